@@ -1,0 +1,1 @@
+# The tool and the other programs on the library.

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* arena.c - memory that is freed as a whole */
+#include "base/arena.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_SIZE ((size_t)16384)
+
+struct cd_chunk {
+	struct cd_chunk *next;
+	size_t used;
+	size_t size;
+	max_align_t bytes[];
+};
+
+void cd_arena_free(struct cd_arena *arena)
+{
+	while (arena->chunks != NULL) {
+		struct cd_chunk *next = arena->chunks->next;
+
+		free(arena->chunks);
+		arena->chunks = next;
+	}
+}
+
+static struct cd_chunk *add_chunk(struct cd_arena *arena, size_t size)
+{
+	size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+	struct cd_chunk *chunk;
+
+	if (room > SIZE_MAX - sizeof(*chunk))
+		return NULL;
+	chunk = calloc(1, sizeof(*chunk) + room);
+	if (chunk == NULL)
+		return NULL;
+	chunk->size = room;
+	/* A large piece must not end the use of a chunk that still has room. */
+	if (size > CHUNK_SIZE / 4 && arena->chunks != NULL) {
+		chunk->next = arena->chunks->next;
+		arena->chunks->next = chunk;
+	} else {
+		chunk->next = arena->chunks;
+		arena->chunks = chunk;
+	}
+	return chunk;
+}
+
+void *cd_arena_alloc(struct cd_arena *arena, size_t size)
+{
+	struct cd_chunk *chunk = arena->chunks;
+	void *piece;
+
+	if (size > SIZE_MAX - sizeof(max_align_t))
+		return NULL;
+	size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+	if (size == 0)
+		size = sizeof(max_align_t);
+	if (chunk == NULL || chunk->size - chunk->used < size)
+		chunk = add_chunk(arena, size);
+	if (chunk == NULL)
+		return NULL;
+	piece = (char *)chunk->bytes + chunk->used;
+	chunk->used += size;
+	return piece;
+}
+
+void *cd_arena_array(struct cd_arena *arena, size_t count, size_t size)
+{
+	if (size != 0 && count > SIZE_MAX / size)
+		return NULL;
+	return cd_arena_alloc(arena, count * size);
+}
+
+char *cd_arena_copy(struct cd_arena *arena, const char *bytes, size_t length)
+{
+	char *copy;
+
+	if (length == SIZE_MAX)
+		return NULL;
+	copy = cd_arena_alloc(arena, length + 1);
+	if (copy != NULL && length != 0)
+		memcpy(copy, bytes, length);
+	return copy;
+}
+
+char *cd_arena_string(struct cd_arena *arena, const char *string)
+{
+	return string == NULL ? NULL : cd_arena_copy(arena, string, strlen(string));
+}
+
+char *cd_arena_vformat(struct cd_arena *arena, const char *format, va_list arguments)
+{
+	va_list again;
+	char *text = NULL;
+	int length;
+
+	va_copy(again, arguments);
+	length = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	if (length >= 0)
+		text = cd_arena_alloc(arena, (size_t)length + 1);
+	if (text != NULL)
+		(void)vsnprintf(text, (size_t)length + 1, format, arguments);
+	return text;
+}
+
+char *cd_arena_format(struct cd_arena *arena, const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	text = cd_arena_vformat(arena, format, arguments);
+	va_end(arguments);
+	return text;
+}
+
+const char *const *cd_arena_list(struct cd_arena *arena, const char *const *list)
+{
+	size_t count = 0;
+	const char **copy;
+
+	if (list == NULL)
+		return NULL;
+	while (list[count] != NULL)
+		count++;
+	copy = cd_arena_array(arena, count + 1, sizeof(*copy));
+	for (size_t i = 0; copy != NULL && i < count; i++) {
+		copy[i] = cd_arena_string(arena, list[i]);
+		if (copy[i] == NULL)
+			return NULL;
+	}
+	return copy;
+}

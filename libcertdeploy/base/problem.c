@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* problem.c - how everything in the library reports what is wrong or noteworthy */
+#include "base/problem.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ROOM_FOR_ERRNO 128
+
+static const struct cd_problem_code codes[] = {
+#define PROBLEM(code, cause, remedy) {code, cause, remedy},
+#include "base/problems.def"
+#undef PROBLEM
+	{NULL, NULL, NULL},
+};
+
+const struct cd_problem_code *cd_problem_codes(void)
+{
+	return codes;
+}
+
+void cd_problems_free(struct cd_problems *problems)
+{
+	cd_vector_free(&problems->list);
+	cd_arena_free(&problems->arena);
+}
+
+static const char *remedy_of(const char *code)
+{
+	for (const struct cd_problem_code *row = codes; row->code != NULL; row++)
+		if (strcmp(row->code, code) == 0)
+			return row->remedy[0] == '\0' ? NULL : _(row->remedy);
+	return NULL;
+}
+
+void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severity, const char *code,
+		  const char *file, size_t line, const char *format, va_list arguments)
+{
+	struct cd_arena *arena = &problems->arena;
+	struct certdeploy_problem *problem = cd_arena_alloc(arena, sizeof(*problem));
+	const char *message = cd_arena_vformat(arena, format, arguments);
+
+	if (problem == NULL || message == NULL) {
+		problems->out_of_memory = true;
+		return;
+	}
+	problem->severity = severity;
+	problem->code = cd_arena_string(arena, code);
+	problem->message = cd_printable(arena, message, strlen(message), 4096);
+	problem->fix = remedy_of(code);
+	problem->file = cd_arena_string(arena, file);
+	problem->line = line;
+	problem->service = problems->service;
+	if (problem->code == NULL || problem->message == NULL ||
+	    cd_vector_add(&problems->list, problem) != 0)
+		problems->out_of_memory = true;
+}
+
+void cd_problem(struct cd_problems *problems, enum certdeploy_severity severity, const char *code,
+		const char *file, size_t line, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	cd_problem_v(problems, severity, code, file, line, format, arguments);
+	va_end(arguments);
+}
+
+int cd_fail(struct cd_problems *problems, int result, const char *code, const char *file, size_t line,
+	    const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	cd_problem_v(problems, CERTDEPLOY_ERROR, code, file, line, format, arguments);
+	va_end(arguments);
+	return problems->out_of_memory ? CERTDEPLOY_ENOMEM : result;
+}
+
+int cd_fail_memory(struct cd_problems *problems)
+{
+	problems->out_of_memory = true;
+	return CERTDEPLOY_ENOMEM;
+}
+
+int cd_fail_errno(struct cd_problems *problems, int error, const char *file, const char *format, ...)
+{
+	bool denied = error == EACCES || error == EPERM || error == EROFS;
+	char reason[ROOM_FOR_ERRNO];
+	const char *what;
+	va_list arguments;
+
+	if (error == ENOMEM)
+		return cd_fail_memory(problems);
+	va_start(arguments, format);
+	what = cd_arena_vformat(&problems->arena, format, arguments);
+	va_end(arguments);
+	if (strerror_r(error, reason, sizeof(reason)) != 0)
+		reason[0] = '\0';
+	return cd_fail(problems, denied ? CERTDEPLOY_EPERMISSION : CERTDEPLOY_EFAILED,
+		       denied            ? "not-permitted"
+		       : error == ENOENT ? "not-found"
+		       : error == ENOSPC || error == EDQUOT ? "no-space"
+							    : "io-error",
+		       file, 0, "%s: %s", what == NULL ? "?" : what, reason);
+}
+
+const struct certdeploy_problem *cd_problems_error(const struct cd_problems *problems, size_t from)
+{
+	for (size_t i = from; i < problems->list.count; i++) {
+		const struct certdeploy_problem *problem = problems->list.items[i];
+
+		if (problem->severity == CERTDEPLOY_ERROR)
+			return problem;
+	}
+	return NULL;
+}
+
+bool cd_problems_failed(const struct cd_problems *problems, size_t from)
+{
+	return problems->out_of_memory || cd_problems_error(problems, from) != NULL;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* problem.h - how everything in the library reports what is wrong or noteworthy */
+#ifndef CD_PROBLEM_H
+#define CD_PROBLEM_H
+
+#include "base/arena.h"
+#include "base/vector.h"
+
+/** All problems of one run, in the order found. */
+struct cd_problems {
+	struct cd_arena arena;
+	struct cd_vector list; /**< of struct certdeploy_problem */
+	const char *service;   /**< set while one service is at work */
+	bool out_of_memory;    /**< one could not be recorded */
+};
+
+void cd_problems_free(struct cd_problems *problems);
+
+/** Record a problem; its remedy is the code's own in problems.def. file may be NULL, line 0. */
+void cd_problem(struct cd_problems *problems, enum certdeploy_severity severity, const char *code,
+		const char *file, size_t line, const char *format, ...) CERTDEPLOY_PRINTF(6, 7);
+void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severity, const char *code,
+		  const char *file, size_t line, const char *format, va_list arguments)
+	CERTDEPLOY_PRINTF(6, 0);
+
+/** Record an error and return result: `return cd_fail(p, CERTDEPLOY_EREFUSED, "expired", …);` */
+int cd_fail(struct cd_problems *problems, int result, const char *code, const char *file, size_t line,
+	    const char *format, ...) CERTDEPLOY_PRINTF(6, 7);
+
+/** Record that memory is short; returns CERTDEPLOY_ENOMEM. */
+int cd_fail_memory(struct cd_problems *problems);
+
+/** Record a failed system call on a file; returns EPERMISSION for EACCES and EPERM, ENOMEM, else EFAILED. */
+int cd_fail_errno(struct cd_problems *problems, int error, const char *file, const char *format, ...)
+	CERTDEPLOY_PRINTF(4, 5);
+
+/** The first error recorded at or after position from, or NULL. */
+const struct certdeploy_problem *cd_problems_error(const struct cd_problems *problems, size_t from);
+/** Whether an error has been recorded at or after position from. */
+bool cd_problems_failed(const struct cd_problems *problems, size_t from);
+
+/** One row of problems.def, for the manual and the tests. */
+struct cd_problem_code {
+	const char *code;
+	const char *cause;  /**< not translated */
+	const char *remedy; /**< not translated */
+};
+/** All codes, ended by one whose code is NULL. */
+const struct cd_problem_code *cd_problem_codes(void);
+
+#endif

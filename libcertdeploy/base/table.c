@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* table.c - values by key, on uthash */
+#include "base/table.h"
+
+#include <certdeploy.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* uthash would end the process when memory is short. */
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(element) ((void)(element))
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+
+#include <uthash.h>
+
+struct cd_table_entry {
+	void *value;
+	UT_hash_handle hh;
+	char key[];
+};
+
+int cd_table_put_bytes(struct cd_table *table, const void *key, size_t length, const void *value)
+{
+	struct cd_table_entry *entry, *added = NULL;
+
+	HASH_FIND(hh, table->entries, key, length, entry);
+	if (entry == NULL) {
+		entry = calloc(1, sizeof(*entry) + length + 1);
+		if (entry == NULL)
+			return CERTDEPLOY_ENOMEM;
+		if (length != 0)
+			memcpy(entry->key, key, length);
+		HASH_ADD_KEYPTR(hh, table->entries, entry->key, length, entry);
+		HASH_FIND(hh, table->entries, key, length, added);
+		if (added == NULL) {
+			free(entry);
+			return CERTDEPLOY_ENOMEM;
+		}
+	}
+	entry->value = (void *)(uintptr_t)value;
+	return 0;
+}
+
+void *cd_table_get_bytes(const struct cd_table *table, const void *key, size_t length)
+{
+	struct cd_table_entry *entry;
+
+	HASH_FIND(hh, table->entries, key, length, entry);
+	return entry == NULL ? NULL : entry->value;
+}
+
+void cd_table_free(struct cd_table *table)
+{
+	struct cd_table_entry *entry, *next;
+
+	HASH_ITER(hh, table->entries, entry, next)
+	{
+		HASH_DELETE(hh, table->entries, entry);
+		free(entry);
+	}
+	table->entries = NULL;
+}
+
+#pragma GCC diagnostic pop
+
+int cd_table_put(struct cd_table *table, const char *key, const void *value)
+{
+	return cd_table_put_bytes(table, key, strlen(key), value);
+}
+
+void *cd_table_get(const struct cd_table *table, const char *key)
+{
+	return cd_table_get_bytes(table, key, strlen(key));
+}

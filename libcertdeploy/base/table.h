@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* table.h - values by key, on uthash */
+#ifndef CD_TABLE_H
+#define CD_TABLE_H
+
+#include <stddef.h>
+
+struct cd_table_entry;
+
+/** All zero is an empty table. Keys are copied, values borrowed. */
+struct cd_table {
+	struct cd_table_entry *entries;
+};
+
+/** Set or replace. value is not NULL. Returns 0 or CERTDEPLOY_ENOMEM. */
+int cd_table_put(struct cd_table *table, const char *key, const void *value);
+/** The same with a key of any bytes. */
+int cd_table_put_bytes(struct cd_table *table, const void *key, size_t length, const void *value);
+void *cd_table_get(const struct cd_table *table, const char *key);
+void *cd_table_get_bytes(const struct cd_table *table, const void *key, size_t length);
+void cd_table_free(struct cd_table *table);
+
+#endif

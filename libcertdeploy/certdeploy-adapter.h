@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * certdeploy-adapter.h - everything an adapter sees
+ *
+ * An adapter is the knowledge of one kind of server: read its configuration, say which endpoints it
+ * has, say which edits give an endpoint a certificate, and which commands test and reload it. It
+ * writes no file and starts no process: it reads through the functions below, which know the root
+ * directory, and returns edits and argument vectors. So it runs as well on a plain file tree.
+ *
+ * The life of one service in one run:
+ *
+ *	find     which servers of this kind stand on the host?          -> settings of each
+ *	read     parse the configuration behind one set of settings     -> endpoints
+ *	answers  which endpoints does a host name reach?                -> endpoints
+ *	plan     give these endpoints these certificates                -> edits
+ *	read     once more, over the edited bytes: the library compares every endpoint's certificate
+ *	         before and after, so an edit that takes no effect, or too much, never reaches the disk
+ *	rehearse have the server's own tools judge a private copy of the edited files
+ *
+ * Everything read or made during one reading lives until the reading ends; nothing is freed singly.
+ * Paths are absolute and as seen from inside the root directory. A function that fails has recorded
+ * a problem, unless said otherwise, and the adapter returns its code.
+ */
+#ifndef CERTDEPLOY_ADAPTER_H
+#define CERTDEPLOY_ADAPTER_H
+
+#include <certdeploy.h>
+#include <stdarg.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CERTDEPLOY_ADAPTER_ABI 1
+
+/** One service being read: its settings, the files seen, the endpoints found. */
+struct certdeploy_reading;
+
+/* ---- memory ---- */
+
+/** Zeroed memory that lives as long as the reading; NULL when there is none (recorded). */
+CERTDEPLOY_API void *certdeploy_alloc(struct certdeploy_reading *reading, size_t size);
+/** A copy of length bytes with a NUL after them. */
+CERTDEPLOY_API char *certdeploy_copy(struct certdeploy_reading *reading, const char *bytes,
+				     size_t length);
+CERTDEPLOY_API char *certdeploy_format(struct certdeploy_reading *reading, const char *format, ...)
+	CERTDEPLOY_PRINTF(2, 3);
+
+/* ---- settings ---- */
+
+/**
+ * A setting of this service from certdeploy.conf or from find(): its first value, or NULL when there
+ * is none. Every service has "name", "adapter" and, if it was given, "config".
+ */
+CERTDEPLOY_API const char *certdeploy_setting(const struct certdeploy_reading *reading,
+					      const char *key);
+/** All values, NULL-terminated; NULL when the setting is absent. */
+CERTDEPLOY_API const char *const *certdeploy_setting_list(const struct certdeploy_reading *reading,
+							   const char *key);
+
+/** True when the host itself is meant, false when a tree is (--root): then nothing can be asked. */
+CERTDEPLOY_API bool certdeploy_is_live(const struct certdeploy_reading *reading);
+
+/* ---- problems ---- */
+
+/**
+ * Record a problem. code is a word of libcertdeploy/base/problems.def or, in an outside adapter, one
+ * of its own. file may be NULL, line 0. The remedy is the code's own.
+ */
+CERTDEPLOY_API void certdeploy_report(struct certdeploy_reading *reading,
+				      enum certdeploy_severity severity, const char *code,
+				      const char *file, size_t line, const char *format, ...)
+	CERTDEPLOY_PRINTF(6, 7);
+
+/** The same with severity CERTDEPLOY_ERROR; returns CERTDEPLOY_EREFUSED. */
+CERTDEPLOY_API int certdeploy_refuse(struct certdeploy_reading *reading, const char *code,
+				     const char *file, size_t line, const char *format, ...)
+	CERTDEPLOY_PRINTF(5, 6);
+
+/** Whether the caller lets this problem pass (--accept CODE). */
+CERTDEPLOY_API bool certdeploy_accepts(const struct certdeploy_reading *reading, const char *code);
+
+/* ---- files ---- */
+
+/**
+ * A configuration file's bytes, which never change, with what is needed to edit them. The same file
+ * under two names is one document. Read once a run, however often it is asked for.
+ */
+struct certdeploy_document;
+
+/**
+ * @return 0; CERTDEPLOY_ENOTFOUND: no such file (nothing recorded); CERTDEPLOY_EPERMISSION: not
+ *         readable; CERTDEPLOY_EREFUSED: not a regular file, or larger than 64 MiB
+ */
+CERTDEPLOY_API int certdeploy_read(const struct certdeploy_document **out,
+				   struct certdeploy_reading *reading, const char *path);
+
+/** The path as first opened. */
+CERTDEPLOY_API const char *certdeploy_document_path(const struct certdeploy_document *document);
+/** The bytes, followed by a NUL that is not part of them. They may hold NULs themselves. */
+CERTDEPLOY_API const char *certdeploy_document_bytes(const struct certdeploy_document *document,
+						     size_t *length);
+/** Number of the line that holds the byte at offset, from 1. */
+CERTDEPLOY_API size_t certdeploy_document_line(const struct certdeploy_document *document,
+					       size_t offset);
+/** First byte of the line that holds offset, and the byte after its newline (or the end). */
+CERTDEPLOY_API void certdeploy_document_line_bounds(const struct certdeploy_document *document,
+						    size_t offset, size_t *start, size_t *end);
+/** The line ending in use at offset: "\n" or "\r\n" (of the line, else of its neighbours). */
+CERTDEPLOY_API const char *certdeploy_document_newline(const struct certdeploy_document *document,
+						       size_t offset);
+
+enum certdeploy_file_type {
+	CERTDEPLOY_FILE_ABSENT,
+	CERTDEPLOY_FILE_REGULAR,
+	CERTDEPLOY_FILE_DIRECTORY,
+	CERTDEPLOY_FILE_OTHER,
+};
+
+/** What stands at path, after symbolic links. Records nothing. */
+CERTDEPLOY_API enum certdeploy_file_type certdeploy_file_type(struct certdeploy_reading *reading,
+							      const char *path);
+
+/**
+ * The names in a directory, sorted by strcmp, dotfiles included, without "." and "..".
+ *
+ * @param names  NULL-terminated
+ * @return 0; CERTDEPLOY_ENOTFOUND (nothing recorded); CERTDEPLOY_EPERMISSION
+ */
+CERTDEPLOY_API int certdeploy_directory(const char *const **names, struct certdeploy_reading *reading,
+					const char *path);
+
+/**
+ * The existing paths that a pattern names, sorted by strcmp: `*`, `?` and `[…]` in any component, as
+ * fnmatch(3) with FNM_PERIOD and without FNM_NOESCAPE. A path without wildcards gives itself when it
+ * exists. Braces are not expanded.
+ *
+ * @param paths  NULL-terminated, possibly empty
+ */
+CERTDEPLOY_API int certdeploy_glob(const char *const **paths, struct certdeploy_reading *reading,
+				   const char *pattern);
+
+/** path made absolute against directory, with "." , "//" and ".." removed as text. */
+CERTDEPLOY_API const char *certdeploy_join(struct certdeploy_reading *reading, const char *directory,
+					   const char *path);
+
+/** What the first certificate of a PEM file says. */
+struct certdeploy_leaf {
+	const char *sha256;
+	const char *key_type; /**< "rsa", "ecdsa", "ed25519", … */
+	const char *const *names; /**< DNS names; the common name when there are none; NULL-terminated */
+	int64_t not_before;
+	int64_t not_after;
+	bool self_signed;
+	bool client_auth;   /**< may be used by a TLS client (extended key usage absent or allows it) */
+	size_t certificates; /**< in the file */
+};
+
+/**
+ * Look into a certificate file. Nothing is recorded.
+ *
+ * @return 0; CERTDEPLOY_ENOTFOUND: no such file; CERTDEPLOY_EPERMISSION; CERTDEPLOY_EREFUSED: holds
+ *         no certificate that can be read
+ */
+CERTDEPLOY_API int certdeploy_leaf(const struct certdeploy_leaf **out,
+				   struct certdeploy_reading *reading, const char *path);
+
+/* ---- questions ---- */
+
+/**
+ * Ask a program of the server something that changes nothing ("apache2 -v"). Runs without a shell,
+ * with a clean environment and a time limit. Asked once a run.
+ *
+ * @param answer  what it wrote to standard output
+ * @return 0; CERTDEPLOY_ENOTFOUND: this is a tree, or there is no such program (nothing recorded);
+ *         CERTDEPLOY_EFAILED: it ended with another status than 0 or took too long (nothing recorded)
+ */
+CERTDEPLOY_API int certdeploy_ask(const char **answer, struct certdeploy_reading *reading,
+				  const char *const *argv);
+
+/** PCRE2 match of a whole subject, caseless if asked; false as well when limits are met. */
+CERTDEPLOY_API bool certdeploy_matches(struct certdeploy_reading *reading, const char *pattern,
+				       const char *subject, bool caseless);
+
+/* ---- endpoints ---- */
+
+/** How TLS begins on a connection. */
+enum certdeploy_start {
+	CERTDEPLOY_START_IMPLICIT, /**< at once */
+	CERTDEPLOY_START_SMTP,     /**< EHLO, STARTTLS (RFC 3207); LMTP with LHLO */
+	CERTDEPLOY_START_LMTP,
+	CERTDEPLOY_START_IMAP,  /**< STARTTLS (RFC 9051) */
+	CERTDEPLOY_START_POP3,  /**< STLS (RFC 2595) */
+	CERTDEPLOY_START_SIEVE, /**< STARTTLS (RFC 5804) */
+	CERTDEPLOY_START_FTP,   /**< AUTH TLS (RFC 4217) */
+};
+
+/** A certificate and its key as configured: paths as the server resolves them, absolute. */
+struct certdeploy_pair {
+	const char *certificate;
+	const char *key;   /**< the same as certificate where one file holds both */
+	const char *chain; /**< a separate chain file, or NULL */
+	const char *file;  /**< the line that names the certificate */
+	size_t line;
+};
+
+struct certdeploy_endpoint {
+	const char *name;   /**< host name or pattern (`*.example.jp`), lower case; NULL: the default */
+	const char *listen; /**< the listener as its configuration names it: "*:443", "smtps/inet" */
+	const char *address; /**< numeric, or NULL: all addresses */
+	uint16_t port;       /**< 0: not known, cannot be probed */
+	const char *protocol; /**< "https", "smtp", "smtps", "submission", "imap", "imaps", … */
+	enum certdeploy_start start;
+	const char *server_name; /**< for an endpoint without a name: the server's own, or NULL */
+	/** In the server's order. A later one of the same key type hides an earlier one. */
+	const struct certdeploy_pair *pairs;
+	size_t pair_count;
+	const char *file; /**< where the decision stands when there is no pair: the virtual host's line */
+	size_t line;
+	/**
+	 * What decides this endpoint's certificate, compared by value: endpoints of one service with
+	 * the same decider cannot have different certificates (names of one virtual host). Not NULL.
+	 */
+	const void *decider;
+	bool is_default; /**< answers clients that ask for no name, or for an unknown one */
+	bool tls;        /**< false: speaks no TLS as configured */
+	bool inherited;  /**< the certificate comes from a wider scope */
+	bool absent;     /**< made by answers(): would have to be added to the configuration */
+	/** NULL, or the code of the problem that forbids editing it ("managed-elsewhere", …) … */
+	const char *untouchable;
+	const char *note; /**< … and the sentence that says why */
+	const void *own; /**< the adapter's own */
+};
+
+/** Add an endpoint to the reading; the structure is copied, what it points to is not. */
+CERTDEPLOY_API int certdeploy_add_endpoint(struct certdeploy_reading *reading,
+					   const struct certdeploy_endpoint *endpoint);
+/** The endpoints added so far, in order. */
+CERTDEPLOY_API const struct certdeploy_endpoint *const *
+certdeploy_endpoints(const struct certdeploy_reading *reading, size_t *count);
+
+/** What read() made, for the other functions of the adapter. */
+CERTDEPLOY_API void certdeploy_set_model(struct certdeploy_reading *reading, void *model);
+CERTDEPLOY_API void *certdeploy_model(const struct certdeploy_reading *reading);
+
+/* ---- edits ---- */
+
+/** The edits of one plan, over all services. */
+struct certdeploy_edits;
+
+/**
+ * Replace length bytes at offset of a document; with length 0, insert. Insertions at one place keep
+ * the order of the calls. Overlapping replacements are refused, unless they are equal.
+ */
+CERTDEPLOY_API int certdeploy_splice(struct certdeploy_edits *edits,
+				     struct certdeploy_reading *reading,
+				     const struct certdeploy_document *document, size_t offset,
+				     size_t length, const char *text, size_t text_length);
+
+/** A new file. Refused if one is there. secret: mode 0600, and never shown in a diff. */
+CERTDEPLOY_API int certdeploy_create(struct certdeploy_edits *edits,
+				     struct certdeploy_reading *reading, const char *path,
+				     const char *bytes, size_t length, bool secret);
+
+/**
+ * A file that a program makes from another, e.g. a Postfix table. The program runs on a private copy
+ * before anything is switched; its product then goes live together with all other files.
+ */
+struct certdeploy_build {
+	const char *source;  /**< the file it is made from, as it stands or as these edits make it */
+	/** Give the program these bytes instead of the source's own, or NULL: see material.current. */
+	const char *input;
+	size_t input_length;
+	/** "%s" within an argument stands for the private copy: {"/usr/sbin/postmap", "-F", "hash:%s", NULL} */
+	const char *const *argv;
+	const char *suffix; /**< the product is named like the source and this, e.g. ".db" */
+	bool secret;        /**< mode 0600; else like the source */
+};
+CERTDEPLOY_API int certdeploy_build(struct certdeploy_edits *edits,
+				    struct certdeploy_reading *reading,
+				    const struct certdeploy_build *build);
+
+/* ---- what is deployed ---- */
+
+/** Paths of one certificate's files. */
+struct certdeploy_paths {
+	const char *certificate; /**< the leaf alone */
+	const char *key;         /**< PEM, not encrypted */
+	const char *chain;       /**< the leaf's issuers; NULL when there are none */
+	const char *fullchain;   /**< leaf and chain */
+	const char *combined;    /**< key, leaf and chain, in this order; NULL with chosen paths */
+};
+
+/** A certificate on its way to the host. */
+struct certdeploy_material {
+	const char *name;
+	const char *key_type;
+	const char *sha256;
+	const char *const *names; /**< DNS names and IP addresses, NULL-terminated */
+	bool has_chain;
+	struct certdeploy_paths paths; /**< what configurations name: stays the same at a renewal */
+	/** Where the same bytes lie when a build runs, before `current` is switched. */
+	struct certdeploy_paths building;
+};
+
+/** Give this endpoint these certificates, one for each key type, at most one of a type. */
+struct certdeploy_assignment {
+	const struct certdeploy_endpoint *endpoint;
+	const struct certdeploy_material *const *materials; /**< NULL-terminated */
+	bool drop_other_types;
+};
+
+/* ---- rehearsal ---- */
+
+struct certdeploy_rehearsal_file {
+	const char *name; /**< relative to the private directory; may hold "/" */
+	const char *bytes;
+	size_t length;
+};
+
+/**
+ * A private copy of the configuration that the server's own tool is asked about. In argv "%s" stands
+ * for the private directory. It runs over the copy of the old and of the edited files; the plan is
+ * refused (`test-failed`) when the new run fails, or prints a line to standard error that the old
+ * one did not print, or when judge() says so.
+ */
+struct certdeploy_rehearsal {
+	const struct certdeploy_rehearsal_file *files;
+	size_t file_count;
+	const char *const *argv;
+	/** Compare what both runs printed; NULL: not needed. Records the problem and returns its code. */
+	int (*judge)(struct certdeploy_reading *reading, const char *before, const char *after);
+};
+
+/* ---- the adapter ---- */
+
+enum certdeploy_action {
+	CERTDEPLOY_ACTION_TEST,
+	CERTDEPLOY_ACTION_RELOAD,
+	CERTDEPLOY_ACTION_RESTART,
+	CERTDEPLOY_ACTION_START,
+	CERTDEPLOY_ACTION_STOP,
+};
+
+/** How to tell whether the server runs. */
+struct certdeploy_daemon {
+	const char *pid_file;         /**< holds the main process's id */
+	const char *const *programs;  /**< what that process may be called (comm), NULL-terminated */
+};
+
+/** Where find() leaves what it found. */
+struct certdeploy_finder;
+
+/** A setting and its values. */
+struct certdeploy_setting_value {
+	const char *key;
+	const char *const *values; /**< NULL-terminated */
+};
+
+/**
+ * A server was found. settings ends with a NULL key and must have "name" and "config". Everything is
+ * copied.
+ */
+CERTDEPLOY_API int certdeploy_found(struct certdeploy_finder *finder,
+				    const struct certdeploy_setting_value *settings);
+
+struct certdeploy_adapter {
+	uint32_t abi;  /**< CERTDEPLOY_ADAPTER_ABI */
+	uint32_t size; /**< sizeof(struct certdeploy_adapter): grows at the end only */
+	const char *name;
+	const char *summary; /**< one line, not translated */
+
+	/**
+	 * Look for servers of this kind in their usual places; call certdeploy_found() for each. The
+	 * reading has no settings.
+	 */
+	int (*find)(struct certdeploy_reading *reading, struct certdeploy_finder *finder);
+
+	/** Parse the configuration; add the endpoints; set the model. Refuse what is not understood. */
+	int (*read)(struct certdeploy_reading *reading);
+
+	/** The server's version as read or asked, or NULL. Called after read(). */
+	const char *(*version)(struct certdeploy_reading *reading);
+
+	/**
+	 * The endpoints that answer for a host name, one call of use() each: those of the reading, or
+	 * new ones (absent) where the server would need an entry of its own. create is false where
+	 * only what is there is meant. NULL: endpoints whose name equals hostname, or is a wildcard
+	 * that covers it.
+	 */
+	int (*answers)(struct certdeploy_reading *reading, const char *hostname, bool create,
+		       int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user);
+
+	/** The edits for all assignments of this service. None for an endpoint that has it already. */
+	int (*plan)(struct certdeploy_reading *reading, const struct certdeploy_assignment *assignments,
+		    size_t count, struct certdeploy_edits *edits);
+
+	/**
+	 * Would this server read a file at path as configuration (because an Include matches it)?
+	 * Backups and staged files stay away from there. NULL: never.
+	 */
+	bool (*reads)(struct certdeploy_reading *reading, const char *path);
+
+	/**
+	 * The copy of the configuration to judge: of the files as this reading sees them (the library
+	 * calls it with the old and with the new reading). NULL: nothing to rehearse.
+	 */
+	int (*rehearse)(struct certdeploy_reading *reading, struct certdeploy_rehearsal *rehearsal);
+
+	/** The command for an action where the settings name none; *argv NULL: there is none. */
+	int (*command)(struct certdeploy_reading *reading, enum certdeploy_action action,
+		       const char *const **argv);
+
+	int (*daemon)(struct certdeploy_reading *reading, struct certdeploy_daemon *daemon);
+};
+
+/** The one symbol that a loadable adapter exports. */
+#define CERTDEPLOY_ADAPTER_SYMBOL "certdeploy_adapter_v1"
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

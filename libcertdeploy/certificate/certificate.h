@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* certificate.h - what is deployed: leaf, key and chain, understood and checked */
+#ifndef CD_CERTIFICATE_H
+#define CD_CERTIFICATE_H
+
+#include "base/problem.h"
+
+#include <certdeploy-adapter.h>
+
+/** Bytes as the caller gave them. */
+struct cd_piece {
+	enum certdeploy_material_kind kind;
+	const char *bytes;
+	size_t length;
+	const char *origin; /**< what to call it in messages */
+};
+
+/** One certificate, ready to be written: everything is encoded anew from the parsed objects. */
+struct cd_certificate {
+	const char *key_type;
+	char sha256[65];
+	const char *const *names; /**< DNS names and IP addresses, lower case, NULL-terminated */
+	int64_t not_before;
+	int64_t not_after;
+	/** PEM, each NUL-terminated. key is NULL when none was given (check only). chain may be "". */
+	const char *leaf_pem;
+	char *key_pem; /**< PKCS#8, not encrypted; wiped by cd_certificates_free() */
+	size_t key_pem_length;
+	const char *chain_pem;
+	const struct certdeploy_certificate_report *report;
+	void *x509; /**< X509 *, for checks */
+};
+
+/** All certificates of one request: one for each key type. */
+struct cd_certificates {
+	struct cd_arena arena;
+	struct cd_vector list; /**< of struct cd_certificate */
+};
+
+struct cd_load {
+	const struct cd_piece *pieces;
+	size_t count;
+	certdeploy_passphrase_fn *passphrase; /**< or NULL: encrypted keys are refused */
+	void *user;
+	const char *const *accepted; /**< codes that may pass */
+	bool need_key;               /**< a certificate without its key is an error */
+	int64_t now;
+	const char *chain_directory; /**< where missing intermediates may be found, or NULL */
+};
+
+/**
+ * Read all pieces, in any order; find which is leaf, key and chain; sort the chain; check everything
+ * that can be told without knowing the host (key, dates, chain, strength, usage). Problems are
+ * recorded; those accepted become warnings.
+ * Returns 0; CERTDEPLOY_EREFUSED; CERTDEPLOY_ENOMEM.
+ */
+int cd_certificates_load(struct cd_certificates *out, struct cd_problems *problems,
+			 const struct cd_load *load);
+void cd_certificates_free(struct cd_certificates *certificates);
+
+/** Explain a certificate signing request (PEM or DER) into a report: names, subject, key. */
+int cd_request_describe(const struct certdeploy_certificate_report **out, struct cd_arena *arena,
+			struct cd_problems *problems, const struct cd_piece *piece);
+
+/** A name for the store: the first DNS name, `*.` as "wildcard."; [a-z0-9.-] only. NULL: none fits. */
+const char *cd_certificate_store_name(struct cd_arena *arena, const struct cd_certificate *certificate);
+/** Whether a name may be used in the store. */
+bool cd_store_name_is_valid(const char *name);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* leaf.h - what an installed certificate file says, in short */
+#ifndef CD_LEAF_H
+#define CD_LEAF_H
+
+#include "base/arena.h"
+
+#include <certdeploy-adapter.h>
+
+/**
+ * Describe the first certificate of a PEM file. Keys in it are not looked at.
+ * Returns 0, CERTDEPLOY_EREFUSED (no certificate that can be read) or CERTDEPLOY_ENOMEM.
+ */
+int cd_leaf_parse(const struct certdeploy_leaf **out, struct cd_arena *arena, const char *bytes,
+		  size_t length);
+
+#endif

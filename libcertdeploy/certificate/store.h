@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * store.h - certificates installed on this host, by name
+ *
+ *	STORE/NAME/GENERATION/cert.pem chain.pem fullchain.pem key.pem combined.pem
+ *	STORE/NAME/current -> GENERATION
+ *
+ * GENERATION is UTC time and the first digits of the leaf's SHA-256. Configurations name
+ * STORE/NAME/current/…, so a renewal switches key and certificate together by renaming one link.
+ * With two key types under one name RSA has the plain file names and the other -TYPE before ".pem".
+ * The store only says what is to be written; the transaction writes it.
+ */
+#ifndef CD_STORE_H
+#define CD_STORE_H
+
+#include "certificate/certificate.h"
+#include "change/changes.h"
+#include "host/reading.h"
+
+struct cd_store_request {
+	const char *directory; /**< of the store */
+	const char *name;
+	const struct cd_certificates *certificates;
+	int64_t now;
+	unsigned keep; /**< generations kept; older ones become removals */
+	/** Paths that the caller chose instead of the store, or NULL. With them there is one certificate. */
+	const struct certdeploy_paths *chosen;
+	const char *const *accepted;
+};
+
+/**
+ * Work out the files: nothing when the current generation holds the same leaf, key and chain.
+ * A key type that the current generation has and this request lacks is carried over while it is good
+ * for the same names.
+ *
+ * @param materials  one for each key type, in changes->arena, NULL-terminated
+ * @param overlay    gets the new files under both of their paths, so that the plan can be read again
+ */
+int cd_store_plan(const struct certdeploy_material *const **materials, struct cd_changes *changes,
+		  struct cd_overlay *overlay, struct cd_host *host,
+		  const struct cd_store_request *request);
+
+/** Load what the store holds under a name: pieces for cd_certificates_load(), wiped by the caller. */
+int cd_store_load(struct cd_certificates *out, struct cd_host *host, const char *directory,
+		  const char *name, const struct cd_load *load);
+
+/** Names in the store: struct certdeploy_certificate_report in host->arena. */
+int cd_store_list(struct cd_vector *out, struct cd_host *host, const char *directory);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* transaction.h - carry changes out as a whole, or put everything back */
+#ifndef CD_TRANSACTION_H
+#define CD_TRANSACTION_H
+
+#include "change/changes.h"
+#include "host/service.h"
+
+/** One service in a transaction. */
+struct cd_touched {
+	struct cd_control control;
+	int was_running;    /**< set by the transaction before anything changes */
+	const char *action; /**< set: "none", "reload", "restart" */
+	const char *state;  /**< set: "changed", "reloaded", "verified", "rolled-back", "failed" */
+};
+
+struct cd_transaction {
+	/* what is to be done */
+	const struct cd_root *root;
+	struct cd_problems *problems;
+	const char *state_directory; /**< "/var/lib/certdeploy"; inside the root */
+	const struct cd_changes *changes;
+	struct cd_touched *services;
+	size_t service_count;
+	const char *command; /**< "deploy", "rollback", … for the history */
+	const char *const *certificates; /**< names, for the history; NULL-terminated or NULL */
+	bool test;
+	bool reload;
+	bool restart;
+	bool backup_beside; /**< backup_style = "beside" */
+	unsigned keep;      /**< backups to keep */
+	unsigned wait;      /**< seconds to wait for the lock */
+	/** Would a server read a file at this path as configuration? Staged files stay away from there. */
+	bool (*is_read)(void *user, const char *path);
+	/** Look at the ports after the reload: 0, or an error that leads back. NULL: do not look. */
+	int (*prove)(void *user);
+	/** Look again after everything was put back: the old state must be served. NULL: do not look. */
+	int (*prove_old)(void *user);
+	/** Called between steps; other than 0 cancels (while it still can). NULL: none. */
+	int (*progress)(void *user, const char *what, size_t done, size_t total);
+	void *user;
+	/* what was done */
+	char id[40];             /**< "20261121T201136Z-1" */
+	struct cd_vector files;  /**< of struct certdeploy_file_report, in problems->arena */
+};
+
+void cd_transaction_free(struct cd_transaction *transaction);
+
+/**
+ * Lock, recover what an earlier run left, carry the changes out, test, reload, prove, commit.
+ * Returns 0 committed; CERTDEPLOY_EFAILED, _EREFUSED, _EPERMISSION, _ELOCKED, _ENOMEM, _ECANCELLED:
+ * nothing changed; CERTDEPLOY_EROLLEDBACK: put back; CERTDEPLOY_EBROKEN: putting back failed.
+ */
+int cd_transaction_run(struct cd_transaction *transaction);
+
+/** Whether an interrupted run waits for recovery. Takes no lock and changes nothing. */
+bool cd_transaction_is_interrupted(const struct cd_root *root, const char *state_directory);
+
+/**
+ * Finish or undo what an interrupted run left: files, then the services noted in the journal.
+ * *recovered: 0 nothing was there, 1 put back, 2 was committed and is now finished.
+ */
+int cd_transaction_recover(int *recovered, struct cd_transaction *transaction, bool force);
+
+#endif

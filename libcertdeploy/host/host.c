@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* host.c - what one run sees of the host: each file, directory and answer once */
+#include "host/host.h"
+
+#include "base/process.h"
+#include "base/text.h"
+#include "certificate/leaf.h"
+#include "change/document.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LEAF_FILE_LIMIT ((size_t)1 << 20)
+#define ASK_SECONDS 10
+#define ASK_OUTPUT ((size_t)4 << 20)
+
+struct cd_leaf_answer {
+	int result;
+	const struct certdeploy_leaf *leaf;
+};
+
+struct cd_answer {
+	int result;
+	const char *text;
+};
+
+int cd_host_open(struct cd_host *host, struct cd_problems *problems, const char *root_path)
+{
+	*host = (struct cd_host){.root = {.fd = -1}, .problems = problems};
+	return cd_root_open(&host->root, problems, root_path);
+}
+
+void cd_host_close(struct cd_host *host)
+{
+	for (size_t i = 0; i < host->owned.count; i++)
+		cd_document_free(host->owned.items[i]);
+	cd_vector_free(&host->owned);
+	cd_table_free(&host->documents);
+	cd_table_free(&host->by_inode);
+	cd_table_free(&host->directories);
+	cd_table_free(&host->leaves);
+	cd_table_free(&host->answers);
+	cd_arena_free(&host->arena);
+	cd_root_close(&host->root);
+}
+
+struct inode_key {
+	dev_t device;
+	ino_t inode;
+};
+
+static int load_document(struct certdeploy_document **out, struct cd_host *host, const char *path)
+{
+	struct certdeploy_document *document = calloc(1, sizeof(*document));
+	char *bytes = NULL;
+	int error;
+
+	*out = NULL;
+	if (document == NULL)
+		return cd_fail_memory(host->problems);
+	error = cd_read_file(&bytes, &document->length, &document->identity, &host->root, path,
+			     CD_DOCUMENT_LIMIT);
+	document->bytes = bytes;
+	document->path = error == 0 ? strdup(path) : NULL;
+	if (document->path != NULL && cd_vector_add(&host->owned, document) == 0) {
+		*out = document;
+		return 0;
+	}
+	cd_document_free(document);
+	switch (error) {
+	case 0:
+		return cd_fail_memory(host->problems);
+	case ENOENT:
+	case ENOTDIR:
+		return CERTDEPLOY_ENOTFOUND;
+	case EFBIG:
+		return cd_fail(host->problems, CERTDEPLOY_EREFUSED, "too-large", path, 0,
+			       _("the file is larger than any sensible configuration"));
+	case EINVAL:
+	case EISDIR:
+		return cd_fail(host->problems, CERTDEPLOY_EREFUSED, "config-not-understood", path, 0,
+			       _("not a regular file"));
+	default:
+		return cd_fail_errno(host->problems, error, path, _("cannot read the file"));
+	}
+}
+
+int cd_host_document(const struct certdeploy_document **out, struct cd_host *host, const char *path)
+{
+	struct certdeploy_document *document = cd_table_get(&host->documents, path), *known;
+	struct inode_key key;
+	int result;
+
+	*out = document;
+	if (document != NULL)
+		return 0;
+	result = load_document(&document, host, path);
+	if (result != 0)
+		return result;
+	memset(&key, 0, sizeof(key));
+	key.device = document->identity.device;
+	key.inode = document->identity.inode;
+	known = cd_table_get_bytes(&host->by_inode, &key, sizeof(key));
+	if (known == NULL && cd_table_put_bytes(&host->by_inode, &key, sizeof(key), document) != 0)
+		return cd_fail_memory(host->problems);
+	if (known != NULL)
+		document = known;
+	if (cd_table_put(&host->documents, path, document) != 0)
+		return cd_fail_memory(host->problems);
+	*out = document;
+	return 0;
+}
+
+enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *path)
+{
+	struct stat status;
+	int fd = -1, result;
+
+	if (host->root.live) {
+		result = stat(path, &status);
+	} else {
+		fd = cd_open(&host->root, path, O_PATH);
+		result = fd == -1 ? -1 : fstat(fd, &status);
+	}
+	if (fd != -1)
+		(void)close(fd);
+	if (result == -1)
+		return CERTDEPLOY_FILE_ABSENT;
+	if (S_ISREG(status.st_mode))
+		return CERTDEPLOY_FILE_REGULAR;
+	return S_ISDIR(status.st_mode) ? CERTDEPLOY_FILE_DIRECTORY : CERTDEPLOY_FILE_OTHER;
+}
+
+static int by_name(const void *one, const void *other)
+{
+	return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+static int read_names(struct cd_vector *names, struct cd_host *host, DIR *directory)
+{
+	struct dirent *entry;
+
+	while (errno = 0, (entry = readdir(directory)) != NULL) {
+		char *name;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		name = cd_arena_string(&host->arena, entry->d_name);
+		if (name == NULL || cd_vector_add(names, name) != 0)
+			return ENOMEM;
+	}
+	return errno;
+}
+
+int cd_host_directory(const char *const **names, struct cd_host *host, const char *path)
+{
+	const char **list = cd_table_get(&host->directories, path);
+	struct cd_vector found = {0};
+	DIR *directory = NULL;
+	int fd, error;
+
+	*names = (const char *const *)list;
+	if (list != NULL)
+		return 0;
+	fd = cd_open(&host->root, path, O_RDONLY | O_DIRECTORY);
+	if (fd != -1)
+		directory = fdopendir(fd);
+	error = directory == NULL ? errno : read_names(&found, host, directory);
+	if (directory != NULL)
+		(void)closedir(directory);
+	else if (fd != -1)
+		(void)close(fd);
+	if (error == 0) {
+		list = cd_arena_array(&host->arena, found.count + 1, sizeof(*list));
+		if (list != NULL && found.count != 0) {
+			memcpy(list, found.items, found.count * sizeof(*list));
+			qsort(list, found.count, sizeof(*list), by_name);
+		}
+		if (list == NULL || cd_table_put(&host->directories, path, list) != 0)
+			error = ENOMEM;
+	}
+	cd_vector_free(&found);
+	if (error == ENOENT || error == ENOTDIR)
+		return CERTDEPLOY_ENOTFOUND;
+	if (error != 0)
+		return cd_fail_errno(host->problems, error, path, _("cannot read the directory"));
+	*names = (const char *const *)list;
+	return 0;
+}
+
+int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const char *path)
+{
+	struct cd_leaf_answer *answer = cd_table_get(&host->leaves, path);
+	char *bytes = NULL;
+	size_t length = 0;
+	int error;
+
+	*out = NULL;
+	if (answer == NULL) {
+		answer = cd_arena_alloc(&host->arena, sizeof(*answer));
+		if (answer == NULL || cd_table_put(&host->leaves, path, answer) != 0)
+			return cd_fail_memory(host->problems);
+		error = cd_read_file(&bytes, &length, NULL, &host->root, path, LEAF_FILE_LIMIT);
+		if (error == 0)
+			answer->result = cd_leaf_parse(&answer->leaf, &host->arena, bytes, length);
+		else if (error == EACCES || error == EPERM)
+			answer->result = CERTDEPLOY_EPERMISSION;
+		else
+			answer->result = error == ENOENT || error == ENOTDIR ? CERTDEPLOY_ENOTFOUND
+									      : CERTDEPLOY_EREFUSED;
+		/* A certificate file may hold its key as well. */
+		if (bytes != NULL)
+			explicit_bzero(bytes, length);
+		free(bytes);
+	}
+	*out = answer->leaf;
+	return answer->result;
+}
+
+static int run_question(struct cd_answer *answer, struct cd_host *host, const char *const *argv,
+			const char *const *environment)
+{
+	struct cd_run run = {
+		.argv = argv, .environment = environment, .seconds = ASK_SECONDS, .output_limit = ASK_OUTPUT};
+	int result = cd_run(&run);
+
+	if (result == 0)
+		answer->result = run.status == 0 ? 0 : CERTDEPLOY_EFAILED;
+	else
+		answer->result = result == CERTDEPLOY_ENOTFOUND ? CERTDEPLOY_ENOTFOUND : CERTDEPLOY_EFAILED;
+	answer->text = cd_arena_copy(&host->arena, cd_buffer_text(&run.output), run.output.length);
+	cd_run_free(&run);
+	return answer->text == NULL || result == CERTDEPLOY_ENOMEM ? cd_fail_memory(host->problems) : 0;
+}
+
+int cd_host_ask(const char **text, struct cd_host *host, const char *const *argv,
+		const char *const *environment)
+{
+	struct cd_buffer key = {0};
+	struct cd_answer *answer;
+	int result = 0;
+
+	*text = "";
+	if (!host->root.live)
+		return CERTDEPLOY_ENOTFOUND;
+	for (size_t i = 0; argv[i] != NULL; i++)
+		cd_buffer_add(&key, argv[i], strlen(argv[i]) + 1);
+	if (key.failed)
+		return cd_fail_memory(host->problems);
+	answer = cd_table_get_bytes(&host->answers, key.bytes, key.length);
+	if (answer == NULL) {
+		answer = cd_arena_alloc(&host->arena, sizeof(*answer));
+		result = answer == NULL ? cd_fail_memory(host->problems)
+					: run_question(answer, host, argv, environment);
+		if (result == 0 &&
+		    cd_table_put_bytes(&host->answers, key.bytes, key.length, answer) != 0)
+			result = cd_fail_memory(host->problems);
+	}
+	cd_buffer_free(&key);
+	if (result != 0)
+		return result;
+	*text = answer->text;
+	return answer->result;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* host.h - what one run sees of the host: each file, directory and answer once */
+#ifndef CD_HOST_H
+#define CD_HOST_H
+
+#include "base/file.h"
+#include "base/table.h"
+
+#include <certdeploy-adapter.h>
+
+struct cd_host {
+	struct cd_root root;
+	struct cd_problems *problems;
+	const char *const *accepted; /**< codes of problems that may pass; NULL: none */
+	struct cd_arena arena;
+	struct cd_table documents;   /**< path -> struct certdeploy_document */
+	struct cd_table by_inode;    /**< device and inode -> struct certdeploy_document */
+	struct cd_vector owned;      /**< every document once */
+	struct cd_table directories; /**< path -> names */
+	struct cd_table leaves;      /**< path -> struct cd_leaf_answer */
+	struct cd_table answers;     /**< argv joined -> struct cd_answer */
+};
+
+/** problems is borrowed and outlives the host. root_path NULL: the host itself. */
+int cd_host_open(struct cd_host *host, struct cd_problems *problems, const char *root_path);
+void cd_host_close(struct cd_host *host);
+
+/** As certdeploy_read(), from the disk. */
+int cd_host_document(const struct certdeploy_document **out, struct cd_host *host, const char *path);
+int cd_host_directory(const char *const **names, struct cd_host *host, const char *path);
+enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *path);
+int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const char *path);
+int cd_host_ask(const char **answer, struct cd_host *host, const char *const *argv,
+		const char *const *environment);
+
+#endif

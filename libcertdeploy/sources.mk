@@ -1,0 +1,42 @@
+# The library. The installed one is the internal one behind a version script: tests link the internal
+# one and reach what is hidden.
+lib_LTLIBRARIES += libcertdeploy.la
+noinst_LTLIBRARIES += libcertdeploy-internal.la
+
+include_HEADERS = libcertdeploy/certdeploy.h libcertdeploy/certdeploy-adapter.h
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = libcertdeploy/certdeploy.pc
+EXTRA_DIST += libcertdeploy/certdeploy.map
+
+libcertdeploy_internal_la_SOURCES = \
+	libcertdeploy/base/arena.c libcertdeploy/base/arena.h \
+	libcertdeploy/base/buffer.c libcertdeploy/base/buffer.h \
+	libcertdeploy/base/file.c libcertdeploy/base/file.h \
+	libcertdeploy/base/pattern.c libcertdeploy/base/pattern.h \
+	libcertdeploy/base/problem.c libcertdeploy/base/problem.h libcertdeploy/base/problems.def \
+	libcertdeploy/base/process.c libcertdeploy/base/process.h \
+	libcertdeploy/base/table.c libcertdeploy/base/table.h \
+	libcertdeploy/base/text.c libcertdeploy/base/text.h \
+	libcertdeploy/base/vector.c libcertdeploy/base/vector.h \
+	libcertdeploy/certificate/certificate.h \
+	libcertdeploy/certificate/leaf.c libcertdeploy/certificate/leaf.h \
+	libcertdeploy/certificate/store.h \
+	libcertdeploy/change/changes.h \
+	libcertdeploy/change/diff.c libcertdeploy/change/diff.h \
+	libcertdeploy/change/document.c libcertdeploy/change/document.h \
+	libcertdeploy/change/edits.c libcertdeploy/change/edits.h \
+	libcertdeploy/change/history.h \
+	libcertdeploy/change/transaction.h \
+	libcertdeploy/host/host.c libcertdeploy/host/host.h \
+	libcertdeploy/host/reading.c libcertdeploy/host/reading.h \
+	libcertdeploy/host/service.h \
+	libcertdeploy/proof/probe.h
+libcertdeploy_internal_la_LIBADD = $(OPENSSL_LIBS) $(LIBCONFIG_LIBS) $(PCRE2_LIBS) $(JANSSON_LIBS) $(LIBINTL)
+
+libcertdeploy_la_SOURCES =
+libcertdeploy_la_LIBADD = libcertdeploy-internal.la
+# CURRENT:REVISION:AGE. Changed code: REVISION + 1. Added interfaces: CURRENT + 1, REVISION 0, AGE + 1.
+# Removed or changed interfaces: CURRENT + 1, REVISION 0, AGE 0 (a new SONAME: not within a major version).
+libcertdeploy_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info 0:0:0 \
+	-Wl,--version-script=$(top_srcdir)/libcertdeploy/certdeploy.map
+libcertdeploy_la_DEPENDENCIES = libcertdeploy-internal.la libcertdeploy/certdeploy.map

@@ -1,0 +1,24 @@
+# Unit tests: one cmocka program for each file of the library that has something to say.
+if HAVE_CMOCKA
+unit_tests =
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+
+unit_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+unit_ldadd = libcertdeploy-internal.la $(CMOCKA_LIBS)
+
+unit_tests += tests/unit/test-document
+tests_unit_test_document_SOURCES = tests/unit/test-document.c tests/unit/unit.h
+tests_unit_test_document_CFLAGS = $(unit_cflags)
+tests_unit_test_document_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test-file
+tests_unit_test_file_SOURCES = tests/unit/test-file.c tests/unit/unit.h
+tests_unit_test_file_CFLAGS = $(unit_cflags)
+tests_unit_test_file_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test-text
+tests_unit_test_text_SOURCES = tests/unit/test-text.c tests/unit/unit.h
+tests_unit_test_text_CFLAGS = $(unit_cflags)
+tests_unit_test_text_LDADD = $(unit_ldadd)
+endif

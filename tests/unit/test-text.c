@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-text.c - foreign text made harmless; which name a certificate covers */
+#include "unit.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static void shows(const char *bytes, const char *want)
+{
+	struct cd_arena arena = {0};
+
+	assert_string_equal(cd_printable(&arena, bytes, strlen(bytes), 40), want);
+	cd_arena_free(&arena);
+}
+
+static void test_printable(void **state)
+{
+	(void)state;
+	shows("plain", "plain");
+	shows("日本語", "日本語");
+	shows("a\033[31mb", "a\\x1b[31mb");
+	shows("a\nb", "a\\x0ab");
+	shows("\xc2\x9b", "\\xc2\\x9b");                 /* C1 */
+	shows("\xe2\x80\xae" "x", "\\xe2\\x80\\xaex");   /* right-to-left override */
+	shows("\xff\xc0\x80", "\\xff\\xc0\\x80");        /* broken and overlong */
+	shows("0123456789012345678901234567890123456789xyz", "0123456789012345678901234567890123456789…");
+}
+
+static void test_names(void **state)
+{
+	static const char *const names[] = {"a.example", "*.example.jp", NULL};
+
+	(void)state;
+	assert_true(cd_names_cover(names, "A.Example"));
+	assert_true(cd_names_cover(names, "www.example.jp"));
+	assert_true(cd_names_cover(names, "*.example.jp"));
+	assert_false(cd_names_cover(names, "example.jp"));
+	assert_false(cd_names_cover(names, "a.b.example.jp"));
+	assert_false(cd_names_cover(names, ".example.jp"));
+	assert_false(cd_names_cover(NULL, "a.example"));
+}
+
+static void test_times(void **state)
+{
+	char text[21];
+
+	(void)state;
+	cd_utc_compact(text, 1795291896);
+	assert_string_equal(text, "20261121T201136Z");
+	cd_utc(text, 0);
+	assert_string_equal(text, "1970-01-01T00:00:00Z");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_printable),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_times),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
