@@ -21,7 +21,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certificate/certificate.h \
 	libcertdeploy/certificate/leaf.c libcertdeploy/certificate/leaf.h \
 	libcertdeploy/certificate/store.h \
-	libcertdeploy/change/changes.h \
+	libcertdeploy/change/changes.c libcertdeploy/change/changes.h \
 	libcertdeploy/change/diff.c libcertdeploy/change/diff.h \
 	libcertdeploy/change/document.c libcertdeploy/change/document.h \
 	libcertdeploy/change/edits.c libcertdeploy/change/edits.h \

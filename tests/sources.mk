@@ -7,6 +7,11 @@ TESTS += $(unit_tests)
 unit_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 unit_ldadd = libcertdeploy-internal.la $(CMOCKA_LIBS)
 
+unit_tests += tests/unit/test-changes
+tests_unit_test_changes_SOURCES = tests/unit/test-changes.c tests/unit/unit.h
+tests_unit_test_changes_CFLAGS = $(unit_cflags)
+tests_unit_test_changes_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test-document
 tests_unit_test_document_SOURCES = tests/unit/test-document.c tests/unit/unit.h
 tests_unit_test_document_CFLAGS = $(unit_cflags)
@@ -22,3 +27,5 @@ tests_unit_test_text_SOURCES = tests/unit/test-text.c tests/unit/unit.h
 tests_unit_test_text_CFLAGS = $(unit_cflags)
 tests_unit_test_text_LDADD = $(unit_ldadd)
 endif
+
+include tests/fuzz/sources.mk

@@ -126,6 +126,9 @@ int cd_leaf_parse(const struct certdeploy_leaf **out, struct cd_arena *arena, co
 	certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 	result = certificate == NULL ? CERTDEPLOY_EREFUSED : describe(leaf, arena, certificate);
 	leaf->certificates = count_certificates(bytes, length);
+	/* It may be marked TRUSTED CERTIFICATE or X509 CERTIFICATE. */
+	if (leaf->certificates == 0)
+		leaf->certificates = 1;
 	if (result == 0)
 		*out = leaf;
 out:
