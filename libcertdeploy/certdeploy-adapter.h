@@ -346,6 +346,8 @@ enum certdeploy_action {
 struct certdeploy_daemon {
 	const char *pid_file;         /**< holds the main process's id */
 	const char *const *programs;  /**< what that process may be called (comm), NULL-terminated */
+	/** NAME=VALUE for all commands and questions of this service, NULL-terminated; or NULL. */
+	const char *const *environment;
 };
 
 /** Where find() leaves what it found. */
