@@ -9,6 +9,14 @@ pkgconfig_DATA = libcertdeploy/certdeploy.pc
 EXTRA_DIST += libcertdeploy/certdeploy.map
 
 libcertdeploy_internal_la_SOURCES = \
+	libcertdeploy/certdeploy.c libcertdeploy/handle.h \
+	libcertdeploy/deploy.c \
+	libcertdeploy/operations.c \
+	libcertdeploy/pending.c \
+	libcertdeploy/plan.c libcertdeploy/plan.h \
+	libcertdeploy/report.c libcertdeploy/report.h \
+	libcertdeploy/request.c \
+	libcertdeploy/result.c \
 	libcertdeploy/base/arena.c libcertdeploy/base/arena.h \
 	libcertdeploy/base/buffer.c libcertdeploy/base/buffer.h \
 	libcertdeploy/base/file.c libcertdeploy/base/file.h \
@@ -26,11 +34,18 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/change/document.c libcertdeploy/change/document.h \
 	libcertdeploy/change/edits.c libcertdeploy/change/edits.h \
 	libcertdeploy/change/history.h \
+	libcertdeploy/change/scratch.c libcertdeploy/change/scratch.h \
 	libcertdeploy/change/transaction.h \
+	libcertdeploy/host/adapters.c libcertdeploy/host/adapters.h \
 	libcertdeploy/host/host.c libcertdeploy/host/host.h \
+	libcertdeploy/host/inventory.c libcertdeploy/host/inventory.h \
 	libcertdeploy/host/reading.c libcertdeploy/host/reading.h \
+	libcertdeploy/host/rehearsal.c libcertdeploy/host/rehearsal.h \
 	libcertdeploy/host/service.h \
-	libcertdeploy/proof/probe.h
+	libcertdeploy/host/settings.c libcertdeploy/host/settings.h \
+	libcertdeploy/host/target.c libcertdeploy/host/target.h \
+	libcertdeploy/proof/probe.h \
+	libcertdeploy/proof/proof.c libcertdeploy/proof/proof.h
 libcertdeploy_internal_la_LIBADD = $(OPENSSL_LIBS) $(LIBCONFIG_LIBS) $(PCRE2_LIBS) $(JANSSON_LIBS) $(LIBINTL)
 
 libcertdeploy_la_SOURCES =

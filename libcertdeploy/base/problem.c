@@ -122,3 +122,13 @@ bool cd_problems_failed(const struct cd_problems *problems, size_t from)
 {
 	return problems->out_of_memory || cd_problems_error(problems, from) != NULL;
 }
+
+void cd_problems_soften(struct cd_problems *problems, size_t from)
+{
+	for (size_t i = from; i < problems->list.count; i++) {
+		struct certdeploy_problem *problem = problems->list.items[i];
+
+		if (problem->severity == CERTDEPLOY_ERROR)
+			problem->severity = CERTDEPLOY_WARNING;
+	}
+}

@@ -39,6 +39,9 @@ const struct certdeploy_problem *cd_problems_error(const struct cd_problems *pro
 /** Whether an error has been recorded at or after position from. */
 bool cd_problems_failed(const struct cd_problems *problems, size_t from);
 
+/** Turn the errors recorded at or after position from into warnings. */
+void cd_problems_soften(struct cd_problems *problems, size_t from);
+
 /** One row of problems.def, for the manual and the tests. */
 struct cd_problem_code {
 	const char *code;

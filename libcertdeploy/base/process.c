@@ -223,3 +223,24 @@ int cd_run(struct cd_run *run)
 		return CERTDEPLOY_ENOMEM;
 	return error == 0 ? 0 : CERTDEPLOY_EFAILED;
 }
+
+const char *const *cd_argv_with(struct cd_arena *arena, const char *const *argv, const char *text)
+{
+	size_t count = 0;
+	const char **copy;
+
+	while (argv[count] != NULL)
+		count++;
+	copy = cd_arena_array(arena, count + 1, sizeof(*copy));
+	for (size_t i = 0; copy != NULL && i < count; i++) {
+		const char *mark = strstr(argv[i], "%s");
+
+		if (mark == NULL)
+			copy[i] = cd_arena_string(arena, argv[i]);
+		else
+			copy[i] = cd_arena_format(arena, "%.*s%s%s", (int)(mark - argv[i]), argv[i], text, mark + 2);
+		if (copy[i] == NULL)
+			return NULL;
+	}
+	return copy;
+}

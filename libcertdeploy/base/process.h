@@ -3,6 +3,7 @@
 #ifndef CD_PROCESS_H
 #define CD_PROCESS_H
 
+#include "base/arena.h"
 #include "base/buffer.h"
 
 /**
@@ -28,5 +29,8 @@ struct cd_run {
  */
 int cd_run(struct cd_run *run);
 void cd_run_free(struct cd_run *run);
+
+/** A copy of argv where "%s" within an argument is replaced by text; NULL when memory is short. */
+const char *const *cd_argv_with(struct cd_arena *arena, const char *const *argv, const char *text);
 
 #endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* certdeploy.c - the handle: made from options and settings, remembers the last error */
+#include "handle.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOG_LINE 1024
+
+const char *certdeploy_version(void)
+{
+	return PACKAGE_VERSION;
+}
+
+static void copy_options(struct certdeploy_options *copy, const struct certdeploy_options *options)
+{
+	*copy = (struct certdeploy_options)CERTDEPLOY_OPTIONS_INIT;
+	/* A caller built against an older header has a shorter structure. */
+	if (options != NULL)
+		memcpy(copy, options, options->size < sizeof(*copy) ? options->size : sizeof(*copy));
+}
+
+int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *options)
+{
+	struct certdeploy *cd = calloc(1, sizeof(*cd));
+	struct certdeploy_options copy;
+
+	*out = cd;
+	if (cd == NULL)
+		return CERTDEPLOY_ENOMEM;
+	copy_options(&copy, options);
+	(void)bindtextdomain(CD_DOMAIN, CD_LOCALEDIR);
+	(void)bind_textdomain_codeset(CD_DOMAIN, "UTF-8");
+	cd->progress = copy.progress;
+	cd->log = copy.log;
+	cd->passphrase = copy.passphrase;
+	cd->user = copy.user;
+	cd->root = cd_arena_string(&cd->arena, copy.root);
+	cd->language = cd_arena_string(&cd->arena, copy.language);
+	if ((cd->root == NULL) != (copy.root == NULL) || (cd->language == NULL) != (copy.language == NULL)) {
+		certdeploy_free(cd);
+		*out = NULL;
+		return CERTDEPLOY_ENOMEM;
+	}
+	cd->broken = cd_settings_load(&cd->settings, &cd->arena, &cd->problems, copy.config_file, cd->root);
+	cd->error = cd_problems_error(&cd->problems, 0);
+	return cd->broken;
+}
+
+void certdeploy_free(struct certdeploy *cd)
+{
+	if (cd == NULL)
+		return;
+	cd_settings_free(&cd->settings);
+	cd_problems_free(&cd->problems);
+	cd_arena_free(&cd->arena);
+	free(cd);
+}
+
+const struct certdeploy_problem *certdeploy_error(const struct certdeploy *cd)
+{
+	static const struct certdeploy_problem no_memory = {
+		.severity = CERTDEPLOY_ERROR, .code = "out-of-memory", .message = "out of memory"};
+
+	return cd->problems.out_of_memory ? &no_memory : cd->error;
+}
+
+int cd_progress(struct certdeploy *cd, struct cd_problems *problems, const char *what, size_t done,
+		size_t total)
+{
+	if (cd->progress == NULL || cd->progress(cd->user, what, done, total) == 0)
+		return 0;
+	return cd_fail(problems, CERTDEPLOY_ECANCELLED, "cancelled", NULL, 0, _("stopped as asked"));
+}
+
+void cd_log(const struct certdeploy *cd, int level, const char *format, ...)
+{
+	char line[LOG_LINE];
+	va_list arguments;
+
+	if (cd->log == NULL)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	cd->log(cd->user, level, line);
+}

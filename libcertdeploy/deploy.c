@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* deploy.c - the flow: certificate, inventory, plan, transaction, proof, verdict */
+#include "change/transaction.h"
+#include "plan.h"
+#include "proof/proof.h"
+#include "report.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+#define DEFAULT_WAIT 30
+
+/* ---- reports ---- */
+
+static int report_certificates(struct certdeploy_result *result, const struct cd_plan *plan)
+{
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < plan->certificates.list.count; i++) {
+		const struct cd_certificate *certificate = plan->certificates.list.items[i];
+
+		code = cd_report_certificate(result, certificate->report, plan->name);
+	}
+	return code;
+}
+
+static void report_served(struct certdeploy_result *result, struct certdeploy_endpoint_report *report,
+			  const struct cd_planned_endpoint *endpoint, const struct cd_proof *proof)
+{
+	size_t verified = 0;
+
+	for (size_t i = 0; i < endpoint->looks; i++) {
+		const struct cd_proof_item *item = proof->items.items[endpoint->first_look + i];
+
+		verified += item->verified ? 1 : 0;
+		if (item->after[0] == '\0')
+			continue;
+		report->served_sha256 = cd_arena_string(&result->problems.arena, item->after);
+		report->served_not_after = item->after_until;
+	}
+	report->verified = endpoint->looks != 0 && verified == endpoint->looks;
+}
+
+/* The targeted endpoints of one service, as the plan makes them. */
+static int report_endpoints(struct certdeploy_result *result, struct certdeploy_service_report *service,
+			    struct cd_planned *planned, const struct cd_proof *proof)
+{
+	struct cd_vector list = {0};
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < planned->endpoints.count; i++) {
+		const struct cd_planned_endpoint *endpoint = planned->endpoints.items[i];
+		struct certdeploy_endpoint_report *report;
+
+		if (!endpoint->targeted)
+			continue;
+		report = cd_report_endpoint(result, endpoint->after, &planned->after);
+		if (report == NULL || cd_vector_add(&list, report) != 0) {
+			code = cd_fail_memory(&result->problems);
+			break;
+		}
+		report->targeted = true;
+		report_served(result, report, endpoint, proof);
+	}
+	if (code == 0)
+		code = cd_report_set_endpoints(result, service, &list);
+	cd_vector_free(&list);
+	return code;
+}
+
+static int report_services(struct certdeploy_result *result, struct cd_plan *plan, const struct cd_proof *proof,
+			   const struct cd_transaction *transaction)
+{
+	bool restart = cd_request_flag(plan->request, CERTDEPLOY_RESTART, 0) != 0;
+	size_t at = 0;
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < plan->services.count; i++) {
+		struct cd_planned *planned = plan->services.items[i];
+		struct certdeploy_service_report *service = cd_report_service(result, planned->seen);
+
+		if (service == NULL)
+			return CERTDEPLOY_ENOMEM;
+		code = report_endpoints(result, service, planned, proof);
+		if (!planned->touched)
+			continue;
+		if (transaction == NULL) {
+			service->state = "planned";
+			service->action = planned->seen->running != 1 ? "none" : restart ? "restart" : "reload";
+			continue;
+		}
+		service->state = transaction->services[at].state;
+		service->action = transaction->services[at].action;
+		at++;
+	}
+	return code;
+}
+
+static int report_planned_files(struct certdeploy_result *result, const struct cd_plan *plan)
+{
+	static const char *const words[] = {"edited", "replaced", "created", "removed"};
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < plan->changes.list.count; i++) {
+		const struct cd_change *change = plan->changes.list.items[i];
+		size_t word = change->kind == CD_CHANGE_REMOVE	  ? 3
+			      : change->kind == CD_CHANGE_LINK	  ? (change->before.exists ? 1 : 2)
+			      : change->service == NULL		  ? (change->before.exists ? 1 : 2)
+			      : change->before.exists		  ? 0
+								  : 2;
+
+		code = cd_report_file(result, change->path, words[word], NULL, change->service);
+	}
+	return code;
+}
+
+/* ---- the transaction ---- */
+
+struct carrying {
+	struct cd_plan *plan;
+	struct cd_proof proof;
+	struct cd_transaction transaction;
+	const char *const *names;
+};
+
+static bool is_read(void *user, const char *path)
+{
+	const struct carrying *carrying = user;
+
+	for (size_t i = 0; i < carrying->plan->inventory.services.count; i++) {
+		struct cd_seen *seen = carrying->plan->inventory.services.items[i];
+
+		if (seen->result == 0 && seen->service.adapter->reads != NULL &&
+		    seen->service.adapter->reads(&seen->reading, path))
+			return true;
+	}
+	return false;
+}
+
+static int prove(void *user)
+{
+	struct carrying *carrying = user;
+
+	return cd_proof_after(&carrying->proof);
+}
+
+static int prove_old(void *user)
+{
+	struct carrying *carrying = user;
+
+	return cd_proof_restored(&carrying->proof);
+}
+
+static int step(void *user, const char *what, size_t done, size_t total)
+{
+	const struct carrying *carrying = user;
+
+	return cd_progress(carrying->plan->cd, carrying->plan->problems, what, done, total);
+}
+
+static int collect_touched(struct carrying *carrying)
+{
+	struct cd_plan *plan = carrying->plan;
+	struct cd_transaction *transaction = &carrying->transaction;
+
+	transaction->services =
+		cd_arena_array(&plan->arena, plan->services.count + 1, sizeof(*transaction->services));
+	if (transaction->services == NULL)
+		return cd_fail_memory(plan->problems);
+	for (size_t i = 0; i < plan->services.count; i++) {
+		const struct cd_planned *planned = plan->services.items[i];
+		struct cd_touched *touched = &transaction->services[transaction->service_count];
+
+		if (!planned->touched)
+			continue;
+		*touched = (struct cd_touched){
+			.control = planned->seen->control, .action = "none", .state = "unchanged"};
+		transaction->service_count++;
+	}
+	return 0;
+}
+
+static int prepare(struct carrying *carrying, const struct certdeploy_request *request)
+{
+	struct cd_plan *plan = carrying->plan;
+	bool live = plan->inventory.host.root.live;
+	bool reload = live && cd_request_flag(request, CERTDEPLOY_NO_RELOAD, 0) == 0;
+	bool verify = reload && cd_request_flag(request, CERTDEPLOY_NO_VERIFY, 0) == 0;
+	const char **names = cd_arena_array(&plan->arena, 2, sizeof(*names));
+
+	if (names == NULL)
+		return cd_fail_memory(plan->problems);
+	names[0] = plan->name;
+	carrying->names = (const char *const *)names;
+	carrying->transaction = (struct cd_transaction){
+		.root = &plan->inventory.host.root,
+		.problems = plan->problems,
+		.state_directory = plan->cd->settings.state,
+		.changes = &plan->changes,
+		.command = "deploy",
+		.certificates = carrying->names,
+		.test = live && cd_request_flag(request, CERTDEPLOY_NO_TEST, 0) == 0,
+		.reload = reload,
+		.restart = cd_request_flag(request, CERTDEPLOY_RESTART, 0) != 0,
+		.backup_beside = plan->cd->settings.backup_beside,
+		.keep = plan->cd->settings.keep,
+		.wait = (unsigned)cd_request_flag(request, CERTDEPLOY_WAIT, DEFAULT_WAIT),
+		.is_read = is_read,
+		.prove = verify ? prove : NULL,
+		.prove_old = verify ? prove_old : NULL,
+		.progress = step,
+		.user = carrying,
+	};
+	/* Where nothing changes, a server may still serve what was there before. */
+	return verify ? cd_proof_prepare(&carrying->proof, plan, true) : 0;
+}
+
+static bool mark_stale(const struct cd_proof *proof, const struct cd_plan *plan)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < plan->services.count; i++) {
+		struct cd_planned *planned = plan->services.items[i];
+
+		if (!planned->touched && cd_proof_is_stale(proof, planned))
+			planned->touched = true;
+		any = any || planned->touched;
+	}
+	return any;
+}
+
+/* Looks at the ports, decides whether there is anything to do, and does it. */
+static int carry_out(struct carrying *carrying, bool *done)
+{
+	struct cd_transaction *transaction = &carrying->transaction;
+	int result = transaction->prove == NULL ? 0 : cd_proof_before(&carrying->proof);
+
+	*done = false;
+	if (result != 0)
+		return result;
+	if (!mark_stale(&carrying->proof, carrying->plan) && cd_plan_is_empty(carrying->plan))
+		return 0;
+	result = collect_touched(carrying);
+	if (result != 0)
+		return result;
+	*done = true;
+	return cd_transaction_run(transaction);
+}
+
+static int report_deployed(struct certdeploy_result *result, struct carrying *carrying, int code)
+{
+	struct cd_transaction *transaction = &carrying->transaction;
+	int reported = 0;
+
+	result->transaction = cd_arena_string(&result->problems.arena,
+					      transaction->id[0] == '\0' ? NULL : transaction->id);
+	result->changed = code == 0;
+	for (size_t i = 0; reported == 0 && i < transaction->files.count; i++)
+		reported = cd_vector_add(&result->files, transaction->files.items[i]);
+	return reported;
+}
+
+/* ---- the operations ---- */
+
+static int copy_diff(struct certdeploy_result *result, const struct cd_plan *plan)
+{
+	result->diff = cd_arena_copy(&result->problems.arena, cd_buffer_text(&plan->diff), plan->diff.length);
+	return result->diff == NULL ? cd_fail_memory(&result->problems) : 0;
+}
+
+/* What can be told of a plan, even of one that was refused half-way. */
+static int report_plan(struct certdeploy_result *result, struct cd_plan *plan, int code)
+{
+	int reported = report_certificates(result, plan);
+
+	if (reported == 0)
+		reported = copy_diff(result, plan);
+	return code == 0 ? reported : code;
+}
+
+int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
+		    const struct certdeploy_request *request)
+{
+	struct certdeploy_result *result = cd_result_begin(cd);
+	struct cd_proof nothing = {0};
+	struct cd_plan plan;
+	int code;
+
+	*out = NULL;
+	if (result == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (cd->broken != 0)
+		return cd_result_end(out, result, cd_broken(result));
+	code = cd_plan_make(&plan, cd, &result->problems, request);
+	code = report_plan(result, &plan, code);
+	if (code == 0)
+		code = report_services(result, &plan, &nothing, NULL);
+	if (code == 0)
+		code = report_planned_files(result, &plan);
+	result->changed = code == 0 && !cd_plan_is_empty(&plan);
+	cd_plan_close(&plan);
+	return cd_result_end(out, result, code);
+}
+
+int certdeploy_deploy(struct certdeploy_result **out, struct certdeploy *cd,
+		      const struct certdeploy_request *request)
+{
+	struct certdeploy_result *result = cd_result_begin(cd);
+	struct carrying carrying = {0};
+	struct cd_plan plan;
+	bool done = false;
+	int code;
+
+	*out = NULL;
+	if (result == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (cd->broken != 0)
+		return cd_result_end(out, result, cd_broken(result));
+	carrying.plan = &plan;
+	code = cd_recover_first(cd, &result->problems, request);
+	if (code == 0) {
+		code = cd_plan_make(&plan, cd, &result->problems, request);
+		if (code == 0)
+			code = prepare(&carrying, request);
+		if (code == 0)
+			code = carry_out(&carrying, &done);
+		code = report_plan(result, &plan, code);
+		if (done)
+			code = report_deployed(result, &carrying, code) == 0 ? code : CERTDEPLOY_ENOMEM;
+		if (report_services(result, &plan, &carrying.proof, done ? &carrying.transaction : NULL) != 0)
+			code = code == 0 ? CERTDEPLOY_ENOMEM : code;
+		cd_proof_free(&carrying.proof);
+		cd_transaction_free(&carrying.transaction);
+		cd_plan_close(&plan);
+	}
+	return cd_result_end(out, result, code);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* handle.h - what stands behind the opaque types of certdeploy.h */
+#ifndef CD_HANDLE_H
+#define CD_HANDLE_H
+
+#include "base/problem.h"
+#include "host/settings.h"
+
+#define CD_LISTS (CERTDEPLOY_FILE + 1)
+#define CD_FLAGS (CERTDEPLOY_OLDER + 1)
+
+struct certdeploy {
+	struct cd_arena arena;
+	struct cd_settings settings;
+	struct cd_problems problems; /**< of the making, then the last call's error alone */
+	const struct certdeploy_problem *error;
+	int broken; /**< code with which every operation ends: the settings cannot be used */
+	const char *root;
+	const char *language;
+	certdeploy_progress_fn *progress;
+	certdeploy_log_fn *log;
+	certdeploy_passphrase_fn *passphrase;
+	void *user;
+};
+
+struct certdeploy_request {
+	struct certdeploy *cd;
+	struct cd_arena arena;
+	struct cd_vector pieces; /**< of struct cd_piece, whose bytes are wiped at the end */
+	struct cd_vector lists[CD_LISTS];
+	long flags[CD_FLAGS];
+	bool given[CD_FLAGS];
+};
+
+/** Values of a list, NULL-terminated; NULL when there are none or there is no request. */
+const char *const *cd_request_list(const struct certdeploy_request *request,
+				   enum certdeploy_list_option option);
+/** The only value, or NULL. */
+const char *cd_request_value(const struct certdeploy_request *request, enum certdeploy_list_option option);
+long cd_request_flag(const struct certdeploy_request *request, enum certdeploy_flag flag, long otherwise);
+
+struct certdeploy_result {
+	struct certdeploy *cd;
+	struct cd_problems problems; /**< its arena holds everything that the result shows */
+	struct cd_vector certificates;
+	struct cd_vector services;
+	struct cd_vector files;
+	struct cd_vector history;
+	struct cd_vector adapters;
+	int code;
+	bool changed;
+	const char *transaction;
+	const char *diff;
+};
+
+/** Begin an operation: a result, or NULL when memory is short. */
+struct certdeploy_result *cd_result_begin(struct certdeploy *cd);
+/** End it: hand the result out, remember its error in the handle, return the code. */
+int cd_result_end(struct certdeploy_result **out, struct certdeploy_result *result, int code);
+
+/** What every operation answers on a handle whose settings cannot be used; records why. */
+int cd_broken(struct certdeploy_result *result);
+
+/** Undo or finish what an interrupted run left, before anything else is read or changed. */
+int cd_recover_first(struct certdeploy *cd, struct cd_problems *problems,
+		     const struct certdeploy_request *request);
+
+/** Tell the caller what is being done; CERTDEPLOY_ECANCELLED, recorded, when it asks to stop. */
+int cd_progress(struct certdeploy *cd, struct cd_problems *problems, const char *what, size_t done,
+		size_t total);
+void cd_log(const struct certdeploy *cd, int level, const char *format, ...) CERTDEPLOY_PRINTF(3, 4);
+
+#endif

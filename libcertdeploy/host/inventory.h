@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* inventory.h - all services of this host and their endpoints */
+#ifndef CD_INVENTORY_H
+#define CD_INVENTORY_H
+
+#include "handle.h"
+#include "host/adapters.h"
+#include "host/reading.h"
+#include "host/service.h"
+
+/** A service, read. */
+struct cd_seen {
+	struct cd_service service;
+	const struct cd_service_settings *configured; /**< NULL: found */
+	struct certdeploy_reading reading;
+	int result; /**< of the reading: 0, or why its endpoints are not known */
+	struct cd_control control;
+	const char *version; /**< or NULL */
+	int running;         /**< 1, 0; -1: cannot be told */
+};
+
+struct cd_inventory {
+	struct certdeploy *cd;
+	struct cd_problems *problems;
+	struct cd_adapters adapters;
+	struct cd_host host;
+	struct cd_arena arena;
+	struct cd_vector services; /**< of struct cd_seen */
+};
+
+/**
+ * Find the services that the request means (none named: all) and read their configurations. A service
+ * that cannot be read stays in the list with its result, its problems recorded.
+ *
+ * @param read  false: only find them
+ * @return 0; CERTDEPLOY_EUSAGE "unknown-service"; CERTDEPLOY_EREFUSED; CERTDEPLOY_ENOMEM. The inventory
+ *         is to be closed in any case.
+ */
+int cd_inventory_open(struct cd_inventory *inventory, struct certdeploy *cd, struct cd_problems *problems,
+		      const struct certdeploy_request *request, bool read);
+void cd_inventory_close(struct cd_inventory *inventory);
+
+/** The first result other than 0 among the services, or 0. */
+int cd_inventory_result(const struct cd_inventory *inventory);
+
+/** Parse a service once more, over an overlay. The reading is to be closed in any case. */
+int cd_inventory_reread(struct certdeploy_reading *reading, struct cd_inventory *inventory,
+			const struct cd_seen *seen, const struct cd_overlay *overlay);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rehearsal.h - a server's own tool judges a private copy of the edited configuration */
+#ifndef CD_REHEARSAL_H
+#define CD_REHEARSAL_H
+
+#include "host/inventory.h"
+
+/**
+ * Write the adapter's copy of the configuration, as it is and as it will be, into private directories
+ * and run the adapter's command over both. Refused ("test-failed") when the new copy fails where the
+ * old one did not, or prints a line to standard error that the old one did not print. The copies are
+ * removed. Returns 0 also where the adapter has nothing to rehearse or the command is not there.
+ */
+int cd_rehearse(struct cd_seen *seen, struct certdeploy_reading *after, struct cd_problems *problems);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* settings.h - certdeploy.conf */
+#ifndef CD_SETTINGS_H
+#define CD_SETTINGS_H
+
+#include "base/problem.h"
+
+/** A place to look at instead of a service's own listeners. */
+struct cd_probe_setting {
+	const char *protocol;
+	const char *address; /**< NULL: this host */
+	uint16_t port;
+};
+
+/** One row of `services`: plain strings, the adapter is found later. */
+struct cd_service_settings {
+	const char *name;
+	const char *adapter;
+	size_t line;
+	struct cd_vector values; /**< of struct cd_setting, everything else that is a string or a list */
+	struct cd_vector probes; /**< of struct cd_probe_setting */
+	unsigned timeout;        /**< seconds for a command or a proof; 0: the default */
+};
+
+struct cd_settings {
+	const char *file; /**< that was read, or NULL */
+	const char *store;
+	const char *state;
+	const char *chain_directory;
+	bool backup_beside;
+	unsigned keep;
+	struct cd_vector services; /**< of struct cd_service_settings; none: search the host */
+};
+
+/**
+ * Read the settings. file NULL: the installed default (inside root, when there is one), where a
+ * missing file means defaults. Returns 0; CERTDEPLOY_EREFUSED "settings" with file and line, or
+ * "unsafe-path" when others could change the file; CERTDEPLOY_ENOMEM.
+ */
+int cd_settings_load(struct cd_settings *settings, struct cd_arena *arena, struct cd_problems *problems,
+		     const char *file, const char *root);
+void cd_settings_free(struct cd_settings *settings);
+
+#endif

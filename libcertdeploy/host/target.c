@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* target.c - which endpoints are meant */
+#include "host/target.h"
+
+#include "base/text.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define NEAREST 3
+
+struct choosing {
+	struct cd_selection *selection;
+	struct cd_inventory *inventory;
+	const struct cd_target *target;
+	struct cd_problems *problems;
+	struct cd_chosen *chosen; /* the service at hand */
+	bool explicit;            /* the endpoint itself was named, not swept up */
+	size_t skipped_tls_off;
+	const struct certdeploy_endpoint *tls_off;
+};
+
+void cd_target_of_request(struct cd_target *target, const struct certdeploy_request *request)
+{
+	*target = (struct cd_target){
+		.hostnames = cd_request_list(request, CERTDEPLOY_HOSTNAME),
+		.addresses = cd_request_list(request, CERTDEPLOY_ADDRESS),
+		.listeners = cd_request_list(request, CERTDEPLOY_LISTENER),
+		.defaults = cd_request_flag(request, CERTDEPLOY_DEFAULT, 0) != 0,
+		.all = cd_request_flag(request, CERTDEPLOY_ALL, 0) != 0,
+	};
+}
+
+bool cd_target_is_empty(const struct cd_target *target)
+{
+	return target->hostnames == NULL && target->addresses == NULL && target->listeners == NULL &&
+	       !target->defaults && !target->all;
+}
+
+void cd_selection_free(struct cd_selection *selection)
+{
+	for (size_t i = 0; i < selection->services.count; i++) {
+		struct cd_chosen *chosen = selection->services.items[i];
+
+		cd_vector_free(&chosen->endpoints);
+		cd_table_free(&chosen->known);
+	}
+	cd_vector_free(&selection->services);
+	cd_arena_free(&selection->arena);
+}
+
+/* ---- taking one ---- */
+
+static const char *service_name(const struct choosing *choosing)
+{
+	return choosing->chosen->seen->service.name;
+}
+
+/* Something other than 0 forbids it; 1: it is left out. */
+static int may_touch(struct choosing *choosing, const struct certdeploy_endpoint *endpoint)
+{
+	bool accepted;
+
+	if (endpoint->untouchable != NULL) {
+		accepted = cd_in_list(choosing->inventory->host.accepted, endpoint->untouchable);
+		cd_problem(choosing->problems,
+			   choosing->explicit && !accepted ? CERTDEPLOY_ERROR : CERTDEPLOY_WARNING,
+			   endpoint->untouchable, endpoint->file, endpoint->line, "%s: %s",
+			   endpoint->name == NULL ? service_name(choosing) : endpoint->name,
+			   endpoint->note == NULL ? "" : endpoint->note);
+		return accepted ? 0 : choosing->explicit ? CERTDEPLOY_EREFUSED : 1;
+	}
+	if (endpoint->tls)
+		return 0;
+	choosing->skipped_tls_off++;
+	choosing->tls_off = endpoint;
+	return 1;
+}
+
+static int take(void *user, const struct certdeploy_endpoint *endpoint)
+{
+	struct choosing *choosing = user;
+	struct cd_chosen *chosen = choosing->chosen;
+	int result;
+
+	if (cd_table_get_bytes(&chosen->known, &endpoint, sizeof(endpoint)) != NULL)
+		return 0;
+	result = may_touch(choosing, endpoint);
+	if (result != 0)
+		return result == 1 ? 0 : result;
+	if (cd_table_put_bytes(&chosen->known, &endpoint, sizeof(endpoint), endpoint) != 0 ||
+	    cd_vector_add(&chosen->endpoints, endpoint) != 0)
+		return cd_fail_memory(choosing->problems);
+	choosing->selection->count++;
+	return 0;
+}
+
+/* ---- by host name ---- */
+
+static int by_equal_name(struct choosing *choosing, const char *hostname)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all =
+		certdeploy_endpoints(&choosing->chosen->seen->reading, &count);
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < count; i++)
+		if (all[i]->name != NULL && cd_name_covers(all[i]->name, hostname))
+			result = take(choosing, all[i]);
+	return result;
+}
+
+static int by_pattern(struct choosing *choosing, const char *pattern)
+{
+	struct certdeploy_reading *reading = &choosing->chosen->seen->reading;
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(reading, &count);
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		int matches = all[i]->name == NULL
+				      ? 0
+				      : cd_pattern_matches(&reading->patterns, pattern, all[i]->name,
+							   strlen(all[i]->name), true);
+
+		if (matches < 0)
+			return cd_fail(choosing->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+				       _("\"%s\" is not a usable pattern"),
+				       cd_safe(&choosing->problems->arena, pattern));
+		if (matches == 1)
+			result = take(choosing, all[i]);
+	}
+	return result;
+}
+
+/* Lower case, without a dot at the end; NULL when it is no host name. */
+static const char *canonical_name(struct cd_arena *arena, const char *hostname)
+{
+	size_t length = strlen(hostname);
+	char *name;
+
+	if (length > 0 && hostname[length - 1] == '.')
+		length--;
+	if (length == 0 || length > 253 || hostname[0] == '-' || hostname[0] == '.')
+		return NULL;
+	name = cd_arena_copy(arena, hostname, length);
+	for (size_t i = 0; name != NULL && i < length; i++) {
+		name[i] = (char)tolower((unsigned char)name[i]);
+		if (!isalnum((unsigned char)name[i]) && strchr("-._", name[i]) == NULL &&
+		    !(name[i] == '*' && i == 0 && name[1] == '.'))
+			return NULL;
+		if (name[i] == '.' && i > 0 && name[i - 1] == '.')
+			return NULL;
+	}
+	return name;
+}
+
+static int by_hostname(struct choosing *choosing, const char *hostname)
+{
+	const struct certdeploy_adapter *adapter = choosing->chosen->seen->service.adapter;
+
+	if (hostname[0] == '~')
+		return by_pattern(choosing, hostname + 1);
+	if (adapter->answers == NULL || strncmp(hostname, "*.", 2) == 0)
+		return by_equal_name(choosing, hostname);
+	return adapter->answers(&choosing->chosen->seen->reading, hostname, true, take, choosing);
+}
+
+/* How alike two names are: length of the common end. */
+static size_t likeness(const char *one, const char *other)
+{
+	size_t a = strlen(one), b = strlen(other), same = 0;
+
+	while (same < a && same < b && tolower((unsigned char)one[a - same - 1]) ==
+					       tolower((unsigned char)other[b - same - 1]))
+		same++;
+	return same;
+}
+
+/* The names on this host most like the one that is not there. */
+static const char *nearest_names(struct choosing *choosing, const char *hostname)
+{
+	const char *best[NEAREST] = {NULL};
+	size_t weight[NEAREST] = {0};
+
+	for (size_t i = 0; i < choosing->selection->services.count; i++) {
+		const struct cd_chosen *chosen = choosing->selection->services.items[i];
+		size_t count;
+		const struct certdeploy_endpoint *const *all =
+			certdeploy_endpoints(&chosen->seen->reading, &count);
+
+		for (size_t j = 0; j < count; j++) {
+			const char *name = all[j]->name;
+			size_t like = name == NULL ? 0 : likeness(name, hostname), at = NEAREST;
+
+			for (size_t k = 0; k < NEAREST && name != NULL; k++)
+				if (best[k] != NULL && strcmp(best[k], name) == 0)
+					like = 0;
+			while (at > 0 && like > weight[at - 1])
+				at--;
+			if (at == NEAREST || like < 4)
+				continue;
+			memmove(&best[at + 1], &best[at], (NEAREST - at - 1) * sizeof(best[0]));
+			memmove(&weight[at + 1], &weight[at], (NEAREST - at - 1) * sizeof(weight[0]));
+			best[at] = name;
+			weight[at] = like;
+		}
+	}
+	if (best[0] == NULL)
+		return NULL;
+	return cd_arena_format(&choosing->problems->arena, "%s%s%s%s%s", best[0], best[1] == NULL ? "" : ", ",
+			       best[1] == NULL ? "" : best[1], best[2] == NULL ? "" : ", ",
+			       best[2] == NULL ? "" : best[2]);
+}
+
+static int nothing_there(struct choosing *choosing, const char *what)
+{
+	const char *near;
+
+	if (choosing->skipped_tls_off != 0)
+		return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "tls-off", choosing->tls_off->file,
+			       choosing->tls_off->line, _("what answers for %s speaks no TLS"),
+			       cd_safe(&choosing->problems->arena, what));
+	near = nearest_names(choosing, what);
+	if (near == NULL)
+		return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "no-endpoint", NULL, 0,
+			       _("nothing on this host answers for %s"),
+			       cd_safe(&choosing->problems->arena, what));
+	return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "no-endpoint", NULL, 0,
+		       _("nothing on this host answers for %s (the nearest names: %s)"),
+		       cd_safe(&choosing->problems->arena, what), near);
+}
+
+/* ---- by address, listener, default ---- */
+
+static bool same_address(const char *one, const char *other)
+{
+	unsigned char a[16], b[16];
+
+	if (inet_pton(AF_INET, one, a) == 1 && inet_pton(AF_INET, other, b) == 1)
+		return memcmp(a, b, 4) == 0;
+	return inet_pton(AF_INET6, one, a) == 1 && inet_pton(AF_INET6, other, b) == 1 && memcmp(a, b, 16) == 0;
+}
+
+/* "192.0.2.1", "192.0.2.1:443", "2001:db8::1", "[2001:db8::1]:443". Port 0: any. */
+static bool split_address(const char *text, char address[64], uint16_t *port)
+{
+	unsigned char binary[16];
+	const char *end = NULL;
+	long number = 0;
+	size_t length;
+
+	if (text[0] == '[') {
+		text++;
+		length = strcspn(text, "]");
+		if (text[length] != ']')
+			return false;
+		end = text + length + 1;
+	} else if (strchr(text, ':') != NULL && strchr(text, ':') == strrchr(text, ':')) {
+		length = strcspn(text, ":");
+		end = text + length;
+	} else {
+		length = strlen(text);
+		end = text + length;
+	}
+	if (*end == ':') {
+		char *rest;
+
+		number = strtol(end + 1, &rest, 10);
+		if (*rest != '\0' || number < 1 || number > 65535)
+			return false;
+	} else if (*end != '\0') {
+		return false;
+	}
+	if (length >= 64)
+		return false;
+	memcpy(address, text, length);
+	address[length] = '\0';
+	*port = (uint16_t)number;
+	return inet_pton(AF_INET, address, binary) == 1 || inet_pton(AF_INET6, address, binary) == 1;
+}
+
+static int refuse_shared(struct choosing *choosing, const struct certdeploy_endpoint *endpoint,
+			 const char *address)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all =
+		certdeploy_endpoints(&choosing->chosen->seen->reading, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (all[i]->decider != endpoint->decider || !all[i]->tls)
+			continue;
+		if (all[i]->address == NULL || !same_address(all[i]->address, address))
+			return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "shared-lines", endpoint->file,
+				       endpoint->line, _("what answers on %s also answers on %s"), address,
+				       all[i]->listen);
+	}
+	return 0;
+}
+
+static int by_address(struct choosing *choosing, const char *text)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all =
+		certdeploy_endpoints(&choosing->chosen->seen->reading, &count);
+	char address[64];
+	uint16_t port;
+	int result = 0;
+
+	if (!split_address(text, address, &port))
+		return cd_fail(choosing->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("\"%s\" is not an IP address with or without a port"),
+			       cd_safe(&choosing->problems->arena, text));
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		const struct certdeploy_endpoint *endpoint = all[i];
+
+		if (!endpoint->is_default || endpoint->name != NULL || endpoint->address == NULL ||
+		    !same_address(endpoint->address, address) || (port != 0 && endpoint->port != port))
+			continue;
+		result = refuse_shared(choosing, endpoint, address);
+		if (result == 0)
+			result = take(choosing, endpoint);
+	}
+	return result;
+}
+
+static int by_listener(struct choosing *choosing, const char *listener)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all =
+		certdeploy_endpoints(&choosing->chosen->seen->reading, &count);
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < count; i++)
+		if (all[i]->is_default && all[i]->name == NULL && strcmp(all[i]->listen, listener) == 0)
+			result = take(choosing, all[i]);
+	return result;
+}
+
+static int by_sweep(struct choosing *choosing, bool only_defaults)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all =
+		certdeploy_endpoints(&choosing->chosen->seen->reading, &count);
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < count; i++)
+		if (!only_defaults || (all[i]->is_default && all[i]->name == NULL))
+			result = take(choosing, all[i]);
+	return result;
+}
+
+/* ---- by the names of the certificate ---- */
+
+static bool covers_all(const char *const *names, const char *const *wanted)
+{
+	if (wanted == NULL || wanted[0] == NULL)
+		return false;
+	for (; *wanted != NULL; wanted++)
+		if (!cd_names_cover(names, *wanted))
+			return false;
+	return true;
+}
+
+static bool is_covered(struct choosing *choosing, const struct certdeploy_endpoint *endpoint)
+{
+	const struct certdeploy_leaf *leaf = NULL;
+
+	if (endpoint->name != NULL)
+		return cd_names_cover(choosing->target->names, endpoint->name);
+	if (endpoint->server_name != NULL && cd_names_cover(choosing->target->names, endpoint->server_name))
+		return true;
+	if (endpoint->pair_count == 0 ||
+	    certdeploy_leaf(&leaf, &choosing->chosen->seen->reading,
+			    endpoint->pairs[endpoint->pair_count - 1].certificate) != 0)
+		return false;
+	return covers_all(choosing->target->names, leaf->names);
+}
+
+static int by_names(struct choosing *choosing)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all =
+		certdeploy_endpoints(&choosing->chosen->seen->reading, &count);
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < count; i++)
+		if (is_covered(choosing, all[i]))
+			result = take(choosing, all[i]);
+	return result;
+}
+
+/* ---- the whole ---- */
+
+static int each_service(struct choosing *choosing, int (*choose)(struct choosing *, const char *),
+			const char *value)
+{
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < choosing->selection->services.count; i++) {
+		choosing->chosen = choosing->selection->services.items[i];
+		choosing->problems->service =
+			cd_arena_string(&choosing->problems->arena, service_name(choosing));
+		result = choose(choosing, value);
+		choosing->problems->service = NULL;
+	}
+	return result;
+}
+
+static int each_value(struct choosing *choosing, int (*choose)(struct choosing *, const char *),
+		      const char *const *values, bool names)
+{
+	int result = 0;
+
+	for (; result == 0 && values != NULL && *values != NULL; values++) {
+		size_t before = choosing->selection->count;
+		const char *value = *values;
+
+		if (names && value[0] != '~')
+			value = canonical_name(&choosing->selection->arena, value);
+		if (value == NULL)
+			return cd_fail(choosing->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+				       _("\"%s\" is not a host name"),
+				       cd_safe(&choosing->problems->arena, *values));
+		choosing->explicit = true;
+		if (names && value[0] != '~' && !cd_names_cover(choosing->target->names, value))
+			result = cd_in_list(choosing->inventory->host.accepted, "name-mismatch")
+					 ? 0
+					 : cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "name-mismatch",
+						   NULL, 0, _("the certificate does not cover %s"), value);
+		if (result == 0)
+			result = each_service(choosing, choose, value);
+		if (result == 0 && choosing->selection->count == before)
+			result = nothing_there(choosing, value);
+	}
+	return result;
+}
+
+static int sweep_all(struct choosing *choosing, const char *value)
+{
+	(void)value;
+	return by_sweep(choosing, false);
+}
+
+static int sweep_defaults(struct choosing *choosing, const char *value)
+{
+	(void)value;
+	return by_sweep(choosing, true);
+}
+
+static int sweep_names(struct choosing *choosing, const char *value)
+{
+	(void)value;
+	return by_names(choosing);
+}
+
+/* What was swept up by --all must be covered as well; a default only by its own name, as a warning. */
+static int check_names(struct choosing *choosing)
+{
+	bool accepted = cd_in_list(choosing->inventory->host.accepted, "name-mismatch");
+	int result = 0;
+
+	for (size_t i = 0; i < choosing->selection->services.count; i++) {
+		const struct cd_chosen *chosen = choosing->selection->services.items[i];
+
+		for (size_t j = 0; j < chosen->endpoints.count; j++) {
+			const struct certdeploy_endpoint *endpoint = chosen->endpoints.items[j];
+			const char *name = endpoint->name == NULL ? endpoint->server_name : endpoint->name;
+			bool strict = endpoint->name != NULL && !accepted && choosing->target->all;
+
+			if (name == NULL || cd_names_cover(choosing->target->names, name))
+				continue;
+			cd_problem(choosing->problems, strict ? CERTDEPLOY_ERROR : CERTDEPLOY_WARNING,
+				   "name-mismatch", endpoint->file, endpoint->line,
+				   _("the certificate does not cover %s, which it would serve"), name);
+			if (strict)
+				result = CERTDEPLOY_EREFUSED;
+		}
+	}
+	return result;
+}
+
+int cd_target_select(struct cd_selection *selection, struct cd_inventory *inventory,
+		     const struct cd_target *target)
+{
+	struct choosing choosing = {.selection = selection,
+				    .inventory = inventory,
+				    .target = target,
+				    .problems = inventory->problems};
+	int result = 0;
+
+	*selection = (struct cd_selection){0};
+	for (size_t i = 0; i < inventory->services.count; i++) {
+		struct cd_chosen *chosen = cd_arena_alloc(&selection->arena, sizeof(*chosen));
+
+		if (chosen == NULL || cd_vector_add(&selection->services, chosen) != 0)
+			return cd_fail_memory(inventory->problems);
+		chosen->seen = inventory->services.items[i];
+	}
+	if (cd_target_is_empty(target)) {
+		result = each_service(&choosing, sweep_names, NULL);
+		if (result == 0 && selection->count == 0)
+			result = nothing_there(&choosing, target->names != NULL && target->names[0] != NULL
+								  ? target->names[0]
+								  : "-");
+		return result;
+	}
+	result = each_value(&choosing, by_hostname, target->hostnames, true);
+	if (result == 0)
+		result = each_value(&choosing, by_address, target->addresses, false);
+	if (result == 0)
+		result = each_value(&choosing, by_listener, target->listeners, false);
+	choosing.explicit = false;
+	if (result == 0 && target->defaults)
+		result = each_service(&choosing, sweep_defaults, NULL);
+	if (result == 0 && target->all)
+		result = each_service(&choosing, sweep_all, NULL);
+	if (result == 0 && selection->count == 0)
+		result = nothing_there(&choosing, target->all ? "--all" : "--default");
+	if (result == 0)
+		result = check_names(&choosing);
+	return result;
+}

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* operations.c - discover, list, check, history and the way back; deploy.c has the flow itself */
+#include "change/history.h"
+#include "change/transaction.h"
+#include "host/inventory.h"
+#include "proof/probe.h"
+#include "report.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define DEFAULT_WAIT 30
+#define LIVE_SECONDS 15
+
+int cd_broken(struct certdeploy_result *result)
+{
+	const struct certdeploy *cd = result->cd;
+
+	for (size_t i = 0; i < cd->problems.list.count; i++) {
+		const struct certdeploy_problem *problem = cd->problems.list.items[i];
+
+		cd_problem(&result->problems, problem->severity, problem->code, problem->file, problem->line,
+			   "%s", problem->message);
+	}
+	return cd->broken;
+}
+
+/* ---- a run with an inventory ---- */
+
+typedef int inventory_fn(struct certdeploy_result *result, struct cd_inventory *inventory,
+			 const struct certdeploy_request *request);
+
+static int with_inventory(struct certdeploy_result **out, struct certdeploy *cd,
+			  const struct certdeploy_request *request, inventory_fn *work)
+{
+	struct certdeploy_result *result = cd_result_begin(cd);
+	struct cd_inventory inventory;
+	int code;
+
+	*out = NULL;
+	if (result == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (cd->broken != 0)
+		return cd_result_end(out, result, cd_broken(result));
+	code = cd_inventory_open(&inventory, cd, &result->problems, request, true);
+	if (code == 0)
+		code = work(result, &inventory, request);
+	if (code == 0)
+		code = cd_inventory_result(&inventory);
+	cd_inventory_close(&inventory);
+	return cd_result_end(out, result, code);
+}
+
+static int discover(struct certdeploy_result *result, struct cd_inventory *inventory,
+		    const struct certdeploy_request *request)
+{
+	(void)request;
+	for (size_t i = 0; i < inventory->services.count; i++) {
+		const struct cd_seen *seen = inventory->services.items[i];
+		struct certdeploy_service_report *service = cd_report_service(result, seen);
+
+		if (service == NULL)
+			return CERTDEPLOY_ENOMEM;
+		if (seen->result != 0)
+			service->state = "failed";
+	}
+	return 0;
+}
+
+int certdeploy_discover(struct certdeploy_result **out, struct certdeploy *cd,
+			const struct certdeploy_request *request)
+{
+	return with_inventory(out, cd, request, discover);
+}
+
+/* ---- list ---- */
+
+struct listing {
+	struct cd_vector probes;  /* of struct cd_probe, in the inventory's arena */
+	struct cd_vector reports; /* of struct certdeploy_endpoint_report, one for each probe */
+};
+
+static int add_probe(struct listing *listing, struct cd_inventory *inventory,
+		     const struct certdeploy_endpoint *endpoint, struct certdeploy_endpoint_report *report)
+{
+	struct cd_probe *probe = cd_arena_alloc(&inventory->arena, sizeof(*probe));
+
+	if (probe == NULL)
+		return CERTDEPLOY_ENOMEM;
+	probe->address = endpoint->address;
+	probe->port = endpoint->port;
+	probe->start = endpoint->start;
+	probe->name = endpoint->name;
+	if (endpoint->name != NULL && strncmp(endpoint->name, "*.", 2) == 0)
+		probe->name = cd_arena_format(&inventory->arena, "certdeploy-probe%s", endpoint->name + 1);
+	if (cd_vector_add(&listing->probes, probe) != 0)
+		return CERTDEPLOY_ENOMEM;
+	return cd_vector_add(&listing->reports, report);
+}
+
+static int list_service(struct certdeploy_result *result, struct cd_inventory *inventory,
+			struct cd_seen *seen, struct listing *listing)
+{
+	struct certdeploy_service_report *service = cd_report_service(result, seen);
+	struct cd_vector reports = {0};
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(&seen->reading, &count);
+	int code = service == NULL ? CERTDEPLOY_ENOMEM : 0;
+
+	for (size_t i = 0; code == 0 && i < count; i++) {
+		struct certdeploy_endpoint_report *report = cd_report_endpoint(result, all[i], &seen->reading);
+
+		if (report == NULL || cd_vector_add(&reports, report) != 0)
+			code = CERTDEPLOY_ENOMEM;
+		else if (listing != NULL && all[i]->tls && all[i]->port != 0)
+			code = add_probe(listing, inventory, all[i], report);
+	}
+	if (code == 0 && seen->result != 0)
+		service->state = "failed";
+	if (code == 0)
+		code = cd_report_set_endpoints(result, service, &reports);
+	cd_vector_free(&reports);
+	return code == CERTDEPLOY_ENOMEM ? cd_fail_memory(&result->problems) : code;
+}
+
+/* What each port serves now goes into its report. */
+static int look(struct certdeploy_result *result, struct listing *listing)
+{
+	struct cd_probing how = {.seconds = LIVE_SECONDS};
+	struct cd_probe *probes = calloc(listing->probes.count + 1, sizeof(*probes));
+	int code;
+
+	if (probes == NULL)
+		return cd_fail_memory(&result->problems);
+	for (size_t i = 0; i < listing->probes.count; i++)
+		probes[i] = *(const struct cd_probe *)listing->probes.items[i];
+	code = cd_probe_all(probes, listing->probes.count, &how);
+	for (size_t i = 0; code == 0 && i < listing->probes.count; i++) {
+		struct certdeploy_endpoint_report *report = listing->reports.items[i];
+
+		if (probes[i].sha256[0] == '\0')
+			continue;
+		report->served_sha256 = cd_arena_string(&result->problems.arena, probes[i].sha256);
+		report->served_not_after = probes[i].not_after;
+		report->verified = report->sha256 != NULL && strcmp(report->sha256, probes[i].sha256) == 0;
+	}
+	free(probes);
+	return code;
+}
+
+static int list(struct certdeploy_result *result, struct cd_inventory *inventory,
+		const struct certdeploy_request *request)
+{
+	bool live = cd_request_flag(request, CERTDEPLOY_LIVE, 0) != 0 && inventory->host.root.live;
+	struct listing listing = {0};
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < inventory->services.count; i++)
+		code = list_service(result, inventory, inventory->services.items[i], live ? &listing : NULL);
+	if (code == 0 && live)
+		code = look(result, &listing);
+	cd_vector_free(&listing.probes);
+	cd_vector_free(&listing.reports);
+	return code;
+}
+
+int certdeploy_list(struct certdeploy_result **out, struct certdeploy *cd,
+		    const struct certdeploy_request *request)
+{
+	return with_inventory(out, cd, request, list);
+}
+
+/* ---- check ---- */
+
+static int check_names(struct certdeploy_result *result, const struct cd_certificates *certificates,
+		       const struct certdeploy_request *request)
+{
+	const char *const *hostnames = cd_request_list(request, CERTDEPLOY_HOSTNAME);
+	bool accepted = cd_in_list(cd_request_list(request, CERTDEPLOY_ACCEPT), "name-mismatch");
+	int code = 0;
+
+	for (; hostnames != NULL && *hostnames != NULL; hostnames++)
+		for (size_t i = 0; i < certificates->list.count; i++) {
+			const struct cd_certificate *certificate = certificates->list.items[i];
+
+			if (cd_names_cover(certificate->names, *hostnames))
+				continue;
+			cd_problem(&result->problems, accepted ? CERTDEPLOY_WARNING : CERTDEPLOY_ERROR,
+				   "name-mismatch", NULL, 0, _("the certificate does not cover %s"),
+				   cd_safe(&result->problems.arena, *hostnames));
+			code = accepted ? code : CERTDEPLOY_EREFUSED;
+		}
+	return code;
+}
+
+static int check_csr(struct certdeploy_result *result, const struct cd_piece *piece)
+{
+	const struct certdeploy_certificate_report *report = NULL;
+	int code = cd_request_describe(&report, &result->problems.arena, &result->problems, piece);
+
+	return code == 0 ? cd_report_certificate(result, report, NULL) : code;
+}
+
+static int check_pieces(struct certdeploy_result *result, const struct certdeploy_request *request,
+			const struct cd_piece *pieces, size_t count)
+{
+	struct cd_load load = {
+		.pieces = pieces,
+		.count = count,
+		.passphrase = result->cd->passphrase,
+		.user = result->cd->user,
+		.accepted = cd_request_list(request, CERTDEPLOY_ACCEPT),
+		.now = (int64_t)time(NULL),
+		.chain_directory = result->cd->settings.chain_directory,
+	};
+	struct cd_certificates certificates = {0};
+	int code = cd_certificates_load(&certificates, &result->problems, &load);
+
+	for (size_t i = 0; i < certificates.list.count; i++) {
+		const struct cd_certificate *certificate = certificates.list.items[i];
+
+		if (certificate->report != NULL && cd_report_certificate(result, certificate->report, NULL) != 0)
+			code = CERTDEPLOY_ENOMEM;
+	}
+	if (code == 0)
+		code = check_names(result, &certificates, request);
+	cd_certificates_free(&certificates);
+	return code;
+}
+
+int certdeploy_check(struct certdeploy_result **out, struct certdeploy *cd,
+		     const struct certdeploy_request *request)
+{
+	struct certdeploy_result *result = cd_result_begin(cd);
+	struct cd_piece *pieces;
+	size_t count = 0;
+	int code = 0;
+
+	*out = NULL;
+	if (result == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (cd->broken != 0)
+		return cd_result_end(out, result, cd_broken(result));
+	if (request == NULL || request->pieces.count == 0)
+		return cd_result_end(out, result,
+				     cd_fail(&result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+					     _("no certificate was given")));
+	pieces = cd_arena_array(&result->problems.arena, request->pieces.count, sizeof(*pieces));
+	if (pieces == NULL)
+		return cd_result_end(out, result, cd_fail_memory(&result->problems));
+	for (size_t i = 0; code == 0 && i < request->pieces.count; i++) {
+		const struct cd_piece *piece = request->pieces.items[i];
+
+		if (piece->kind == CERTDEPLOY_MATERIAL_CSR)
+			code = check_csr(result, piece);
+		else
+			pieces[count++] = *piece;
+	}
+	if (code == 0 && count != 0)
+		code = check_pieces(result, request, pieces, count);
+	return cd_result_end(out, result, code);
+}
+
+/* ---- a run with the host's root only ---- */
+
+typedef int root_fn(struct certdeploy_result *result, const struct cd_root *root,
+		    const struct certdeploy_request *request);
+
+static int with_root(struct certdeploy_result **out, struct certdeploy *cd,
+		     const struct certdeploy_request *request, root_fn *work)
+{
+	struct certdeploy_result *result = cd_result_begin(cd);
+	struct cd_root root;
+	int code;
+
+	*out = NULL;
+	if (result == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (cd->broken != 0)
+		return cd_result_end(out, result, cd_broken(result));
+	code = cd_root_open(&root, &result->problems, cd->root);
+	if (code == 0)
+		code = work(result, &root, request);
+	cd_root_close(&root);
+	return cd_result_end(out, result, code);
+}
+
+static void prepare(struct cd_transaction *transaction, struct certdeploy *cd, struct cd_problems *problems,
+		    const struct cd_root *root, const struct certdeploy_request *request, const char *command)
+{
+	*transaction = (struct cd_transaction){
+		.root = root,
+		.problems = problems,
+		.state_directory = cd->settings.state,
+		.command = command,
+		.test = root->live && cd_request_flag(request, CERTDEPLOY_NO_TEST, 0) == 0,
+		.reload = root->live && cd_request_flag(request, CERTDEPLOY_NO_RELOAD, 0) == 0,
+		.restart = cd_request_flag(request, CERTDEPLOY_RESTART, 0) != 0,
+		.backup_beside = cd->settings.backup_beside,
+		.keep = cd->settings.keep,
+		.wait = (unsigned)cd_request_flag(request, CERTDEPLOY_WAIT, DEFAULT_WAIT),
+	};
+}
+
+static int recover_at(int *recovered, struct certdeploy *cd, struct cd_problems *problems,
+		      const struct cd_root *root, const struct certdeploy_request *request)
+{
+	struct cd_transaction transaction;
+	int code;
+
+	*recovered = 0;
+	if (!cd_transaction_is_interrupted(root, cd->settings.state))
+		return 0;
+	prepare(&transaction, cd, problems, root, request, "recover");
+	code = cd_transaction_recover(recovered, &transaction,
+				      cd_request_flag(request, CERTDEPLOY_FORCE, 0) != 0);
+	if (*recovered == 1)
+		cd_problem(problems, CERTDEPLOY_NOTICE, "interrupted", NULL, 0,
+			   _("an earlier run was interrupted; everything is as it was before that run"));
+	else if (*recovered == 2)
+		cd_problem(problems, CERTDEPLOY_NOTICE, "interrupted", NULL, 0,
+			   _("an earlier run was interrupted when all its work was done; it is complete"));
+	cd_transaction_free(&transaction);
+	return code;
+}
+
+int cd_recover_first(struct certdeploy *cd, struct cd_problems *problems,
+		     const struct certdeploy_request *request)
+{
+	struct cd_root root;
+	int recovered, code = cd_root_open(&root, problems, cd->root);
+
+	if (code == 0)
+		code = recover_at(&recovered, cd, problems, &root, request);
+	cd_root_close(&root);
+	return code;
+}
+
+static int recover(struct certdeploy_result *result, const struct cd_root *root,
+		   const struct certdeploy_request *request)
+{
+	int recovered = 0;
+	int code = recover_at(&recovered, result->cd, &result->problems, root, request);
+
+	result->changed = recovered != 0;
+	return code;
+}
+
+int certdeploy_recover(struct certdeploy_result **out, struct certdeploy *cd,
+		       const struct certdeploy_request *request)
+{
+	return with_root(out, cd, request, recover);
+}
+
+/* ---- history ---- */
+
+static int history(struct certdeploy_result *result, const struct cd_root *root,
+		   const struct certdeploy_request *request)
+{
+	(void)request;
+	return cd_history_list(&result->history, &result->problems, root, result->cd->settings.state);
+}
+
+int certdeploy_history(struct certdeploy_result **out, struct certdeploy *cd,
+		       const struct certdeploy_request *request)
+{
+	return with_root(out, cd, request, history);
+}
+
+static int show(struct certdeploy_result *result, const struct cd_root *root,
+		const struct certdeploy_request *request)
+{
+	const struct certdeploy_transaction_report *report = NULL;
+	int code = cd_history_show(&report, &result->files, &result->problems, root,
+				   result->cd->settings.state,
+				   cd_request_value(request, CERTDEPLOY_TRANSACTION));
+
+	if (code != 0)
+		return code;
+	result->transaction = report->id;
+	return cd_vector_add(&result->history, report) == 0 ? 0 : cd_fail_memory(&result->problems);
+}
+
+int certdeploy_show(struct certdeploy_result **out, struct certdeploy *cd,
+		    const struct certdeploy_request *request)
+{
+	return with_root(out, cd, request, show);
+}
+
+static int diff(struct certdeploy_result *result, const struct cd_root *root,
+		const struct certdeploy_request *request)
+{
+	int code = show(result, root, request);
+
+	if (code == 0)
+		code = cd_history_diff(&result->diff, &result->problems, root, result->cd->settings.state,
+				       result->transaction);
+	return code;
+}
+
+int certdeploy_diff(struct certdeploy_result **out, struct certdeploy *cd,
+		    const struct certdeploy_request *request)
+{
+	return with_root(out, cd, request, diff);
+}
+
+static int prune(struct certdeploy_result *result, const struct cd_root *root,
+		 const struct certdeploy_request *request)
+{
+	const struct cd_settings *settings = &result->cd->settings;
+
+	return cd_history_prune(&result->problems, root, settings->state,
+				(unsigned)cd_request_flag(request, CERTDEPLOY_KEEP, (long)settings->keep),
+				cd_request_flag(request, CERTDEPLOY_OLDER, 0),
+				(unsigned)cd_request_flag(request, CERTDEPLOY_WAIT, DEFAULT_WAIT));
+}
+
+int certdeploy_prune(struct certdeploy_result **out, struct certdeploy *cd,
+		     const struct certdeploy_request *request)
+{
+	return with_root(out, cd, request, prune);
+}
+
+/* ---- the way back ---- */
+
+static int report_touched(struct certdeploy_result *result, const struct cd_transaction *transaction)
+{
+	static const struct certdeploy_endpoint_report *const none[] = {NULL};
+	struct cd_arena *arena = &result->problems.arena;
+
+	for (size_t i = 0; i < transaction->service_count; i++) {
+		const struct cd_touched *touched = &transaction->services[i];
+		struct certdeploy_service_report *report = cd_arena_alloc(arena, sizeof(*report));
+
+		if (report == NULL || cd_vector_add(&result->services, report) != 0)
+			return cd_fail_memory(&result->problems);
+		report->name = cd_arena_string(arena, touched->control.name);
+		report->adapter = cd_arena_string(arena, touched->control.adapter);
+		report->action = touched->action == NULL ? "none" : touched->action;
+		report->state = touched->state == NULL ? "unchanged" : touched->state;
+		report->running = touched->was_running;
+		report->endpoints = none;
+	}
+	return 0;
+}
+
+static int undo(struct certdeploy_result *result, struct cd_transaction *transaction,
+		const struct certdeploy_request *request)
+{
+	struct cd_changes changes = {0};
+	const char *id = cd_request_value(request, CERTDEPLOY_TRANSACTION);
+	int code = cd_history_undo(&changes, &transaction->services, &transaction->service_count, &id,
+				   &result->problems, transaction->root, transaction->state_directory,
+				   cd_request_list(request, CERTDEPLOY_SERVICE),
+				   cd_request_list(request, CERTDEPLOY_FILE),
+				   cd_request_flag(request, CERTDEPLOY_FORCE, 0) != 0);
+
+	transaction->changes = &changes;
+	if (code == 0)
+		code = cd_transaction_run(transaction);
+	if (transaction->id[0] != '\0')
+		result->transaction = cd_arena_string(&result->problems.arena, transaction->id);
+	for (size_t i = 0; i < transaction->files.count; i++)
+		if (cd_vector_add(&result->files, transaction->files.items[i]) != 0)
+			code = CERTDEPLOY_ENOMEM;
+	result->changed = code == 0;
+	if (report_touched(result, transaction) != 0)
+		code = CERTDEPLOY_ENOMEM;
+	cd_changes_free(&changes);
+	return code;
+}
+
+static int rollback(struct certdeploy_result *result, const struct cd_root *root,
+		    const struct certdeploy_request *request)
+{
+	struct cd_transaction transaction;
+	int recovered, code;
+
+	code = recover_at(&recovered, result->cd, &result->problems, root, request);
+	/* Putting back an interrupted run is what was asked for, unless one was named. */
+	if (code != 0 || (recovered == 1 && cd_request_value(request, CERTDEPLOY_TRANSACTION) == NULL)) {
+		result->changed = recovered == 1;
+		return code;
+	}
+	prepare(&transaction, result->cd, &result->problems, root, request, "rollback");
+	code = undo(result, &transaction, request);
+	cd_transaction_free(&transaction);
+	return code;
+}
+
+int certdeploy_rollback(struct certdeploy_result **out, struct certdeploy *cd,
+			const struct certdeploy_request *request)
+{
+	return with_root(out, cd, request, rollback);
+}
+
+/* ---- adapters ---- */
+
+int certdeploy_adapters(struct certdeploy_result **out, struct certdeploy *cd,
+			const struct certdeploy_request *request)
+{
+	struct certdeploy_result *result = cd_result_begin(cd);
+	struct cd_adapters adapters;
+	int code;
+
+	(void)request;
+	*out = NULL;
+	if (result == NULL)
+		return CERTDEPLOY_ENOMEM;
+	code = cd_adapters_open(&adapters, &result->problems);
+	for (size_t i = 0; code == 0 && i < adapters.list.count; i++) {
+		const struct cd_adapter_entry *entry = adapters.list.items[i];
+		struct certdeploy_adapter_report *report =
+			cd_arena_alloc(&result->problems.arena, sizeof(*report));
+
+		if (report == NULL || cd_vector_add(&result->adapters, report) != 0) {
+			code = cd_fail_memory(&result->problems);
+			break;
+		}
+		report->name = cd_arena_string(&result->problems.arena, entry->adapter->name);
+		report->summary = cd_arena_string(&result->problems.arena, entry->adapter->summary);
+		report->file = cd_arena_string(&result->problems.arena, entry->file);
+	}
+	cd_adapters_close(&adapters);
+	return cd_result_end(out, result, code);
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* proof.c - what a plan's endpoints served before, and whether they serve what they should after */
+#include "proof/proof.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NEIGHBOURS 16
+#define FIRST_LOOK_SECONDS 5
+#define FIRST_LOOK_MS 2000
+#define DEFAULT_SECONDS 30
+#define ENDPOINTS_A_SECOND 100
+#define MOST_MESSAGES 20
+
+void cd_proof_free(struct cd_proof *proof)
+{
+	cd_vector_free(&proof->items);
+	cd_arena_free(&proof->arena);
+}
+
+/* A name that a wildcard covers and nothing else is likely to. */
+static const char *name_to_send(struct cd_proof *proof, const char *name)
+{
+	if (name == NULL || strncmp(name, "*.", 2) != 0)
+		return name;
+	return cd_arena_format(&proof->arena, "certdeploy-probe%s", name + 1);
+}
+
+static int add_item(struct cd_proof *proof, const struct cd_planned *planned,
+		    struct cd_planned_endpoint *endpoint, const struct certdeploy_material *material,
+		    const struct cd_probe_setting *setting, bool by_type)
+{
+	struct cd_proof_item *item = cd_arena_alloc(&proof->arena, sizeof(*item));
+
+	if (item == NULL)
+		return cd_fail_memory(proof->plan->problems);
+	item->planned = planned;
+	item->endpoint = endpoint;
+	item->want = material == NULL ? NULL : material->sha256;
+	item->key_type = by_type ? material->key_type : NULL;
+	item->address = setting == NULL ? endpoint->after->address : setting->address;
+	item->port = setting == NULL ? endpoint->after->port : setting->port;
+	item->configured = setting != NULL;
+	item->name = name_to_send(proof, endpoint->after->name);
+	if (endpoint->looks++ == 0)
+		endpoint->first_look = proof->items.count;
+	if ((endpoint->after->name != NULL && item->name == NULL) || cd_vector_add(&proof->items, item) != 0)
+		return cd_fail_memory(proof->plan->problems);
+	return 0;
+}
+
+/* One look for each key type where there are several: a client gets the one it can use. */
+static int add_endpoint(struct cd_proof *proof, const struct cd_planned *planned,
+			struct cd_planned_endpoint *endpoint, const struct cd_probe_setting *setting)
+{
+	const struct certdeploy_material *const *materials = proof->plan->materials;
+	bool by_type = materials[1] != NULL || endpoint->after->pair_count > 1;
+	int result = 0;
+
+	if (!endpoint->targeted)
+		return add_item(proof, planned, endpoint, NULL, setting, false);
+	for (size_t i = 0; result == 0 && materials[i] != NULL; i++)
+		result = add_item(proof, planned, endpoint, materials[i], setting, by_type);
+	return result;
+}
+
+static int add_places(struct cd_proof *proof, const struct cd_planned *planned,
+		      struct cd_planned_endpoint *endpoint)
+{
+	const struct cd_service_settings *configured = planned->seen->configured;
+	bool instead = false;
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && configured != NULL && i < configured->probes.count; i++) {
+		const struct cd_probe_setting *setting = configured->probes.items[i];
+
+		if (strcmp(setting->protocol, endpoint->after->protocol) != 0)
+			continue;
+		instead = true;
+		result = add_endpoint(proof, planned, endpoint, setting);
+	}
+	if (result == 0 && !instead && endpoint->after->port != 0)
+		result = add_endpoint(proof, planned, endpoint, NULL);
+	return result;
+}
+
+static int add_service(struct cd_proof *proof, const struct cd_planned *planned)
+{
+	const struct cd_vector *endpoints = &planned->endpoints;
+	size_t others = 0, step, seen = 0;
+	int result = 0;
+
+	for (size_t i = 0; i < endpoints->count; i++)
+		others += ((const struct cd_planned_endpoint *)endpoints->items[i])->targeted ? 0 : 1;
+	step = others / NEIGHBOURS + 1;
+	for (size_t i = 0; result == 0 && i < endpoints->count; i++) {
+		struct cd_planned_endpoint *endpoint = endpoints->items[i];
+
+		if (!endpoint->after->tls)
+			continue;
+		if (endpoint->targeted || seen++ % step == 0)
+			result = add_places(proof, planned, endpoint);
+	}
+	return result;
+}
+
+int cd_proof_prepare(struct cd_proof *proof, struct cd_plan *plan, bool all)
+{
+	int result = 0;
+
+	*proof = (struct cd_proof){.plan = plan};
+	for (size_t i = 0; result == 0 && plan->materials != NULL && i < plan->services.count; i++) {
+		const struct cd_planned *planned = plan->services.items[i];
+
+		if (planned->seen->running == 1 && (planned->touched || all))
+			result = add_service(proof, planned);
+	}
+	return result;
+}
+
+/* ---- looking ---- */
+
+struct looking {
+	struct cd_proof *proof;
+	struct cd_probe *probes;
+	size_t count;
+};
+
+static int progress(void *user, size_t done, size_t total)
+{
+	const struct cd_proof *proof = user;
+
+	return cd_progress(proof->plan->cd, proof->plan->problems, "verify", done, total) == 0 ? 0 : 1;
+}
+
+static int look(struct looking *looking, struct cd_proof *proof, unsigned seconds, unsigned single_ms,
+		const char *(*want)(const struct cd_proof_item *))
+{
+	struct cd_probing how = {
+		.seconds = seconds, .single_ms = single_ms, .progress = progress, .user = proof};
+
+	*looking = (struct looking){.proof = proof, .count = proof->items.count};
+	looking->probes = calloc(looking->count + 1, sizeof(*looking->probes));
+	if (looking->probes == NULL)
+		return cd_fail_memory(proof->plan->problems);
+	for (size_t i = 0; i < looking->count; i++) {
+		const struct cd_proof_item *item = proof->items.items[i];
+
+		looking->probes[i] = (struct cd_probe){
+			.address = item->address,
+			.port = item->port,
+			.start = item->endpoint->after->start,
+			.name = item->name,
+			.key_type = item->key_type,
+			.want = want == NULL ? NULL : want(item),
+			.own = item,
+		};
+	}
+	return cd_probe_all(looking->probes, looking->count, &how);
+}
+
+int cd_proof_before(struct cd_proof *proof)
+{
+	struct looking looking;
+	int result = look(&looking, proof, FIRST_LOOK_SECONDS, FIRST_LOOK_MS, NULL);
+
+	for (size_t i = 0; result == 0 && i < looking.count; i++) {
+		struct cd_proof_item *item = proof->items.items[i];
+
+		memcpy(item->before, looking.probes[i].sha256, sizeof(item->before));
+		memcpy(item->after, looking.probes[i].sha256, sizeof(item->after));
+		item->after_until = looking.probes[i].not_after;
+		item->expected = looking.probes[i].state != CD_PROBE_REFUSED &&
+				 looking.probes[i].state != CD_PROBE_TIMEOUT;
+		item->verified = item->want != NULL && strcmp(item->want, item->before) == 0;
+	}
+	free(looking.probes);
+	return result;
+}
+
+bool cd_proof_is_stale(const struct cd_proof *proof, const struct cd_planned *planned)
+{
+	for (size_t i = 0; i < proof->items.count; i++) {
+		const struct cd_proof_item *item = proof->items.items[i];
+
+		if (item->planned == planned && item->want != NULL && item->expected && !item->verified)
+			return true;
+	}
+	return false;
+}
+
+/* A neighbour keeps what it served; one that served nothing is not waited for. */
+static const char *want_new(const struct cd_proof_item *item)
+{
+	if (item->want != NULL)
+		return item->expected || item->configured ? item->want : NULL;
+	return item->before[0] == '\0' ? NULL : item->before;
+}
+
+static const char *want_old(const struct cd_proof_item *item)
+{
+	return item->before[0] == '\0' ? NULL : item->before;
+}
+
+static unsigned seconds_for(const struct cd_proof *proof)
+{
+	unsigned most = DEFAULT_SECONDS;
+	bool configured = false;
+	long asked = cd_request_flag(proof->plan->request, CERTDEPLOY_VERIFY_TIMEOUT, 0);
+
+	if (asked > 0)
+		return (unsigned)asked;
+	for (size_t i = 0; i < proof->items.count; i++) {
+		const struct cd_proof_item *item = proof->items.items[i];
+		const struct cd_service_settings *settings = item->planned->seen->configured;
+
+		if (settings == NULL || settings->timeout == 0)
+			continue;
+		most = configured && most > settings->timeout ? most : settings->timeout;
+		configured = true;
+	}
+	return most + (unsigned)(proof->items.count / ENDPOINTS_A_SECOND);
+}
+
+static const char *code_of(const struct cd_probe *probe)
+{
+	switch (probe->state) {
+	case CD_PROBE_SERVED:
+		return "served-other";
+	case CD_PROBE_NO_STARTTLS:
+		return "no-starttls";
+	case CD_PROBE_NO_HANDSHAKE:
+		return "no-handshake";
+	default:
+		return "not-listening";
+	}
+}
+
+static void tell(struct cd_proof *proof, const struct cd_proof_item *item, const struct cd_probe *probe,
+		 enum certdeploy_severity severity)
+{
+	struct cd_problems *problems = proof->plan->problems;
+	const struct certdeploy_endpoint *endpoint = item->endpoint->after;
+	const char *name = endpoint->name == NULL ? _("the default") : endpoint->name;
+
+	problems->service = cd_arena_string(&problems->arena, item->planned->seen->service.name);
+	if (probe->state == CD_PROBE_SERVED)
+		cd_problem(problems, severity, "served-other", endpoint->file, endpoint->line,
+			   item->want == NULL ? _("%s on port %u (%s) does not serve any more what it served: %s")
+					      : _("%s on port %u (%s) serves another certificate: %s"),
+			   name, (unsigned)item->port, endpoint->protocol, probe->sha256);
+	else
+		cd_problem(problems, severity, code_of(probe), endpoint->file, endpoint->line,
+			   _("%s on port %u (%s) could not be proven: %s"), name, (unsigned)item->port,
+			   endpoint->protocol, probe->detail[0] == '\0' ? "-" : probe->detail);
+	problems->service = NULL;
+}
+
+/* At least one endpoint of a running service must have answered, or nothing is proven. */
+static bool is_unproven(const struct cd_proof *proof, const struct cd_planned *planned)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < proof->items.count; i++) {
+		const struct cd_proof_item *item = proof->items.items[i];
+
+		if (item->planned != planned || item->want == NULL)
+			continue;
+		if (item->verified)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+static int judge(struct cd_proof *proof, const struct looking *looking,
+		 const char *(*want)(const struct cd_proof_item *))
+{
+	size_t told = 0;
+	int result = 0;
+
+	for (size_t i = 0; i < looking->count; i++) {
+		struct cd_proof_item *item = proof->items.items[i];
+		const struct cd_probe *probe = &looking->probes[i];
+
+		memcpy(item->after, probe->sha256, sizeof(item->after));
+		item->after_until = probe->not_after;
+		item->verified = item->want != NULL && strcmp(item->want, probe->sha256) == 0;
+	}
+	for (size_t i = 0; i < looking->count; i++) {
+		const struct cd_proof_item *item = proof->items.items[i];
+		const struct cd_probe *probe = &looking->probes[i];
+		const char *wanted = want(item);
+		bool wrong = wanted != NULL && strcmp(wanted, probe->sha256) != 0;
+		bool silent = wanted == NULL && item->want != NULL && !item->verified;
+
+		if (silent && is_unproven(proof, item->planned))
+			wrong = true;
+		if (wrong)
+			result = CERTDEPLOY_EFAILED;
+		if ((wrong || silent) && told++ < MOST_MESSAGES)
+			tell(proof, item, probe, wrong ? CERTDEPLOY_ERROR : CERTDEPLOY_WARNING);
+	}
+	return result;
+}
+
+static int look_and_judge(struct cd_proof *proof, const char *(*want)(const struct cd_proof_item *))
+{
+	struct looking looking;
+	int result = look(&looking, proof, seconds_for(proof), 0, want);
+
+	if (result == 0)
+		result = judge(proof, &looking, want);
+	free(looking.probes);
+	return result;
+}
+
+int cd_proof_after(struct cd_proof *proof)
+{
+	return look_and_judge(proof, want_new);
+}
+
+int cd_proof_restored(struct cd_proof *proof)
+{
+	struct looking looking;
+	int result = look(&looking, proof, seconds_for(proof), 0, want_old);
+
+	for (size_t i = 0; result == 0 && i < looking.count; i++) {
+		struct cd_proof_item *item = proof->items.items[i];
+		const char *wanted = want_old(item);
+
+		memcpy(item->after, looking.probes[i].sha256, sizeof(item->after));
+		item->verified = false;
+		if (wanted == NULL || strcmp(wanted, looking.probes[i].sha256) == 0)
+			continue;
+		tell(proof, item, &looking.probes[i], CERTDEPLOY_ERROR);
+		result = CERTDEPLOY_EFAILED;
+	}
+	free(looking.probes);
+	return result;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* request.c - what the caller wants: material, target, manner */
+#include "handle.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "certificate/certificate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PIECE_LIMIT ((size_t)1 << 20)
+#define PIECES 4096
+
+int certdeploy_request_new(struct certdeploy_request **out, struct certdeploy *cd)
+{
+	*out = calloc(1, sizeof(**out));
+	if (*out == NULL)
+		return CERTDEPLOY_ENOMEM;
+	(*out)->cd = cd;
+	return 0;
+}
+
+static void free_piece(struct cd_piece *piece)
+{
+	char *bytes = (char *)(uintptr_t)piece->bytes;
+
+	if (bytes != NULL)
+		OPENSSL_cleanse(bytes, piece->length);
+	free(bytes);
+	free(piece);
+}
+
+void certdeploy_request_free(struct certdeploy_request *request)
+{
+	if (request == NULL)
+		return;
+	for (size_t i = 0; i < request->pieces.count; i++)
+		free_piece(request->pieces.items[i]);
+	cd_vector_free(&request->pieces);
+	for (size_t i = 0; i < CD_LISTS; i++)
+		cd_vector_free(&request->lists[i]);
+	cd_arena_free(&request->arena);
+	free(request);
+}
+
+/* Takes bytes over, also when it fails. */
+static int add_piece(struct certdeploy_request *request, enum certdeploy_material_kind kind, char *bytes,
+		     size_t length, const char *origin)
+{
+	struct cd_piece *piece = calloc(1, sizeof(*piece));
+
+	if (piece == NULL) {
+		OPENSSL_cleanse(bytes, length);
+		free(bytes);
+		return CERTDEPLOY_ENOMEM;
+	}
+	*piece = (struct cd_piece){.kind = kind, .bytes = bytes, .length = length};
+	piece->origin = cd_arena_string(&request->arena, origin);
+	if (piece->origin == NULL || cd_vector_add(&request->pieces, piece) != 0) {
+		free_piece(piece);
+		return CERTDEPLOY_ENOMEM;
+	}
+	return 0;
+}
+
+static const char *kind_name(enum certdeploy_material_kind kind)
+{
+	static const char *const names[] = {"(material)",  "(certificate)", "(key)", "(chain)",
+					    "(fullchain)", "(PKCS#12)",     "(CSR)"};
+
+	return (unsigned)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : names[0];
+}
+
+static int too_large(struct certdeploy *cd, const char *origin)
+{
+	int result = cd_fail(&cd->problems, CERTDEPLOY_EREFUSED, "too-large", origin, 0,
+			     _("larger than any sensible certificate or key"));
+
+	cd->error = cd_problems_error(&cd->problems, cd->problems.list.count - 1);
+	return result;
+}
+
+int certdeploy_request_add_memory(struct certdeploy_request *request, enum certdeploy_material_kind kind,
+				  const void *bytes, size_t length, const char *origin)
+{
+	char *copy;
+
+	if (origin == NULL)
+		origin = kind_name(kind);
+	if (length > PIECE_LIMIT || request->pieces.count >= PIECES)
+		return too_large(request->cd, origin);
+	copy = malloc(length + 1);
+	if (copy == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (length != 0)
+		memcpy(copy, bytes, length);
+	copy[length] = '\0';
+	return add_piece(request, kind, copy, length, origin);
+}
+
+int certdeploy_request_add_file(struct certdeploy_request *request, enum certdeploy_material_kind kind,
+				const char *path)
+{
+	struct cd_root here = {.fd = AT_FDCWD, .path = "", .live = true};
+	struct certdeploy *cd = request->cd;
+	size_t length, from = cd->problems.list.count;
+	char *bytes;
+	int error = cd_read_file(&bytes, &length, NULL, &here, path, PIECE_LIMIT);
+	int result;
+
+	if (error == 0)
+		return add_piece(request, kind, bytes, length, path);
+	if (error == EFBIG)
+		return too_large(cd, path);
+	if (error == EISDIR || error == EINVAL)
+		result = cd_fail(&cd->problems, CERTDEPLOY_EREFUSED, "not-understood", path, 0,
+				 _("not a regular file"));
+	else
+		result = cd_fail_errno(&cd->problems, error, path, _("cannot read the file"));
+	cd->error = cd_problems_error(&cd->problems, from);
+	return result;
+}
+
+int certdeploy_request_add(struct certdeploy_request *request, enum certdeploy_list_option option,
+			   const char *value)
+{
+	char *copy;
+
+	if ((unsigned)option == 0 || (unsigned)option >= CD_LISTS)
+		return CERTDEPLOY_EUSAGE;
+	copy = cd_arena_string(&request->arena, value);
+	return copy == NULL ? CERTDEPLOY_ENOMEM : cd_vector_add(&request->lists[option], copy);
+}
+
+int certdeploy_request_set(struct certdeploy_request *request, enum certdeploy_flag flag, long value)
+{
+	if ((unsigned)flag == 0 || (unsigned)flag >= CD_FLAGS || value < 0)
+		return CERTDEPLOY_EUSAGE;
+	request->flags[flag] = value;
+	request->given[flag] = true;
+	return 0;
+}
+
+const char *const *cd_request_list(const struct certdeploy_request *request,
+				   enum certdeploy_list_option option)
+{
+	return request == NULL ? NULL : (const char *const *)request->lists[option].items;
+}
+
+const char *cd_request_value(const struct certdeploy_request *request, enum certdeploy_list_option option)
+{
+	const char *const *list = cd_request_list(request, option);
+
+	return list == NULL ? NULL : list[0];
+}
+
+long cd_request_flag(const struct certdeploy_request *request, enum certdeploy_flag flag, long otherwise)
+{
+	return request == NULL || !request->given[flag] ? otherwise : request->flags[flag];
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* result.c - what an operation found and did, walked by position */
+#include "handle.h"
+
+#include <stdlib.h>
+
+struct certdeploy_result *cd_result_begin(struct certdeploy *cd)
+{
+	struct certdeploy_result *result = calloc(1, sizeof(*result));
+
+	if (result != NULL)
+		result->cd = cd;
+	return result;
+}
+
+void certdeploy_result_free(struct certdeploy_result *result)
+{
+	if (result == NULL)
+		return;
+	cd_vector_free(&result->certificates);
+	cd_vector_free(&result->services);
+	cd_vector_free(&result->files);
+	cd_vector_free(&result->history);
+	cd_vector_free(&result->adapters);
+	cd_problems_free(&result->problems);
+	free(result);
+}
+
+/* The handle keeps a copy: the result may be freed before the error is asked for. */
+static void remember(struct certdeploy *cd, const struct certdeploy_result *result, int code)
+{
+	const struct certdeploy_problem *error = cd_problems_error(&result->problems, 0);
+	struct certdeploy_problem *copy;
+
+	cd_problems_free(&cd->problems);
+	cd->problems = (struct cd_problems){0};
+	cd->error = NULL;
+	cd->problems.out_of_memory = code == CERTDEPLOY_ENOMEM;
+	if (code == 0 || error == NULL)
+		return;
+	copy = cd_arena_alloc(&cd->problems.arena, sizeof(*copy));
+	if (copy == NULL)
+		return;
+	*copy = *error;
+	copy->code = cd_arena_string(&cd->problems.arena, error->code);
+	copy->message = cd_arena_string(&cd->problems.arena, error->message);
+	copy->fix = cd_arena_string(&cd->problems.arena, error->fix);
+	copy->file = cd_arena_string(&cd->problems.arena, error->file);
+	copy->service = cd_arena_string(&cd->problems.arena, error->service);
+	if (copy->code != NULL && copy->message != NULL)
+		cd->error = copy;
+}
+
+int cd_result_end(struct certdeploy_result **out, struct certdeploy_result *result, int code)
+{
+	if (result->problems.out_of_memory && code == 0)
+		code = CERTDEPLOY_ENOMEM;
+	result->code = code;
+	remember(result->cd, result, code);
+	*out = result;
+	return code;
+}
+
+int certdeploy_result_code(const struct certdeploy_result *result)
+{
+	return result->code;
+}
+
+bool certdeploy_result_changed(const struct certdeploy_result *result)
+{
+	return result->changed;
+}
+
+const char *certdeploy_result_transaction(const struct certdeploy_result *result)
+{
+	return result->transaction;
+}
+
+const char *certdeploy_result_diff(const struct certdeploy_result *result)
+{
+	return result->diff == NULL ? "" : result->diff;
+}
+
+static const void *at(const struct cd_vector *vector, size_t position)
+{
+	return position < vector->count ? vector->items[position] : NULL;
+}
+
+const struct certdeploy_problem *certdeploy_result_problem(const struct certdeploy_result *result,
+							    size_t position)
+{
+	return at(&result->problems.list, position);
+}
+
+const struct certdeploy_certificate_report *
+certdeploy_result_certificate(const struct certdeploy_result *result, size_t position)
+{
+	return at(&result->certificates, position);
+}
+
+const struct certdeploy_service_report *certdeploy_result_service(const struct certdeploy_result *result,
+								   size_t position)
+{
+	return at(&result->services, position);
+}
+
+const struct certdeploy_file_report *certdeploy_result_file(const struct certdeploy_result *result,
+							     size_t position)
+{
+	return at(&result->files, position);
+}
+
+const struct certdeploy_transaction_report *
+certdeploy_result_history(const struct certdeploy_result *result, size_t position)
+{
+	return at(&result->history, position);
+}
+
+const struct certdeploy_adapter_report *certdeploy_result_adapter(const struct certdeploy_result *result,
+								   size_t position)
+{
+	return at(&result->adapters, position);
+}
