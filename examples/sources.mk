@@ -1,1 +1,33 @@
-# The tool and the other programs on the library.
+# The tool and the other programs on the library. Public headers only.
+examples_cppflags = -include $(top_builddir)/config.h -I$(top_srcdir)/libcertdeploy \
+	-DCD_LOCALEDIR='"$(localedir)"'
+
+bin_PROGRAMS += examples/certdeploy/certdeploy
+examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/tool.h \
+	examples/certdeploy/adapters.c \
+	examples/certdeploy/check.c \
+	examples/certdeploy/columns.c \
+	examples/certdeploy/complete.c \
+	examples/certdeploy/deploy.c \
+	examples/certdeploy/diff.c \
+	examples/certdeploy/discover.c \
+	examples/certdeploy/environment.c \
+	examples/certdeploy/help.c \
+	examples/certdeploy/history.c \
+	examples/certdeploy/json.c \
+	examples/certdeploy/list.c \
+	examples/certdeploy/main.c \
+	examples/certdeploy/options.c \
+	examples/certdeploy/outcome.c \
+	examples/certdeploy/plan.c \
+	examples/certdeploy/prune.c \
+	examples/certdeploy/recover.c \
+	examples/certdeploy/request.c \
+	examples/certdeploy/rollback.c \
+	examples/certdeploy/show.c \
+	examples/certdeploy/table.c \
+	examples/certdeploy/terminal.c \
+	examples/certdeploy/text.c \
+	examples/certdeploy/verify.c
+examples_certdeploy_certdeploy_CPPFLAGS = $(examples_cppflags)
+examples_certdeploy_certdeploy_LDADD = libcertdeploy.la $(JANSSON_LIBS) $(OPENSSL_LIBS) $(LIBINTL)

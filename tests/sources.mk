@@ -29,3 +29,9 @@ tests_unit_test_text_LDADD = $(unit_ldadd)
 endif
 
 include tests/fuzz/sources.mk
+
+# The tool over a library that tells stories, so that every result can be seen.
+check_PROGRAMS += tests/tool/certdeploy-fake
+tests_tool_certdeploy_fake_SOURCES = $(examples_certdeploy_certdeploy_SOURCES) tests/tool/fake-library.c
+tests_tool_certdeploy_fake_CPPFLAGS = $(examples_cppflags)
+tests_tool_certdeploy_fake_LDADD = $(JANSSON_LIBS) $(OPENSSL_LIBS) $(LIBINTL)

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * environment.c - make the process fit to run as root, whoever started it
+ *
+ * A tool that runs by sudo, from cron or behind a panel inherits what it did not choose: closed
+ * descriptors, ignored signals, limits, an umask, and variables that make libraries load files. All of
+ * it is brought to known values here, before anything else happens. The library itself never does so.
+ */
+#include "tool.h"
+
+#include <fcntl.h>
+#include <locale.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define VALUE_LIMIT 64
+#define DOMAIN "certdeploy"
+
+/* The variables that mean something to us; their values outlive the environment. */
+enum {
+	NOTED_LANGUAGE,
+	NOTED_LC_ALL,
+	NOTED_LC_MESSAGES,
+	NOTED_LANG,
+	NOTED_NO_COLOR,
+	NOTED_COLUMNS,
+	NOTED_TERM,
+	NOTED_SUDO_USER,
+	NOTED_COUNT,
+};
+
+static const char *const noted_names[NOTED_COUNT] = {
+	"LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG", "NO_COLOR", "COLUMNS", "TERM", "SUDO_USER",
+};
+static char noted[NOTED_COUNT][VALUE_LIMIT];
+
+static volatile sig_atomic_t interrupted;
+
+/* Descriptors 0 to 2 must be open, or the next file opened would become standard error. */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd == -1)
+		_exit(1);
+	(void)close(fd);
+}
+
+/* A value goes into names of files and into the log: only what a language or user name is made of. */
+static void note(int which)
+{
+	const char *value = getenv(noted_names[which]);
+	size_t length = value == NULL ? 0 : strlen(value);
+
+	if (length != 0 && length < VALUE_LIMIT && strspn(value, LANGUAGE_LETTERS) == length)
+		memcpy(noted[which], value, length + 1);
+	else if (length != 0 && which == NOTED_NO_COLOR)
+		noted[which][0] = '1';
+}
+
+static void replace_environment(void)
+{
+	for (int i = 0; i < NOTED_COUNT; i++)
+		note(i);
+	(void)clearenv();
+	(void)setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	for (int i = NOTED_NO_COLOR; i < NOTED_COUNT; i++)
+		if (noted[i][0] != '\0')
+			(void)setenv(noted_names[i], noted[i], 1);
+}
+
+static void reset_signals(void)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	(void)sigemptyset(&action.sa_mask);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* With SIGCHLD ignored nobody could learn how a server's command ended. */
+	(void)sigaction(SIGCHLD, &action, NULL);
+	/* A reader that goes away, or a limit, must not end a run half way: writing fails instead. */
+	action.sa_handler = SIG_IGN;
+	(void)sigaction(SIGPIPE, &action, NULL);
+	(void)sigaction(SIGXFSZ, &action, NULL);
+	(void)setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+}
+
+static void set_limits(void)
+{
+	struct rlimit limit = {0, 0};
+
+	/* Keys are in memory: no core file, no debugger of the same user. */
+	(void)setrlimit(RLIMIT_CORE, &limit);
+#ifndef __SANITIZE_ADDRESS__
+	(void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_FSIZE, &limit);
+	}
+	(void)umask(077);
+}
+
+static const char *wanted_language(void)
+{
+	static const int order[] = {NOTED_LC_ALL, NOTED_LC_MESSAGES, NOTED_LANG};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		if (noted[order[i]][0] != '\0')
+			return noted[order[i]];
+	return "C";
+}
+
+/*
+ * gettext follows LANGUAGE in any locale but "C", so the messages need no locale of their language to
+ * be installed. Output is UTF-8 always; only the widths of characters are taken from the locale.
+ */
+void set_language(const char *language)
+{
+	const char *wanted = language == NULL ? wanted_language() : language;
+	const char *list =
+		language == NULL && noted[NOTED_LANGUAGE][0] != '\0' ? noted[NOTED_LANGUAGE] : wanted;
+	const char *utf8 = setlocale(LC_CTYPE, "C.UTF-8") != NULL ? "C.UTF-8" : wanted;
+
+	(void)setlocale(LC_CTYPE, utf8);
+	if (strcmp(wanted, "C") == 0 || strcmp(wanted, "POSIX") == 0) {
+		(void)unsetenv("LANGUAGE");
+		(void)setlocale(LC_MESSAGES, "C");
+	} else {
+		(void)setenv("LANGUAGE", list, 1);
+		(void)setlocale(LC_MESSAGES, utf8);
+	}
+	(void)bindtextdomain(DOMAIN, CD_LOCALEDIR);
+	(void)bind_textdomain_codeset(DOMAIN, "UTF-8");
+	(void)textdomain(DOMAIN);
+}
+
+static void on_interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+void catch_interrupts(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, old;
+
+	(void)sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		/* What was ignored stays so: nohup. */
+		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			(void)sigaction(numbers[i], &action, NULL);
+}
+
+bool was_interrupted(void)
+{
+	return interrupted != 0;
+}
+
+void prepare_process(struct tool *tool)
+{
+	open_standard_streams();
+	replace_environment();
+	/* Before anything else of OpenSSL's: a configuration file can name code to load. */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	reset_signals();
+	set_limits();
+	set_language(NULL);
+	*tool = (struct tool){.passphrase_fd = -1};
+}

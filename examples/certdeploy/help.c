@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* help.c - the help and the completion, made from the tables: each fits a screen of 80 by 24 */
+#include "tool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WIDEST_OPTIONS 42
+#define LINE_ROOM 256
+
+/* "--cert, --key, --chain F": the options from row on that share one line; *next is the row after them. */
+static void option_line(char line[LINE_ROOM], const struct option_row **next, const struct command *command,
+			const struct option_row *row)
+{
+	size_t used = 0;
+
+	for (;; row++) {
+		if (row->name == NULL)
+			break;
+		if ((command == NULL && row->commands != 0) ||
+		    (command != NULL && (row->commands & 1U << command->id) == 0))
+			continue;
+		used += (size_t)snprintf(line + used, LINE_ROOM - used, "%s", used == 0 ? "" : ", ");
+		if (row->letter != 0)
+			used += (size_t)snprintf(line + used, LINE_ROOM - used, "-%c, ", row->letter);
+		used += (size_t)snprintf(line + used, LINE_ROOM - used, "--%s%s%s", row->name,
+					 row->argument == NULL ? "" : " ",
+					 row->argument == NULL ? "" : row->argument);
+		if (row->help != NULL)
+			break;
+	}
+	*next = row;
+}
+
+static bool is_shown(const struct command *command, const struct option_row *row)
+{
+	bool ours = command == NULL ? row->commands == 0 : (row->commands & 1U << command->id) != 0;
+
+	return ours && strcmp(row->name, "transaction") != 0;
+}
+
+static void print_options(const struct command *command)
+{
+	const struct option_row *last;
+	char line[LINE_ROOM];
+	size_t width = 0, length;
+
+	for (const struct option_row *row = option_table; row->name != NULL; row++) {
+		if (!is_shown(command, row))
+			continue;
+		option_line(line, &last, command, row);
+		if (last->name == NULL)
+			break;
+		length = strlen(line);
+		if (length > width && length <= WIDEST_OPTIONS)
+			width = length;
+		row = last;
+	}
+	for (const struct option_row *row = option_table; row->name != NULL; row++) {
+		if (!is_shown(command, row))
+			continue;
+		option_line(line, &last, command, row);
+		if (last->name == NULL)
+			break;
+		row = last;
+		if (row->help == NULL || row->help[0] == '\0')
+			(void)printf("  %s\n", line);
+		else
+			(void)printf("  %-*s  %s\n", (int)width, line, _(row->help));
+	}
+}
+
+void print_help(const struct command *command)
+{
+	if (command != NULL) {
+		(void)printf(_("Usage: certdeploy %s [OPTION...]%s%s\n"), command->name,
+			     command->operand == NULL ? "" : " ",
+			     command->operand == NULL ? "" : command->operand);
+		(void)printf("%s\n", _(command->summary));
+		print_options(command);
+		return;
+	}
+	(void)printf("%s\n", _("Usage: certdeploy [GLOBAL OPTION...] COMMAND [OPTION...]"));
+	for (const struct command *const *row = command_table; *row != NULL; row++)
+		(void)printf("  %-10s %s\n", (*row)->name, _((*row)->summary));
+	(void)printf("  %-10s %s\n", "help", _("explain a command: certdeploy help COMMAND"));
+	(void)printf("%s\n", _("Global options:"));
+	print_options(NULL);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* options.c - the command line into settings */
+#include "tool.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LONG_BASE 256 /* getopt's value of a long option: this and its place in the table */
+#define SHORT_ROOM 64
+
+int usage_error(struct tool *tool, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(tool->message, sizeof(tool->message), format, arguments);
+	va_end(arguments);
+	(void)snprintf(tool->fix, sizeof(tool->fix), _("See: certdeploy %s%s"),
+		       tool->command == NULL ? "--help" : "help ",
+		       tool->command == NULL ? "" : tool->command->name);
+	tool->problem = (struct certdeploy_problem){
+		.severity = CERTDEPLOY_ERROR, .code = "usage", .message = tool->message, .fix = tool->fix};
+	return CERTDEPLOY_EUSAGE;
+}
+
+int add_setting(struct tool *tool, const struct option_row *option, const char *value, size_t length)
+{
+	struct setting *grown = realloc(tool->settings, (tool->setting_count + 1) * sizeof(*grown));
+	char *copy = NULL;
+
+	if (grown == NULL)
+		return CERTDEPLOY_ENOMEM;
+	tool->settings = grown;
+	if (value != NULL) {
+		copy = malloc(length + 1);
+		if (copy == NULL)
+			return CERTDEPLOY_ENOMEM;
+		memcpy(copy, value, length);
+		copy[length] = '\0';
+	}
+	grown[tool->setting_count++] = (struct setting){.option = option, .value = copy, .length = length};
+	return 0;
+}
+
+void free_settings(struct tool *tool)
+{
+	for (size_t i = 0; i < tool->setting_count; i++) {
+		struct setting *setting = &tool->settings[i];
+
+		/* It may be a key. */
+		if (setting->value != NULL)
+			explicit_bzero(setting->value, setting->length);
+		free(setting->value);
+	}
+	free(tool->settings);
+	tool->settings = NULL;
+	tool->setting_count = 0;
+	if (tool->passphrase != NULL)
+		explicit_bzero(tool->passphrase, tool->passphrase_length);
+	free(tool->passphrase);
+	tool->passphrase = NULL;
+}
+
+static int set_color(struct tool *tool, const char *value)
+{
+	if (strcmp(value, "auto") != 0 && strcmp(value, "always") != 0 && strcmp(value, "never") != 0)
+		return usage_error(tool, _("--color takes auto, always or never"));
+	prepare_terminal(tool, value);
+	return 0;
+}
+
+static int set_descriptor(struct tool *tool, const char *value)
+{
+	char *end = NULL;
+	long number;
+
+	errno = 0;
+	number = strtol(value, &end, 10);
+	if (errno != 0 || end == value || *end != '\0' || number < 0 || number > 65535)
+		return usage_error(tool, _("--passphrase-fd takes the number of an open descriptor"));
+	tool->passphrase_fd = (int)number;
+	return 0;
+}
+
+static int once(struct tool *tool, const char **place, const char *name, const char *value)
+{
+	if (*place != NULL)
+		return usage_error(tool, _("--%s is given twice"), name);
+	*place = value;
+	return 0;
+}
+
+int set_tool_option(struct tool *tool, const struct option_row *row, const char *value)
+{
+	switch ((enum tool_option)row->value) {
+	case TOOL_CONFIG:
+		return once(tool, &tool->config_file, row->name, value);
+	case TOOL_ROOT:
+		return once(tool, &tool->root, row->name, value);
+	case TOOL_PASSPHRASE_FILE:
+		return once(tool, &tool->passphrase_file, row->name, value);
+	case TOOL_PASSPHRASE_FD:
+		return set_descriptor(tool, value);
+	case TOOL_COLOR:
+		return set_color(tool, value);
+	case TOOL_LANG:
+		tool->language = value;
+		set_language(value);
+		return 0;
+	case TOOL_JSON:
+		tool->json = true;
+		return 0;
+	case TOOL_QUIET:
+		tool->verbosity = -1;
+		return 0;
+	case TOOL_VERBOSE:
+		tool->verbosity = tool->verbosity < 0 ? 1 : tool->verbosity + 1;
+		return 0;
+	case TOOL_VERSION:
+		tool->show = SHOW_VERSION;
+		return 0;
+	case TOOL_HELP:
+		tool->show = SHOW_HELP;
+		return 0;
+	case TOOL_DRY_RUN:
+		tool->dry_run = true;
+		return 0;
+	case TOOL_EXIT_CODE:
+		tool->exit_code = true;
+		return 0;
+	}
+	return 0;
+}
+
+/* The options of one command (NULL: the global ones) as getopt wants them. */
+static struct option *long_options(const struct command *command, char letters[SHORT_ROOM])
+{
+	struct option *options;
+	size_t rows = 0, count = 0, at = strlen(letters);
+
+	while (option_table[rows].name != NULL)
+		rows++;
+	options = calloc(rows + 1, sizeof(*options));
+	for (size_t i = 0; options != NULL && i < rows; i++) {
+		const struct option_row *row = &option_table[i];
+
+		if (!takes_option(command, row))
+			continue;
+		options[count++] =
+			(struct option){.name = row->name,
+					.has_arg = takes_value(row) ? required_argument : no_argument,
+					.val = LONG_BASE + (int)i};
+		if (row->letter != 0 && at + 3 < SHORT_ROOM) {
+			letters[at++] = row->letter;
+			if (takes_value(row))
+				letters[at++] = ':';
+			letters[at] = '\0';
+		}
+	}
+	return options;
+}
+
+static const struct option_row *row_of(int found)
+{
+	if (found >= LONG_BASE)
+		return &option_table[found - LONG_BASE];
+	for (const struct option_row *row = option_table; row->name != NULL; row++)
+		if (row->letter == found)
+			return row;
+	return NULL;
+}
+
+static bool known_elsewhere(const char *name, size_t length)
+{
+	for (const struct option_row *row = option_table; row->name != NULL; row++)
+		if (strlen(row->name) == length && strncmp(row->name, name, length) == 0)
+			return true;
+	return false;
+}
+
+static size_t count_beginning(const struct command *command, const char *name, size_t length)
+{
+	size_t count = 0;
+
+	for (const struct option_row *row = option_table; row->name != NULL; row++)
+		if (takes_option(command, row) && strncmp(row->name, name, length) == 0)
+			count++;
+	return count;
+}
+
+/* word is what stood on the command line. */
+static int refuse_option(struct tool *tool, const char *word)
+{
+	char name[64];
+	const char *near;
+	size_t length;
+
+	if (optopt != 0 && optopt < LONG_BASE)
+		return usage_error(tool, _("there is no option -%c"),
+				   optopt > ' ' && optopt < 0x7f ? optopt : '?');
+	word += strncmp(word, "--", 2) == 0 ? 2 : 0;
+	length = strcspn(word, "=");
+	if (optopt >= LONG_BASE)
+		return usage_error(tool, _("--%s takes no value"), option_table[optopt - LONG_BASE].name);
+	(void)snprintf(name, sizeof(name), "%.*s", (int)(length < 60 ? length : 60), word);
+	if (count_beginning(tool->command, word, length) > 1)
+		return usage_error(tool, _("--%s is the beginning of more than one option"), name);
+	if (tool->command == NULL && known_elsewhere(word, length))
+		return usage_error(tool, _("--%s stands after the command"), name);
+	if (known_elsewhere(word, length))
+		return usage_error(tool, _("%s has no option --%s"), tool->command->name, name);
+	near = nearest_option(tool->command, name);
+	if (near != NULL)
+		return usage_error(tool, _("there is no option --%s; did you mean --%s?"), name, near);
+	return usage_error(tool, _("there is no option --%s"), name);
+}
+
+static int take_option(struct tool *tool, const struct option_row *row, const char *value)
+{
+	if (row->effect == EFFECT_TOOL)
+		return set_tool_option(tool, row, value);
+	return add_setting(tool, row, value, value == NULL ? 0 : strlen(value));
+}
+
+/* Read options from argv[1] on; leaves optind at the first word that is none. */
+static int read_options(struct tool *tool, int argc, char **argv, bool stop_at_words)
+{
+	char letters[SHORT_ROOM] = ":";
+	struct option *options;
+	int found, result = 0;
+
+	if (stop_at_words)
+		(void)snprintf(letters, sizeof(letters), "+:");
+	options = long_options(tool->command, letters);
+	if (options == NULL)
+		return CERTDEPLOY_ENOMEM;
+	opterr = 0;
+	optind = 0;
+	while (result == 0) {
+		found = getopt_long(argc, argv, letters, options, NULL);
+		if (found == -1)
+			break;
+		if (found == '?')
+			result = refuse_option(tool, argv[optind - 1]);
+		else if (found == ':')
+			result = usage_error(tool, _("%s needs a value"), argv[optind - 1]);
+		else
+			result = take_option(tool, row_of(found), optarg);
+	}
+	free(options);
+	return result;
+}
+
+static int take_operands(struct tool *tool, char *const *words, size_t count)
+{
+	if (tool->json && count == 1 && strcmp(words[0], "-") == 0) {
+		if (tool->setting_count != 0 || tool->passphrase_file != NULL || tool->passphrase_fd != -1)
+			return usage_error(tool, _("with -, everything stands in the JSON object"));
+		tool->from_stdin = true;
+		return 0;
+	}
+	if (count != 0 && strcmp(words[0], "-") == 0)
+		return usage_error(tool, _("- (the request on standard input) goes with --json"));
+	if (count > (tool->command->operand == NULL ? 0 : 1))
+		return usage_error(tool, _("%s does not take the word \"%s\""), tool->command->name,
+				   words[tool->command->operand == NULL ? 0 : 1]);
+	if (count == 0)
+		return 0;
+	return add_setting(tool, find_option(tool->command, "transaction", strlen("transaction")), words[0],
+			   strlen(words[0]));
+}
+
+static int unknown_command(struct tool *tool, const char *word)
+{
+	const char *near = nearest_command(word);
+
+	if (near != NULL)
+		return usage_error(tool, _("there is no command \"%s\"; did you mean %s?"), word, near);
+	return usage_error(tool, _("there is no command \"%s\""), word);
+}
+
+static int take_help(struct tool *tool, char *const *words, size_t count)
+{
+	tool->show = SHOW_HELP;
+	if (count == 0 || strcmp(words[0], "help") == 0)
+		return 0;
+	tool->command = find_command(words[0]);
+	return tool->command == NULL ? unknown_command(tool, words[0]) : 0;
+}
+
+/* A mistake in the options must not hide that the answer is wanted as JSON. */
+static void look_for_json(struct tool *tool, int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			tool->json = true;
+}
+
+int parse_options(struct tool *tool, int argc, char **argv)
+{
+	int result, at;
+
+	prepare_terminal(tool, NULL);
+	look_for_json(tool, argc, argv);
+	result = read_options(tool, argc, argv, true);
+	at = optind;
+	if (result != 0 || tool->show == SHOW_VERSION)
+		return result;
+	if (at < argc && strcmp(argv[at], "complete") == 0) {
+		tool->show = SHOW_COMPLETION;
+		tool->words = argv + at + 1;
+		tool->word_count = (size_t)(argc - at - 1);
+		return 0;
+	}
+	if (tool->show == SHOW_HELP || (at < argc && strcmp(argv[at], "help") == 0)) {
+		at += at < argc && strcmp(argv[at], "help") == 0 ? 1 : 0;
+		return take_help(tool, argv + at, (size_t)(argc - at));
+	}
+	if (at == argc)
+		return usage_error(tool, _("a command is missing"));
+	if (tool->json && at + 1 == argc && strcmp(argv[at], "-") == 0) {
+		tool->from_stdin = true;
+		return 0;
+	}
+	tool->command = find_command(argv[at]);
+	if (tool->command == NULL)
+		return unknown_command(tool, argv[at]);
+	argc -= at;
+	argv += at;
+	result = read_options(tool, argc, argv, false);
+	if (result == 0 && tool->show == SHOW_NOTHING)
+		result = take_operands(tool, argv + optind, (size_t)(argc - optind));
+	return result;
+}

@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * request.c - what was asked for, on its way to the library
+ *
+ * The JSON object has the names of the long options as keys, with _ for -: a string or a list of
+ * strings, true or false for a flag, an integer for a number. cert, key, chain, fullchain and csr are
+ * the PEM text itself and pkcs12 is in base64; cert_file, key_file, … are names of files. "command",
+ * "lang", "passphrase", "config" and "root" stand in it as well. Other keys are refused, so that a
+ * mistyped one never goes unnoticed.
+ */
+#include "tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REQUEST_LIMIT ((size_t)8 << 20)
+#define STDIN_LIMIT ((size_t)4 << 20)
+#define PASSPHRASE_LIMIT 1024
+#define FILE_SUFFIX "_file"
+#define KEY_ROOM 64
+
+/* Keys pass through the JSON library: its memory is wiped before it is given back. */
+union header {
+	size_t size;
+	max_align_t align;
+};
+
+static void *wiping_malloc(size_t size)
+{
+	union header *header = size > SIZE_MAX - sizeof(*header) ? NULL : malloc(sizeof(*header) + size);
+
+	if (header == NULL)
+		return NULL;
+	header->size = size;
+	return header + 1;
+}
+
+static void wiping_free(void *memory)
+{
+	union header *header = memory;
+
+	if (header == NULL)
+		return;
+	header--;
+	explicit_bzero(memory, header->size);
+	free(header);
+}
+
+/* Read a descriptor to its end, into memory that the caller wipes and frees. 0 or an errno. */
+static int read_all(char **out, size_t *length, int fd, size_t limit)
+{
+	size_t room = (size_t)16 << 10, used = 0;
+	char *bytes = malloc(room);
+	ssize_t count = 1;
+
+	*out = NULL;
+	*length = 0;
+	while (bytes != NULL && (count = read(fd, bytes + used, room - used)) != 0) {
+		char *grown;
+
+		if (count == -1 && errno == EINTR)
+			continue;
+		if (count == -1 || used + (size_t)count > limit)
+			break;
+		used += (size_t)count;
+		if (used < room)
+			continue;
+		grown = malloc(room * 2);
+		if (grown != NULL)
+			memcpy(grown, bytes, used);
+		explicit_bzero(bytes, used);
+		free(bytes);
+		bytes = grown;
+		room *= 2;
+	}
+	if (bytes == NULL)
+		return ENOMEM;
+	if (count != 0) {
+		int error = count == -1 ? errno : EFBIG;
+
+		explicit_bzero(bytes, used);
+		free(bytes);
+		return error;
+	}
+	*out = bytes;
+	*length = used;
+	return 0;
+}
+
+static int lone_failure(struct tool *tool, int error, const char *file)
+{
+	bool denied = error == EACCES || error == EPERM;
+
+	if (error == ENOMEM)
+		return CERTDEPLOY_ENOMEM;
+	(void)snprintf(tool->message, sizeof(tool->message), _("cannot read %s: %s"), file,
+		       strerror(error));
+	tool->problem = (struct certdeploy_problem){.severity = CERTDEPLOY_ERROR,
+						    .code = denied            ? "not-permitted"
+							    : error == ENOENT ? "not-found"
+							    : error == EFBIG  ? "too-large"
+									      : "io-error",
+						    .message = tool->message,
+						    .file = file};
+	return denied ? CERTDEPLOY_EPERMISSION : error == EFBIG ? CERTDEPLOY_EREFUSED : CERTDEPLOY_EFAILED;
+}
+
+/* ---- JSON ---- */
+
+static int decode_base64(struct tool *tool, const struct option_row *row, const char *text, size_t length)
+{
+	EVP_ENCODE_CTX *context = EVP_ENCODE_CTX_new();
+	unsigned char *bytes = malloc(length / 4 * 3 + 64);
+	int first = 0, last = 0, result = CERTDEPLOY_ENOMEM;
+
+	if (context != NULL && bytes != NULL && length < INT_MAX) {
+		EVP_DecodeInit(context);
+		if (EVP_DecodeUpdate(context, bytes, &first, (const unsigned char *)text, (int)length) <
+			    0 ||
+		    EVP_DecodeFinal(context, bytes + first, &last) != 1)
+			result = usage_error(tool, _("\"%s\" is not base64"), row->name);
+		else
+			result = add_setting(tool, row, (const char *)bytes, (size_t)first + (size_t)last);
+	}
+	EVP_ENCODE_CTX_free(context);
+	if (bytes != NULL)
+		explicit_bzero(bytes, length / 4 * 3 + 64);
+	free(bytes);
+	return result;
+}
+
+static int add_string(struct tool *tool, const char *key, const struct option_row *row, bool is_content,
+		      const json_t *value)
+{
+	int result;
+
+	if (!json_is_string(value))
+		return usage_error(tool, _("\"%s\" takes text"), key);
+	if (row->effect == EFFECT_MATERIAL && !is_content && strcmp(json_string_value(value), "-") == 0)
+		return usage_error(tool, _("\"%s\" cannot be -: standard input holds this request"), key);
+	if (is_content && row->value == CERTDEPLOY_MATERIAL_PKCS12)
+		result = decode_base64(tool, row, json_string_value(value), json_string_length(value));
+	else
+		result = add_setting(tool, row, json_string_value(value), json_string_length(value));
+	if (result == 0)
+		tool->settings[tool->setting_count - 1].is_content = is_content;
+	return result;
+}
+
+static int add_strings(struct tool *tool, const char *key, const struct option_row *row, bool is_content,
+		       const json_t *value)
+{
+	int result = 0;
+
+	if (!json_is_array(value) || row->effect == EFFECT_ONCE)
+		return add_string(tool, key, row, is_content, value);
+	for (size_t i = 0; result == 0 && i < json_array_size(value); i++)
+		result = add_string(tool, key, row, is_content, json_array_get(value, i));
+	return result;
+}
+
+static int add_number(struct tool *tool, const char *key, const struct option_row *row, const json_t *value)
+{
+	char text[32];
+
+	if (json_is_string(value))
+		return add_string(tool, key, row, false, value);
+	if (!json_is_integer(value))
+		return usage_error(tool, _("\"%s\" takes an integer"), key);
+	(void)snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(value));
+	return add_setting(tool, row, text, strlen(text));
+}
+
+/* An option of the tool itself; the text lives as long as the settings. */
+static int take_tool_option(struct tool *tool, const char *key, const struct option_row *row,
+			    const json_t *value)
+{
+	int result;
+
+	switch (row->value) {
+	case TOOL_DRY_RUN:
+	case TOOL_EXIT_CODE:
+		if (!json_is_boolean(value))
+			return usage_error(tool, _("\"%s\" takes true or false"), key);
+		return json_is_true(value) ? set_tool_option(tool, row, NULL) : 0;
+	case TOOL_LANG:
+		return 0; /* read before the others */
+	case TOOL_CONFIG:
+	case TOOL_ROOT:
+	case TOOL_PASSPHRASE_FILE:
+		result = add_string(tool, key, row, false, value);
+		break;
+	case TOOL_PASSPHRASE_FD:
+		result = add_number(tool, key, row, value);
+		break;
+	default:
+		return usage_error(tool, _("\"%s\" has no place in a request"), key);
+	}
+	if (result == 0)
+		result = set_tool_option(tool, row, tool->settings[tool->setting_count - 1].value);
+	return result;
+}
+
+static int take_passphrase(struct tool *tool, const json_t *value)
+{
+	if (!json_is_string(value))
+		return usage_error(tool, _("\"%s\" takes text"), "passphrase");
+	tool->passphrase_length = json_string_length(value);
+	tool->passphrase = malloc(tool->passphrase_length + 1);
+	if (tool->passphrase == NULL)
+		return CERTDEPLOY_ENOMEM;
+	memcpy(tool->passphrase, json_string_value(value), tool->passphrase_length + 1);
+	return 0;
+}
+
+/* The option that a key means: "install_cert", or "cert_file" for the file instead of the material. */
+static const struct option_row *option_of_key(const struct tool *tool, const char *key, bool *is_content)
+{
+	const struct option_row *row;
+	char name[KEY_ROOM];
+	size_t length = strlen(key), suffix = strlen(FILE_SUFFIX);
+
+	if (length >= sizeof(name) || strchr(key, '-') != NULL)
+		return NULL;
+	for (size_t i = 0; i <= length; i++)
+		name[i] = (char)(key[i] == '_' ? '-' : key[i]);
+	row = find_option(tool->command, name, length);
+	*is_content = row != NULL && row->effect == EFFECT_MATERIAL;
+	if (row == NULL && length > suffix && strcmp(key + length - suffix, FILE_SUFFIX) == 0) {
+		row = find_option(tool->command, name, length - suffix);
+		if (row != NULL && row->effect != EFFECT_MATERIAL)
+			row = NULL;
+	}
+	return row;
+}
+
+static int unknown_key(struct tool *tool, const char *key)
+{
+	char near[KEY_ROOM] = "";
+	const char *option = nearest_option(tool->command, key);
+
+	if (option == NULL)
+		return usage_error(tool, _("\"%s\" is no key of a request for %s"), key,
+				   tool->command->name);
+	(void)snprintf(near, sizeof(near), "%s", option);
+	for (char *letter = near; *letter != '\0'; letter++)
+		if (*letter == '-')
+			*letter = '_';
+	return usage_error(tool, _("\"%s\" is no key of a request for %s; did you mean \"%s\"?"), key,
+			   tool->command->name, near);
+}
+
+static int take_member(struct tool *tool, const char *key, const json_t *value)
+{
+	const struct option_row *row;
+	bool is_content = false;
+
+	if (strcmp(key, "command") == 0 || json_is_null(value))
+		return 0;
+	row = option_of_key(tool, key, &is_content);
+	if (strcmp(key, "passphrase") == 0 && find_option(tool->command, "key", strlen("key")) != NULL)
+		return take_passphrase(tool, value);
+	if (row == NULL)
+		return unknown_key(tool, key);
+	switch (row->effect) {
+	case EFFECT_MATERIAL:
+	case EFFECT_LIST:
+	case EFFECT_ONCE:
+		return add_strings(tool, key, row, is_content, value);
+	case EFFECT_FLAG:
+		if (!json_is_boolean(value))
+			return usage_error(tool, _("\"%s\" takes true or false"), key);
+		return json_is_true(value) ? add_setting(tool, row, NULL, 0) : 0;
+	case EFFECT_NUMBER:
+	case EFFECT_SECONDS:
+		return add_number(tool, key, row, value);
+	case EFFECT_TOOL:
+		return take_tool_option(tool, key, row, value);
+	}
+	return 0;
+}
+
+static int take_command(struct tool *tool, const json_t *value)
+{
+	const struct command *command;
+
+	if (value == NULL)
+		return tool->command != NULL ? 0 : usage_error(tool, _("\"command\" is missing"));
+	command = json_is_string(value) ? find_command(json_string_value(value)) : NULL;
+	if (command == NULL)
+		return usage_error(tool, _("\"command\" names no command"));
+	if (tool->command != NULL && tool->command != command)
+		return usage_error(tool, _("\"command\" is %s but the command line says %s"), command->name,
+				   tool->command->name);
+	tool->command = command;
+	return 0;
+}
+
+static int take_object(struct tool *tool, json_t *object)
+{
+	const json_t *language = json_object_get(object, "lang"), *value;
+	const char *key;
+	void *member;
+	int result;
+
+	if (language != NULL && !json_is_null(language)) {
+		if (!json_is_string(language) ||
+		    strspn(json_string_value(language), LANGUAGE_LETTERS) != json_string_length(language))
+			return usage_error(tool, _("\"lang\" takes a language, as \"ja\""));
+		set_language(json_string_value(language));
+	}
+	result = take_command(tool, json_object_get(object, "command"));
+	for (member = json_object_iter(object); result == 0 && member != NULL;
+	     member = json_object_iter_next(object, member)) {
+		key = json_object_iter_key(member);
+		value = json_object_iter_value(member);
+		result = take_member(tool, key, value);
+	}
+	return result;
+}
+
+int read_json_request(struct tool *tool)
+{
+	char *bytes = NULL;
+	size_t length = 0;
+	json_error_t where;
+	json_t *object;
+	int result = read_all(&bytes, &length, STDIN_FILENO, REQUEST_LIMIT);
+
+	if (result != 0)
+		return lone_failure(tool, result, _("standard input"));
+	json_set_alloc_funcs(wiping_malloc, wiping_free);
+	object = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &where);
+	if (object == NULL && json_error_code(&where) == json_error_out_of_memory)
+		result = CERTDEPLOY_ENOMEM;
+	else if (object == NULL)
+		result = usage_error(tool, _("the request is not JSON: line %d, column %d"), where.line,
+				     where.column);
+	else if (!json_is_object(object))
+		result = usage_error(tool, _("the request is not a JSON object"));
+	else
+		result = take_object(tool, object);
+	json_decref(object);
+	explicit_bzero(bytes, length);
+	free(bytes);
+	return result;
+}
+
+/* ---- to the library ---- */
+
+static int seconds_in(char unit)
+{
+	switch (unit) {
+	case '\0':
+	case 's':
+		return 1;
+	case 'm':
+		return 60;
+	case 'h':
+		return 60 * 60;
+	case 'd':
+		return 24 * 60 * 60;
+	default:
+		return 0;
+	}
+}
+
+static int parse_number(long *number, struct tool *tool, const struct setting *setting)
+{
+	const struct option_row *row = setting->option;
+	char *end = NULL;
+	long factor;
+
+	errno = 0;
+	*number = strtol(setting->value, &end, 10);
+	factor = row->effect == EFFECT_SECONDS ? seconds_in(*end) : *end == '\0';
+	if (errno != 0 || end == setting->value || factor == 0 || (*end != '\0' && end[1] != '\0') ||
+	    *number < 0 || *number > INT_MAX / factor)
+		return usage_error(tool,
+				   row->effect == EFFECT_SECONDS
+					   ? _("--%s takes a time, as 90s, 12h or 30d")
+					   : _("--%s takes a number"),
+				   row->name);
+	*number *= factor;
+	return 0;
+}
+
+static int add_stdin(struct tool *tool, struct certdeploy_request *request, int kind)
+{
+	char *bytes = NULL;
+	size_t length = 0;
+	int result = read_all(&bytes, &length, STDIN_FILENO, STDIN_LIMIT);
+
+	if (result != 0)
+		return lone_failure(tool, result, _("standard input"));
+	result = certdeploy_request_add_memory(request, (enum certdeploy_material_kind)kind, bytes, length,
+					       _("standard input"));
+	explicit_bzero(bytes, length);
+	free(bytes);
+	return result;
+}
+
+static bool came_before(const struct tool *tool, const struct setting *setting)
+{
+	for (const struct setting *other = tool->settings; other < setting; other++)
+		if (other->option == setting->option)
+			return true;
+	return false;
+}
+
+static bool stdin_came_before(const struct tool *tool, const struct setting *setting)
+{
+	for (const struct setting *other = tool->settings; other < setting; other++)
+		if (other->option->effect == EFFECT_MATERIAL && !other->is_content &&
+		    strcmp(other->value, "-") == 0)
+			return true;
+	return false;
+}
+
+static int apply(struct tool *tool, struct certdeploy_request *request, const struct setting *setting)
+{
+	const struct option_row *row = setting->option;
+	long number = 1;
+	int result = 0;
+
+	if (setting->value != NULL && (setting->length == 0 || strlen(setting->value) != setting->length) &&
+	    !setting->is_content)
+		return usage_error(tool, _("the value of --%s is empty"), row->name);
+	switch (row->effect) {
+	case EFFECT_MATERIAL:
+		if (setting->is_content)
+			return certdeploy_request_add_memory(request,
+							     (enum certdeploy_material_kind)row->value,
+							     setting->value, setting->length, row->name);
+		if (strcmp(setting->value, "-") != 0)
+			return certdeploy_request_add_file(
+				request, (enum certdeploy_material_kind)row->value, setting->value);
+		if (stdin_came_before(tool, setting))
+			return usage_error(tool, _("standard input (-) can be read only once"));
+		return add_stdin(tool, request, row->value);
+	case EFFECT_ONCE:
+		if (came_before(tool, setting))
+			return usage_error(tool, _("--%s is given twice"), row->name);
+		/* fall through */
+	case EFFECT_LIST:
+		return certdeploy_request_add(request, (enum certdeploy_list_option)row->value,
+					      setting->value);
+	case EFFECT_NUMBER:
+	case EFFECT_SECONDS:
+		result = parse_number(&number, tool, setting);
+		/* fall through */
+	case EFFECT_FLAG:
+		if (result == 0)
+			result = certdeploy_request_set(request, (enum certdeploy_flag)row->value, number);
+		return result;
+	case EFFECT_TOOL:
+		return 0;
+	}
+	return 0;
+}
+
+/* The first line of a file or descriptor. */
+static int load_passphrase(struct tool *tool)
+{
+	int fd = tool->passphrase_fd, error;
+
+	if (tool->passphrase_file != NULL)
+		fd = open(tool->passphrase_file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	error = fd == -1 ? errno
+			 : read_all(&tool->passphrase, &tool->passphrase_length, fd, PASSPHRASE_LIMIT);
+	if (fd != -1 && fd > STDERR_FILENO)
+		(void)close(fd);
+	if (error != 0)
+		return lone_failure(tool, error,
+				    tool->passphrase_file != NULL ? tool->passphrase_file
+								  : "--passphrase-fd");
+	for (size_t i = 0; i < tool->passphrase_length; i++) {
+		if (tool->passphrase[i] != '\n' && tool->passphrase[i] != '\r')
+			continue;
+		explicit_bzero(tool->passphrase + i, tool->passphrase_length - i);
+		tool->passphrase_length = i;
+	}
+	return 0;
+}
+
+int apply_settings(struct tool *tool, struct certdeploy_request *request)
+{
+	int result = 0, given = 0;
+
+	given += tool->passphrase != NULL;
+	given += tool->passphrase_file != NULL;
+	given += tool->passphrase_fd != -1;
+	if (given > 1)
+		return usage_error(tool, _("the passphrase is given more than once"));
+	if (given == 1 && tool->passphrase == NULL)
+		result = load_passphrase(tool);
+	for (size_t i = 0; result == 0 && i < tool->setting_count; i++)
+		result = apply(tool, request, &tool->settings[i]);
+	return result;
+}
+
+int give_passphrase(void *user, const char *origin, char *buffer, size_t size)
+{
+	const struct tool *tool = user;
+
+	if (tool->passphrase == NULL)
+		return tool->json || !isatty(STDIN_FILENO) ? -1 : ask_passphrase(origin, buffer, size);
+	if (tool->passphrase_length > size)
+		return -1;
+	memcpy(buffer, tool->passphrase, tool->passphrase_length);
+	return (int)tool->passphrase_length;
+}

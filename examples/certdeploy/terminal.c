@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* terminal.c - colour, the progress line, and the one question that may be asked */
+#include "tool.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Work that is over sooner is not announced. */
+#define QUIET_SECONDS 1
+
+static bool progress_shown;
+static struct timespec started;
+
+void prepare_terminal(struct tool *tool, const char *color)
+{
+	const char *term = getenv("TERM"), *columns = getenv("COLUMNS");
+	bool able = term != NULL && strcmp(term, "dumb") != 0 && getenv("NO_COLOR") == NULL;
+	bool automatic = color == NULL || strcmp(color, "auto") == 0;
+	bool always = !automatic && strcmp(color, "always") == 0;
+	struct winsize size;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &started);
+	tool->color_out = always || (automatic && able && isatty(STDOUT_FILENO));
+	tool->color_err = always || (automatic && able && isatty(STDERR_FILENO));
+	tool->width = 0;
+	if (!isatty(STDOUT_FILENO))
+		return;
+	tool->width = columns == NULL ? 0 : atoi(columns);
+	if (tool->width <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		tool->width = size.ws_col;
+	if (tool->width < 40)
+		tool->width = 80;
+}
+
+const char *styled(bool color, enum style style)
+{
+	static const char *const sequences[] = {"\033[0m",  "\033[1m",  "\033[32m",
+						"\033[33m", "\033[31m", "\033[2m"};
+
+	return color ? sequences[style] : "";
+}
+
+int show_progress(void *user, const char *what, size_t done, size_t total)
+{
+	const struct tool *tool = user;
+	struct timespec now;
+
+	if (was_interrupted())
+		return 1;
+	if (tool->json || tool->verbosity != 0 || what == NULL || !isatty(STDERR_FILENO))
+		return 0;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec - started.tv_sec <= QUIET_SECONDS)
+		return 0;
+	(void)fputs("\r\033[K", stderr);
+	put_safe(stderr, what);
+	if (total > 1)
+		(void)fprintf(stderr, " (%zu/%zu)", done, total);
+	(void)fflush(stderr);
+	progress_shown = true;
+	return 0;
+}
+
+void clear_progress(void)
+{
+	if (progress_shown)
+		(void)fputs("\r\033[K", stderr);
+	progress_shown = false;
+}
+
+void show_log(void *user, int level, const char *line)
+{
+	const struct tool *tool = user;
+
+	/* Errors and warnings are problems of the result as well, and shown with it. */
+	if (tool->json || level < 2 || level > tool->verbosity + 1)
+		return;
+	clear_progress();
+	put_safe(stderr, line);
+	(void)fputc('\n', stderr);
+}
+
+int ask_passphrase(const char *origin, char *buffer, size_t size)
+{
+	struct termios old, silent;
+	size_t length = 0;
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (fd == -1 || tcgetattr(fd, &old) == -1) {
+		if (fd != -1)
+			(void)close(fd);
+		return -1;
+	}
+	clear_progress();
+	put_line(stderr, _("Passphrase for %s: "), origin);
+	(void)fflush(stderr);
+	silent = old;
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	(void)tcsetattr(fd, TCSAFLUSH, &silent);
+	while (length < size && !was_interrupted() && read(fd, buffer + length, 1) == 1 &&
+	       buffer[length] != '\n')
+		length++;
+	(void)tcsetattr(fd, TCSAFLUSH, &old);
+	(void)close(fd);
+	(void)fputc('\n', stderr);
+	return was_interrupted() || length == size ? -1 : (int)length;
+}
