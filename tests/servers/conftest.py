@@ -12,33 +12,12 @@ from harness.postfix import Postfix
 SERVERS = {"apache": Apache, "postfix": Postfix, "dovecot": Dovecot}
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "needs(*servers): skip unless these can be started here")
-    config.addinivalue_line("markers", "soak: long; only with --soak")
-
-
-def pytest_addoption(parser):
-    parser.addoption("--soak", action="store_true", help="run the long sweeps whole")
-
-
-def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--soak"):
-        for item in items:
-            if item.get_closest_marker("soak"):
-                item.add_marker(pytest.mark.skip(reason="long: only with --soak"))
-
-
 def pytest_runtest_setup(item):
     for marker in item.iter_markers("needs"):
         for name in marker.args:
             reason = SERVERS[name].missing()
             if reason:
                 pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def soak(request):
-    return request.config.getoption("--soak")
 
 
 @pytest.fixture(scope="session")
