@@ -174,10 +174,22 @@ enum certdeploy_flag {
 	CERTDEPLOY_VERIFY_TIMEOUT, /**< seconds to wait for a port to serve the new certificate */
 	CERTDEPLOY_KEEP,        /**< prune: backups to keep */
 	CERTDEPLOY_OLDER,       /**< prune: only what is older than so many seconds */
+	CERTDEPLOY_ALL_OR_NOTHING, /**< of several certificates none is deployed when one cannot be */
+	CERTDEPLOY_NO_REMEMBER, /**< do not keep the deployment for renewals without arguments */
 };
 
 CERTDEPLOY_API int certdeploy_request_new(struct certdeploy_request **out, struct certdeploy *cd);
 CERTDEPLOY_API void certdeploy_request_free(struct certdeploy_request *request);
+
+/**
+ * Begin another certificate in the same request: material, names and target added from here on belong
+ * to it. All are deployed in one transaction, with one test and one reload of each service. Flags
+ * other than CERTDEPLOY_DEFAULT and CERTDEPLOY_ALL, and the lists SERVICE and ACCEPT (of the first),
+ * hold for the whole request.
+ *
+ * @return 0; CERTDEPLOY_EUSAGE: more than 100,000; CERTDEPLOY_ENOMEM
+ */
+CERTDEPLOY_API int certdeploy_request_next(struct certdeploy_request *request);
 
 /**
  * Add certificates or keys from memory. The bytes are copied; keys are wiped when the request ends.
@@ -323,7 +335,10 @@ CERTDEPLOY_API int certdeploy_list(struct certdeploy_result **out, struct certde
 /** Describe the request's material and check it. Reads only. EREFUSED when it must not be used. */
 CERTDEPLOY_API int certdeploy_check(struct certdeploy_result **out, struct certdeploy *cd,
 				    const struct certdeploy_request *request);
-/** What certdeploy_deploy() would do. Reads only. */
+/**
+ * What certdeploy_deploy() would do. Reads only. A request without material means the certificate of
+ * CERTDEPLOY_NAME in the store or, without a name, every remembered deployment.
+ */
 CERTDEPLOY_API int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
 				   const struct certdeploy_request *request);
 /** Make the target serve the certificate, proven, or change nothing. */

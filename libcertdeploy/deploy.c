@@ -17,10 +17,15 @@ static int report_certificates(struct certdeploy_result *result, const struct cd
 {
 	int code = 0;
 
-	for (size_t i = 0; code == 0 && i < plan->certificates.list.count; i++) {
-		const struct cd_certificate *certificate = plan->certificates.list.items[i];
+	for (size_t i = 0; i < plan->orders.count; i++) {
+		const struct cd_planned_order *order = plan->orders.items[i];
 
-		code = cd_report_certificate(result, certificate->report, plan->name);
+		for (size_t j = 0; code == 0 && j < order->certificates.list.count; j++) {
+			const struct cd_certificate *certificate = order->certificates.list.items[j];
+
+			if (certificate->report != NULL)
+				code = cd_report_certificate(result, certificate->report, order->name);
+		}
 	}
 	return code;
 }
@@ -187,11 +192,17 @@ static int prepare(struct carrying *carrying, const struct certdeploy_request *r
 	bool live = plan->inventory.host.root.live;
 	bool reload = live && cd_request_flag(request, CERTDEPLOY_NO_RELOAD, 0) == 0;
 	bool verify = reload && cd_request_flag(request, CERTDEPLOY_NO_VERIFY, 0) == 0;
-	const char **names = cd_arena_array(&plan->arena, 2, sizeof(*names));
+	const char **names = cd_arena_array(&plan->arena, plan->orders.count + 1, sizeof(*names));
+	size_t count = 0;
 
 	if (names == NULL)
 		return cd_fail_memory(plan->problems);
-	names[0] = plan->name;
+	for (size_t i = 0; i < plan->orders.count; i++) {
+		const struct cd_planned_order *order = plan->orders.items[i];
+
+		if (order->result == 0 && order->name != NULL)
+			names[count++] = order->name;
+	}
 	carrying->names = (const char *const *)names;
 	carrying->transaction = (struct cd_transaction){
 		.root = &plan->inventory.host.root,
@@ -299,6 +310,8 @@ int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
 	if (code == 0)
 		code = report_planned_files(result, &plan);
 	result->changed = code == 0 && !cd_plan_is_empty(&plan);
+	if (code == 0 && plan.left_out != 0)
+		code = CERTDEPLOY_EPARTIAL;
 	cd_plan_close(&plan);
 	return cd_result_end(out, result, code);
 }
@@ -330,6 +343,8 @@ int certdeploy_deploy(struct certdeploy_result **out, struct certdeploy *cd,
 			code = report_deployed(result, &carrying, code) == 0 ? code : CERTDEPLOY_ENOMEM;
 		if (report_services(result, &plan, &carrying.proof, done ? &carrying.transaction : NULL) != 0)
 			code = code == 0 ? CERTDEPLOY_ENOMEM : code;
+		if (code == 0 && plan.left_out != 0)
+			code = CERTDEPLOY_EPARTIAL;
 		cd_proof_free(&carrying.proof);
 		cd_transaction_free(&carrying.transaction);
 		cd_plan_close(&plan);

@@ -7,7 +7,7 @@
 #include "host/settings.h"
 
 #define CD_LISTS (CERTDEPLOY_FILE + 1)
-#define CD_FLAGS (CERTDEPLOY_OLDER + 1)
+#define CD_FLAGS (CERTDEPLOY_NO_REMEMBER + 1)
 
 struct certdeploy {
 	struct cd_arena arena;
@@ -23,20 +23,38 @@ struct certdeploy {
 	void *user;
 };
 
+/** One certificate and where it is to go. */
+struct cd_order {
+	struct cd_vector pieces; /**< of struct cd_piece, whose bytes are wiped at the end */
+	struct cd_vector lists[CD_LISTS];
+	bool defaults;
+	bool all;
+};
+
+/** End an order: its pieces are wiped. */
+void cd_order_free(struct cd_order *order);
+struct cd_piece;
+/** Wipe and free one piece. */
+void cd_order_drop_piece(struct cd_piece *piece);
+
 struct certdeploy_request {
 	struct certdeploy *cd;
 	struct cd_arena arena;
-	struct cd_vector pieces; /**< of struct cd_piece, whose bytes are wiped at the end */
-	struct cd_vector lists[CD_LISTS];
+	struct cd_vector orders; /**< of struct cd_order, at least one; the last is being filled */
 	long flags[CD_FLAGS];
 	bool given[CD_FLAGS];
 };
 
-/** Values of a list, NULL-terminated; NULL when there are none or there is no request. */
+/** Values of a list, NULL-terminated; NULL when there are none. */
+const char *const *cd_order_list(const struct cd_order *order, enum certdeploy_list_option option);
+/** The only value, or NULL. */
+const char *cd_order_value(const struct cd_order *order, enum certdeploy_list_option option);
+/** The same of the first order: for what is meant for the whole request. NULL also without a request. */
 const char *const *cd_request_list(const struct certdeploy_request *request,
 				   enum certdeploy_list_option option);
-/** The only value, or NULL. */
 const char *cd_request_value(const struct certdeploy_request *request, enum certdeploy_list_option option);
+/** The first order's pieces. */
+const struct cd_vector *cd_request_pieces(const struct certdeploy_request *request);
 long cd_request_flag(const struct certdeploy_request *request, enum certdeploy_flag flag, long otherwise);
 
 struct certdeploy_result {

@@ -235,6 +235,7 @@ int certdeploy_check(struct certdeploy_result **out, struct certdeploy *cd,
 		     const struct certdeploy_request *request)
 {
 	struct certdeploy_result *result = cd_result_begin(cd);
+	const struct cd_vector *given = request == NULL ? NULL : cd_request_pieces(request);
 	struct cd_piece *pieces;
 	size_t count = 0;
 	int code = 0;
@@ -244,15 +245,15 @@ int certdeploy_check(struct certdeploy_result **out, struct certdeploy *cd,
 		return CERTDEPLOY_ENOMEM;
 	if (cd->broken != 0)
 		return cd_result_end(out, result, cd_broken(result));
-	if (request == NULL || request->pieces.count == 0)
+	if (given == NULL || given->count == 0)
 		return cd_result_end(out, result,
 				     cd_fail(&result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
 					     _("no certificate was given")));
-	pieces = cd_arena_array(&result->problems.arena, request->pieces.count, sizeof(*pieces));
+	pieces = cd_arena_array(&result->problems.arena, given->count, sizeof(*pieces));
 	if (pieces == NULL)
 		return cd_result_end(out, result, cd_fail_memory(&result->problems));
-	for (size_t i = 0; code == 0 && i < request->pieces.count; i++) {
-		const struct cd_piece *piece = request->pieces.items[i];
+	for (size_t i = 0; code == 0 && i < given->count; i++) {
+		const struct cd_piece *piece = given->items[i];
 
 		if (piece->kind == CERTDEPLOY_MATERIAL_CSR)
 			code = check_csr(result, piece);

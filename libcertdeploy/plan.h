@@ -6,10 +6,23 @@
 #include "certificate/store.h"
 #include "host/target.h"
 
+/** One certificate on its way, and where it goes. */
+struct cd_planned_order {
+	const struct cd_order *order;
+	struct cd_order *recalled; /**< the same, where it was remembered; owned */
+	struct cd_certificates certificates;
+	const char *const *names; /**< all that the certificates cover */
+	struct cd_selection selection;
+	const struct certdeploy_material *const *materials; /**< one for each key type */
+	const char *name; /**< in the store; NULL with chosen paths */
+	int result;       /**< 0, or why it is left out */
+};
+
 /** An endpoint that the plan concerns. */
 struct cd_planned_endpoint {
 	const struct certdeploy_endpoint *before; /**< NULL: it is new */
 	const struct certdeploy_endpoint *after;
+	const struct cd_planned_order *order; /**< what it gets; NULL: it is not in any target */
 	bool targeted; /**< chosen, or decided by the same lines as one that is */
 	bool named;    /**< chosen itself */
 	size_t first_look; /**< its items in the proof */
@@ -31,15 +44,13 @@ struct cd_plan {
 	const struct certdeploy_request *request;
 	struct cd_arena arena;
 	struct cd_inventory inventory;
-	struct cd_certificates certificates;
-	struct cd_selection selection;
+	struct cd_vector orders; /**< of struct cd_planned_order */
 	struct cd_changes changes;
 	struct certdeploy_edits edits;
 	struct cd_overlay overlay;
-	const struct certdeploy_material *const *materials;
-	const char *name; /**< in the store; NULL with chosen paths */
 	struct cd_vector services; /**< of struct cd_planned */
 	struct cd_buffer diff;
+	int left_out; /**< 0, or the code of the first order that was left out of several */
 };
 
 /**
@@ -52,8 +63,5 @@ void cd_plan_close(struct cd_plan *plan);
 
 /** Nothing to write and nothing to run. */
 bool cd_plan_is_empty(const struct cd_plan *plan);
-
-/** The material of a key type, or NULL. */
-const struct certdeploy_material *cd_plan_material(const struct cd_plan *plan, const char *key_type);
 
 #endif

@@ -13,18 +13,45 @@
 #include <string.h>
 
 #define PIECE_LIMIT ((size_t)1 << 20)
-#define PIECES 4096
+#define PIECES 64
+#define ORDERS 100000
 
-int certdeploy_request_new(struct certdeploy_request **out, struct certdeploy *cd)
+int certdeploy_request_next(struct certdeploy_request *request)
 {
-	*out = calloc(1, sizeof(**out));
-	if (*out == NULL)
+	struct cd_order *order;
+
+	if (request->orders.count >= ORDERS)
+		return CERTDEPLOY_EUSAGE;
+	order = calloc(1, sizeof(*order));
+	if (order == NULL || cd_vector_add(&request->orders, order) != 0) {
+		free(order);
 		return CERTDEPLOY_ENOMEM;
-	(*out)->cd = cd;
+	}
 	return 0;
 }
 
-static void free_piece(struct cd_piece *piece)
+int certdeploy_request_new(struct certdeploy_request **out, struct certdeploy *cd)
+{
+	struct certdeploy_request *request = calloc(1, sizeof(*request));
+
+	*out = NULL;
+	if (request == NULL)
+		return CERTDEPLOY_ENOMEM;
+	request->cd = cd;
+	if (certdeploy_request_next(request) != 0) {
+		certdeploy_request_free(request);
+		return CERTDEPLOY_ENOMEM;
+	}
+	*out = request;
+	return 0;
+}
+
+static struct cd_order *current(const struct certdeploy_request *request)
+{
+	return request->orders.items[request->orders.count - 1];
+}
+
+void cd_order_drop_piece(struct cd_piece *piece)
 {
 	char *bytes = (char *)(uintptr_t)piece->bytes;
 
@@ -34,34 +61,46 @@ static void free_piece(struct cd_piece *piece)
 	free(piece);
 }
 
+void cd_order_free(struct cd_order *order)
+{
+	for (size_t i = 0; i < order->pieces.count; i++)
+		cd_order_drop_piece(order->pieces.items[i]);
+	cd_vector_free(&order->pieces);
+	for (size_t i = 0; i < CD_LISTS; i++)
+		cd_vector_free(&order->lists[i]);
+	free(order);
+}
+
 void certdeploy_request_free(struct certdeploy_request *request)
 {
 	if (request == NULL)
 		return;
-	for (size_t i = 0; i < request->pieces.count; i++)
-		free_piece(request->pieces.items[i]);
-	cd_vector_free(&request->pieces);
-	for (size_t i = 0; i < CD_LISTS; i++)
-		cd_vector_free(&request->lists[i]);
+	for (size_t i = 0; i < request->orders.count; i++)
+		cd_order_free(request->orders.items[i]);
+	cd_vector_free(&request->orders);
 	cd_arena_free(&request->arena);
 	free(request);
 }
 
 /* Takes bytes over, also when it fails. */
 static int add_piece(struct certdeploy_request *request, enum certdeploy_material_kind kind, char *bytes,
-		     size_t length, const char *origin)
+		     size_t length, const char *origin, const char *file)
 {
 	struct cd_piece *piece = calloc(1, sizeof(*piece));
+	char *real = file == NULL ? NULL : realpath(file, NULL);
 
 	if (piece == NULL) {
 		OPENSSL_cleanse(bytes, length);
 		free(bytes);
+		free(real);
 		return CERTDEPLOY_ENOMEM;
 	}
 	*piece = (struct cd_piece){.kind = kind, .bytes = bytes, .length = length};
 	piece->origin = cd_arena_string(&request->arena, origin);
-	if (piece->origin == NULL || cd_vector_add(&request->pieces, piece) != 0) {
-		free_piece(piece);
+	piece->file = cd_arena_string(&request->arena, real);
+	free(real);
+	if (piece->origin == NULL || cd_vector_add(&current(request)->pieces, piece) != 0) {
+		cd_order_drop_piece(piece);
 		return CERTDEPLOY_ENOMEM;
 	}
 	return 0;
@@ -91,7 +130,7 @@ int certdeploy_request_add_memory(struct certdeploy_request *request, enum certd
 
 	if (origin == NULL)
 		origin = kind_name(kind);
-	if (length > PIECE_LIMIT || request->pieces.count >= PIECES)
+	if (length > PIECE_LIMIT || current(request)->pieces.count >= PIECES)
 		return too_large(request->cd, origin);
 	copy = malloc(length + 1);
 	if (copy == NULL)
@@ -99,7 +138,7 @@ int certdeploy_request_add_memory(struct certdeploy_request *request, enum certd
 	if (length != 0)
 		memcpy(copy, bytes, length);
 	copy[length] = '\0';
-	return add_piece(request, kind, copy, length, origin);
+	return add_piece(request, kind, copy, length, origin, NULL);
 }
 
 int certdeploy_request_add_file(struct certdeploy_request *request, enum certdeploy_material_kind kind,
@@ -113,7 +152,7 @@ int certdeploy_request_add_file(struct certdeploy_request *request, enum certdep
 	int result;
 
 	if (error == 0)
-		return add_piece(request, kind, bytes, length, path);
+		return add_piece(request, kind, bytes, length, path, path);
 	if (error == EFBIG)
 		return too_large(cd, path);
 	if (error == EISDIR || error == EINVAL)
@@ -133,29 +172,50 @@ int certdeploy_request_add(struct certdeploy_request *request, enum certdeploy_l
 	if ((unsigned)option == 0 || (unsigned)option >= CD_LISTS)
 		return CERTDEPLOY_EUSAGE;
 	copy = cd_arena_string(&request->arena, value);
-	return copy == NULL ? CERTDEPLOY_ENOMEM : cd_vector_add(&request->lists[option], copy);
+	return copy == NULL ? CERTDEPLOY_ENOMEM : cd_vector_add(&current(request)->lists[option], copy);
 }
 
 int certdeploy_request_set(struct certdeploy_request *request, enum certdeploy_flag flag, long value)
 {
 	if ((unsigned)flag == 0 || (unsigned)flag >= CD_FLAGS || value < 0)
 		return CERTDEPLOY_EUSAGE;
+	if (flag == CERTDEPLOY_DEFAULT)
+		current(request)->defaults = value != 0;
+	if (flag == CERTDEPLOY_ALL)
+		current(request)->all = value != 0;
 	request->flags[flag] = value;
 	request->given[flag] = true;
 	return 0;
 }
 
+const char *const *cd_order_list(const struct cd_order *order, enum certdeploy_list_option option)
+{
+	return (const char *const *)order->lists[option].items;
+}
+
+const char *cd_order_value(const struct cd_order *order, enum certdeploy_list_option option)
+{
+	const char *const *list = cd_order_list(order, option);
+
+	return list == NULL ? NULL : list[0];
+}
+
 const char *const *cd_request_list(const struct certdeploy_request *request,
 				   enum certdeploy_list_option option)
 {
-	return request == NULL ? NULL : (const char *const *)request->lists[option].items;
+	return request == NULL ? NULL : cd_order_list(request->orders.items[0], option);
 }
 
 const char *cd_request_value(const struct certdeploy_request *request, enum certdeploy_list_option option)
 {
-	const char *const *list = cd_request_list(request, option);
+	return request == NULL ? NULL : cd_order_value(request->orders.items[0], option);
+}
 
-	return list == NULL ? NULL : list[0];
+const struct cd_vector *cd_request_pieces(const struct certdeploy_request *request)
+{
+	const struct cd_order *order = request->orders.items[0];
+
+	return &order->pieces;
 }
 
 long cd_request_flag(const struct certdeploy_request *request, enum certdeploy_flag flag, long otherwise)

@@ -27,6 +27,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/base/text.c libcertdeploy/base/text.h \
 	libcertdeploy/base/vector.c libcertdeploy/base/vector.h \
 	libcertdeploy/certificate/certificate.h \
+	libcertdeploy/certificate/deployment.c libcertdeploy/certificate/deployment.h \
 	libcertdeploy/certificate/leaf.c libcertdeploy/certificate/leaf.h \
 	libcertdeploy/certificate/store.h \
 	libcertdeploy/change/changes.c libcertdeploy/change/changes.h \
@@ -40,6 +41,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/host/host.c libcertdeploy/host/host.h \
 	libcertdeploy/host/inventory.c libcertdeploy/host/inventory.h \
 	libcertdeploy/host/reading.c libcertdeploy/host/reading.h \
+	libcertdeploy/host/names.c libcertdeploy/host/names.h \
 	libcertdeploy/host/rehearsal.c libcertdeploy/host/rehearsal.h \
 	libcertdeploy/host/service.h \
 	libcertdeploy/host/settings.c libcertdeploy/host/settings.h \

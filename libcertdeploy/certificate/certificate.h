@@ -13,6 +13,7 @@ struct cd_piece {
 	const char *bytes;
 	size_t length;
 	const char *origin; /**< what to call it in messages */
+	const char *file;   /**< absolute path it was read from, or NULL */
 };
 
 /** One certificate, ready to be written: everything is encoded anew from the parsed objects. */

@@ -285,6 +285,7 @@ void cd_inventory_close(struct cd_inventory *inventory)
 	for (size_t i = 0; i < inventory->services.count; i++) {
 		struct cd_seen *seen = inventory->services.items[i];
 
+		cd_names_free(&seen->names);
 		cd_reading_close(&seen->reading);
 		cd_vector_free(&seen->service.settings);
 	}

@@ -5,6 +5,7 @@
 
 #include "handle.h"
 #include "host/adapters.h"
+#include "host/names.h"
 #include "host/reading.h"
 #include "host/service.h"
 
@@ -13,6 +14,7 @@ struct cd_seen {
 	struct cd_service service;
 	const struct cd_service_settings *configured; /**< NULL: found */
 	struct certdeploy_reading reading;
+	struct cd_names names; /**< of the reading's endpoints, made when first needed */
 	int result; /**< of the reading: 0, or why its endpoints are not known */
 	struct cd_control control;
 	const char *version; /**< or NULL */

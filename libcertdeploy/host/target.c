@@ -23,14 +23,15 @@ struct choosing {
 	const struct certdeploy_endpoint *tls_off;
 };
 
-void cd_target_of_request(struct cd_target *target, const struct certdeploy_request *request)
+void cd_target_of_order(struct cd_target *target, const struct cd_order *order)
 {
 	*target = (struct cd_target){
-		.hostnames = cd_request_list(request, CERTDEPLOY_HOSTNAME),
-		.addresses = cd_request_list(request, CERTDEPLOY_ADDRESS),
-		.listeners = cd_request_list(request, CERTDEPLOY_LISTENER),
-		.defaults = cd_request_flag(request, CERTDEPLOY_DEFAULT, 0) != 0,
-		.all = cd_request_flag(request, CERTDEPLOY_ALL, 0) != 0,
+		.hostnames = cd_order_list(order, CERTDEPLOY_HOSTNAME),
+		.addresses = cd_order_list(order, CERTDEPLOY_ADDRESS),
+		.listeners = cd_order_list(order, CERTDEPLOY_LISTENER),
+		.services = cd_order_list(order, CERTDEPLOY_SERVICE),
+		.defaults = order->defaults,
+		.all = order->all,
 	};
 }
 
@@ -100,17 +101,26 @@ static int take(void *user, const struct certdeploy_endpoint *endpoint)
 
 /* ---- by host name ---- */
 
-static int by_equal_name(struct choosing *choosing, const char *hostname)
+static int take_all(struct choosing *choosing, const struct cd_vector *list)
 {
-	size_t count;
-	const struct certdeploy_endpoint *const *all =
-		certdeploy_endpoints(&choosing->chosen->seen->reading, &count);
 	int result = 0;
 
-	for (size_t i = 0; result == 0 && i < count; i++)
-		if (all[i]->name != NULL && cd_name_covers(all[i]->name, hostname))
-			result = take(choosing, all[i]);
+	for (size_t i = 0; result == 0 && list != NULL && i < list->count; i++)
+		result = take(choosing, list->items[i]);
 	return result;
+}
+
+static int by_equal_name(struct choosing *choosing, const char *hostname)
+{
+	struct cd_seen *seen = choosing->chosen->seen;
+	const struct cd_vector *lists[2];
+	int result;
+
+	if (cd_names_make(&seen->names, &seen->reading) != 0)
+		return cd_fail_memory(choosing->problems);
+	cd_names_answering(&seen->names, hostname, lists);
+	result = take_all(choosing, lists[0]);
+	return result == 0 ? take_all(choosing, lists[1]) : result;
 }
 
 static int by_pattern(struct choosing *choosing, const char *pattern)
@@ -365,12 +375,11 @@ static bool covers_all(const char *const *names, const char *const *wanted)
 	return true;
 }
 
+/* An endpoint without a name counts by its server's own name, or by the certificate it serves now. */
 static bool is_covered(struct choosing *choosing, const struct certdeploy_endpoint *endpoint)
 {
 	const struct certdeploy_leaf *leaf = NULL;
 
-	if (endpoint->name != NULL)
-		return cd_names_cover(choosing->target->names, endpoint->name);
 	if (endpoint->server_name != NULL && cd_names_cover(choosing->target->names, endpoint->server_name))
 		return true;
 	if (endpoint->pair_count == 0 ||
@@ -382,14 +391,16 @@ static bool is_covered(struct choosing *choosing, const struct certdeploy_endpoi
 
 static int by_names(struct choosing *choosing)
 {
-	size_t count;
-	const struct certdeploy_endpoint *const *all =
-		certdeploy_endpoints(&choosing->chosen->seen->reading, &count);
+	struct cd_seen *seen = choosing->chosen->seen;
 	int result = 0;
 
-	for (size_t i = 0; result == 0 && i < count; i++)
-		if (is_covered(choosing, all[i]))
-			result = take(choosing, all[i]);
+	if (cd_names_make(&seen->names, &seen->reading) != 0)
+		return cd_fail_memory(choosing->problems);
+	for (const char *const *name = choosing->target->names; result == 0 && *name != NULL; name++)
+		result = take_all(choosing, cd_names_covered(&seen->names, *name));
+	for (size_t i = 0; result == 0 && i < seen->names.unnamed.count; i++)
+		if (is_covered(choosing, seen->names.unnamed.items[i]))
+			result = take(choosing, seen->names.unnamed.items[i]);
 	return result;
 }
 
@@ -402,6 +413,9 @@ static int each_service(struct choosing *choosing, int (*choose)(struct choosing
 
 	for (size_t i = 0; result == 0 && i < choosing->selection->services.count; i++) {
 		choosing->chosen = choosing->selection->services.items[i];
+		if (choosing->target->services != NULL &&
+		    !cd_in_list(choosing->target->services, service_name(choosing)))
+			continue;
 		choosing->problems->service =
 			cd_arena_string(&choosing->problems->arena, service_name(choosing));
 		result = choose(choosing, value);

@@ -23,13 +23,14 @@ struct cd_target {
 	const char *const *hostnames; /**< lists are NULL-terminated, or NULL */
 	const char *const *addresses;
 	const char *const *listeners;
+	const char *const *services; /**< only these */
 	bool defaults;
 	bool all;
 	/** DNS names of the certificate: they decide when nothing else is said, and must cover the rest. */
 	const char *const *names;
 };
 
-void cd_target_of_request(struct cd_target *target, const struct certdeploy_request *request);
+void cd_target_of_order(struct cd_target *target, const struct cd_order *order);
 bool cd_target_is_empty(const struct cd_target *target);
 
 /**

@@ -55,12 +55,14 @@ static int add_item(struct cd_proof *proof, const struct cd_planned *planned,
 static int add_endpoint(struct cd_proof *proof, const struct cd_planned *planned,
 			struct cd_planned_endpoint *endpoint, const struct cd_probe_setting *setting)
 {
-	const struct certdeploy_material *const *materials = proof->plan->materials;
-	bool by_type = materials[1] != NULL || endpoint->after->pair_count > 1;
+	const struct certdeploy_material *const *materials;
+	bool by_type;
 	int result = 0;
 
 	if (!endpoint->targeted)
 		return add_item(proof, planned, endpoint, NULL, setting, false);
+	materials = endpoint->order->materials;
+	by_type = materials[1] != NULL || endpoint->after->pair_count > 1;
 	for (size_t i = 0; result == 0 && materials[i] != NULL; i++)
 		result = add_item(proof, planned, endpoint, materials[i], setting, by_type);
 	return result;
@@ -111,7 +113,7 @@ int cd_proof_prepare(struct cd_proof *proof, struct cd_plan *plan, bool all)
 	int result = 0;
 
 	*proof = (struct cd_proof){.plan = plan};
-	for (size_t i = 0; result == 0 && plan->materials != NULL && i < plan->services.count; i++) {
+	for (size_t i = 0; result == 0 && i < plan->services.count; i++) {
 		const struct cd_planned *planned = plan->services.items[i];
 
 		if (planned->seen->running == 1 && (planned->touched || all))
