@@ -27,6 +27,7 @@ int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *opt
 {
 	struct certdeploy *cd = calloc(1, sizeof(*cd));
 	struct certdeploy_options copy;
+	struct cd_language language;
 
 	*out = cd;
 	if (cd == NULL)
@@ -45,8 +46,10 @@ int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *opt
 		*out = NULL;
 		return CERTDEPLOY_ENOMEM;
 	}
+	cd_language_enter(&language, cd->language);
 	cd->broken = cd_settings_load(&cd->settings, &cd->arena, &cd->problems, copy.config_file, cd->root);
 	cd->error = cd_problems_error(&cd->problems, 0);
+	cd_language_leave(&language);
 	return cd->broken;
 }
 

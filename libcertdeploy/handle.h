@@ -3,6 +3,7 @@
 #ifndef CD_HANDLE_H
 #define CD_HANDLE_H
 
+#include "base/language.h"
 #include "base/problem.h"
 #include "host/settings.h"
 
@@ -59,6 +60,7 @@ long cd_request_flag(const struct certdeploy_request *request, enum certdeploy_f
 
 struct certdeploy_result {
 	struct certdeploy *cd;
+	struct cd_language language; /**< while the operation runs */
 	struct cd_problems problems; /**< its arena holds everything that the result shows */
 	struct cd_vector certificates;
 	struct cd_vector services;

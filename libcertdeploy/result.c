@@ -8,8 +8,10 @@ struct certdeploy_result *cd_result_begin(struct certdeploy *cd)
 {
 	struct certdeploy_result *result = calloc(1, sizeof(*result));
 
-	if (result != NULL)
-		result->cd = cd;
+	if (result == NULL)
+		return NULL;
+	result->cd = cd;
+	cd_language_enter(&result->language, cd->language);
 	return result;
 }
 
@@ -57,6 +59,7 @@ int cd_result_end(struct certdeploy_result **out, struct certdeploy_result *resu
 		code = CERTDEPLOY_ENOMEM;
 	result->code = code;
 	remember(result->cd, result, code);
+	cd_language_leave(&result->language);
 	*out = result;
 	return code;
 }

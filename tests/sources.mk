@@ -22,6 +22,16 @@ tests_unit_test_file_SOURCES = tests/unit/test-file.c tests/unit/unit.h
 tests_unit_test_file_CFLAGS = $(unit_cflags)
 tests_unit_test_file_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test-names
+tests_unit_test_names_SOURCES = tests/unit/test-names.c tests/unit/unit.h
+tests_unit_test_names_CFLAGS = $(unit_cflags)
+tests_unit_test_names_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test-settings
+tests_unit_test_settings_SOURCES = tests/unit/test-settings.c tests/unit/unit.h
+tests_unit_test_settings_CFLAGS = $(unit_cflags)
+tests_unit_test_settings_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test-text
 tests_unit_test_text_SOURCES = tests/unit/test-text.c tests/unit/unit.h
 tests_unit_test_text_CFLAGS = $(unit_cflags)
