@@ -9,7 +9,6 @@
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 PENDING const struct certdeploy_adapter cd_adapter_apache = {CERTDEPLOY_ADAPTER_ABI, sizeof(struct certdeploy_adapter), "apache", "pending", 0, 0, 0, 0, 0, 0, 0, 0, 0};
-PENDING const struct certdeploy_adapter cd_adapter_postfix = {CERTDEPLOY_ADAPTER_ABI, sizeof(struct certdeploy_adapter), "postfix", "pending", 0, 0, 0, 0, 0, 0, 0, 0, 0};
 PENDING const struct certdeploy_adapter cd_adapter_dovecot = {CERTDEPLOY_ADAPTER_ABI, sizeof(struct certdeploy_adapter), "dovecot", "pending", 0, 0, 0, 0, 0, 0, 0, 0, 0};
 PENDING int cd_transaction_run(struct cd_transaction *t) { return CERTDEPLOY_EFAILED; }
 PENDING void cd_transaction_free(struct cd_transaction *t) { cd_vector_free(&t->files); }

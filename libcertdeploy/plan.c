@@ -476,7 +476,9 @@ static int check_other(const struct comparing *comparing, const struct certdeplo
 		       const struct certdeploy_endpoint *after)
 {
 	bool allowed = cd_request_flag(comparing->plan->request, CERTDEPLOY_ALSO_CHANGES, 0) != 0;
-	bool changes = before == NULL || !same_pairs(before, after) || rewritten(comparing, after);
+	bool serves = after->tls || (before != NULL && before->tls);
+	bool changes =
+		serves && (before == NULL || !same_pairs(before, after) || rewritten(comparing, after));
 
 	if (!changes)
 		return 0;

@@ -32,6 +32,11 @@ tests_unit_test_settings_SOURCES = tests/unit/test-settings.c tests/unit/unit.h
 tests_unit_test_settings_CFLAGS = $(unit_cflags)
 tests_unit_test_settings_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test-postfix
+tests_unit_test_postfix_SOURCES = tests/unit/test-postfix.c tests/unit/postfix.h tests/unit/unit.h
+tests_unit_test_postfix_CFLAGS = $(unit_cflags)
+tests_unit_test_postfix_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test-text
 tests_unit_test_text_SOURCES = tests/unit/test-text.c tests/unit/unit.h
 tests_unit_test_text_CFLAGS = $(unit_cflags)

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* postfix.h - a Postfix configuration in a file tree, read and planned by the adapter */
+#ifndef CD_UNIT_POSTFIX_H
+#define CD_UNIT_POSTFIX_H
+
+#include "unit.h"
+
+#include "change/edits.h"
+#include "host/reading.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern const struct certdeploy_adapter cd_adapter_postfix;
+
+struct postfix_fixture {
+	char root[64];
+	struct cd_problems problems;
+	struct cd_host host;
+	struct cd_arena arena;
+	struct cd_service service;
+	struct certdeploy_reading reading;
+	struct certdeploy_edits edits;
+	struct certdeploy_assignment assignments[64];
+	size_t assignment_count;
+};
+
+static inline void put_file(const struct postfix_fixture *fixture, const char *path, const char *text,
+			    size_t length)
+{
+	char full[512];
+	FILE *file;
+
+	(void)snprintf(full, sizeof(full), "%s%s", fixture->root, path);
+	for (char *at = full + strlen(fixture->root) + 1; (at = strchr(at, '/')) != NULL; at++) {
+		*at = '\0';
+		(void)mkdir(full, 0755);
+		*at = '/';
+	}
+	file = fopen(full, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, length, file), length);
+	assert_int_equal(fclose(file), 0);
+}
+
+static inline void put_text(const struct postfix_fixture *fixture, const char *path, const char *text)
+{
+	put_file(fixture, path, text, strlen(text));
+}
+
+static inline void fixture_open(struct postfix_fixture *fixture)
+{
+	memset(fixture, 0, sizeof(*fixture));
+	strcpy(fixture->root, "/tmp/certdeploy-postfix.XXXXXX");
+	assert_non_null(mkdtemp(fixture->root));
+}
+
+/* Read what was put there; the adapter's result. */
+static inline int fixture_read(struct postfix_fixture *fixture)
+{
+	fixture->service.name = "postfix";
+	fixture->service.adapter = &cd_adapter_postfix;
+	fixture->service.arena = &fixture->arena;
+	assert_int_equal(cd_host_open(&fixture->host, &fixture->problems, fixture->root), 0);
+	cd_reading_open(&fixture->reading, &fixture->host, &fixture->service, NULL);
+	return cd_adapter_postfix.read(&fixture->reading);
+}
+
+static inline void fixture_close(struct postfix_fixture *fixture)
+{
+	char command[128];
+
+	cd_edits_free(&fixture->edits);
+	cd_reading_close(&fixture->reading);
+	cd_host_close(&fixture->host);
+	cd_vector_free(&fixture->service.settings);
+	cd_arena_free(&fixture->arena);
+	cd_problems_free(&fixture->problems);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", fixture->root);
+	assert_int_equal(system(command), 0);
+}
+
+/* Read two files in a new tree. */
+static inline int read_pair(struct postfix_fixture *fixture, const char *main_cf, const char *master_cf)
+{
+	fixture_open(fixture);
+	put_text(fixture, "/etc/postfix/main.cf", main_cf);
+	put_text(fixture, "/etc/postfix/master.cf", master_cf);
+	return fixture_read(fixture);
+}
+
+static inline const struct certdeploy_endpoint *endpoint(const struct postfix_fixture *fixture,
+							 size_t index)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(&fixture->reading, &count);
+
+	return index < count ? all[index] : NULL;
+}
+
+/* The code of the first problem recorded, or "". */
+static inline const char *problem(const struct postfix_fixture *fixture, size_t *line)
+{
+	const struct certdeploy_problem *first;
+
+	if (fixture->problems.list.count == 0)
+		return "";
+	first = fixture->problems.list.items[0];
+	if (line != NULL)
+		*line = first->line;
+	return first->code;
+}
+
+extern const struct certdeploy_material rsa_material, ecdsa_material;
+
+/* Give endpoints whose listener begins with a text ("" for all) these certificates. */
+static inline int plan_for(struct postfix_fixture *fixture, const char *listen,
+			   const struct certdeploy_material *const *materials, bool drop)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(&fixture->reading, &count);
+	int result;
+
+	for (size_t i = 0; i < count; i++)
+		if (all[i]->name == NULL && strncmp(all[i]->listen, listen, strlen(listen)) == 0)
+			fixture->assignments[fixture->assignment_count++] =
+				(struct certdeploy_assignment){all[i], materials, drop};
+	fixture->edits.problems = &fixture->problems;
+	result = cd_adapter_postfix.plan(&fixture->reading, fixture->assignments, fixture->assignment_count,
+					 &fixture->edits);
+	return result == 0 ? cd_edits_render(&fixture->edits) : result;
+}
+
+/* The new text of a file, or NULL where it stays as it is. */
+static inline const char *edited(const struct postfix_fixture *fixture, const char *path)
+{
+	for (size_t i = 0; i < fixture->edits.files.count; i++) {
+		const struct cd_file_edit *file = fixture->edits.files.items[i];
+
+		if (strcmp(file->path, path) == 0)
+			return file->bytes;
+	}
+	return NULL;
+}
+
+#endif
