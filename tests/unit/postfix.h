@@ -101,17 +101,16 @@ static inline const struct certdeploy_endpoint *endpoint(const struct postfix_fi
 	return index < count ? all[index] : NULL;
 }
 
-/* The code of the first problem recorded, or "". */
+/* The code of the first error recorded, or of the first problem where there is none, or "". */
 static inline const char *problem(const struct postfix_fixture *fixture, size_t *line)
 {
-	const struct certdeploy_problem *first;
+	const struct certdeploy_problem *first = cd_problems_error(&fixture->problems, 0);
 
-	if (fixture->problems.list.count == 0)
-		return "";
-	first = fixture->problems.list.items[0];
-	if (line != NULL)
+	if (first == NULL && fixture->problems.list.count != 0)
+		first = fixture->problems.list.items[0];
+	if (first != NULL && line != NULL)
 		*line = first->line;
-	return first->code;
+	return first == NULL ? "" : first->code;
 }
 
 extern const struct certdeploy_material rsa_material, ecdsa_material;
