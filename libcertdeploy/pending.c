@@ -21,11 +21,5 @@ PENDING int cd_history_undo(struct cd_changes *c, struct cd_touched **s, size_t 
 PENDING int cd_history_prune(struct cd_problems *p, const struct cd_root *r, const char *s, unsigned k, long o, unsigned w) { return CERTDEPLOY_EFAILED; }
 PENDING int cd_control_running(const struct cd_control *c, const struct cd_root *r) { return -1; }
 PENDING int cd_probe_all(struct cd_probe *p, size_t n, const struct cd_probing *h) { return 0; }
-PENDING int cd_certificates_load(struct cd_certificates *o, struct cd_problems *p, const struct cd_load *l) { return CERTDEPLOY_EFAILED; }
-PENDING void cd_certificates_free(struct cd_certificates *c) { cd_vector_free(&c->list); cd_arena_free(&c->arena); }
 PENDING int cd_request_describe(const struct certdeploy_certificate_report **o, struct cd_arena *a, struct cd_problems *p, const struct cd_piece *x) { return CERTDEPLOY_EFAILED; }
-PENDING const char *cd_certificate_store_name(struct cd_arena *a, const struct cd_certificate *c) { return NULL; }
-PENDING bool cd_store_name_is_valid(const char *n) { return false; }
-PENDING int cd_store_plan(const struct certdeploy_material *const **m, struct cd_changes *c, struct cd_overlay *o, struct cd_host *h, const struct cd_store_request *r) { return CERTDEPLOY_EFAILED; }
-PENDING int cd_store_load(struct cd_certificates *o, struct cd_host *h, const char *d, const char *n, const struct cd_load *l) { return CERTDEPLOY_EFAILED; }
 PENDING int certdeploy_verify(struct certdeploy_result **out, struct certdeploy *cd, const struct certdeploy_request *r) { *out = NULL; return CERTDEPLOY_EFAILED; }

@@ -178,6 +178,7 @@ static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
 		.now = (int64_t)time(NULL),
 		.keep = plan->cd->settings.keep,
 		.accepted = plan->inventory.host.accepted,
+		.drop_other_types = cd_request_flag(plan->request, CERTDEPLOY_DROP_OTHER_TYPES, 0) != 0,
 	};
 	bool remember = cd_request_flag(plan->request, CERTDEPLOY_NO_REMEMBER, 0) == 0;
 	struct certdeploy_paths chosen;

@@ -27,10 +27,20 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/base/table.c libcertdeploy/base/table.h \
 	libcertdeploy/base/text.c libcertdeploy/base/text.h \
 	libcertdeploy/base/vector.c libcertdeploy/base/vector.h \
+	libcertdeploy/certificate/armour.c \
 	libcertdeploy/certificate/certificate.h \
 	libcertdeploy/certificate/deployment.c libcertdeploy/certificate/deployment.h \
+	libcertdeploy/certificate/chain.c \
+	libcertdeploy/certificate/check.c \
+	libcertdeploy/certificate/key.c \
 	libcertdeploy/certificate/leaf.c libcertdeploy/certificate/leaf.h \
-	libcertdeploy/certificate/store.h \
+	libcertdeploy/certificate/load.c \
+	libcertdeploy/certificate/material.h \
+	libcertdeploy/certificate/pkcs12.c \
+	libcertdeploy/certificate/read.c \
+	libcertdeploy/certificate/report.c \
+	libcertdeploy/certificate/store.c libcertdeploy/certificate/store.h \
+	libcertdeploy/certificate/stored.c libcertdeploy/certificate/stored.h \
 	libcertdeploy/change/changes.c libcertdeploy/change/changes.h \
 	libcertdeploy/change/diff.c libcertdeploy/change/diff.h \
 	libcertdeploy/change/document.c libcertdeploy/change/document.h \

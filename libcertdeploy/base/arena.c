@@ -2,6 +2,7 @@
 /* arena.c - memory that is freed as a whole */
 #include "base/arena.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@ void cd_arena_free(struct cd_arena *arena)
 	while (arena->chunks != NULL) {
 		struct cd_chunk *next = arena->chunks->next;
 
+		if (arena->secret)
+			OPENSSL_cleanse(arena->chunks->bytes, arena->chunks->size);
 		free(arena->chunks);
 		arena->chunks = next;
 	}

@@ -11,6 +11,7 @@ struct cd_chunk;
 /** All zero is an empty arena. */
 struct cd_arena {
 	struct cd_chunk *chunks;
+	bool secret; /**< wipe when it ends */
 };
 
 void cd_arena_free(struct cd_arena *arena);

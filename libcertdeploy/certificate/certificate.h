@@ -29,7 +29,9 @@ struct cd_certificate {
 	size_t key_pem_length;
 	const char *chain_pem;
 	const struct certdeploy_certificate_report *report;
-	void *x509; /**< X509 *, for checks */
+	void *x509;  /**< X509 * */
+	void *key;   /**< EVP_PKEY *, or NULL */
+	void *chain; /**< STACK_OF(X509) *, from the leaf's issuer on */
 };
 
 /** All certificates of one request: one for each key type. */

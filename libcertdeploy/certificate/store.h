@@ -7,7 +7,8 @@
  *
  * GENERATION is UTC time and the first digits of the leaf's SHA-256. Configurations name
  * STORE/NAME/current/…, so a renewal switches key and certificate together by renaming one link.
- * With two key types under one name RSA has the plain file names and the other -TYPE before ".pem".
+ * With two key types under one name the first one there (RSA, when both are new) has the plain file
+ * names and keeps them; the other has -TYPE before ".pem".
  * The store only says what is to be written; the transaction writes it.
  */
 #ifndef CD_STORE_H
@@ -23,9 +24,11 @@ struct cd_store_request {
 	const struct cd_certificates *certificates;
 	int64_t now;
 	unsigned keep; /**< generations kept; older ones become removals */
-	/** Paths that the caller chose instead of the store, or NULL. With them there is one certificate. */
+	/** Paths that the caller chose instead of the store, or NULL. With them there is one certificate.
+	 */
 	const struct certdeploy_paths *chosen;
 	const char *const *accepted;
+	bool drop_other_types; /**< pairs of other key types are not carried over */
 };
 
 /**
@@ -37,10 +40,9 @@ struct cd_store_request {
  * @param overlay    gets the new files under both of their paths, so that the plan can be read again
  */
 int cd_store_plan(const struct certdeploy_material *const **materials, struct cd_changes *changes,
-		  struct cd_overlay *overlay, struct cd_host *host,
-		  const struct cd_store_request *request);
+		  struct cd_overlay *overlay, struct cd_host *host, const struct cd_store_request *request);
 
-/** Load what the store holds under a name: pieces for cd_certificates_load(), wiped by the caller. */
+/** Load what the store holds under a name; load's own pieces are not looked at. */
 int cd_store_load(struct cd_certificates *out, struct cd_host *host, const char *directory,
 		  const char *name, const struct cd_load *load);
 

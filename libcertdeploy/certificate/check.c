@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* check.c - everything about a certificate that can be judged without knowing the host */
+#include "certificate/material.h"
+
+#include "base/text.h"
+
+#include <ctype.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <string.h>
+
+#define DAY ((int64_t)86400)
+
+struct check {
+	const struct cd_chain *chain;
+	struct cd_problems *problems;
+	const struct cd_load *load;
+	X509 *x509; /* the leaf */
+	const struct cd_place_given *place;
+	int result;
+};
+
+/* Keep the worst: no memory before refused before fine. */
+static void note(struct check *check, int result)
+{
+	if (result == CERTDEPLOY_ENOMEM || check->result == 0)
+		check->result = result;
+}
+
+static void refuse(struct check *check, const char *code, const struct cd_place_given *place,
+		   const char *format, ...) CERTDEPLOY_PRINTF(4, 5);
+
+/* An error that nobody may accept: a server could not start with it. */
+static void refuse(struct check *check, const char *code, const struct cd_place_given *place,
+		   const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	cd_problem_v(check->problems, CERTDEPLOY_ERROR, code, place->origin, place->line, format,
+		     arguments);
+	va_end(arguments);
+	note(check, CERTDEPLOY_EREFUSED);
+}
+
+#define judge(check, code, ...)                                                                            \
+	note(check, cd_judge((check)->problems, (check)->load, code, (check)->place, __VA_ARGS__))
+
+/* ---- key ---- */
+
+static void check_key(struct check *check)
+{
+	const struct cd_chain *chain = check->chain;
+
+	if (chain->key == NULL && chain->keys != 0)
+		refuse(check, "key-mismatch", check->place,
+		       _("no private key that was given belongs to the certificate of %s"),
+		       chain->leaf->subject);
+	else if (chain->key == NULL && check->load->need_key)
+		refuse(check, "key-missing", check->place,
+		       _("there is no private key for the certificate of %s"), chain->leaf->subject);
+	if (chain->key != NULL && chain->key->encrypted && check->load->need_key)
+		cd_problem(check->problems, CERTDEPLOY_NOTICE, "key-decrypted", chain->key->place.origin,
+			   chain->key->place.line,
+			   _("the key will be stored without its passphrase: servers start unattended"));
+}
+
+/* ---- dates ---- */
+
+static void check_dates_of(struct check *check, const struct cd_given_certificate *member)
+{
+	int64_t begin = cd_seconds(X509_get0_notBefore(member->x509));
+	int64_t end = cd_seconds(X509_get0_notAfter(member->x509));
+	char text[21];
+
+	if (check->load->now > end) {
+		cd_utc(text, end);
+		note(check, cd_judge(check->problems, check->load, "chain-expired", &member->place,
+				     _("%s in the chain expired on %s"), member->subject, text));
+	} else if (check->load->now < begin) {
+		cd_utc(text, begin);
+		note(check, cd_judge(check->problems, check->load, "chain-expired", &member->place,
+				     _("%s in the chain is not valid before %s"), member->subject, text));
+	}
+}
+
+static void check_dates(struct check *check)
+{
+	int64_t begin = cd_seconds(X509_get0_notBefore(check->x509));
+	int64_t end = cd_seconds(X509_get0_notAfter(check->x509)), now = check->load->now;
+	char text[21];
+
+	if (end < begin) {
+		judge(check, "expired", _("the certificate's validity ends before it begins"));
+	} else if (now > end) {
+		cd_utc(text, end);
+		judge(check, "expired", _("the certificate expired on %s"), text);
+	} else if (now < begin) {
+		cd_utc(text, begin);
+		judge(check, "not-yet-valid", _("the certificate is not valid before %s"), text);
+	} else if ((end - now) < (end - begin) / 3) {
+		cd_utc(text, end);
+		cd_problem(check->problems, CERTDEPLOY_WARNING, "expires-soon", check->place->origin,
+			   check->place->line,
+			   _("less than a third of the certificate's life is left: it ends on %s"), text);
+	}
+	for (size_t i = 0; i < check->chain->members.count; i++)
+		check_dates_of(check, check->chain->members.items[i]);
+}
+
+/* The longest life that a public CA may give (CA/Browser Forum, Baseline Requirements 6.3.2). */
+static void check_life(struct check *check)
+{
+	static const struct {
+		int64_t from;
+		int days;
+	} rules[] = {
+		{1868227200, 47},  /* 2029-03-15 */
+		{1805068800, 100}, /* 2027-03-15 */
+		{1773532800, 200}, /* 2026-03-15 */
+		{1598918400, 398}, /* 2020-09-01 */
+	};
+	int64_t begin = cd_seconds(X509_get0_notBefore(check->x509));
+	int64_t life = cd_seconds(X509_get0_notAfter(check->x509)) - begin + 1;
+
+	if (check->chain->end != CD_END_TRUSTED)
+		return;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
+		if (begin < rules[i].from)
+			continue;
+		if (life > rules[i].days * DAY)
+			cd_problem(
+				check->problems, CERTDEPLOY_WARNING, "long-lived", check->place->origin,
+				check->place->line,
+				_("the certificate lives longer than %d days: browsers do not accept that"),
+				rules[i].days);
+		return;
+	}
+}
+
+/* ---- chain ---- */
+
+/* Where the issuer's certificate can be fetched, as the certificate says; NULL: it does not. */
+static char *issuer_url(struct check *check)
+{
+	AUTHORITY_INFO_ACCESS *access = X509_get_ext_d2i(check->x509, NID_info_access, NULL, NULL);
+	char *url = NULL;
+
+	for (int i = 0; url == NULL && i < sk_ACCESS_DESCRIPTION_num(access); i++) {
+		const ACCESS_DESCRIPTION *one = sk_ACCESS_DESCRIPTION_value(access, i);
+
+		if (OBJ_obj2nid(one->method) == NID_ad_ca_issuers && one->location->type == GEN_URI) {
+			const ASN1_STRING *text = one->location->d.uniformResourceIdentifier;
+
+			url = cd_printable(&check->problems->arena,
+					   (const char *)ASN1_STRING_get0_data(text),
+					   (size_t)ASN1_STRING_length(text), 200);
+		}
+	}
+	AUTHORITY_INFO_ACCESS_free(access);
+	return url;
+}
+
+static void check_chain(struct check *check)
+{
+	const struct cd_chain *chain = check->chain;
+	const struct cd_given_certificate *last = chain->leaf;
+	const char *issuer, *url;
+
+	if (chain->end == CD_END_SELF_SIGNED) {
+		judge(check, "self-signed", _("the certificate of %s is signed by itself"), last->subject);
+		return;
+	}
+	if (chain->end != CD_END_UNKNOWN)
+		return;
+	if (chain->members.count != 0)
+		last = chain->members.items[chain->members.count - 1];
+	issuer = cd_name_text(&check->problems->arena, X509_get_issuer_name(last->x509));
+	if (issuer == NULL) {
+		note(check, cd_fail_memory(check->problems));
+		return;
+	}
+	if (chain->members.count != 0) {
+		cd_problem(check->problems, CERTDEPLOY_NOTICE, "chain-unknown-root", last->place.origin,
+			   last->place.line,
+			   _("the chain ends at %s, whose issuer %s this host does not know"),
+			   last->subject, issuer);
+		return;
+	}
+	url = issuer_url(check);
+	if (url == NULL)
+		judge(check, "chain-incomplete", _("the issuer %s is not among the certificates given"),
+		      issuer);
+	else
+		judge(check, "chain-incomplete",
+		      _("the issuer %s is not among the certificates given; the CA offers it at %s"),
+		      issuer, url);
+}
+
+/* What a client would find: path lengths, name constraints, usages of the issuers. */
+static void check_as_client(struct check *check)
+{
+	const struct cd_chain *chain = check->chain;
+	const struct cd_given_certificate *top = chain->leaf;
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *context = X509_STORE_CTX_new();
+	STACK_OF(X509) *between = sk_X509_new_null();
+	X509_VERIFY_PARAM *parameters;
+	bool ready = store != NULL && context != NULL && between != NULL;
+	int error;
+
+	for (size_t i = 0; ready && i < chain->members.count; i++) {
+		top = chain->members.items[i];
+		ready = sk_X509_push(between, top->x509) != 0;
+	}
+	ready = ready &&
+		X509_STORE_add_cert(store, chain->anchor == NULL ? top->x509 : chain->anchor) == 1 &&
+		X509_STORE_CTX_init(context, store, check->x509, between) == 1;
+	if (!ready) {
+		note(check, cd_fail_memory(check->problems));
+		goto out;
+	}
+	parameters = X509_STORE_CTX_get0_param(context);
+	(void)X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN |
+							      X509_V_FLAG_NO_CHECK_TIME |
+							      X509_V_FLAG_TRUSTED_FIRST);
+	(void)X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_SERVER);
+	X509_VERIFY_PARAM_set_auth_level(parameters, 0);
+	if (X509_verify_cert(context) == 1)
+		goto out;
+	error = X509_STORE_CTX_get_error(context);
+	/* Usage and unknown extensions of the leaf have checks of their own. */
+	if (X509_STORE_CTX_get_error_depth(context) > 0 || error != X509_V_ERR_INVALID_PURPOSE)
+		judge(check, "chain-invalid", _("a client would not accept the chain: %s"),
+		      X509_verify_cert_error_string(error));
+out:
+	sk_X509_free(between);
+	X509_STORE_CTX_free(context);
+	X509_STORE_free(store);
+}
+
+/* ---- usage and form ---- */
+
+static void check_usage(struct check *check)
+{
+	uint32_t flags = X509_get_extension_flags(check->x509);
+	uint32_t usage = X509_get_extended_key_usage(check->x509);
+
+	if ((flags & EXFLAG_INVALID) != 0)
+		judge(check, "malformed", _("the certificate breaks the rules of its format"));
+	if ((flags & EXFLAG_CRITICAL) != 0)
+		judge(check, "malformed", _("the certificate has a critical extension that is not known"));
+	if (X509_check_ca(check->x509) == 1 && check->chain->end != CD_END_SELF_SIGNED)
+		judge(check, "ca-certificate", _("%s is a CA's certificate, not a server's"),
+		      check->chain->leaf->subject);
+	if ((flags & EXFLAG_XKUSAGE) != 0 && (usage & (XKU_SSL_SERVER | XKU_ANYEKU)) == 0)
+		judge(check, "wrong-usage", _("the certificate is not made for TLS servers (serverAuth)"));
+	else if ((flags & EXFLAG_KUSAGE) != 0 &&
+		 (X509_get_key_usage(check->x509) &
+		  (KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT | KU_KEY_AGREEMENT)) == 0)
+		judge(check, "wrong-usage", _("the certificate's key may not be used for TLS"));
+}
+
+static void check_stapling(struct check *check)
+{
+	TLS_FEATURE *features = X509_get_ext_d2i(check->x509, NID_tlsfeature, NULL, NULL);
+	bool must_staple = false;
+
+	for (int i = 0; i < sk_ASN1_INTEGER_num(features); i++)
+		must_staple = must_staple || ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features, i)) == 5;
+	TLS_FEATURE_free(features);
+	if (must_staple)
+		cd_problem(
+			check->problems, CERTDEPLOY_WARNING, "must-staple", check->place->origin,
+			check->place->line,
+			_("the certificate demands OCSP stapling: without it clients refuse the server"));
+}
+
+/* ---- names ---- */
+
+static bool is_name_text(const ASN1_STRING *text)
+{
+	const unsigned char *bytes = ASN1_STRING_get0_data(text);
+	int length = ASN1_STRING_length(text);
+
+	for (int i = 0; i < length; i++)
+		if (!isascii(bytes[i]) || (!isalnum(bytes[i]) && strchr("-._*", bytes[i]) == NULL) ||
+		    bytes[i] == '\0')
+			return false;
+	return length > 0 && length <= 253;
+}
+
+static bool has_twin(const char *const *names, const char *name)
+{
+	char twin[260] = "www.";
+	size_t length = strlen(name);
+
+	if (strncmp(name, "www.", 4) == 0)
+		return cd_names_cover(names, name + 4);
+	if (length + 5 > sizeof(twin))
+		return true;
+	memcpy(twin + 4, name, length + 1);
+	return cd_names_cover(names, twin);
+}
+
+/* Only `example.jp` and `www.example.jp` are looked at: of deeper names nobody expects a twin. */
+static void check_twin(struct check *check, const char *const *names)
+{
+	const char *name = names[0];
+	size_t dots = 0;
+
+	if (name == NULL || name[0] == '*' || strchr(name, ':') != NULL)
+		return;
+	for (const char *at = strncmp(name, "www.", 4) == 0 ? name + 4 : name; *at != '\0'; at++)
+		dots += *at == '.';
+	if (dots == 0 || name[strlen(name) - 1] < 'A' || has_twin(names, name))
+		return;
+	if (strncmp(name, "www.", 4) == 0)
+		cd_problem(check->problems, CERTDEPLOY_NOTICE, "name-twin", check->place->origin,
+			   check->place->line, _("the certificate covers %s but not %s"), name, name + 4);
+	else if (dots == 1)
+		cd_problem(check->problems, CERTDEPLOY_NOTICE, "name-twin", check->place->origin,
+			   check->place->line, _("the certificate covers %s but not www.%s"), name, name);
+}
+
+static void check_names(struct check *check)
+{
+	GENERAL_NAMES *alternatives = X509_get_ext_d2i(check->x509, NID_subject_alt_name, NULL, NULL);
+	const char *const *names = NULL;
+	int count = sk_GENERAL_NAME_num(alternatives);
+	bool bad = false;
+
+	if (count > CD_NAMES_LIMIT)
+		refuse(check, "too-large", check->place, _("the certificate has more than %d names"),
+		       CD_NAMES_LIMIT);
+	for (int i = 0; i < count; i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(alternatives, i);
+
+		bad = bad || (name->type == GEN_DNS && !is_name_text(name->d.dNSName));
+	}
+	if (bad)
+		judge(check, "malformed",
+		      _("a name in the certificate has characters that no host name has"));
+	GENERAL_NAMES_free(alternatives);
+	if (count > CD_NAMES_LIMIT)
+		return;
+	if (cd_certificate_names(&names, &check->problems->arena, check->x509) != 0) {
+		note(check, cd_fail_memory(check->problems));
+		return;
+	}
+	if (names[0] == NULL)
+		judge(check, "no-names", _("the certificate names no host"));
+	else if (count < 1)
+		cd_problem(check->problems, CERTDEPLOY_WARNING, "common-name", check->place->origin,
+			   check->place->line,
+			   _("the name %s stands only in the subject, where browsers do not look"),
+			   names[0]);
+	check_twin(check, names);
+}
+
+/* ---- strength ---- */
+
+static const char *ssl_reason(void)
+{
+	unsigned long error = ERR_peek_last_error();
+	const char *reason = error == 0 ? NULL : ERR_reason_error_string(error);
+
+	return reason == NULL ? "?" : reason;
+}
+
+/* Let OpenSSL take it as a server would, at the security level of this system. */
+static void check_by_openssl(struct check *check)
+{
+	SSL_CTX *server = SSL_CTX_new(TLS_server_method());
+	const struct cd_chain *chain = check->chain;
+
+	ERR_clear_error();
+	if (server == NULL) {
+		note(check, cd_fail_memory(check->problems));
+		return;
+	}
+	if (SSL_CTX_use_certificate(server, check->x509) != 1)
+		refuse(check, "weak-key", check->place,
+		       _("this system's OpenSSL refuses the certificate: %s"), ssl_reason());
+	else if (chain->key != NULL && SSL_CTX_use_PrivateKey(server, chain->key->key) != 1)
+		refuse(check, "weak-key", &chain->key->place,
+		       _("this system's OpenSSL refuses the key: %s"), ssl_reason());
+	else
+		for (size_t i = 0; i < chain->members.count; i++) {
+			const struct cd_given_certificate *member = chain->members.items[i];
+
+			if (SSL_CTX_add1_chain_cert(server, member->x509) != 1) {
+				refuse(check, "weak-key", &member->place,
+				       _("this system's OpenSSL refuses %s in the chain: %s"),
+				       member->subject, ssl_reason());
+				break;
+			}
+		}
+	SSL_CTX_free(server);
+	ERR_clear_error();
+}
+
+static void check_strength(struct check *check)
+{
+	EVP_PKEY *key = X509_get0_pubkey(check->x509);
+	int digest = NID_undef;
+
+	if (key != NULL && EVP_PKEY_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) < CD_RSA_BITS_LEAST)
+		judge(check, "weak-key", _("the RSA key has only %d bits"), EVP_PKEY_bits(key));
+	if (check->chain->end != CD_END_SELF_SIGNED &&
+	    OBJ_find_sigid_algs(X509_get_signature_nid(check->x509), &digest, NULL) == 1 &&
+	    (digest == NID_sha1 || digest == NID_md5))
+		judge(check, "weak-key", _("the certificate is signed with %s, which clients do not trust"),
+		      OBJ_nid2sn(digest));
+	if (check->result != CERTDEPLOY_ENOMEM)
+		check_by_openssl(check);
+}
+
+int cd_chain_check(const struct cd_chain *chain, struct cd_problems *problems, const struct cd_load *load)
+{
+	struct check check = {.chain = chain,
+			      .problems = problems,
+			      .load = load,
+			      .x509 = chain->leaf->x509,
+			      .place = &chain->leaf->place};
+
+	check_key(&check);
+	check_names(&check);
+	check_dates(&check);
+	check_life(&check);
+	check_chain(&check);
+	check_usage(&check);
+	if (chain->end != CD_END_SELF_SIGNED)
+		check_as_client(&check);
+	check_stapling(&check);
+	check_strength(&check);
+	return problems->out_of_memory ? CERTDEPLOY_ENOMEM : check.result;
+}

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * key.c - private keys from strangers
+ *
+ * OpenSSL computes with a key while it reads it, and with whatever sizes it finds there. So the shape
+ * is looked at first: the algorithm, the sizes of an RSA key's numbers, the name of a curve, the
+ * iterations of a passphrase's derivation. All forms become PKCS#8 before they are decoded.
+ */
+#include "certificate/material.h"
+
+#include "base/text.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <string.h>
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+#include <openssl/provider.h>
+#endif
+
+/* ---- DER, as far as it must be seen before it is decoded ---- */
+
+struct der {
+	const unsigned char *at;
+	long left;
+};
+
+/* Step into or over one element: its tag, or -1. Only definite lengths, as DER has them. */
+static int der_next(struct der *der, struct der *inside)
+{
+	const unsigned char *at = der->at;
+	int tag = 0, class = 0, form;
+	long length = 0;
+
+	if (der->left <= 0)
+		return -1;
+	form = ASN1_get_object(&at, &length, &tag, &class, der->left);
+	if ((form & 0x80) != 0 || (form & 0x01) != 0)
+		return -1;
+	*inside = (struct der){at, length};
+	der->left -= (long)(at - der->at) + length;
+	der->at = at + length;
+	return class == V_ASN1_UNIVERSAL ? tag : tag | class << 8;
+}
+
+static int der_enter(const unsigned char *bytes, long length, struct der *inside)
+{
+	struct der outer = {bytes, length};
+
+	return der_next(&outer, inside) == V_ASN1_SEQUENCE && outer.left == 0 ? 0 : -1;
+}
+
+/* Length of the next number without its sign byte, in bytes; -1: none, or negative. */
+static long der_number(struct der *der)
+{
+	struct der number;
+
+	if (der_next(der, &number) != V_ASN1_INTEGER || number.left < 1 || (number.at[0] & 0x80) != 0)
+		return -1;
+	return number.left - (number.left > 1 && number.at[0] == 0);
+}
+
+/* RSAPrivateKey: none of its numbers may be larger than the modulus, nor that than what we take. */
+static bool rsa_is_sane(const unsigned char *bytes, long length)
+{
+	long modulus, exponent;
+	struct der key;
+
+	if (der_enter(bytes, length, &key) != 0 || der_number(&key) != 1)
+		return false;
+	modulus = der_number(&key);
+	exponent = der_number(&key);
+	if (modulus < 1 || modulus > CD_RSA_BITS_MOST / 8 || exponent < 1 || exponent > 8)
+		return false;
+	for (int i = 0; i < 6; i++) {
+		long number = der_number(&key);
+
+		if (number < 1 || number > modulus)
+			return false;
+	}
+	return key.left == 0; /* more would be further primes */
+}
+
+static bool is_known_curve(int curve)
+{
+	return curve == NID_X9_62_prime256v1 || curve == NID_secp384r1 || curve == NID_secp521r1;
+}
+
+/* ECPrivateKey: the curve that it names itself; NID_undef: none; -1: not understood. */
+static int ec_inner_curve(const unsigned char *bytes, long length)
+{
+	struct der key, element, parameters;
+	ASN1_OBJECT *object;
+	int tag, curve;
+
+	if (der_enter(bytes, length, &key) != 0 || der_number(&key) != 1 ||
+	    der_next(&key, &element) != V_ASN1_OCTET_STRING || element.left > 66)
+		return -1;
+	tag = der_next(&key, &parameters);
+	if (tag != (V_ASN1_CONTEXT_SPECIFIC << 8 | 0))
+		return NID_undef;
+	object = d2i_ASN1_OBJECT(NULL, &parameters.at, parameters.left);
+	curve = object == NULL ? -1 : OBJ_obj2nid(object);
+	ASN1_OBJECT_free(object);
+	return curve == NID_undef ? -1 : curve;
+}
+
+/* ---- PKCS#8 ---- */
+
+static int refuse_key(struct cd_given *given, const char *what)
+{
+	return cd_given_fail(given, "not-understood", "%s", what);
+}
+
+/* Why this key must not be decoded, or NULL. */
+static const char *key_fault(const PKCS8_PRIV_KEY_INFO *info)
+{
+	const ASN1_OBJECT *algorithm = NULL, *curve = NULL;
+	const X509_ALGOR *parameters = NULL;
+	const unsigned char *bytes = NULL;
+	const void *value = NULL;
+	int length = 0, type = V_ASN1_UNDEF, inner;
+
+	if (PKCS8_pkey_get0(&algorithm, &bytes, &length, &parameters, info) != 1 || length < 1)
+		return _("the private key cannot be read");
+	X509_ALGOR_get0(NULL, &type, &value, parameters);
+	switch (OBJ_obj2nid(algorithm)) {
+	case NID_rsaEncryption:
+		return rsa_is_sane(bytes, length) ? NULL
+						  : _("the RSA key is damaged, or larger than 8192 bits");
+	case NID_X9_62_id_ecPublicKey:
+		curve = type == V_ASN1_OBJECT ? value : NULL;
+		inner = ec_inner_curve(bytes, length);
+		if (curve == NULL || !is_known_curve(OBJ_obj2nid(curve)) || inner == -1 ||
+		    (inner != NID_undef && inner != OBJ_obj2nid(curve)))
+			return _("the key is not on one of the curves P-256, P-384 and P-521");
+		return NULL;
+	case NID_ED25519:
+		return NULL;
+	default:
+		return _("keys of this type are not supported; RSA, ECDSA and Ed25519 are");
+	}
+}
+
+int cd_key_from_info(struct cd_given *given, const PKCS8_PRIV_KEY_INFO *info, bool encrypted)
+{
+	const char *fault = key_fault(info);
+	EVP_PKEY *key;
+
+	if (fault != NULL)
+		return refuse_key(given, fault);
+	key = EVP_PKCS82PKEY(info);
+	if (key == NULL)
+		return refuse_key(given, _("the private key cannot be read"));
+	return cd_given_add_key(given, key, encrypted);
+}
+
+/* An older form inside a new PKCS#8. */
+static int key_from_old(struct cd_given *given, int algorithm, int type, void *value,
+			const unsigned char *der, size_t length, bool encrypted)
+{
+	PKCS8_PRIV_KEY_INFO *info = PKCS8_PRIV_KEY_INFO_new();
+	unsigned char *copy = OPENSSL_memdup(der, length);
+	int result = CERTDEPLOY_ENOMEM;
+
+	if (info == NULL || copy == NULL ||
+	    PKCS8_pkey_set0(info, OBJ_nid2obj(algorithm), 0, type, value, copy, (int)length) != 1) {
+		OPENSSL_clear_free(copy, length);
+		(void)cd_fail_memory(given->problems);
+	} else {
+		/* It wipes its bytes when it is freed. */
+		result = cd_key_from_info(given, info, encrypted);
+	}
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return result;
+}
+
+static int key_from_sec1(struct cd_given *given, const unsigned char *der, size_t length, bool encrypted)
+{
+	int curve = ec_inner_curve(der, (long)length);
+
+	if (curve == -1 || curve == NID_undef)
+		return refuse_key(given, _("the key is not on one of the curves P-256, P-384 and P-521"));
+	return key_from_old(given, NID_X9_62_id_ecPublicKey, V_ASN1_OBJECT, OBJ_nid2obj(curve), der, length,
+			    encrypted);
+}
+
+static int key_from_pkcs8(struct cd_given *given, const unsigned char *der, size_t length)
+{
+	const unsigned char *at = der;
+	PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)length);
+	int result;
+
+	if (info == NULL)
+		return refuse_key(given, _("the private key cannot be read"));
+	result = cd_key_from_info(given, info, false);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return result;
+}
+
+/* ---- passphrases ---- */
+
+int cd_passphrase(struct cd_given *given)
+{
+	const struct cd_load *load = given->load;
+
+	if (given->passphrase_length >= 0)
+		return 0;
+	if (load->passphrase != NULL)
+		given->passphrase_length = load->passphrase(load->user, given->place.origin,
+							    given->passphrase, CD_PASSPHRASE_LIMIT);
+	if (given->passphrase_length > CD_PASSPHRASE_LIMIT)
+		given->passphrase_length = -1;
+	if (given->passphrase_length < 0)
+		return cd_given_fail(given, "key-encrypted",
+				     _("the private key needs a passphrase, and none was given"));
+	given->passphrase[given->passphrase_length] = '\0';
+	return 0;
+}
+
+bool cd_was_unsupported(void)
+{
+	bool unsupported = false;
+	unsigned long error;
+
+	while ((error = ERR_get_error()) != 0) {
+		int reason = ERR_GET_REASON(error);
+
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+		unsupported = unsupported || reason == ERR_R_UNSUPPORTED;
+#endif
+		if (ERR_GET_LIB(error) == ERR_LIB_EVP)
+			unsupported = unsupported || reason == EVP_R_UNKNOWN_PBE_ALGORITHM ||
+				      reason == EVP_R_UNSUPPORTED_CIPHER ||
+				      reason == EVP_R_UNSUPPORTED_PRF ||
+				      reason == EVP_R_UNSUPPORTED_KEY_DERIVATION_FUNCTION;
+	}
+	return unsupported;
+}
+
+void *cd_legacy(struct cd_given *given)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+	if (given->legacy != NULL)
+		return given->legacy;
+	/* A context of its own: the caller's process must not find old ciphers switched on. */
+	given->legacy = OSSL_LIB_CTX_new();
+	if (given->legacy != NULL) {
+		given->legacy_providers[0] = OSSL_PROVIDER_load(given->legacy, "default");
+		given->legacy_providers[1] = OSSL_PROVIDER_load(given->legacy, "legacy");
+	}
+	return given->legacy_providers[1] == NULL ? NULL : given->legacy;
+#else
+	(void)given;
+	return NULL;
+#endif
+}
+
+static int64_t iterations_of(const ASN1_INTEGER *iterations)
+{
+	int64_t value = -1;
+
+	return iterations != NULL && ASN1_INTEGER_get_int64(&value, iterations) == 1 ? value : -1;
+}
+
+static const void *sequence_of(const X509_ALGOR *algorithm)
+{
+	const void *value = NULL;
+	int type = V_ASN1_UNDEF;
+
+	X509_ALGOR_get0(NULL, &type, &value, algorithm);
+	return type == V_ASN1_SEQUENCE ? value : NULL;
+}
+
+#ifndef OPENSSL_NO_SCRYPT
+/* scrypt's cost N × r × p; its memory is limited by OpenSSL itself. */
+static int64_t scrypt_cost(const X509_ALGOR *algorithm)
+{
+	SCRYPT_PARAMS *scrypt = ASN1_item_unpack(sequence_of(algorithm), ASN1_ITEM_rptr(SCRYPT_PARAMS));
+	int64_t cost = -1, n, r, p;
+
+	if (scrypt != NULL) {
+		n = iterations_of(scrypt->costParameter);
+		r = iterations_of(scrypt->blockSize);
+		p = iterations_of(scrypt->parallelizationParameter);
+		if (n > 0 && r > 0 && p > 0 && n <= CD_ITERATIONS_MOST && r <= 1024 && p <= 1024)
+			cost = n * r * p;
+	}
+	SCRYPT_PARAMS_free(scrypt);
+	return cost;
+}
+#endif
+
+/* What the derivation costs, in iterations; -1: cannot be told. */
+static int64_t derivation_cost(const X509_ALGOR *algorithm)
+{
+	const ASN1_OBJECT *object = NULL;
+	const ASN1_STRING *parameters = sequence_of(algorithm);
+	int64_t cost = -1;
+
+	X509_ALGOR_get0(&object, NULL, NULL, algorithm);
+	if (object == NULL || parameters == NULL)
+		return -1;
+	if (OBJ_obj2nid(object) == NID_pbes2) {
+		PBE2PARAM *outer = ASN1_item_unpack(parameters, ASN1_ITEM_rptr(PBE2PARAM));
+
+		if (outer != NULL && OBJ_obj2nid(outer->keyfunc->algorithm) != NID_pbes2)
+			cost = derivation_cost(outer->keyfunc);
+		PBE2PARAM_free(outer);
+	} else if (OBJ_obj2nid(object) == NID_id_pbkdf2) {
+		PBKDF2PARAM *inner = ASN1_item_unpack(parameters, ASN1_ITEM_rptr(PBKDF2PARAM));
+
+		cost = inner == NULL ? -1 : iterations_of(inner->iter);
+		PBKDF2PARAM_free(inner);
+#ifndef OPENSSL_NO_SCRYPT
+	} else if (OBJ_obj2nid(object) == NID_id_scrypt) {
+		cost = scrypt_cost(algorithm);
+#endif
+	} else {
+		PBEPARAM *old = ASN1_item_unpack(parameters, ASN1_ITEM_rptr(PBEPARAM));
+
+		cost = old == NULL ? -1 : iterations_of(old->iter);
+		PBEPARAM_free(old);
+	}
+	return cost;
+}
+
+int cd_check_derivation(struct cd_given *given, const X509_ALGOR *algorithm)
+{
+	int64_t cost = derivation_cost(algorithm);
+
+	if (cost < 0)
+		return refuse_key(given, _("the encryption is of a kind that is not supported"));
+	if (cost > CD_ITERATIONS_MOST)
+		return cd_given_fail(given, "too-large",
+				     _("the passphrase's derivation takes more than a million rounds"));
+	return 0;
+}
+
+int cd_key_from_sealed(struct cd_given *given, const X509_SIG *sealed)
+{
+	const X509_ALGOR *algorithm = NULL;
+	PKCS8_PRIV_KEY_INFO *info;
+	int result;
+
+	X509_SIG_get0(sealed, &algorithm, NULL);
+	result = cd_check_derivation(given, algorithm);
+	if (result == 0)
+		result = cd_passphrase(given);
+	if (result != 0)
+		return result;
+	ERR_clear_error();
+	info = PKCS8_decrypt(sealed, given->passphrase, given->passphrase_length);
+	if (info == NULL && cd_was_unsupported()) {
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+		if (cd_legacy(given) != NULL)
+			info = PKCS8_decrypt_ex(sealed, given->passphrase, given->passphrase_length,
+						cd_legacy(given), NULL);
+#endif
+		if (info == NULL && cd_was_unsupported())
+			return refuse_key(given, _("the encryption is of a kind that is not supported"));
+	}
+	if (info == NULL)
+		return cd_given_fail(given, "wrong-passphrase", _("the passphrase does not open the key"));
+	result = cd_key_from_info(given, info, true);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return result;
+}
+
+static int key_from_encrypted(struct cd_given *given, const unsigned char *der, size_t length)
+{
+	const unsigned char *at = der;
+	X509_SIG *sealed = d2i_X509_SIG(NULL, &at, (long)length);
+	int result;
+
+	if (sealed == NULL)
+		return refuse_key(given, _("the private key cannot be read"));
+	result = cd_key_from_sealed(given, sealed);
+	X509_SIG_free(sealed);
+	return result;
+}
+
+/* Never let OpenSSL ask on the terminal: the passphrase was asked for before. */
+static int hand_over(char *buffer, int size, int writing, void *user)
+{
+	const struct cd_given *given = user;
+
+	(void)writing;
+	if (given->passphrase_length > size)
+		return -1;
+	memcpy(buffer, given->passphrase, (size_t)given->passphrase_length);
+	return given->passphrase_length;
+}
+
+/* The traditional encryption of PEM: "Proc-Type: 4,ENCRYPTED". Decrypts in place. */
+static int open_traditional(struct cd_given *given, const char *header, unsigned char *der, size_t *length)
+{
+	EVP_CIPHER_INFO cipher;
+	char text[sizeof(((struct cd_block *)NULL)->header)];
+	long left = (long)*length;
+	int result;
+
+	memcpy(text, header, strlen(header) + 1);
+	ERR_clear_error();
+	if (PEM_get_EVP_CIPHER_INFO(text, &cipher) != 1)
+		return refuse_key(given, _("the encryption is of a kind that is not supported"));
+	result = cd_passphrase(given);
+	if (result != 0)
+		return result;
+	if (PEM_do_header(&cipher, der, &left, hand_over, given) != 1) {
+		if (cd_was_unsupported())
+			return refuse_key(given, _("the encryption is of a kind that is not supported"));
+		return cd_given_fail(given, "wrong-passphrase", _("the passphrase does not open the key"));
+	}
+	*length = (size_t)left;
+	return 0;
+}
+
+int cd_key_read(struct cd_given *given, const char *label, const char *header, unsigned char *der,
+		size_t length)
+{
+	struct der key, element;
+	bool encrypted = header != NULL && strstr(header, "ENCRYPTED") != NULL;
+	int result, first, second;
+
+	if (length > CD_KEY_LIMIT)
+		return cd_given_fail(given, "too-large",
+				     _("the private key is larger than any sensible one"));
+	if (encrypted) {
+		result = open_traditional(given, header, der, &length);
+		if (result != 0)
+			return result;
+	}
+	/* What it is, is told by its first two elements; the label only has to be a key's. */
+	if (der_enter(der, (long)length, &key) != 0) {
+		/* Padding may come out right by chance. */
+		if (encrypted)
+			return cd_given_fail(given, "wrong-passphrase",
+					     _("the passphrase does not open the key"));
+		return refuse_key(given, _("the private key cannot be read"));
+	}
+	first = der_next(&key, &element);
+	second = der_next(&key, &element);
+	if (first == V_ASN1_SEQUENCE && second == V_ASN1_OCTET_STRING)
+		return key_from_encrypted(given, der, length);
+	if (first == V_ASN1_INTEGER && second == V_ASN1_SEQUENCE)
+		return key_from_pkcs8(given, der, length);
+	if (first == V_ASN1_INTEGER && second == V_ASN1_INTEGER &&
+	    (label == NULL || strcmp(label, "RSA PRIVATE KEY") == 0))
+		return key_from_old(given, NID_rsaEncryption, V_ASN1_NULL, NULL, der, length, encrypted);
+	if (first == V_ASN1_INTEGER && second == V_ASN1_OCTET_STRING)
+		return key_from_sec1(given, der, length, encrypted);
+	return refuse_key(given, _("keys of this type are not supported; RSA, ECDSA and Ed25519 are"));
+}
+
+/* ---- key and certificate ---- */
+
+const char *cd_key_type(X509 *certificate)
+{
+	EVP_PKEY *key = X509_get0_pubkey(certificate);
+
+	switch (key == NULL ? EVP_PKEY_NONE : EVP_PKEY_base_id(key)) {
+	case EVP_PKEY_RSA:
+	case EVP_PKEY_RSA_PSS:
+		return "rsa";
+	case EVP_PKEY_EC:
+		return "ecdsa";
+	case EVP_PKEY_ED25519:
+		return "ed25519";
+	case EVP_PKEY_ED448:
+		return "ed448";
+	case EVP_PKEY_DSA:
+		return "dsa";
+	default:
+		return "unknown";
+	}
+}
+
+static bool same_key(const EVP_PKEY *one, const EVP_PKEY *other)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+	return EVP_PKEY_eq(one, other) == 1;
+#else
+	return EVP_PKEY_cmp(one, other) == 1;
+#endif
+}
+
+bool cd_same_public_key(X509 *one, X509 *other)
+{
+	EVP_PKEY *key = X509_get0_pubkey(one), *another = X509_get0_pubkey(other);
+
+	return key != NULL && another != NULL && same_key(key, another);
+}
+
+/* The public half may be right and the private one not. */
+static bool signs_for(EVP_PKEY *key, EVP_PKEY *public_key)
+{
+	static const unsigned char text[] = "certdeploy";
+	const EVP_MD *digest = EVP_PKEY_base_id(key) == EVP_PKEY_ED25519 ? NULL : EVP_sha256();
+	unsigned char signature[CD_RSA_BITS_MOST / 8];
+	size_t length = sizeof(signature);
+	EVP_MD_CTX *signing = EVP_MD_CTX_new(), *verifying = EVP_MD_CTX_new();
+	bool fits = signing != NULL && verifying != NULL &&
+		    EVP_DigestSignInit(signing, NULL, digest, NULL, key) == 1 &&
+		    EVP_DigestSign(signing, signature, &length, text, sizeof(text)) == 1 &&
+		    EVP_DigestVerifyInit(verifying, NULL, digest, NULL, public_key) == 1 &&
+		    EVP_DigestVerify(verifying, signature, length, text, sizeof(text)) == 1;
+
+	EVP_MD_CTX_free(signing);
+	EVP_MD_CTX_free(verifying);
+	return fits;
+}
+
+bool cd_key_fits(EVP_PKEY *key, X509 *certificate)
+{
+	EVP_PKEY *public_key = X509_get0_pubkey(certificate);
+
+	return public_key != NULL && EVP_PKEY_bits(public_key) <= CD_RSA_BITS_MOST &&
+	       same_key(key, public_key) && signs_for(key, public_key);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * material.h - what the caller gave, as objects: shared by the files of this folder only
+ *
+ * pieces (bytes) -> armour.c -> read.c, key.c, pkcs12.c -> certificates and keys (struct cd_given)
+ * -> chain.c (leaf, key, chain) -> check.c (problems) -> report.c, load.c (text and PEM)
+ */
+#ifndef CD_MATERIAL_H
+#define CD_MATERIAL_H
+
+#include "base/buffer.h"
+#include "certificate/certificate.h"
+
+#include <openssl/evp.h>
+#include <openssl/pkcs12.h>
+#include <openssl/x509v3.h>
+
+#define CD_PIECE_LIMIT ((size_t)256 << 10) /* bytes of one piece */
+#define CD_KEY_LIMIT ((size_t)64 << 10)    /* bytes of one private key */
+#define CD_GIVEN_LIMIT 32                  /* certificates in one request, and so for keys */
+#define CD_CHAIN_LIMIT 10                  /* certificates between leaf and root */
+#define CD_NAMES_LIMIT 1000                /* names of one certificate */
+#define CD_SERIAL_LIMIT 20                 /* octets (RFC 5280) */
+#define CD_RSA_BITS_LEAST 2048
+#define CD_RSA_BITS_MOST 8192
+#define CD_ITERATIONS_MOST 1000000 /* of a passphrase's derivation */
+#define CD_PASSPHRASE_LIMIT 1024
+
+/** Where something was found. */
+struct cd_place_given {
+	const char *origin;
+	size_t line;     /**< 0: not text */
+	size_t position; /**< counted over all pieces */
+	enum certdeploy_material_kind kind;
+};
+
+struct cd_given_certificate {
+	struct cd_place_given place;
+	X509 *x509;
+	const char *subject; /**< printable */
+	bool self_signed;    /**< and its signature verifies */
+	bool leaf;
+	bool used;  /**< in a chain, or left out with a word about it */
+	bool added; /**< not given: found elsewhere */
+};
+
+struct cd_given_key {
+	struct cd_place_given place;
+	EVP_PKEY *key;
+	bool encrypted; /**< it was, as it came */
+	bool used;
+};
+
+/** All that was given. Certificates and keys lie in the arena; the objects behind them are owned. */
+struct cd_given {
+	struct cd_arena *arena;
+	struct cd_problems *problems;
+	const struct cd_load *load;
+	struct cd_vector certificates;
+	struct cd_vector keys;
+	struct cd_place_given place; /**< where the reader stands */
+	size_t position;
+	char passphrase[CD_PASSPHRASE_LIMIT + 1]; /**< of the piece at work */
+	int passphrase_length;                    /**< -1: not asked yet */
+	void *legacy;                             /**< OSSL_LIB_CTX * with old ciphers; NULL until needed */
+	void *legacy_providers[2];
+};
+
+/** Record an error at the place where the reader stands; returns CERTDEPLOY_EREFUSED. */
+int cd_given_fail(struct cd_given *given, const char *code, const char *format, ...)
+	CERTDEPLOY_PRINTF(3, 4);
+
+/** An error that the caller may accept: then a warning. Returns 0 or CERTDEPLOY_EREFUSED. */
+int cd_judge(struct cd_problems *problems, const struct cd_load *load, const char *code,
+	     const struct cd_place_given *place, const char *format, ...) CERTDEPLOY_PRINTF(5, 6);
+
+/* ---- read.c ---- */
+
+/** Read all pieces but requests. An object that is there twice is kept once. */
+int cd_given_read(struct cd_given *given);
+void cd_given_free(struct cd_given *given);
+/** Takes the reference. Records "chain-duplicate" for one that is there already. */
+int cd_given_add_certificate(struct cd_given *given, X509 *x509);
+/** The same for one from outside: refuses what must not be computed with. */
+int cd_given_take_certificate(struct cd_given *given, X509 *x509);
+int cd_given_add_key(struct cd_given *given, EVP_PKEY *key, bool encrypted);
+/** certificates of PEM or DER bytes, leaving out what cannot be read; nothing is recorded. */
+STACK_OF(X509) * cd_certificates_in(const char *bytes, size_t length);
+bool cd_is_self_signed(X509 *x509);
+
+/* ---- armour.c ---- */
+
+/** One PEM block, decoded. */
+struct cd_block {
+	char label[64];
+	char header[256]; /**< "Proc-Type" and "DEK-Info" lines, or "" */
+	struct cd_buffer data;
+	size_t line;
+};
+
+struct cd_armour {
+	const char *at;
+	const char *end;
+	size_t line;
+};
+
+enum cd_armour_result {
+	CD_ARMOUR_END,
+	CD_ARMOUR_BLOCK,
+	CD_ARMOUR_CUT,     /**< the block at block->line has no end */
+	CD_ARMOUR_DAMAGED, /**< … or is no base64 */
+	CD_ARMOUR_MEMORY,
+};
+
+void cd_armour_open(struct cd_armour *armour, const char *bytes, size_t length);
+/** The next block. Its data is freed with cd_block_free(), which wipes. */
+enum cd_armour_result cd_armour_next(struct cd_armour *armour, struct cd_block *block);
+void cd_block_free(struct cd_block *block);
+/** Decode base64 with whitespace in it; false: it is none. out->failed: out of memory. */
+bool cd_base64(struct cd_buffer *out, const char *text, size_t length);
+/** UTF-16 with its mark, as Windows editors save it, made ASCII; false: it is none. */
+bool cd_utf16(struct cd_buffer *out, const char *bytes, size_t length);
+
+/* ---- key.c ---- */
+
+/** A key in one of its DER forms. label: of the PEM block, or NULL. header: see struct cd_block. */
+int cd_key_read(struct cd_given *given, const char *label, const char *header, unsigned char *der,
+		size_t length);
+/** A key that came in the open or was decrypted. */
+int cd_key_from_info(struct cd_given *given, const PKCS8_PRIV_KEY_INFO *info, bool encrypted);
+/** Encrypted PKCS#8. */
+int cd_key_from_sealed(struct cd_given *given, const X509_SIG *sealed);
+/** Refuse a derivation that would take minutes. Returns 0 or CERTDEPLOY_EREFUSED. */
+int cd_check_derivation(struct cd_given *given, const X509_ALGOR *algorithm);
+/** The passphrase of the piece at work, asked for once. Returns 0 or CERTDEPLOY_EREFUSED. */
+int cd_passphrase(struct cd_given *given);
+/** Whether OpenSSL lacked an algorithm just now. Empties its queue. */
+bool cd_was_unsupported(void);
+/** A library context that has the old ciphers, or NULL: there are none. */
+void *cd_legacy(struct cd_given *given);
+/** Does this key belong to that certificate? By value, then by a signature made and verified. */
+bool cd_key_fits(EVP_PKEY *key, X509 *certificate);
+bool cd_same_public_key(X509 *one, X509 *other);
+/** Name of a key type: "rsa", "ecdsa", "ed25519", …; "unknown". */
+const char *cd_key_type(X509 *certificate);
+
+/* ---- pkcs12.c ---- */
+
+int cd_pkcs12_read(struct cd_given *given, const unsigned char *der, size_t length);
+
+/* ---- chain.c ---- */
+
+enum cd_chain_end {
+	CD_END_UNKNOWN,     /**< the last issuer is not known here */
+	CD_END_GIVEN,       /**< a self-signed root was given */
+	CD_END_TRUSTED,     /**< this host trusts the last issuer */
+	CD_END_SELF_SIGNED, /**< the leaf is its own issuer */
+};
+
+/** A leaf with what belongs to it. */
+struct cd_chain {
+	struct cd_given_certificate *leaf;
+	struct cd_given_key *key; /**< NULL: none fits */
+	struct cd_vector members; /**< of struct cd_given_certificate, from the leaf's issuer on */
+	X509 *anchor;             /**< the trusted or given root, owned; NULL: not known */
+	enum cd_chain_end end;
+	size_t keys; /**< how many were given, whether they fit or not */
+};
+
+/** Find the leaves, one for each key type, their keys and chains. Of struct cd_chain, in the arena. */
+int cd_chains_build(struct cd_vector *chains, struct cd_given *given);
+void cd_chains_free(struct cd_vector *chains);
+
+/* ---- check.c ---- */
+
+/** Everything that can be told without knowing the host. */
+int cd_chain_check(const struct cd_chain *chain, struct cd_problems *problems, const struct cd_load *load);
+
+/* ---- report.c ---- */
+
+/** The certificate's names, lower case; the common name where there are no others. */
+int cd_certificate_names(const char *const **names, struct cd_arena *arena, X509 *x509);
+int cd_names_of(const char *const **names, struct cd_arena *arena, const GENERAL_NAMES *alternatives,
+		const X509_NAME *subject);
+/** SHA-256 of the certificate and, unless NULL, of its public key. */
+int cd_fingerprints(const char **sha256, const char **public_key_sha256, struct cd_arena *arena,
+		    X509 *x509);
+int cd_report_fill(struct certdeploy_certificate_report *report, struct cd_arena *arena, X509 *x509);
+char *cd_name_text(struct cd_arena *arena, const X509_NAME *name);
+int64_t cd_seconds(const ASN1_TIME *time);
+
+/* ---- load.c ---- */
+
+/** PKCS#8 in PEM, not encrypted. x509: unless NULL, what was written is read again and must fit it. */
+int cd_encode_key(char **out, size_t *length, struct cd_arena *arena, EVP_PKEY *key, X509 *x509);
+
+#endif

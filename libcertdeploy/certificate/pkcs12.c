@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pkcs12.c - certificates and keys that came in a PKCS#12 file
+ *
+ * PKCS12_parse() would derive with whatever iterations the file names and decode any key type, and
+ * takes one key only; so its parts are walked one by one.
+ */
+#include "certificate/material.h"
+
+#include "base/text.h"
+
+#include <openssl/err.h>
+#include <openssl/pkcs12.h>
+
+#define DEPTH_LIMIT 4
+
+static int refuse(struct cd_given *given)
+{
+	return cd_given_fail(given, "not-understood", _("the PKCS#12 cannot be read"));
+}
+
+/* Find the passphrase: none, an empty one, or the caller's. */
+static int open_seal(struct cd_given *given, PKCS12 *pkcs12)
+{
+	const ASN1_INTEGER *iterations = NULL;
+	const X509_ALGOR *algorithm = NULL;
+	int64_t rounds = 1;
+	int result;
+
+	if (PKCS12_mac_present(pkcs12) != 1)
+		return 0;
+	PKCS12_get0_mac(NULL, &algorithm, NULL, &iterations, pkcs12);
+	if (iterations != NULL && ASN1_INTEGER_get_int64(&rounds, iterations) != 1)
+		return refuse(given);
+	if (rounds > CD_ITERATIONS_MOST || rounds < 1)
+		return cd_given_fail(given, "too-large",
+				     _("the passphrase's derivation takes more than a million rounds"));
+	ERR_clear_error();
+	given->passphrase[0] = '\0';
+	if (PKCS12_verify_mac(pkcs12, NULL, 0) == 1 || PKCS12_verify_mac(pkcs12, "", 0) == 1) {
+		given->passphrase_length = 0;
+		return 0;
+	}
+	result = cd_passphrase(given);
+	if (result != 0)
+		return result;
+	ERR_clear_error();
+	if (PKCS12_verify_mac(pkcs12, given->passphrase, given->passphrase_length) == 1)
+		return 0;
+	if (cd_was_unsupported())
+		return cd_given_fail(given, "not-understood",
+				     _("the encryption is of a kind that is not supported"));
+	return cd_given_fail(given, "wrong-passphrase", _("the passphrase does not open the PKCS#12"));
+}
+
+/* The certificate must not belong to another library context than the rest. */
+static int take_certificate_bag(struct cd_given *given, const PKCS12_SAFEBAG *bag)
+{
+	X509 *found, *x509 = NULL;
+	unsigned char *der = NULL;
+	const unsigned char *at;
+	int length;
+
+	if (PKCS12_SAFEBAG_get_bag_nid(bag) != NID_x509Certificate)
+		return 0;
+	found = PKCS12_SAFEBAG_get1_cert(bag);
+	length = found == NULL ? -1 : i2d_X509(found, &der);
+	at = der;
+	if (length > 0)
+		x509 = d2i_X509(NULL, &at, length);
+	OPENSSL_free(der);
+	X509_free(found);
+	if (x509 == NULL)
+		return cd_given_fail(given, "not-understood",
+				     _("a certificate in the PKCS#12 cannot be read"));
+	return cd_given_take_certificate(given, x509);
+}
+
+static int take_bags(struct cd_given *given, const STACK_OF(PKCS12_SAFEBAG) * bags, int depth)
+{
+	int result = 0;
+
+	if (depth > DEPTH_LIMIT)
+		return refuse(given);
+	for (int i = 0; result == 0 && i < sk_PKCS12_SAFEBAG_num(bags); i++) {
+		const PKCS12_SAFEBAG *bag = sk_PKCS12_SAFEBAG_value(bags, i);
+
+		switch (PKCS12_SAFEBAG_get_nid(bag)) {
+		case NID_keyBag:
+			result = cd_key_from_info(given, PKCS12_SAFEBAG_get0_p8inf(bag), false);
+			break;
+		case NID_pkcs8ShroudedKeyBag:
+			result = cd_key_from_sealed(given, PKCS12_SAFEBAG_get0_pkcs8(bag));
+			break;
+		case NID_certBag:
+			result = take_certificate_bag(given, bag);
+			break;
+		case NID_safeContentsBag:
+			result = take_bags(given, PKCS12_SAFEBAG_get0_safes(bag), depth + 1);
+			break;
+		default:
+			break;
+		}
+	}
+	return result;
+}
+
+/* The bags of one part; NULL recorded. */
+static int open_part(STACK_OF(PKCS12_SAFEBAG) * *bags, struct cd_given *given, PKCS7 *part)
+{
+	int result;
+
+	*bags = NULL;
+	if (part->d.ptr == NULL)
+		return refuse(given);
+	if (PKCS7_type_is_data(part)) {
+		*bags = PKCS12_unpack_p7data(part);
+		return *bags == NULL ? refuse(given) : 0;
+	}
+	if (!PKCS7_type_is_encrypted(part) || part->d.encrypted->enc_data == NULL)
+		return refuse(given);
+	result = cd_check_derivation(given, part->d.encrypted->enc_data->algorithm);
+	if (result == 0)
+		result = cd_passphrase(given);
+	if (result != 0)
+		return result;
+	ERR_clear_error();
+	*bags = PKCS12_unpack_p7encdata(part, given->passphrase, given->passphrase_length);
+	if (*bags != NULL)
+		return 0;
+	if (cd_was_unsupported())
+		return 1;
+	return cd_given_fail(given, "wrong-passphrase", _("the passphrase does not open the PKCS#12"));
+}
+
+/* Returns 1 when a cipher is missing: nothing was recorded, nothing taken. */
+static int take_parts(struct cd_given *given, const PKCS12 *pkcs12)
+{
+	STACK_OF(PKCS7) *parts = PKCS12_unpack_authsafes(pkcs12);
+	STACK_OF(PKCS12_SAFEBAG) * bags[CD_GIVEN_LIMIT] = {NULL};
+	int result = 0, count = sk_PKCS7_num(parts);
+
+	if (parts == NULL || count > CD_GIVEN_LIMIT)
+		result = refuse(given);
+	for (int i = 0; result == 0 && i < count; i++)
+		result = open_part(&bags[i], given, sk_PKCS7_value(parts, i));
+	for (int i = 0; result == 0 && i < count; i++)
+		result = take_bags(given, bags[i], 0);
+	for (int i = 0; i < count && i < CD_GIVEN_LIMIT; i++)
+		sk_PKCS12_SAFEBAG_pop_free(bags[i], PKCS12_SAFEBAG_free);
+	sk_PKCS7_pop_free(parts, PKCS7_free);
+	return result;
+}
+
+static PKCS12 *decode(void *context, const unsigned char *der, size_t length)
+{
+	PKCS12 *pkcs12 = NULL;
+
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+	pkcs12 = PKCS12_init_ex(NID_pkcs7_data, context, NULL);
+	if (pkcs12 == NULL)
+		return NULL;
+#else
+	(void)context;
+#endif
+	return d2i_PKCS12(&pkcs12, &der, (long)length);
+}
+
+int cd_pkcs12_read(struct cd_given *given, const unsigned char *der, size_t length)
+{
+	PKCS12 *pkcs12 = decode(NULL, der, length);
+	int result = pkcs12 == NULL ? refuse(given) : open_seal(given, pkcs12);
+
+	if (result == 0)
+		result = take_parts(given, pkcs12);
+	if (result == 1 && cd_legacy(given) != NULL) {
+		PKCS12_free(pkcs12);
+		pkcs12 = decode(cd_legacy(given), der, length);
+		result = pkcs12 == NULL ? refuse(given) : take_parts(given, pkcs12);
+	}
+	if (result == 1)
+		result = cd_given_fail(given, "not-understood",
+				       _("the encryption is of a kind that is not supported"));
+	PKCS12_free(pkcs12);
+	return result;
+}

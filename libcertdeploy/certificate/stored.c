@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* stored.c - the current generation of one name in the store, as it lies on the disk */
+#include "certificate/stored.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_LIMIT ((size_t)1 << 20)
+
+const char *cd_stored_name(enum cd_stored_part part)
+{
+	static const char *const names[] = {"cert", "chain", "fullchain", "key", "combined"};
+
+	return names[part];
+}
+
+void cd_stored_free(struct cd_stored *stored)
+{
+	for (size_t i = 0; i < stored->count; i++) {
+		struct cd_stored_pair *pair = &stored->pairs[i];
+
+		X509_free(pair->x509);
+		for (size_t k = 0; k < CD_STORED_PARTS; k++) {
+			if (pair->files[k].bytes != NULL)
+				OPENSSL_cleanse(pair->files[k].bytes, pair->files[k].length);
+			free(pair->files[k].bytes);
+		}
+	}
+	free(stored->generation);
+	*stored = (struct cd_stored){0};
+}
+
+/* A file that is absent or may not be read is no error here. */
+static int read_part(struct cd_stored_file *file, struct cd_host *host, const char *path)
+{
+	struct cd_identity identity = {0};
+
+	file->error = cd_read_file(&file->bytes, &file->length, &identity, &host->root, path, FILE_LIMIT);
+	file->mode = identity.mode;
+	if (file->error == ENOMEM)
+		return cd_fail_memory(host->problems);
+	return 0;
+}
+
+static int read_pair(struct cd_stored *stored, struct cd_host *host, const char *directory,
+		     const char *suffix, size_t suffix_length, unsigned parts)
+{
+	struct cd_stored_pair *pair = &stored->pairs[stored->count];
+	STACK_OF(X509) * found;
+	int result = 0;
+
+	if (stored->count >= CD_STORED_LIMIT || suffix_length >= sizeof(pair->suffix))
+		return 0;
+	*pair = (struct cd_stored_pair){.key_type = NULL};
+	memcpy(pair->suffix, suffix, suffix_length);
+	stored->count++;
+	for (unsigned part = 0; result == 0 && part < CD_STORED_PARTS; part++) {
+		char *path;
+
+		if ((parts & 1U << part) == 0)
+			continue;
+		path = cd_arena_format(&host->arena, "%s/%s%s.pem", directory, cd_stored_name(part),
+				       pair->suffix);
+		result = path == NULL ? cd_fail_memory(host->problems)
+				      : read_part(&pair->files[part], host, path);
+	}
+	if (result != 0 || pair->files[CD_STORED_CERT].bytes == NULL)
+		return result;
+	found = cd_certificates_in(pair->files[CD_STORED_CERT].bytes, pair->files[CD_STORED_CERT].length);
+	pair->x509 = sk_X509_shift(found);
+	pair->key_type = pair->x509 == NULL ? "unknown" : cd_key_type(pair->x509);
+	sk_X509_pop_free(found, X509_free);
+	return found == NULL ? cd_fail_memory(host->problems) : 0;
+}
+
+/* Each "cert*.pem" is one key type. */
+static int read_pairs(struct cd_stored *stored, struct cd_host *host, const char *directory, unsigned parts)
+{
+	const char *const *names = NULL;
+	int result = cd_host_directory(&names, host, directory);
+
+	for (; result == 0 && *names != NULL; names++) {
+		size_t length = strlen(*names);
+
+		if (strncmp(*names, "cert", 4) != 0 || !cd_ends_with(*names, ".pem"))
+			continue;
+		if (length == strlen("cert.pem") || (*names)[4] == '-')
+			result = read_pair(stored, host, directory, *names + 4, length - strlen("cert.pem"),
+					   parts);
+	}
+	return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
+}
+
+int cd_stored_read(struct cd_stored *stored, struct cd_host *host, const char *directory, const char *name,
+		   unsigned parts)
+{
+	char *current = cd_arena_format(&host->arena, "%s/%s/current", directory, name);
+	struct cd_place place;
+	char *real;
+	int result;
+
+	*stored = (struct cd_stored){0};
+	if (current == NULL)
+		return cd_fail_memory(host->problems);
+	if (cd_host_file_type(host, current) != CERTDEPLOY_FILE_DIRECTORY)
+		return 0;
+	result = cd_place_find(&place, host->problems, &host->root, current, CD_TRUST_CHECK);
+	if (result != 0)
+		return result;
+	stored->generation = strdup(strrchr(place.path, '/') + 1);
+	real = cd_arena_string(&host->arena, place.path);
+	cd_place_close(&place);
+	if (stored->generation == NULL || real == NULL)
+		result = cd_fail_memory(host->problems);
+	else
+		result = read_pairs(stored, host, real, parts);
+	if (result != 0)
+		cd_stored_free(stored);
+	return result;
+}
+
+/* ---- what others ask of the store ---- */
+
+#define PAIR_PARTS (1U << CD_STORED_CERT | 1U << CD_STORED_CHAIN | 1U << CD_STORED_KEY)
+
+static size_t add_pieces(struct cd_piece *pieces, struct cd_host *host, const char *directory,
+			 const char *name, const struct cd_stored_pair *pair)
+{
+	static const struct {
+		enum cd_stored_part part;
+		enum certdeploy_material_kind kind;
+	} parts[] = {{CD_STORED_CERT, CERTDEPLOY_MATERIAL_CERT},
+		     {CD_STORED_CHAIN, CERTDEPLOY_MATERIAL_CHAIN},
+		     {CD_STORED_KEY, CERTDEPLOY_MATERIAL_KEY}};
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		const struct cd_stored_file *file = &pair->files[parts[i].part];
+
+		/* A certificate that needs no chain has an empty one. */
+		if (file->bytes == NULL || (parts[i].part == CD_STORED_CHAIN && file->length == 0))
+			continue;
+		pieces[count++] = (struct cd_piece){
+			.kind = parts[i].kind,
+			.bytes = file->bytes,
+			.length = file->length,
+			.origin = cd_arena_format(&host->arena, "%s/%s/current/%s%s.pem", directory, name,
+						  cd_stored_name(parts[i].part), pair->suffix),
+		};
+	}
+	return count;
+}
+
+int cd_store_load(struct cd_certificates *out, struct cd_host *host, const char *directory,
+		  const char *name, const struct cd_load *load)
+{
+	struct cd_piece pieces[CD_STORED_LIMIT * 3];
+	struct cd_load from_store = *load;
+	struct cd_stored stored;
+	int result;
+
+	*out = (struct cd_certificates){0};
+	if (!cd_store_name_is_valid(name))
+		return cd_fail(host->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("\"%s\" cannot be a name in the store"),
+			       cd_safe(&host->problems->arena, name));
+	result = cd_stored_read(&stored, host, directory, name, PAIR_PARTS);
+	if (result != 0)
+		return result;
+	if (stored.count == 0)
+		result = cd_fail(host->problems, CERTDEPLOY_EREFUSED, "unknown-name", directory, 0,
+				 _("the store has no certificate named %s"), name);
+	from_store.pieces = pieces;
+	from_store.count = 0;
+	for (size_t i = 0; result == 0 && i < stored.count; i++) {
+		const struct cd_stored_file *key = &stored.pairs[i].files[CD_STORED_KEY];
+
+		if (load->need_key && key->bytes == NULL)
+			result = cd_fail_errno(host->problems, key->error, directory,
+					       _("cannot read the key of %s"), name);
+		from_store.count +=
+			add_pieces(pieces + from_store.count, host, directory, name, &stored.pairs[i]);
+	}
+	if (result == 0)
+		result = cd_certificates_load(out, host->problems, &from_store);
+	cd_stored_free(&stored);
+	return result;
+}
+
+static int list_name(struct cd_vector *out, struct cd_host *host, const char *directory, const char *name)
+{
+	struct cd_stored stored;
+	int result = cd_stored_read(&stored, host, directory, name, 1U << CD_STORED_CERT);
+
+	for (size_t i = 0; result == 0 && i < stored.count; i++) {
+		struct certdeploy_certificate_report *report =
+			cd_arena_alloc(&host->arena, sizeof(*report));
+
+		if (stored.pairs[i].x509 == NULL)
+			continue;
+		if (report == NULL || cd_report_fill(report, &host->arena, stored.pairs[i].x509) != 0 ||
+		    cd_vector_add(out, report) != 0)
+			result = cd_fail_memory(host->problems);
+		else
+			report->name = name;
+	}
+	cd_stored_free(&stored);
+	return result;
+}
+
+int cd_store_list(struct cd_vector *out, struct cd_host *host, const char *directory)
+{
+	const char *const *names = NULL;
+	int result = cd_host_directory(&names, host, directory);
+
+	if (result == CERTDEPLOY_ENOTFOUND)
+		return 0;
+	for (; result == 0 && *names != NULL; names++)
+		if (cd_store_name_is_valid(*names))
+			result = list_name(out, host, directory, *names);
+	return result;
+}
