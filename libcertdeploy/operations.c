@@ -4,6 +4,7 @@
 #include "change/transaction.h"
 #include "host/inventory.h"
 #include "proof/probe.h"
+#include "proof/running.h"
 #include "report.h"
 
 #include "base/text.h"
@@ -46,6 +47,8 @@ static int with_inventory(struct certdeploy_result **out, struct certdeploy *cd,
 	if (cd->broken != 0)
 		return cd_result_end(out, result, cd_broken(result));
 	code = cd_inventory_open(&inventory, cd, &result->problems, request, true);
+	if (code == 0)
+		code = cd_running_settle(&inventory);
 	if (code == 0)
 		code = work(result, &inventory, request);
 	if (code == 0)

@@ -6,6 +6,7 @@
 #include "certificate/deployment.h"
 #include "change/diff.h"
 #include "host/rehearsal.h"
+#include "proof/running.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -686,6 +687,8 @@ int cd_plan_make(struct cd_plan *plan, struct certdeploy *cd, struct cd_problems
 	*plan = (struct cd_plan){.cd = cd, .problems = problems, .request = request};
 	plan->edits.problems = problems;
 	result = cd_inventory_open(&plan->inventory, cd, problems, request, !install_only);
+	if (result == 0)
+		result = cd_running_settle(&plan->inventory);
 	if (result == 0)
 		result = collect_orders(plan);
 	if (result == 0 && !install_only)

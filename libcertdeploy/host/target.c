@@ -497,6 +497,18 @@ static int check_names(struct choosing *choosing)
 	return result;
 }
 
+/* Something of the target stays without TLS although the rest gets its certificate. */
+static void tell_tls_off(const struct choosing *choosing)
+{
+	const struct certdeploy_endpoint *endpoint = choosing->tls_off;
+
+	if (endpoint == NULL || choosing->selection->count == 0 || strcmp(endpoint->protocol, "http") == 0)
+		return;
+	cd_problem(choosing->problems, CERTDEPLOY_WARNING, "tls-off", endpoint->file, endpoint->line,
+		   _("%s (%s) speaks no TLS as configured and is left as it is"), endpoint->listen,
+		   endpoint->protocol);
+}
+
 int cd_target_select(struct cd_selection *selection, struct cd_inventory *inventory,
 		     const struct cd_target *target)
 {
@@ -516,6 +528,7 @@ int cd_target_select(struct cd_selection *selection, struct cd_inventory *invent
 	}
 	if (cd_target_is_empty(target)) {
 		result = each_service(&choosing, sweep_names, NULL);
+		tell_tls_off(&choosing);
 		if (result == 0 && selection->count == 0)
 			result = nothing_there(&choosing, target->names != NULL && target->names[0] != NULL
 								  ? target->names[0]
@@ -534,6 +547,7 @@ int cd_target_select(struct cd_selection *selection, struct cd_inventory *invent
 		result = each_service(&choosing, sweep_all, NULL);
 	if (result == 0 && selection->count == 0)
 		result = nothing_there(&choosing, target->all ? "--all" : "--default");
+	tell_tls_off(&choosing);
 	if (result == 0)
 		result = check_names(&choosing);
 	return result;
