@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Whatever fails on the way leads back: files to the byte, servers with the old certificate."""
+
+import re
+import shutil
+
+import pytest
+
+from harness import process, tree, wire
+from harness.conf import document
+from harness.scene import Clock, Scene, assert_keys_are_private, fake, material
+from harness.tool import BROKEN, FAILED, REFUSED, ROLLED_BACK
+
+TRIO = ("apache", "postfix", "dovecot")
+NAMES = ("www.example.test", "mail.example.test", "old.example.test")
+
+
+@pytest.fixture
+def new(ca):
+    return ca.leaf(*NAMES)
+
+
+@pytest.fixture(params=TRIO)
+def one(request, host):
+    from conftest import SERVERS
+
+    reason = SERVERS[request.param].missing()
+    if reason:
+        pytest.skip(reason)
+    server = getattr(host, request.param)()
+    host.start()
+    return server
+
+
+@pytest.fixture
+def trio(host):
+    host.apache().add_site("www.example.test")
+    host.postfix()
+    host.dovecot()
+    host.start()
+    return host
+
+
+def assert_back(scene, result, status=ROLLED_BACK):
+    result.expect(status)
+    assert result.json["ok"] is False
+    scene.assert_files_are_back(ignore=[scene.host.store])
+    assert not list(scene.host.store.glob("*/current")), "the store still points at what was taken back"
+    scene.assert_serves_as_before()
+    scene.assert_no_litter()
+    assert_keys_are_private(scene.host.etc / "ssl", scene.host.state)
+    # the way is free for the next one
+    assert "interrupted" not in scene.host.tool("history").expect().codes
+
+
+def test_the_reload_kills_the_server(one, host, new):
+    kill = fake(host, "kill", f"kill -9 $(cat {one.pidfile}); exit 0")
+    host.write_config({one.name: {"reload": kill}})
+    scene = Scene(host)
+    first = one.pid()
+    result = host.tool("deploy", *material(new), "--all")
+    assert_back(scene, result)
+    assert result.states == {one.name: "rolled-back"}
+    assert set(result.codes) & {"reload-failed", "not-listening"}
+    assert one.running and one.pid() != first, "a server that died is started again"
+
+
+def test_the_reload_fails(one, host, new):
+    host.write_config({one.name: {"reload": fake(host, "no", "echo 'no, thank you' >&2; exit 3")}})
+    scene = Scene(host)
+    result = host.tool("deploy", *material(new), "--all")
+    assert_back(scene, result)
+    assert "no, thank you" in result.problem("reload-failed")["message"]
+    assert one.running
+
+
+def test_the_reload_hangs(one, host, new):
+    hang = fake(host, "hang", "sleep 611 & sleep 612")
+    host.write_config({one.name: {"reload": hang, "timeout": 2}})
+    scene = Scene(host)
+    with Clock() as clock:
+        result = host.tool("deploy", *material(new), "--all")
+    assert_back(scene, result)
+    assert "reload-failed" in result.codes
+    assert clock.seconds < 45
+    left = process.run(["pgrep", "-f", "^sleep 61[12]$"], check=False).stdout
+    assert left == "", "what the command started is ended with it"
+
+
+def test_the_reload_says_done_and_does_nothing(one, host, new):
+    host.write_config({one.name: {"reload": ("/bin/true",)}})
+    scene = Scene(host)
+    result = host.tool("deploy", *material(new), "--all", "--verify-timeout", "2s")
+    if one.name == "postfix" and result.status == 0:  # its processes read the new files by themselves
+        assert set(host.served().values()) == {new.sha256}
+        return
+    assert_back(scene, result)
+    assert result.problem("served-other")["service"] == one.name
+
+
+def test_the_servers_test_fails(one, host, new):
+    count = host.base / "tested"
+    test = fake(host, "test", f"test ! -e {count} || {{ echo 'I do not like it' >&2; exit 1; }}; touch {count}")
+    host.write_config({one.name: {"test": fake(host, "no", "echo 'I do not like it' >&2; exit 1")}})
+    scene = Scene(host)
+    result = host.tool("deploy", *material(new), "--all")
+    assert result.status in (ROLLED_BACK, REFUSED)
+    assert "I do not like it" in result.problem("test-failed")["message"]
+    assert_back(scene, result, result.status)
+    assert "reload" not in scene.new_calls(one.name)
+    assert scene.new_reloads(one.name) == 0
+    # the first test passes, a later one does not
+    host.write_config({one.name: {"test": test}})
+    result = host.tool("deploy", *material(new), "--all")
+    if result.status != 0:
+        assert_back(Scene(host), result, result.status)
+
+
+@pytest.mark.needs(*TRIO)
+@pytest.mark.parametrize("culprit", TRIO)
+def test_one_fails_and_all_go_back(trio, new, culprit):
+    trio.write_config({culprit: {"reload": fake(trio, "no", "exit 1")}})
+    scene = Scene(trio)
+    result = trio.tool("deploy", *material(new))
+    assert_back(scene, result)
+    assert result.problem("reload-failed")["service"] == culprit
+    assert all(s.running for s in trio.services)
+    assert "verified" not in result.states.values()
+
+
+@pytest.mark.needs(*TRIO)
+def test_a_renewal_that_fails_leaves_the_last_certificate(trio, new, ca):
+    trio.tool("deploy", *material(new)).expect()
+    trio.write_config({"dovecot": {"reload": fake(trio, "no", "exit 1")}})
+    scene = Scene(trio)
+    renewed = ca.leaf(*NAMES, again=1)
+    trio.tool("deploy", *material(renewed)).expect(ROLLED_BACK)
+    assert set(trio.served().values()) == {new.sha256}
+    outside = [p for p in scene.changed() if not p.startswith(str(trio.store))]
+    assert outside == []
+    for server in trio.services:
+        server.reload()
+    assert set(trio.served().values()) == {new.sha256}
+
+
+def test_a_server_that_cannot_be_brought_back_needs_a_person(one, host, new):
+    kill = fake(host, "kill", f"kill -9 $(cat {one.pidfile})")
+    no = fake(host, "no", "exit 1")
+    host.write_config({one.name: {"reload": kill, "start": no, "restart": no}})
+    scene = Scene(host)
+    result = host.tool("deploy", *material(new), "--all").expect(BROKEN)
+    assert result.json["ok"] is False
+    scene.assert_files_are_back(ignore=[host.store])
+    assert [p for p in result.problems if p.get("service") == one.name and p["severity"] == "error"]
+    one.start()
+    scene.assert_serves_as_before()
+
+
+def test_broken_configuration_before_we_start(one, host, new):
+    with open(one.config, "a", encoding="utf-8") as f:
+        f.write("\nthis is { nonsense\n")
+    lines = len(one.config.read_text().splitlines())
+    scene = Scene(host)
+    result = host.tool("deploy", *material(new), "--all").expect(REFUSED)
+    scene.assert_untouched()
+    assert set(result.codes) & {"config-syntax", "config-not-understood", "test-failed"}
+    places = [(p.get("file"), p.get("line")) for p in result.problems if p["severity"] == "error"]
+    assert (str(one.config), lines) in places, result
+
+
+@pytest.mark.needs(*TRIO)
+def test_a_broken_neighbour_does_not_stop_the_named_service(trio, new):
+    trio.service("postfix").set(nonsense=None)
+    with open(trio.service("postfix").config, "a", encoding="utf-8") as f:
+        f.write("no equals sign\n")
+    trio.service("postfix").cool()
+    scene = Scene(trio)
+    trio.tool("deploy", *material(new)).expect(REFUSED)
+    assert scene.changed() == []
+    trio.tool("deploy", *material(new), "--service", "apache", "--service", "dovecot").expect()
+    assert {s for (n, *_), s in trio.served().items() if n != "postfix"} == {new.sha256}
+
+
+# the way back when asked for
+
+
+@pytest.mark.needs(*TRIO)
+def test_rollback_puts_everything_back(trio, new):
+    scene = Scene(trio)
+    deployed = trio.tool("deploy", *material(new)).expect()
+    name = deployed.json["transaction"]
+    diff = trio.tool("diff", name).expect()
+    assert diff.json["diff"] == deployed.json["diff"]
+    shown = trio.tool("show", name).expect()
+    assert {f["path"] for f in deployed.json["files"]} <= {f["path"] for f in shown.json["files"]}
+    assert trio.tool("show", name).json["history"][0]["result"] == "committed"
+    back = trio.tool("rollback").expect()
+    assert back.json["changed"] is True
+    scene.assert_files_are_back(ignore=[trio.store])
+    scene.assert_serves_as_before()
+    for server in TRIO:
+        assert scene.new_reloads(server) == 2
+    entries = trio.tool("history").expect().json["history"]
+    assert [e["command"] for e in entries] == ["rollback", "deploy"]
+    # and forth again
+    trio.tool("deploy", *material(new)).expect()
+    assert set(trio.served().values()) == {new.sha256}
+
+
+@pytest.mark.needs("apache")
+def test_rollback_of_a_renewal(host, new, ca):
+    host.apache()
+    host.start()
+    host.tool("deploy", *material(new), "--all").expect()
+    renewed = ca.leaf(*NAMES, again=1)
+    second = host.tool("deploy", *material(renewed), "--all").expect()
+    assert set(host.served().values()) == {renewed.sha256}
+    host.tool("rollback", second.json["transaction"]).expect()
+    assert set(host.served().values()) == {new.sha256}
+    host.tool("verify").expect()
+
+
+def test_rollback_does_not_overwrite_what_others_changed(one, host, new):
+    scene = Scene(host)
+    result = host.tool("deploy", *material(new), "--all").expect()
+    edited = next(f["path"] for f in result.json["files"] if f["change"] == "edited")
+    with open(edited, "a", encoding="utf-8") as f:
+        f.write("# an administrator was here\n")
+    if one.name == "postfix":
+        one.cool()
+    refused = host.tool("rollback").expect(REFUSED, "changed-since")
+    assert refused.problem("changed-since")["file"] == edited
+    with open(edited, encoding="utf-8") as f:
+        assert "an administrator was here" in f.read()
+    assert set(host.served().values()) == {new.sha256}
+    host.tool("rollback", "--force").expect()
+    scene.assert_files_are_back(ignore=[host.store])
+    scene.assert_serves_as_before()
+
+
+@pytest.mark.needs("apache")
+def test_rollback_without_anything_to_roll_back(host):
+    host.apache()
+    host.start()
+    scene = Scene(host)
+    result = host.tool("rollback")
+    assert result.status == FAILED and "no-transaction" in result.codes
+    result = host.tool("rollback", "20200101T000000Z-1")
+    assert result.status == FAILED and "no-transaction" in result.codes
+    assert host.tool("recover").expect().json["changed"] is False
+    scene.assert_untouched()
+
+
+@pytest.mark.needs("apache")
+def test_killed_while_the_server_reloads_and_recovered(host, new):
+    web = host.apache()
+    host.start()
+    waiting = host.base / "waiting"
+    slow = fake(host, "slow", f"touch {waiting}; exec sleep 60")
+    host.write_config({"apache": {"reload": slow}})
+    scene = Scene(host)
+    child = host.tool.start("deploy", *map(str, material(new)), "--all")
+    process.wait_for("the reload", waiting.exists, timeout=30)
+    child.kill()
+    child.wait()
+    child.stdout.close()
+    child.stderr.close()
+    for pid in process.processes_of(host.bin):
+        process._signal(pid, 9)
+    assert scene.changed() != []
+    host.write_config()
+    result = host.tool("recover").expect()
+    assert result.json["changed"] is True and "interrupted" in result.codes
+    scene.files = {p: e for p, e in scene.files.items() if p != str(host.config)}
+    scene.assert_files_are_back(ignore=[host.store, host.config])
+    scene.assert_serves_as_before()
+    assert web.test()
+    host.tool("deploy", *material(new), "--all").expect()
+    assert set(host.served().values()) == {new.sha256}
+
+
+@pytest.mark.needs("apache")
+def test_two_at_once(host, new):
+    host.apache()
+    host.start()
+    waiting = host.base / "waiting"
+    slow = fake(host, "slow", f"touch {waiting}; sleep 3; exec {host.service('apache').ctl} reload")
+    host.write_config({"apache": {"reload": slow}})
+    child = host.tool.start("deploy", *map(str, material(new)), "--all")
+    process.wait_for("the reload", waiting.exists, timeout=30)
+    host.tool("deploy", *material(new), "--all", "--wait", "0s").expect(7, "locked")
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, out + err
+    assert set(host.served().values()) == {new.sha256}
