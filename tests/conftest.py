@@ -8,7 +8,9 @@ import pytest
 
 def pytest_addoption(parser):
     parser.addoption("--soak", action="store_true", help="run the long sweeps whole")
-    parser.addoption("--stride", type=int, default=1, metavar="N", help="run about one test in N, always the same ones")
+    parser.addoption(
+        "--stride", type=int, default=1, metavar="N", help="run about one test in N, always the same ones"
+    )
 
 
 def pytest_collection_modifyitems(config, items):

@@ -84,9 +84,19 @@ def test_a_directory_and_a_fifo(scene, leaf, tmp_path):
     scene.assert_untouched()
 
 
-@pytest.mark.parametrize("argv", [
-    ["deploy", "--no-such-option"], ["no-such-command"], [], ["deploy"], ["deploy", "--cert"],
-    ["plan", "--exit-code", "--listener"], ["rollback", "--nonsense"], ["deploy", "surplus"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["deploy", "--no-such-option"],
+        ["no-such-command"],
+        [],
+        ["deploy"],
+        ["deploy", "--cert"],
+        ["plan", "--exit-code", "--listener"],
+        ["rollback", "--nonsense"],
+        ["deploy", "surplus"],
+    ],
+)
 def test_usage(scene, argv):
     result = scene.host.tool(*argv)
     judge(result, USAGE, "usage")
@@ -119,7 +129,7 @@ def test_names_for_the_store(scene, leaf, name):
 SETTINGS = {
     "syntax": ("store = ;\n", 1),
     "unknown key": ('\nstroe = "/x";\n', 2),
-    "wrong type": ("keep = \"many\";\n", 1),
+    "wrong type": ('keep = "many";\n', 1),
     "relative path": ('store = "here";\n', 1),
     "service without adapter": ('services = (\n{ name = "x"; adapter = "nginx"; config = "/x"; } );\n', 2),
     "command is no list": ('services = (\n{ name = "apache"; config = "/x";\n  reload = { a = 1; }; } );\n', 3),
@@ -205,10 +215,19 @@ def test_unwritable_places(host, leaf):
 
 
 REQUESTS = {
-    "nothing": "", "not JSON": "{", "a list": "[]", "a number": "1", "unknown key": '{"cret": "x"}',
-    "duplicate key": '{"cert": "a", "cert": "b"}', "wrong type": '{"cert": 1}', "surplus": "{} {}",
-    "deep": "[" * 100000, "not UTF-8": '{"cert": "\udcff"}', "a flag as text": '{"cert": "x", "all": "yes"}',
-    "NUL": '{"hostname": "a\\u0000b"}', "no material": "{}",
+    "nothing": "",
+    "not JSON": "{",
+    "a list": "[]",
+    "a number": "1",
+    "unknown key": '{"cret": "x"}',
+    "duplicate key": '{"cert": "a", "cert": "b"}',
+    "wrong type": '{"cert": 1}',
+    "surplus": "{} {}",
+    "deep": "[" * 100000,
+    "not UTF-8": '{"cert": "\udcff"}',
+    "a flag as text": '{"cert": "x", "all": "yes"}',
+    "NUL": '{"hostname": "a\\u0000b"}',
+    "no material": "{}",
 }
 
 
@@ -219,8 +238,14 @@ def test_bad_requests(scene, what):
 
     from harness.process import CLEAN
 
-    done = subprocess.run(argv, env={**CLEAN, **own}, input=REQUESTS[what].encode("utf-8", "surrogateescape"),
-                          capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        argv,
+        env={**CLEAN, **own},
+        input=REQUESTS[what].encode("utf-8", "surrogateescape"),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
     answer = json.loads(done.stdout)
     assert done.returncode == answer["exit"] == USAGE, answer
     assert answer["ok"] is False and answer["problems"][0]["code"] == "usage"
@@ -229,7 +254,9 @@ def test_bad_requests(scene, what):
 
 def test_names_of_files_are_never_read_from_material(scene):
     """A panel passes what a customer typed: a path there is no certificate."""
-    result = scene.host.tool("deploy", "-", stdin=json.dumps({"cert": "/etc/shadow", "key": "/etc/shadow", "all": True}))
+    result = scene.host.tool(
+        "deploy", "-", stdin=json.dumps({"cert": "/etc/shadow", "key": "/etc/shadow", "all": True})
+    )
     result.expect(REFUSED)
     assert "root:" not in result.out
     scene.assert_untouched()
@@ -239,7 +266,9 @@ def test_request_needs_json(scene):
     assert scene.host.tool.text("deploy", "-", stdin="{}").status == USAGE
 
 
-@pytest.mark.parametrize("text,line", [("<VirtualHost *:443>\n", None), ("<If >\n", None), ("SSLCertificateFile\n", None)])
+@pytest.mark.parametrize(
+    "text,line", [("<VirtualHost *:443>\n", None), ("<If >\n", None), ("SSLCertificateFile\n", None)]
+)
 def test_server_configuration_not_understood(host, leaf, text, line):
     from conftest import SERVERS
 

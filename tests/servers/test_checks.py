@@ -51,20 +51,44 @@ def two_leaves(ca):
 
 BAD = {
     "mismatched key": ("key-mismatch", wrong_key),
-    "mismatched key of another type": ("key-mismatch", lambda ca: [
-        "--cert", ca.leaf(NAME).cert, "--key", ca.leaf(NAME, key="rsa").key, "--chain", ca.leaf(NAME).chain]),
+    "mismatched key of another type": (
+        "key-mismatch",
+        lambda ca: [
+            "--cert",
+            ca.leaf(NAME).cert,
+            "--key",
+            ca.leaf(NAME, key="rsa").key,
+            "--chain",
+            ca.leaf(NAME).chain,
+        ],
+    ),
     "no key": ("key-missing", lambda ca: ["--cert", ca.leaf(NAME).cert, "--chain", ca.leaf(NAME).chain]),
     "expired": ("expired", lambda ca: material(ca.leaf(NAME, not_before=-60, not_after=-1))),
     "not yet valid": ("not-yet-valid", lambda ca: material(ca.leaf(NAME, not_before=2))),
-    "wrong name": ("name-mismatch", lambda ca: material(ca.leaf("other.example.test")) + ["--hostname", "www.example.test"]),
+    "wrong name": (
+        "name-mismatch",
+        lambda ca: material(ca.leaf("other.example.test")) + ["--hostname", "www.example.test"],
+    ),
     "missing intermediate": ("chain-incomplete", lambda ca: material(ca.leaf(NAME), chain=False)),
     "unrelated in the chain": ("chain-unrelated", two_leaves),
     "self-signed": ("self-signed", lambda ca: material(ca.pki.self_signed(NAME))),
     "weak key": ("weak-key", lambda ca: material(ca.leaf(NAME, key="rsa:1024"))),
-    "encrypted key": ("key-encrypted", lambda ca: [
-        "--cert", ca.leaf(NAME).cert, "--key", ca.leaf(NAME).encrypted_key("word"), "--chain", ca.leaf(NAME).chain]),
+    "encrypted key": (
+        "key-encrypted",
+        lambda ca: [
+            "--cert",
+            ca.leaf(NAME).cert,
+            "--key",
+            ca.leaf(NAME).encrypted_key("word"),
+            "--chain",
+            ca.leaf(NAME).chain,
+        ],
+    ),
     "not for servers": ("wrong-usage", lambda ca: material(ca.leaf(NAME, usage="clientAuth"))),
-    "a key as certificate": ("not-a-certificate", lambda ca: ["--cert", ca.leaf(NAME).key, "--key", ca.leaf(NAME).key]),
+    "a key as certificate": (
+        "not-a-certificate",
+        lambda ca: ["--cert", ca.leaf(NAME).key, "--key", ca.leaf(NAME).key],
+    ),
 }
 
 
@@ -86,14 +110,24 @@ def test_wrong_passphrase(scene, ca, tmp_path):
     leaf = ca.leaf(NAME)
     word = tmp_path / "word"
     word.write_text("other\n")
-    argv = ["--cert", leaf.cert, "--key", leaf.encrypted_key("word"), "--chain", leaf.chain, "--passphrase-file", word]
+    argv = [
+        "--cert",
+        leaf.cert,
+        "--key",
+        leaf.encrypted_key("word"),
+        "--chain",
+        leaf.chain,
+        "--passphrase-file",
+        word,
+    ]
     result = scene.host.tool("deploy", *argv, "--all").expect(REFUSED, "wrong-passphrase")
     scene.assert_untouched()
     assert "other" not in result.out
 
 
-@pytest.mark.parametrize("what,code", [("expired", "expired"), ("self-signed", "self-signed"),
-                                       ("not yet valid", "not-yet-valid")])
+@pytest.mark.parametrize(
+    "what,code", [("expired", "expired"), ("self-signed", "self-signed"), ("not yet valid", "not-yet-valid")]
+)
 def test_accepted_on_request(web, ca, what, code):
     argv = BAD[what][1](ca)
     result = web.tool("deploy", *argv, "--all", "--accept", code).expect(OK, code)
@@ -113,25 +147,73 @@ def pieces(ca):
     above = [leaf.issuer.pem, ca.pem]
     return leaf, {
         "chain in order": (material(leaf), None),
-        "chain backwards": (["--cert", leaf.cert, "--key", leaf.key, "--chain",
-                             leaf._file("backwards.pem", "".join(reversed(above)))], "chain-order"),
-        "root at the end": (["--cert", leaf.cert, "--key", leaf.key, "--chain",
-                             leaf._file("rooted.pem", "".join(above) + leaf.root_pem)], "chain-root"),
+        "chain backwards": (
+            [
+                "--cert",
+                leaf.cert,
+                "--key",
+                leaf.key,
+                "--chain",
+                leaf._file("backwards.pem", "".join(reversed(above))),
+            ],
+            "chain-order",
+        ),
+        "root at the end": (
+            [
+                "--cert",
+                leaf.cert,
+                "--key",
+                leaf.key,
+                "--chain",
+                leaf._file("rooted.pem", "".join(above) + leaf.root_pem),
+            ],
+            "chain-root",
+        ),
         "full chain": (["--fullchain", leaf.fullchain, "--key", leaf.key], None),
         "full chain as certificate": (["--cert", leaf.fullchain, "--key", leaf.key], None),
-        "everything in one file": (["--cert", leaf._file("all.pem", ca.pem + leaf.key_pem + leaf.pem + leaf.issuer.pem)],
-                                   "chain-order"),
+        "everything in one file": (
+            ["--cert", leaf._file("all.pem", ca.pem + leaf.key_pem + leaf.pem + leaf.issuer.pem)],
+            "chain-order",
+        ),
         "leaf again in the chain": (["--cert", leaf.cert, "--key", leaf.key, "--chain", leaf.fullchain], None),
-        "CRLF and text around": (["--key", leaf.key, "--fullchain", leaf._file(
-            "bag.pem", ("Bag Attributes\n  friendlyName: x\n" + leaf.fullchain_pem).replace("\n", "\r\n").encode())], None),
+        "CRLF and text around": (
+            [
+                "--key",
+                leaf.key,
+                "--fullchain",
+                leaf._file(
+                    "bag.pem",
+                    ("Bag Attributes\n  friendlyName: x\n" + leaf.fullchain_pem).replace("\n", "\r\n").encode(),
+                ),
+            ],
+            None,
+        ),
         "PKCS#12": (["--pkcs12", leaf.pkcs12("word")], None),
-        "key with a passphrase": (["--cert", leaf.cert, "--key", leaf.encrypted_key("word"), "--chain", leaf.chain], None),
+        "key with a passphrase": (
+            ["--cert", leaf.cert, "--key", leaf.encrypted_key("word"), "--chain", leaf.chain],
+            None,
+        ),
     }
 
 
-@pytest.mark.parametrize("form", sorted(pieces.__doc__ and [
-    "chain in order", "chain backwards", "root at the end", "full chain", "full chain as certificate",
-    "everything in one file", "leaf again in the chain", "CRLF and text around", "PKCS#12", "key with a passphrase"]))
+@pytest.mark.parametrize(
+    "form",
+    sorted(
+        pieces.__doc__
+        and [
+            "chain in order",
+            "chain backwards",
+            "root at the end",
+            "full chain",
+            "full chain as certificate",
+            "everything in one file",
+            "leaf again in the chain",
+            "CRLF and text around",
+            "PKCS#12",
+            "key with a passphrase",
+        ]
+    ),
+)
 def test_the_chain_is_put_in_order(web, ca, form, tmp_path):
     leaf, forms = pieces(ca)
     argv, code = forms[form]
@@ -148,7 +230,9 @@ def test_the_chain_is_put_in_order(web, ca, form, tmp_path):
 def test_an_intermediate_in_the_middle_is_missing(scene, ca):
     leaf = ca.authority("Example CA 1.1").leaf(NAME)
     upper = leaf._file("upper.pem", ca.pem)
-    result = scene.host.tool("deploy", "--cert", leaf.cert, "--key", leaf.key, "--chain", upper, "--all").expect(REFUSED)
+    result = scene.host.tool("deploy", "--cert", leaf.cert, "--key", leaf.key, "--chain", upper, "--all").expect(
+        REFUSED
+    )
     assert set(result.codes) & {"chain-incomplete", "chain-unrelated"}
     scene.assert_untouched()
 

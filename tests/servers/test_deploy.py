@@ -119,7 +119,9 @@ def test_edits_keep_owner_mode_and_links(trio, new):
     trio.tool("deploy", *material(new)).expect()
     after = tree.snapshot(trio.etc)
     assert link.is_symlink()
-    differing = {line.split(": ")[1].split(" ")[0] for line in tree.diff(before, after) if str(trio.store) not in line}
+    differing = {
+        line.split(": ")[1].split(" ")[0] for line in tree.diff(before, after) if str(trio.store) not in line
+    }
     assert differing == {"content", "mtime_ns"}
 
 
@@ -160,8 +162,13 @@ def test_a_plan_changes_nothing_and_tells_the_truth(trio, new, command, tmp_path
         real = path if path.startswith("/") else "/" + path.partition("/")[2]
         assert real.startswith(str(trio.etc)), path
     patched = text.replace(f"{trio.etc}/", "").replace(f"{str(trio.etc)[1:]}/", "")
-    done = subprocess.run(["patch", "-s", f"-p{1 if re.search(r'^--- a/', text, re.M) else 0}", "-d", tmp_path / "etc"],
-                          input=patched, text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        ["patch", "-s", f"-p{1 if re.search(r'^--- a/', text, re.M) else 0}", "-d", tmp_path / "etc"],
+        input=patched,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr + patched
     trio.tool("deploy", *material(new)).expect()
     for path in scene.changed(("content",)):
@@ -199,7 +206,9 @@ def test_service_limits_the_deployment(trio, new):
     served = trio.served()
     assert {s for (name, *_), s in served.items() if name == "dovecot"} == {new.sha256}
     assert {s for (name, *_), s in served.items() if name != "dovecot"} == {trio.old.sha256}
-    assert [p for p in scene.changed() if not p.startswith((str(trio.store), str(trio.service("dovecot").home)))] == []
+    assert [
+        p for p in scene.changed() if not p.startswith((str(trio.store), str(trio.service("dovecot").home)))
+    ] == []
     assert scene.new_calls("apache") == scene.new_calls("postfix") == []
     # the others follow, from the store by name
     trio.tool("deploy", "--name", "www.example.test", "--all").expect()
@@ -247,8 +256,14 @@ def test_list_discover_and_verify(trio, new):
     cert, key = trio.install("other", other)
     main = trio.service("postfix").config
     text = main.read_text()
-    main.write_text(re.sub(r"(?m)^(smtpd_tls_cert_file|smtpd_tls_chain_files) *=.*$",
-                           f"smtpd_tls_cert_file = {cert}\nsmtpd_tls_key_file = {key}", text, count=1))
+    main.write_text(
+        re.sub(
+            r"(?m)^(smtpd_tls_cert_file|smtpd_tls_chain_files) *=.*$",
+            f"smtpd_tls_cert_file = {cert}\nsmtpd_tls_key_file = {key}",
+            text,
+            count=1,
+        )
+    )
     trio.tool("verify").expect(DIFFERENT)
 
 
@@ -330,7 +345,10 @@ def test_hostname_reaches_one_site_of_many(host, ca):
 def test_dovecot_local_name(host, ca):
     server = host.dovecot()
     one = ca.leaf("imap.one.test")
-    server.add("local_name imap.one.test {\n  ssl_cert = <%s\n  ssl_key = <%s\n}\n" % host.install("one", ca.leaf("imap.one.test", again=1)))
+    server.add(
+        "local_name imap.one.test {\n  ssl_cert = <%s\n  ssl_key = <%s\n}\n"
+        % host.install("one", ca.leaf("imap.one.test", again=1))
+    )
     server.names = ["imap.one.test", "elsewhere.test"]
     server.start()
     host.tool("deploy", *material(one), "--hostname", "imap.one.test").expect()

@@ -103,7 +103,10 @@ def verify(root, leaf, untrusted=None, *more):
     roots = leaf.place / "roots.pem"
     roots.write_text(root.pem)
     argv = ["openssl", "verify", "-no-CAfile", "-no-CApath", "-no-CAstore", "-CAfile", roots, *more]
-    return process.run(argv + (["-untrusted", untrusted] if untrusted else []) + [leaf.cert], check=False).returncode == 0
+    return (
+        process.run(argv + (["-untrusted", untrusted] if untrusted else []) + [leaf.cert], check=False).returncode
+        == 0
+    )
 
 
 def test_chains(pki):
@@ -119,8 +122,16 @@ def test_chains(pki):
     assert verify(pki.root("Other Root"), leaf, crossed.cert)
 
 
-@pytest.mark.parametrize("kind,word", [("rsa", "2048 bit"), ("rsa:1024", "1024 bit"), ("ec", "prime256v1"),
-                                       ("ec:P-384", "secp384r1"), ("ed25519", "ED25519")])
+@pytest.mark.parametrize(
+    "kind,word",
+    [
+        ("rsa", "2048 bit"),
+        ("rsa:1024", "1024 bit"),
+        ("ec", "prime256v1"),
+        ("ec:P-384", "secp384r1"),
+        ("ed25519", "ED25519"),
+    ],
+)
 def test_kinds_of_keys(ca, kind, word):
     leaf = ca.leaf("key.example.test", key=kind)
     assert word in process.run(["openssl", "x509", "-in", leaf.cert, "-noout", "-text"]).stdout
@@ -130,7 +141,10 @@ def test_kinds_of_keys(ca, kind, word):
 
 
 def test_dates_and_weak_ones(pki, ca):
-    for leaf, status in ((ca.leaf("d.example.test"), 0), (ca.leaf("d.example.test", not_before=-60, not_after=-1), 1)):
+    for leaf, status in (
+        (ca.leaf("d.example.test"), 0),
+        (ca.leaf("d.example.test", not_before=-60, not_after=-1), 1),
+    ):
         assert process.run(["openssl", "x509", "-in", leaf.cert, "-checkend", "0"], check=False).returncode == status
     assert not verify(pki.root(), ca.leaf("d.example.test", not_before=2), ca.cert)
     old = ca.leaf("d.example.test", md="sha1")

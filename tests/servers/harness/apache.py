@@ -67,8 +67,14 @@ class Apache(Server):
     # layout
 
     def _lay_out(self, modules):
-        for place in ("mods-enabled", "mods-available", "conf-enabled", "conf-available", "sites-enabled",
-                      "sites-available"):
+        for place in (
+            "mods-enabled",
+            "mods-available",
+            "conf-enabled",
+            "conf-available",
+            "sites-enabled",
+            "sites-available",
+        ):
             (self.home / place).mkdir(parents=True)
         self.run_dir.mkdir()
         self.log_dir.mkdir()
@@ -83,9 +89,14 @@ class Apache(Server):
         for name in ("charset.conf", "localized-error-pages.conf", "other-vhosts-access-log.conf", "security.conf"):
             self._take("conf", name)
         root = os.geteuid() == 0
-        (self.home / "envvars").write_text(_ENVVARS.format(
-            run=self.run_dir, log=self.log_dir, user="www-data" if root else f"\\#{os.geteuid()}",
-            group="www-data" if root else f"\\#{os.getegid()}"))
+        (self.home / "envvars").write_text(
+            _ENVVARS.format(
+                run=self.run_dir,
+                log=self.log_dir,
+                user="www-data" if root else f"\\#{os.geteuid()}",
+                group="www-data" if root else f"\\#{os.getegid()}",
+            )
+        )
         (self.host.base / "var/www/html").mkdir(parents=True, exist_ok=True)
 
     def _take(self, kind, name):
@@ -113,12 +124,17 @@ class Apache(Server):
 
     def add_site(self, name, *aliases, cert=None, key=None, chain=None, address="*", extra=""):
         """An ordinary TLS site with files of its own; cert: a pki.Certificate, or paths."""
-        certificate, keyfile = (cert, key) if key else self.host.install(name, cert) if cert else (
-            self.host.old_cert, self.host.old_key)
+        certificate, keyfile = (
+            (cert, key) if key else self.host.install(name, cert) if cert else (self.host.old_cert, self.host.old_key)
+        )
         lines = [f"<VirtualHost {address}:{self.port}>", f"\tServerName {name}"]
         lines += [f"\tServerAlias {' '.join(aliases)}"] if aliases else []
-        lines += [f"\tDocumentRoot {self.host.base}/var/www/html", "\tSSLEngine on",
-                  f"\tSSLCertificateFile {certificate}", f"\tSSLCertificateKeyFile {keyfile}"]
+        lines += [
+            f"\tDocumentRoot {self.host.base}/var/www/html",
+            "\tSSLEngine on",
+            f"\tSSLCertificateFile {certificate}",
+            f"\tSSLCertificateKeyFile {keyfile}",
+        ]
         lines += [f"\tSSLCertificateChainFile {chain}"] if chain else []
         lines += [f"\t{line}" for line in extra.splitlines()]
         self.names.append(name)
@@ -134,8 +150,17 @@ class Apache(Server):
 
     def httpd(self, *args, check=True):
         """apache2 with this configuration and its environment, e.g. httpd("-t", "-D", "DUMP_VHOSTS")."""
-        return run(["/bin/sh", "-c", '. "$0/envvars"; exec /usr/sbin/apache2 -d "$0" -f "$0/apache2.conf" "$@"',
-                    self.home, *self.flags, *args], check=check)
+        return run(
+            [
+                "/bin/sh",
+                "-c",
+                '. "$0/envvars"; exec /usr/sbin/apache2 -d "$0" -f "$0/apache2.conf" "$@"',
+                self.home,
+                *self.flags,
+                *args,
+            ],
+            check=check,
+        )
 
     def test(self):
         return self.httpd("-t", check=False).returncode == 0
@@ -146,16 +171,29 @@ class Apache(Server):
 
     def dump_config(self):
         """The whole expanded configuration with file and line, from mod_info."""
-        return self.httpd("-C", "LoadModule info_module /usr/lib/apache2/modules/mod_info.so", "-S", "-D", "DUMP_CONFIG",
-                          "-D", "DUMP_CERTS", "-D", "DUMP_INCLUDES").stdout
+        return self.httpd(
+            "-C",
+            "LoadModule info_module /usr/lib/apache2/modules/mod_info.so",
+            "-S",
+            "-D",
+            "DUMP_CONFIG",
+            "-D",
+            "DUMP_CERTS",
+            "-D",
+            "DUMP_INCLUDES",
+        ).stdout
 
     def reloads(self):
         """How often this server says that it was reloaded."""
         return self.log_text().count("AH00493")
 
     def own_settings(self):
-        return {"server_root": self.home, "envvars": self.home / "envvars", "binary": "/usr/sbin/apache2",
-                "defines": tuple(f[2:] for f in self.flags) or None}
+        return {
+            "server_root": self.home,
+            "envvars": self.home / "envvars",
+            "binary": "/usr/sbin/apache2",
+            "defines": tuple(f[2:] for f in self.flags) or None,
+        }
 
     def places(self):
         return [self.home]

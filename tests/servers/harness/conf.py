@@ -14,7 +14,9 @@ def scalar(value):
 def render(value, depth=0):
     pad = "  " * (depth + 1)
     if isinstance(value, dict):
-        inside = "".join(f"{pad}{key} = {render(item, depth + 1)};\n" for key, item in value.items() if item is not None)
+        inside = "".join(
+            f"{pad}{key} = {render(item, depth + 1)};\n" for key, item in value.items() if item is not None
+        )
         return "{\n" + inside + "  " * depth + "}"
     if isinstance(value, tuple):
         return "[ " + ", ".join(scalar(v) for v in value) + " ]" if value else "[ ]"

@@ -29,8 +29,9 @@ default_login_user = {user}
 default_internal_group = {group}
 mail_privileged_group =
 first_valid_uid = 1
-""" + "".join(f"service {s} {{{{\n  chroot =\n}}}}\n" for s in (
-    "anvil", "imap-login", "pop3-login", "imap-urlauth-login"))
+""" + "".join(
+    f"service {s} {{{{\n  chroot =\n}}}}\n" for s in ("anvil", "imap-login", "pop3-login", "imap-urlauth-login")
+)
 
 _VERBS = """start) exec /usr/sbin/dovecot -c {config} ;;
 reload) exec /usr/bin/doveadm -c {config} reload ;;
@@ -75,19 +76,30 @@ class Dovecot(Server):
         (private / "dovecot.pem").symlink_to(self.host.old_cert)
         (private / "dovecot.key").symlink_to(self.host.old_key)
         self._change(self.ssl_conf, "/etc/dovecot/private", str(private))
-        self._change(self.home / "conf.d/10-auth.conf", "!include auth-system.conf.ext", "!include auth-passwdfile.conf.ext")
+        self._change(
+            self.home / "conf.d/10-auth.conf", "!include auth-system.conf.ext", "!include auth-passwdfile.conf.ext"
+        )
         users = self.home / "conf.d/auth-passwdfile.conf.ext"
         users.write_text(users.read_text().replace("/etc/dovecot/users", f"{self.home}/users"))
         (self.home / "users").write_text("hanako:{PLAIN}secret:65534:65534::/nonexistent::\n")
         ports = self.home / "conf.d/10-master.conf"
         text = ports.read_text()
-        for listener, port in (("imap", self.imap), ("imaps", self.imaps), ("pop3", self.pop3), ("pop3s", self.pop3s)):
+        for listener, port in (
+            ("imap", self.imap),
+            ("imaps", self.imaps),
+            ("pop3", self.pop3),
+            ("pop3s", self.pop3s),
+        ):
             tls = "\n    ssl = yes" if listener.endswith("s") else ""
-            text = re.sub(rf"(inet_listener {listener} \{{\n)( *)#port = \d+\n", f"\\g<1>\\g<2>port = {port}{tls}\n", text)
+            text = re.sub(
+                rf"(inet_listener {listener} \{{\n)( *)#port = \d+\n", f"\\g<1>\\g<2>port = {port}{tls}\n", text
+            )
         ports.write_text(text)
         local = _LOCAL.format(run=self.run_dir, state=self.state, log=self.logfile)
         if os.geteuid() != 0:
-            local += _ROOTLESS.format(user=pwd.getpwuid(os.geteuid()).pw_name, group=grp.getgrgid(os.getegid()).gr_name)
+            local += _ROOTLESS.format(
+                user=pwd.getpwuid(os.geteuid()).pw_name, group=grp.getgrgid(os.getegid()).gr_name
+            )
         self.local.write_text(local)
 
     @staticmethod
@@ -107,7 +119,12 @@ class Dovecot(Server):
         return [self.imap, self.imaps, self.pop3, self.pop3s]
 
     def endpoints(self):
-        plain = [(self.imap, {"starttls": "imap"}), (self.imaps, {}), (self.pop3, {"starttls": "pop3"}), (self.pop3s, {})]
+        plain = [
+            (self.imap, {"starttls": "imap"}),
+            (self.imaps, {}),
+            (self.pop3, {"starttls": "pop3"}),
+            (self.pop3s, {}),
+        ]
         return plain + [(port, {**how, "sni": name}) for name in self.names for port, how in plain]
 
     def doveconf(self, *args, check=True):

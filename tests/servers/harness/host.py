@@ -37,10 +37,18 @@ class Host:
         self.log = self.base / "var/log"
         self.store, self.state = self.etc / "ssl/certdeploy", self.base / "var/lib/certdeploy"
         self.config = self.etc / "certdeploy/certdeploy.conf"
-        for place in (self.etc / "ssl/certs", self.etc / "ssl/private", self.config.parent, self.run, self.bin,
-                      self.log, self.base / "var/lib"):
+        for place in (
+            self.etc / "ssl/certs",
+            self.etc / "ssl/private",
+            self.config.parent,
+            self.run,
+            self.bin,
+            self.log,
+            self.base / "var/lib",
+        ):
             place.mkdir(parents=True)
         (self.etc / "ssl/private").chmod(0o710)
+        self.pki = pki
         self.services = []
         self.settings = {}  # more for the top of certdeploy.conf
         self._ports = []
@@ -100,8 +108,11 @@ class Host:
         services = []
         for server in self.services:
             services.append({**server.settings(), **(overrides or {}).get(server.name, {})})
-        self.config.write_text(conf.document(
-            {"store": self.store, "state": self.state, **self.settings, **settings, "services": services}))
+        self.config.write_text(
+            conf.document(
+                {"store": self.store, "state": self.state, **self.settings, **settings, "services": services}
+            )
+        )
         self.config.chmod(0o644)
         self._config_text = self.config.read_text()
         return self.config

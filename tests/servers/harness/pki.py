@@ -82,9 +82,11 @@ class Pki:
             path.write_bytes(kind.read_bytes())
         else:
             name, _, size = kind.partition(":")
-            options = {"rsa": ["-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{size or 2048}"],
-                       "ec": ["-algorithm", "EC", "-pkeyopt", f"ec_paramgen_curve:{size or 'P-256'}"],
-                       "ed25519": ["-algorithm", "ED25519"]}[name]
+            options = {
+                "rsa": ["-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{size or 2048}"],
+                "ec": ["-algorithm", "EC", "-pkeyopt", f"ec_paramgen_curve:{size or 'P-256'}"],
+                "ed25519": ["-algorithm", "ED25519"],
+            }[name]
             run(["openssl", "genpkey", *options, "-out", path])
         path.chmod(0o600)
         return path
@@ -100,10 +102,43 @@ class Pki:
         keyfile = self.new_key(place / "key.pem", key)
         request, cert, ext = place / "csr.pem", place / "cert.pem", place / "ext.cnf"
         ext.write_text(extensions)
-        run(["openssl", "req", "-new", "-utf8", "-config", self.conf, "-key", keyfile, "-subj", subject, "-out", request])
-        argv = ["openssl", "ca", "-batch", "-notext", "-utf8", "-config", self.conf, "-in", request, "-out", cert,
-                "-startdate", stamp(not_before), "-enddate", stamp(not_after), "-extfile", ext, "-md",
-                "default" if md == "sha256" and key == "ed25519" else md]
+        run(
+            [
+                "openssl",
+                "req",
+                "-new",
+                "-utf8",
+                "-config",
+                self.conf,
+                "-key",
+                keyfile,
+                "-subj",
+                subject,
+                "-out",
+                request,
+            ]
+        )
+        argv = [
+            "openssl",
+            "ca",
+            "-batch",
+            "-notext",
+            "-utf8",
+            "-config",
+            self.conf,
+            "-in",
+            request,
+            "-out",
+            cert,
+            "-startdate",
+            stamp(not_before),
+            "-enddate",
+            stamp(not_after),
+            "-extfile",
+            ext,
+            "-md",
+            "default" if md == "sha256" and key == "ed25519" else md,
+        ]
         if issuer is None:
             argv += ["-selfsign", "-keyfile", keyfile]
         else:
@@ -114,35 +149,79 @@ class Pki:
     # what callers ask for
 
     def root(self, name="Example Root", key="ec", **options):
-        return self._once(("root", name, key, *sorted(options.items())),
-                          lambda: Authority(self._authority(name, key, None, **options), name))
+        return self._once(
+            ("root", name, key, *sorted(options.items())),
+            lambda: Authority(self._authority(name, key, None, **options), name),
+        )
 
     def _authority(self, name, key, issuer, not_before=-1, not_after=3650, md="sha256", path_length=None):
         limit = "" if path_length is None else f",pathlen:{path_length}"
-        return self.issue(name, f"/O=certdeploy test/CN={name}", key, issuer,
-                          f"basicConstraints=critical,CA:TRUE{limit}\nkeyUsage=critical,keyCertSign,cRLSign\n"
-                          "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n", not_before, not_after, md)
+        return self.issue(
+            name,
+            f"/O=certdeploy test/CN={name}",
+            key,
+            issuer,
+            f"basicConstraints=critical,CA:TRUE{limit}\nkeyUsage=critical,keyCertSign,cRLSign\n"
+            "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n",
+            not_before,
+            not_after,
+            md,
+        )
 
     def self_signed(self, *names, **options):
         return self._leaf(None, names, **options)
 
-    def _leaf(self, issuer, names, key="ec", not_before=-1, not_after=90, common_name=None, md="sha256",
-              usage="serverAuth", ca=False, must_staple=False, again=0):
+    def _leaf(
+        self,
+        issuer,
+        names,
+        key="ec",
+        not_before=-1,
+        not_after=90,
+        common_name=None,
+        md="sha256",
+        usage="serverAuth",
+        ca=False,
+        must_staple=False,
+        again=0,
+    ):
         """again: another number gives another certificate with the same contents."""
-        what = (issuer and issuer.cert, names, str(key), not_before, not_after, common_name, md, usage, ca, must_staple,
-                again)
+        what = (
+            issuer and issuer.cert,
+            names,
+            str(key),
+            not_before,
+            not_after,
+            common_name,
+            md,
+            usage,
+            ca,
+            must_staple,
+            again,
+        )
 
         def make():
             san = ",".join(n if n.partition(":")[0] in ("IP", "email", "URI") else f"DNS:{n}" for n in names)
-            lines = [f"basicConstraints=critical,CA:{'TRUE' if ca else 'FALSE'}", "subjectKeyIdentifier=hash",
-                     "keyUsage=critical,digitalSignature" + (",keyCertSign" if ca else "")]
+            lines = [
+                f"basicConstraints=critical,CA:{'TRUE' if ca else 'FALSE'}",
+                "subjectKeyIdentifier=hash",
+                "keyUsage=critical,digitalSignature" + (",keyCertSign" if ca else ""),
+            ]
             lines += [f"subjectAltName={san}"] if san else []
             lines += [f"extendedKeyUsage={usage}"] if usage else []
             lines += ["authorityKeyIdentifier=keyid"] if issuer else []
             lines += ["tlsfeature=status_request"] if must_staple else []
             cn = common_name if common_name is not None else names[0] if names else "none"
-            return self.issue(names[0] if names else cn, f"/CN={cn}", key, issuer, "\n".join(lines) + "\n", not_before,
-                              not_after, md)
+            return self.issue(
+                names[0] if names else cn,
+                f"/CN={cn}",
+                key,
+                issuer,
+                "\n".join(lines) + "\n",
+                not_before,
+                not_after,
+                md,
+            )
 
         return self._once(what, make)
 
@@ -191,7 +270,17 @@ class Certificate:
 
     def pkcs12(self, passphrase):
         path = self.place / "bundle.p12"
-        argv = ["openssl", "pkcs12", "-export", "-in", self.cert, "-inkey", self.key, "-passout", f"pass:{passphrase}"]
+        argv = [
+            "openssl",
+            "pkcs12",
+            "-export",
+            "-in",
+            self.cert,
+            "-inkey",
+            self.key,
+            "-passout",
+            f"pass:{passphrase}",
+        ]
         run(argv + (["-certfile", self.chain] if self.chain else []) + ["-out", path])
         return path
 
@@ -202,8 +291,10 @@ class Authority(Certificate):
         self.name = name
 
     def authority(self, name, key="ec", **options):
-        return self.pki._once(("authority", self.cert, name, str(key), *sorted(options.items())),
-                              lambda: Authority(self.pki._authority(name, key, self, **options), name))
+        return self.pki._once(
+            ("authority", self.cert, name, str(key), *sorted(options.items())),
+            lambda: Authority(self.pki._authority(name, key, self, **options), name),
+        )
 
     def cross_sign(self, other):
         """other's name and key, certified by this authority instead of by other's own issuer."""

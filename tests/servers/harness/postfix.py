@@ -79,7 +79,7 @@ maillog_file_prefixes = {self.host.log}
         for stock, port in (("submission", self.submission), ("submissions", self.smtps)):
             text = re.sub(rf"^#{stock}( +)inet", f"{port}\\1inet", text, count=1, flags=re.M)
             start = text.index(f"\n{port} ")
-            head, _, rest = text[start + 1:].partition("\n")
+            head, _, rest = text[start + 1 :].partition("\n")
             options = []
             for line in rest.splitlines():
                 if not line.startswith("#  "):
@@ -88,7 +88,7 @@ maillog_file_prefixes = {self.host.log}
                     options.append(line[1:])
             count = len(re.match(r"(?:#  .*\n)*", rest).group(0).splitlines())
             rest = "\n".join(options + rest.split("\n")[count:])
-            text = text[:start + 1] + head + "\n" + rest
+            text = text[: start + 1] + head + "\n" + rest
         return text
 
     def add_service(self, line, *options):

@@ -18,12 +18,21 @@ def run(argv, *, check=True, timeout=60, env=None, stdin=None, cwd=None):
     """A finished process with text in .stdout and .stderr. stdin: text, or None for /dev/null."""
     argv = [str(a) for a in argv]
     # files, not pipes: a daemon that the program leaves behind keeps its standard output open
-    with tempfile.TemporaryFile("w+", errors="replace") as out, tempfile.TemporaryFile("w+", errors="replace") as err, \
-            tempfile.TemporaryFile("w+") as given:
+    with tempfile.TemporaryFile("w+", errors="replace") as out, tempfile.TemporaryFile(
+        "w+", errors="replace"
+    ) as err, tempfile.TemporaryFile("w+") as given:
         given.write(stdin or "")
         given.seek(0)
-        done = subprocess.run(argv, env={**CLEAN, **(env or {})}, cwd=cwd, timeout=timeout, check=False,
-                              stdin=given, stdout=out, stderr=err)
+        done = subprocess.run(
+            argv,
+            env={**CLEAN, **(env or {})},
+            cwd=cwd,
+            timeout=timeout,
+            check=False,
+            stdin=given,
+            stdout=out,
+            stderr=err,
+        )
         out.seek(0)
         err.seek(0)
         done.stdout, done.stderr = out.read(), err.read()
@@ -82,8 +91,9 @@ def processes_of(*directories):
                 command = f.read()
         except OSError:
             continue
-        if alive(name) and any(root + b"/" in command or any((p + b"/").startswith(root + b"/") for p in places)
-                               for root in roots):
+        if alive(name) and any(
+            root + b"/" in command or any((p + b"/").startswith(root + b"/") for p in places) for root in roots
+        ):
             found.append(int(name))
     return found
 

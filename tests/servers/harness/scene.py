@@ -45,7 +45,7 @@ class Scene:
 
     def new_calls(self, name):
         server = self.host.service(name)
-        return server.called()[len(self.calls[name]):]
+        return server.called()[len(self.calls[name]) :]
 
     def new_reloads(self, name):
         return self.host.service(name).reloads() - self.reloads[name]
@@ -53,7 +53,9 @@ class Scene:
     def assert_files_are_back(self, ignore=()):
         """Bytes, modes, owners and times of everything below etc are as remembered."""
         ignored = tuple(str(p) for p in ignore)
-        lines = [d for d in tree.diff(self.files, tree.snapshot(self.host.etc)) if not (ignored and d.startswith(ignored))]
+        lines = [
+            d for d in tree.diff(self.files, tree.snapshot(self.host.etc)) if not (ignored and d.startswith(ignored))
+        ]
         assert lines == []
 
     def assert_serves_as_before(self):

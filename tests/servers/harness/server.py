@@ -86,8 +86,10 @@ class Server:
         calls = self.calls.read_text() if self.calls.exists() else None
         done = self.control("start", check=False)
         try:
-            wait_for(lambda: f"{self.name} to answer\n{done.stdout}{done.stderr}\n{self.log_text()[-3000:]}",
-                     lambda: self.running and self.answers())
+            wait_for(
+                lambda: f"{self.name} to answer\n{done.stdout}{done.stderr}\n{self.log_text()[-3000:]}",
+                lambda: self.running and self.answers(),
+            )
         finally:
             self._forget(calls)
         return self
@@ -136,9 +138,13 @@ class Server:
 
     def settings(self):
         """This service's group in certdeploy.conf."""
-        return {"name": self.name, "adapter": self.adapter, "config": self.config,
-                **{verb: (self.ctl, verb) for verb in ("test", "reload", "restart", "start")},
-                **self.own_settings()}
+        return {
+            "name": self.name,
+            "adapter": self.adapter,
+            "config": self.config,
+            **{verb: (self.ctl, verb) for verb in ("test", "reload", "restart", "start")},
+            **self.own_settings(),
+        }
 
     def own_settings(self):
         return {}

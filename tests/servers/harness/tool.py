@@ -7,8 +7,6 @@ import shlex
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from .process import CLEAN
 
 TOP = Path(__file__).resolve().parents[3]
@@ -31,6 +29,8 @@ def command():
         return shlex.split(os.environ["CERTDEPLOY"]), {}
     build = build_directory()
     if build is None:
+        import pytest  # not needed by ./quickstart
+
         pytest.skip("certdeploy is not built (set CERTDEPLOY_BUILDDIR)")
     program = build / "examples/certdeploy/.libs/certdeploy"
     if program.exists():  # without libtool's shell wrapper: faster, and killed as one process
@@ -115,9 +115,16 @@ class Tool:
 
     def run(self, *args, with_json=True, stdin=None, timeout=None, env=None, user=None):
         argv, own = self.argv(*args, with_json=with_json)
-        done = subprocess.run(argv, env={**CLEAN, **memory_checkers(), **own, **self.env, **(env or {})},
-                              input=stdin if stdin is not None else "", timeout=timeout or self.timeout,
-                              capture_output=True, encoding="utf-8", errors="surrogateescape", user=user)
+        done = subprocess.run(
+            argv,
+            env={**CLEAN, **memory_checkers(), **own, **self.env, **(env or {})},
+            input=stdin if stdin is not None else "",
+            timeout=timeout or self.timeout,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            user=user,
+        )
         return Result(argv, done.returncode, done.stdout, done.stderr, with_json)
 
     __call__ = run
@@ -129,5 +136,10 @@ class Tool:
     def start(self, *args, stdin=subprocess.DEVNULL):
         """A running tool (subprocess.Popen), for tests that kill it."""
         argv, own = self.argv(*args)
-        return subprocess.Popen(argv, env={**CLEAN, **memory_checkers(), **own, **self.env}, stdin=stdin,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            argv,
+            env={**CLEAN, **memory_checkers(), **own, **self.env},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )

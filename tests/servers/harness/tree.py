@@ -40,8 +40,9 @@ def snapshot(*places, ignore=()):
             kind = "directory"
         else:
             kind = "other"
-        result[path] = Entry(kind, stat.S_IMODE(st.st_mode), (st.st_uid, st.st_gid), content, st.st_mtime_ns,
-                             st.st_ino)
+        result[path] = Entry(
+            kind, stat.S_IMODE(st.st_mode), (st.st_uid, st.st_gid), content, st.st_mtime_ns, st.st_ino
+        )
         if kind == "directory":
             for name in sorted(os.listdir(path)):
                 visit(os.path.join(path, name))

@@ -67,8 +67,9 @@ def handshake(port, sni=None, starttls=None, sigalgs=None, address=ADDRESS, extr
     if sigalgs:
         argv += ["-sigalgs", sigalgs]
     try:
-        return subprocess.run(argv + list(extra), env=CLEAN, input="", capture_output=True, timeout=timeout,
-                              encoding="latin-1").stdout
+        return subprocess.run(
+            argv + list(extra), env=CLEAN, input="", capture_output=True, timeout=timeout, encoding="latin-1"
+        ).stdout
     except subprocess.TimeoutExpired:
         return ""
 
@@ -76,7 +77,10 @@ def handshake(port, sni=None, starttls=None, sigalgs=None, address=ADDRESS, extr
 def served_chain(port, **how):
     """SHA-256 of each certificate that the port sends, leaf first."""
     text = handshake(port, **how)
-    return [hashlib.sha256(base64.b64decode(body)).hexdigest() for body in _PEM.findall(text.partition("Server certificate")[0])]
+    return [
+        hashlib.sha256(base64.b64decode(body)).hexdigest()
+        for body in _PEM.findall(text.partition("Server certificate")[0])
+    ]
 
 
 def served(port, sni=None, starttls=None, sigalgs=None, **how):
