@@ -92,7 +92,8 @@ static char *write_text(const char *name, const struct cd_order *order, bool liv
 int cd_deployment_keep(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
 		       const char *name, const struct cd_order *order)
 {
-	struct cd_change directory = {.kind = CD_CHANGE_DIRECTORY, .mode = 0700, .owner = (uid_t)-1, .group = (gid_t)-1};
+	struct cd_change directory = {
+		.kind = CD_CHANGE_DIRECTORY, .mode = 0700, .owner = (uid_t)-1, .group = (gid_t)-1};
 	struct cd_change change = {.kind = CD_CHANGE_FILE, .mode = 0600, .owner = (uid_t)-1, .group = (gid_t)-1};
 	char *text = write_text(name, order, host->root.live), *old = NULL, *kept;
 	struct cd_identity identity = {0};
