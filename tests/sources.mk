@@ -1,46 +1,21 @@
-# Unit tests: one cmocka program for each file of the library that has something to say.
+# Unit tests: one cmocka program for each subject, made of tests/unit/NAME.c: a line here is all it takes.
 if HAVE_CMOCKA
-unit_tests =
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 
-unit_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-unit_ldadd = libcertdeploy-internal.la $(CMOCKA_LIBS)
+AM_CFLAGS += $(CMOCKA_CFLAGS)
+LDADD = libcertdeploy-internal.la $(CMOCKA_LIBS)
+EXTRA_DIST += tests/unit/unit.h
 
+unit_tests =
 unit_tests += tests/unit/test-changes
-tests_unit_test_changes_SOURCES = tests/unit/test-changes.c tests/unit/unit.h
-tests_unit_test_changes_CFLAGS = $(unit_cflags)
-tests_unit_test_changes_LDADD = $(unit_ldadd)
-
 unit_tests += tests/unit/test-document
-tests_unit_test_document_SOURCES = tests/unit/test-document.c tests/unit/unit.h
-tests_unit_test_document_CFLAGS = $(unit_cflags)
-tests_unit_test_document_LDADD = $(unit_ldadd)
-
 unit_tests += tests/unit/test-file
-tests_unit_test_file_SOURCES = tests/unit/test-file.c tests/unit/unit.h
-tests_unit_test_file_CFLAGS = $(unit_cflags)
-tests_unit_test_file_LDADD = $(unit_ldadd)
-
 unit_tests += tests/unit/test-names
-tests_unit_test_names_SOURCES = tests/unit/test-names.c tests/unit/unit.h
-tests_unit_test_names_CFLAGS = $(unit_cflags)
-tests_unit_test_names_LDADD = $(unit_ldadd)
-
-unit_tests += tests/unit/test-settings
-tests_unit_test_settings_SOURCES = tests/unit/test-settings.c tests/unit/unit.h
-tests_unit_test_settings_CFLAGS = $(unit_cflags)
-tests_unit_test_settings_LDADD = $(unit_ldadd)
-
 unit_tests += tests/unit/test-postfix
-tests_unit_test_postfix_SOURCES = tests/unit/test-postfix.c tests/unit/postfix.h tests/unit/unit.h
-tests_unit_test_postfix_CFLAGS = $(unit_cflags)
-tests_unit_test_postfix_LDADD = $(unit_ldadd)
-
+unit_tests += tests/unit/test-settings
 unit_tests += tests/unit/test-text
-tests_unit_test_text_SOURCES = tests/unit/test-text.c tests/unit/unit.h
-tests_unit_test_text_CFLAGS = $(unit_cflags)
-tests_unit_test_text_LDADD = $(unit_ldadd)
+EXTRA_DIST += tests/unit/postfix.h
 endif
 
 include tests/fuzz/sources.mk
