@@ -92,7 +92,7 @@ static size_t collect_regions(const struct hunk_state *state, size_t count, stru
 	for (size_t i = 0; i < count; i++) {
 		struct region next = region_of(state, i);
 
-		if (used > 0 && next.start < regions[used - 1].end) {
+		if (used > 0 && next.start <= regions[used - 1].end) {
 			if (next.end > regions[used - 1].end)
 				regions[used - 1].end = next.end;
 			regions[used - 1].last = next.last;

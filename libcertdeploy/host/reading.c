@@ -109,6 +109,7 @@ bool certdeploy_is_live(const struct certdeploy_reading *reading)
 
 /* ---- problems ---- */
 
+CERTDEPLOY_PRINTF(6, 0)
 static void report(struct certdeploy_reading *reading, enum certdeploy_severity severity, const char *code,
 		   const char *file, size_t line, const char *format, va_list arguments)
 {
