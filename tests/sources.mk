@@ -25,3 +25,5 @@ check_PROGRAMS += tests/tool/certdeploy-fake
 tests_tool_certdeploy_fake_SOURCES = $(examples_certdeploy_certdeploy_SOURCES) tests/tool/fake-library.c
 tests_tool_certdeploy_fake_CPPFLAGS = $(examples_cppflags)
 tests_tool_certdeploy_fake_LDADD = $(JANSSON_LIBS) $(OPENSSL_LIBS) $(LIBINTL)
+EXTRA_DIST += tests/tool/conftest.py tests/tool/test_json.py tests/tool/test_output.py \
+	tests/tool/test_process.py tests/tool/test_usage.py

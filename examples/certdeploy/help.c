@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDEST_OPTIONS 42
+#define WIDEST_OPTIONS 38
 #define LINE_ROOM 256
 
 /* "--cert, --key, --chain F": the options from row on that share one line; *next is the row after them. */

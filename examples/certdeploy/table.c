@@ -42,8 +42,7 @@ const struct option_row option_table[] = {
 	 N_("a certificate signing request")},
 	{"passphrase-file", 0, "F", EFFECT_TOOL, TOOL_PASSPHRASE_FILE, MATERIAL, NULL},
 	{"passphrase-fd", 0, "N", EFFECT_TOOL, TOOL_PASSPHRASE_FD, MATERIAL, N_("passphrase of the key")},
-	{"name", 0, "NAME", EFFECT_ONCE, CERTDEPLOY_NAME, CHANGING,
-	 N_("its name in the store (default: first DNS name)")},
+	{"name", 0, "NAME", EFFECT_ONCE, CERTDEPLOY_NAME, CHANGING, N_("its name in the store")},
 
 	/* the target */
 	{"service", 0, "NAME", EFFECT_LIST, CERTDEPLOY_SERVICE,
@@ -59,12 +58,13 @@ const struct option_row option_table[] = {
 
 	/* the way */
 	{"install-cert", 0, NULL, EFFECT_ONCE, CERTDEPLOY_INSTALL_CERT, CHANGING, NULL},
-	{"install-key", 0, "PATH", EFFECT_ONCE, CERTDEPLOY_INSTALL_KEY, CHANGING, ""},
+	{"install-key", 0, "P", EFFECT_ONCE, CERTDEPLOY_INSTALL_KEY, CHANGING,
+	 N_("install to these paths,")},
 	{"install-chain", 0, NULL, EFFECT_ONCE, CERTDEPLOY_INSTALL_CHAIN, CHANGING, NULL},
-	{"install-fullchain", 0, "PATH", EFFECT_ONCE, CERTDEPLOY_INSTALL_FULLCHAIN, CHANGING,
-	 N_("not into the store")},
+	{"install-fullchain", 0, "P", EFFECT_ONCE, CERTDEPLOY_INSTALL_FULLCHAIN, CHANGING,
+	 N_("instead of the store")},
 	{"install-only", 0, NULL, EFFECT_FLAG, CERTDEPLOY_INSTALL_ONLY, CHANGING,
-	 N_("place the files, leave configurations alone")},
+	 N_("place files, leave configurations")},
 	{"no-test", 0, NULL, EFFECT_FLAG, CERTDEPLOY_NO_TEST, WAYS, NULL},
 	{"no-reload", 0, NULL, EFFECT_FLAG, CERTDEPLOY_NO_RELOAD, WAYS, NULL},
 	{"no-verify", 0, NULL, EFFECT_FLAG, CERTDEPLOY_NO_VERIFY, WAYS, N_("leave out these steps")},
@@ -76,7 +76,7 @@ const struct option_row option_table[] = {
 	{"drop-other-types", 0, NULL, EFFECT_FLAG, CERTDEPLOY_DROP_OTHER_TYPES, CHANGING,
 	 N_("replace pairs of other key types too")},
 	{"keep-going", 0, NULL, EFFECT_FLAG, CERTDEPLOY_KEEP_GOING, CHANGING,
-	 N_("a service may fail and the others change")},
+	 N_("each service succeeds or fails alone")},
 	{"file", 0, "PATH", EFFECT_LIST, CERTDEPLOY_FILE, ON(ROLLBACK),
 	 N_("only this file; may be repeated")},
 	{"force", 0, NULL, EFFECT_FLAG, CERTDEPLOY_FORCE, ON(ROLLBACK) | ON(RECOVER),
