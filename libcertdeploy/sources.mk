@@ -41,20 +41,35 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certificate/report.c \
 	libcertdeploy/certificate/store.c libcertdeploy/certificate/store.h \
 	libcertdeploy/certificate/stored.c libcertdeploy/certificate/stored.h \
+	libcertdeploy/change/attributes.c libcertdeploy/change/attributes.h \
+	libcertdeploy/change/audit.c \
+	libcertdeploy/change/backup.c \
+	libcertdeploy/change/build.c \
 	libcertdeploy/change/changes.c libcertdeploy/change/changes.h \
 	libcertdeploy/change/diff.c libcertdeploy/change/diff.h \
+	libcertdeploy/change/disk.c libcertdeploy/change/disk.h \
 	libcertdeploy/change/document.c libcertdeploy/change/document.h \
 	libcertdeploy/change/edits.c libcertdeploy/change/edits.h \
-	libcertdeploy/change/history.h \
+	libcertdeploy/change/entries.c \
+	libcertdeploy/change/history.c libcertdeploy/change/history.h \
+	libcertdeploy/change/journal.c libcertdeploy/change/journal.h \
+	libcertdeploy/change/lock.c \
+	libcertdeploy/change/prune.c \
+	libcertdeploy/change/recover.c \
 	libcertdeploy/change/scratch.c libcertdeploy/change/scratch.h \
-	libcertdeploy/change/transaction.h \
+	libcertdeploy/change/services.c \
+	libcertdeploy/change/side.c \
+	libcertdeploy/change/stage.c \
+	libcertdeploy/change/state.c libcertdeploy/change/state.h \
+	libcertdeploy/change/transaction.c libcertdeploy/change/transaction.h \
+	libcertdeploy/change/work.h \
 	libcertdeploy/host/adapters.c libcertdeploy/host/adapters.h \
 	libcertdeploy/host/host.c libcertdeploy/host/host.h \
 	libcertdeploy/host/inventory.c libcertdeploy/host/inventory.h \
 	libcertdeploy/host/reading.c libcertdeploy/host/reading.h \
 	libcertdeploy/host/names.c libcertdeploy/host/names.h \
 	libcertdeploy/host/rehearsal.c libcertdeploy/host/rehearsal.h \
-	libcertdeploy/host/service.h \
+	libcertdeploy/host/service.c libcertdeploy/host/service.h \
 	libcertdeploy/host/settings.c libcertdeploy/host/settings.h \
 	libcertdeploy/host/target.c libcertdeploy/host/target.h \
 	libcertdeploy/proof/probe.h \

@@ -11,11 +11,16 @@ unit_tests =
 unit_tests += tests/unit/test-changes
 unit_tests += tests/unit/test-document
 unit_tests += tests/unit/test-file
+unit_tests += tests/unit/test-history
 unit_tests += tests/unit/test-names
 unit_tests += tests/unit/test-postfix
 unit_tests += tests/unit/test-settings
 unit_tests += tests/unit/test-text
+unit_tests += tests/unit/test-transaction
 EXTRA_DIST += tests/unit/postfix.h
+# A small host with fake servers.
+tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c tests/unit/host.h
+tests_unit_test_transaction_SOURCES = tests/unit/test-transaction.c tests/unit/host.c tests/unit/host.h
 endif
 
 include tests/fuzz/sources.mk

@@ -28,6 +28,16 @@ void cd_arena_free(struct cd_arena *arena)
 	}
 }
 
+void cd_arena_adopt(struct cd_arena *arena, struct cd_arena *other)
+{
+	struct cd_chunk **end = &arena->chunks;
+
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = other->chunks;
+	other->chunks = NULL;
+}
+
 static struct cd_chunk *add_chunk(struct cd_arena *arena, size_t size)
 {
 	size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;

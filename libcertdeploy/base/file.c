@@ -16,8 +16,7 @@
 
 #define MAX_LINKS 40
 
-/* A descriptor that stands for standard input, output or error would receive what others print. */
-static int above_standard(int fd)
+int cd_above_standard(int fd)
 {
 	int higher;
 
@@ -40,7 +39,7 @@ int cd_root_open(struct cd_root *root, struct cd_problems *problems, const char 
 		root->live = strcmp(real, "/") == 0;
 		root->path = root->live ? "" : cd_arena_string(&problems->arena, real);
 	}
-	root->fd = above_standard(open(root->live ? "/" : real, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	root->fd = cd_above_standard(open(root->live ? "/" : real, O_PATH | O_DIRECTORY | O_CLOEXEC));
 	free(real);
 	if (root->path == NULL)
 		return cd_fail_memory(problems);
@@ -95,7 +94,9 @@ static int open_by_walk(const struct cd_root *root, const char *path, int flags)
 	if (result == 0)
 		fd = openat(place.directory, place.name, flags | O_NOFOLLOW);
 	else
-		errno = result == CERTDEPLOY_EPERMISSION ? EACCES : result == CERTDEPLOY_ENOMEM ? ENOMEM : ENOENT;
+		errno = result == CERTDEPLOY_EPERMISSION ? EACCES
+			: result == CERTDEPLOY_ENOMEM    ? ENOMEM
+							 : ENOENT;
 	if (result == 0) {
 		int error = errno;
 
@@ -112,12 +113,12 @@ int cd_open(const struct cd_root *root, const char *path, int flags)
 	long fd;
 
 	if (root->live)
-		return above_standard(open(path, flags | O_CLOEXEC));
+		return cd_above_standard(open(path, flags | O_CLOEXEC));
 	how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 	fd = syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
 	if (fd == -1 && (errno == ENOSYS || errno == EPERM))
 		fd = open_by_walk(root, path, flags | O_CLOEXEC);
-	return above_standard((int)fd);
+	return cd_above_standard((int)fd);
 }
 
 int cd_read_fd(char **bytes, size_t *length, struct cd_identity *identity, int fd, size_t limit)
@@ -224,8 +225,8 @@ int cd_check_path(struct cd_problems *problems, const char *path)
 			why = _("the path holds a control character");
 	if (why == NULL)
 		return 0;
-	return cd_fail(problems, CERTDEPLOY_EREFUSED, "unsafe-path", cd_safe(&problems->arena, path), 0, "%s",
-		       why);
+	return cd_fail(problems, CERTDEPLOY_EREFUSED, "unsafe-path", cd_safe(&problems->arena, path), 0,
+		       "%s", why);
 }
 
 /* ---- the walk ---- */
@@ -233,7 +234,7 @@ int cd_check_path(struct cd_problems *problems, const char *path)
 struct walk {
 	struct cd_problems *problems;
 	const struct cd_root *root;
-	const char *asked;     /* the path asked for */
+	const char *asked; /* the path asked for */
 	enum cd_trust trust;
 	int directory;         /* where we stand; owned, except when it is the root's */
 	struct cd_buffer path; /* the real path so far, "" for the root */
@@ -286,7 +287,7 @@ static int walk_up(struct walk *walk)
 		walk_to(walk, walk->root->fd);
 		return 0;
 	}
-	parent = above_standard(openat(walk->directory, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+	parent = cd_above_standard(openat(walk->directory, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
 	if (parent == -1)
 		return walk_fail(walk, errno);
 	walk_to(walk, parent);
@@ -318,7 +319,8 @@ static int walk_link(struct walk *walk, const char *name, const char *rest)
 
 static int walk_down(struct walk *walk, const char *name)
 {
-	int next = above_standard(openat(walk->directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	int next = cd_above_standard(
+		openat(walk->directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 
 	if (next == -1)
 		return walk_fail(walk, errno);
@@ -341,11 +343,13 @@ static int walk_end(struct walk *walk, struct cd_place *place, const char *name,
 		return cd_fail_memory(walk->problems);
 	if (status != NULL)
 		cd_identity_of(&place->identity, status);
-	if (walk->trust == CD_TRUST_CHECK && status != NULL && !cd_is_trusted(&place->identity))
+	if (walk->trust == CD_TRUST_CHECK && status != NULL &&
+	    !(S_ISDIR(status->st_mode) ? is_trusted_directory(&place->identity)
+				       : cd_is_trusted(&place->identity)))
 		return cd_fail(walk->problems, CERTDEPLOY_EREFUSED, "unsafe-path", place->path, 0,
 			       _("the file can be changed by others than root"));
 	place->directory = walk->directory == walk->root->fd
-				   ? above_standard(fcntl(walk->root->fd, F_DUPFD_CLOEXEC, 3))
+				   ? cd_above_standard(fcntl(walk->root->fd, F_DUPFD_CLOEXEC, 3))
 				   : walk->directory;
 	if (place->directory == -1)
 		return walk_fail(walk, errno);

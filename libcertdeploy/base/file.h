@@ -21,6 +21,12 @@ struct cd_root {
 int cd_root_open(struct cd_root *root, struct cd_problems *problems, const char *path);
 void cd_root_close(struct cd_root *root);
 
+/**
+ * A descriptor that is not standard input, output or error: what others print there must never land
+ * in a file of ours. Takes fd over; -1 stays -1.
+ */
+int cd_above_standard(int fd);
+
 /** What tells whether a file is still the one that was read. */
 struct cd_identity {
 	bool exists;
@@ -56,9 +62,9 @@ int cd_read_fd(char **bytes, size_t *length, struct cd_identity *identity, int f
 
 /** Where a path really leads: the directory, opened, and the name in it. */
 struct cd_place {
-	int directory;    /**< O_PATH | O_DIRECTORY; -1 when not open */
-	char *name;       /**< one component; belongs to the place */
-	char *path;       /**< the whole real path as seen from inside the root; belongs to the place */
+	int directory; /**< O_PATH | O_DIRECTORY; -1 when not open */
+	char *name;    /**< one component; belongs to the place */
+	char *path;    /**< the whole real path as seen from inside the root; belongs to the place */
 	struct cd_identity identity; /**< of what stands there, not followed; exists false: nothing */
 };
 

@@ -10,8 +10,7 @@
 #include <strings.h>
 #include <time.h>
 
-/* Length of the UTF-8 character at bytes (RFC 3629), 0 when it is none; its code point. */
-static size_t decode(const unsigned char *bytes, size_t length, uint32_t *code)
+size_t cd_utf8_decode(const unsigned char *bytes, size_t length, uint32_t *code)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t size = bytes[0] < 0x80 ? 1 : bytes[0] >= 0xf0 ? 4 : bytes[0] >= 0xe0 ? 3 : 2;
@@ -47,7 +46,7 @@ char *cd_printable(struct cd_arena *arena, const char *bytes, size_t length, siz
 
 	for (size_t i = 0; i < length;) {
 		uint32_t code = 0;
-		size_t size = decode(text + i, length - i, &code);
+		size_t size = cd_utf8_decode(text + i, length - i, &code);
 
 		if (out.length >= limit) {
 			cd_buffer_string(&out, "…");

@@ -22,6 +22,9 @@ char *cd_printable(struct cd_arena *arena, const char *bytes, size_t length, siz
 /** The same for a string, cut at 512 bytes; never NULL ("?" when memory is short). */
 const char *cd_safe(struct cd_arena *arena, const char *string);
 
+/** Length of the UTF-8 character (RFC 3629) at bytes and its code point; 0: none is there. */
+size_t cd_utf8_decode(const unsigned char *bytes, size_t length, uint32_t *code);
+
 /** Lower-case hexadecimal; out has room for 2 × length + 1. */
 void cd_hex(char *out, const unsigned char *bytes, size_t length);
 /** SHA-256 as 64 digits. Returns 0 or CERTDEPLOY_ENOMEM. */

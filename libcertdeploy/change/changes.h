@@ -6,6 +6,8 @@
 #include "base/file.h"
 #include "base/table.h"
 
+struct cd_attributes;
+
 enum cd_change_kind {
 	CD_CHANGE_FILE,      /**< a regular file gets these bytes; made when it is not there */
 	CD_CHANGE_LINK,      /**< a symbolic link gets this target; made when it is not there */
@@ -15,17 +17,19 @@ enum cd_change_kind {
 
 struct cd_change {
 	enum cd_change_kind kind;
-	const char *path;   /**< as seen from inside the root; links on the way are followed */
-	const char *bytes;  /**< the new content; NULL for a file that a build makes */
+	const char *path;  /**< as seen from inside the root; links on the way are followed */
+	const char *bytes; /**< the new content; NULL for a file that a build makes */
 	size_t length;
 	const char *target; /**< of a link */
 	/** What stood there when the plan read it: checked before anything is replaced. */
 	struct cd_identity before;
-	bool compare;  /**< `before` is meant: it must stand so still (exists false: nothing there) */
-	mode_t mode;   /**< for what is new; what is replaced keeps its owner, mode, ACL and labels */
-	uid_t owner;   /**< for what is new; (uid_t)-1: ours */
+	bool compare; /**< `before` is meant: it must stand so still (exists false: nothing there) */
+	mode_t mode;  /**< for what is new; what is replaced keeps its owner, mode, ACL and labels */
+	uid_t owner;  /**< for what is new; (uid_t)-1: ours */
 	gid_t group;
-	bool secret;   /**< key material: never wider than 0640, never shown */
+	/** What is put back gets these, also where something stands; NULL: the rules above. */
+	const struct cd_attributes *attributes;
+	bool secret;         /**< key material: never wider than 0640, never shown */
 	const char *service; /**< whose file it is, or NULL: the store's */
 	const char *diff;    /**< unified diff of this change for the backup, or NULL */
 };

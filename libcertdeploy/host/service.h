@@ -46,4 +46,8 @@ int cd_control_activate(const struct cd_control *control, struct cd_problems *pr
 int cd_control_revive(const struct cd_control *control, struct cd_problems *problems,
 		      const struct cd_root *root);
 
+/** Stop it and start it again. Returns 0 when it runs. */
+int cd_control_cycle(const struct cd_control *control, struct cd_problems *problems,
+		     const struct cd_root *root);
+
 #endif

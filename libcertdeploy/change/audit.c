@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* audit.c - one line a run in STATE/audit.jsonl: who, what, before and after, how it ended */
+#include "change/work.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define AUDIT "audit.jsonl"
+
+static json_t *string(struct cd_arena *arena, const char *bytes)
+{
+	return bytes == NULL ? json_null() : json_string(cd_safe(arena, bytes));
+}
+
+static json_t *strings(struct cd_arena *arena, const char *const *list)
+{
+	json_t *array = json_array();
+
+	for (; array != NULL && list != NULL && *list != NULL; list++)
+		(void)json_array_append_new(array, string(arena, *list));
+	return array;
+}
+
+/* A key's digest says nothing that its certificate's does not. */
+static json_t *digest(const struct cd_entry *entry, const struct cd_side *side)
+{
+	return side->kind != CD_SIDE_FILE || entry->secret ? json_null() : json_string(side->digest);
+}
+
+static json_t *files(struct cd_arena *arena, const struct cd_work *work)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array != NULL && i < work->journal.entries.count; i++) {
+		const struct cd_entry *entry = work->journal.entries.items[i];
+
+		if (cd_entry_is_directory(entry))
+			continue;
+		(void)json_array_append_new(array,
+					    json_pack("{s:o, s:o, s:o}", "path", string(arena, entry->path),
+						      "before", digest(entry, &entry->before), "after",
+						      digest(entry, &entry->after)));
+	}
+	return array;
+}
+
+static json_t *services(struct cd_arena *arena, const struct cd_work *work)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array != NULL && i < work->journal.services.count; i++) {
+		const struct cd_journal_service *service = work->journal.services.items[i];
+		const struct cd_touched *touched = NULL;
+
+		if (work->asked->service_count == work->journal.services.count)
+			touched = &work->asked->services[i];
+		(void)json_array_append_new(
+			array, json_pack("{s:o, s:o, s:o}", "name", string(arena, service->control.name),
+					 "action", string(arena, touched == NULL ? NULL : touched->action),
+					 "state", string(arena, touched == NULL ? NULL : touched->state)));
+	}
+	return array;
+}
+
+/* A line torn by a run that was killed gets its end first. */
+static int append(int fd, const char *line, size_t length)
+{
+	struct stat status;
+	char last = '\n';
+	int error;
+
+	if (fstat(fd, &status) == -1)
+		return errno;
+	if (status.st_size > 0 && pread(fd, &last, 1, status.st_size - 1) != 1)
+		last = '\n';
+	error = last == '\n' ? 0 : cd_disk_write(fd, "\n", 1);
+	if (error == 0)
+		error = cd_disk_write(fd, line, length);
+	if (error == 0 && fsync(fd) == -1)
+		error = errno;
+	return error;
+}
+
+static int write_line(struct cd_work *work, json_t *json)
+{
+	char *line = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+	size_t length = line == NULL ? 0 : strlen(line);
+	int fd = -1, error = line == NULL ? ENOMEM : 0;
+
+	if (error == 0) {
+		line[length] = '\n';
+		fd = cd_disk_open(work->state.directory, AUDIT, O_RDWR | O_CREAT | O_APPEND, 0600);
+		error = fd == -1 ? errno : append(fd, line, length + 1);
+	}
+	if (fd != -1)
+		(void)close(fd);
+	free(line);
+	return error;
+}
+
+void cd_audit(struct cd_work *work, const char *result)
+{
+	struct cd_arena arena = {0};
+	char when[21];
+	json_t *json;
+	int error;
+
+	cd_utc(when, work->journal.time);
+	json = json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "time", when, "transaction",
+			 string(&arena, work->journal.id), "command", string(&arena, work->journal.command),
+			 "who", string(&arena, work->journal.who), "result", result, "reason",
+			 string(&arena, work->reason[0] == '\0' ? NULL : work->reason), "certificates",
+			 strings(&arena, work->journal.certificates), "services", services(&arena, work),
+			 "files", files(&arena, work));
+	error = write_line(work, json);
+	json_decref(json);
+	cd_arena_free(&arena);
+	if (error != 0)
+		cd_problem(work->problems, CERTDEPLOY_WARNING, "io-error", NULL, 0,
+			   _("the line in the audit log could not be written"));
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* disk.c - the few system calls with which the transaction touches the disk */
+#include "change/disk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <linux/openat2.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define COPY_SIZE 16384
+#define SHARED_FROM 32 /* flushes; from here on one for the file system is cheaper */
+
+int cd_disk_open(int directory, const char *name, int flags, mode_t mode)
+{
+	return cd_above_standard(openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode));
+}
+
+/* Component by component, for kernels without openat2(). */
+static int walk_down(int root, const char *path)
+{
+	int at = cd_above_standard(openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	while (at != -1 && *path != '\0') {
+		char name[NAME_MAX + 1];
+		size_t length = strcspn(path, "/");
+		int next, error;
+
+		if (length > NAME_MAX) {
+			(void)close(at);
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		memcpy(name, path, length);
+		name[length] = '\0';
+		next = cd_disk_open(at, name, O_RDONLY | O_DIRECTORY, 0);
+		error = errno;
+		(void)close(at);
+		errno = error;
+		at = next;
+		path += length;
+		path += strspn(path, "/");
+	}
+	return at;
+}
+
+int cd_disk_directory(const struct cd_root *root, const char *path)
+{
+	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW};
+	const char *below = path + strspn(path, "/");
+	long fd;
+
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+	fd = syscall(SYS_openat2, root->fd, *below == '\0' ? "." : below, &how, sizeof(how));
+	if (fd == -1 && (errno == ENOSYS || errno == EPERM))
+		return walk_down(root->fd, below);
+	return cd_above_standard((int)fd);
+}
+
+int cd_disk_parent(const char **name, const struct cd_root *root, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+	size_t length = slash == NULL ? 0 : (size_t)(slash - path);
+
+	if (length >= sizeof(parent)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(parent, path, length);
+	parent[length] = '\0';
+	*name = slash == NULL ? path : slash + 1;
+	return cd_disk_directory(root, parent);
+}
+
+int cd_disk_make_directory(int directory, const char *name, mode_t mode)
+{
+	bool made = mkdirat(directory, name, mode) == 0;
+	struct stat status;
+	int fd;
+
+	if (!made && errno != EEXIST)
+		return -1;
+	fd = cd_disk_open(directory, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -1 || !made)
+		return fd;
+	/* The umask may have taken bits away. */
+	if (fstat(fd, &status) == 0 && ((status.st_mode & 0777) == mode || fchmod(fd, mode) == 0))
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+int cd_disk_write(int fd, const void *bytes, size_t length)
+{
+	const char *at = bytes;
+
+	while (length > 0) {
+		ssize_t done = write(fd, at, length);
+
+		if (done == -1 && errno == EINTR)
+			continue;
+		if (done == -1)
+			return errno;
+		if (done == 0)
+			return EIO;
+		at += done;
+		length -= (size_t)done;
+	}
+	return 0;
+}
+
+int cd_disk_put(int directory, const char *name, const void *bytes, size_t length, bool flush)
+{
+	int fd = cd_disk_open(directory, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	int error;
+
+	if (fd == -1)
+		return errno;
+	error = cd_disk_write(fd, bytes, length);
+	if (error == 0 && flush && fsync(fd) == -1)
+		error = errno;
+	if (close(fd) == -1 && error == 0)
+		error = errno;
+	return error;
+}
+
+static int copy_on(int to, int from, EVP_MD_CTX *sum, off_t *size)
+{
+	unsigned char bytes[COPY_SIZE];
+	ssize_t got;
+	int error = 0;
+
+	*size = 0;
+	do {
+		got = read(from, bytes, sizeof(bytes));
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == -1)
+			error = errno;
+		if (got > 0 && sum != NULL && EVP_DigestUpdate(sum, bytes, (size_t)got) != 1)
+			error = ENOMEM;
+		if (got > 0 && to != -1 && error == 0)
+			error = cd_disk_write(to, bytes, (size_t)got);
+		*size += got > 0 ? got : 0;
+	} while (error == 0 && got != 0);
+	OPENSSL_cleanse(bytes, sizeof(bytes));
+	return error;
+}
+
+int cd_disk_copy(int to, int from, char digest[CD_SHA256_TEXT], off_t *size)
+{
+	unsigned char result[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *sum = NULL;
+	unsigned length = 0;
+	off_t copied = 0;
+	int error;
+
+	if (digest != NULL) {
+		sum = EVP_MD_CTX_new();
+		if (sum == NULL || EVP_DigestInit_ex(sum, EVP_sha256(), NULL) != 1) {
+			EVP_MD_CTX_free(sum);
+			return ENOMEM;
+		}
+	}
+	error = copy_on(to, from, sum, &copied);
+	if (error == 0 && sum != NULL && EVP_DigestFinal_ex(sum, result, &length) != 1)
+		error = ENOMEM;
+	if (error == 0 && sum != NULL)
+		cd_hex(digest, result, length);
+	if (size != NULL)
+		*size = copied;
+	EVP_MD_CTX_free(sum);
+	return error;
+}
+
+int cd_disk_digest(char digest[CD_SHA256_TEXT], int directory, const char *name)
+{
+	int fd = cd_disk_open(directory, name, O_RDONLY | O_NONBLOCK, 0);
+	int error;
+
+	if (fd == -1)
+		return errno;
+	error = cd_disk_copy(-1, fd, digest, NULL);
+	(void)close(fd);
+	return error;
+}
+
+int cd_disk_readlink(char **target, int directory, const char *name)
+{
+	char buffer[PATH_MAX];
+	ssize_t length = readlinkat(directory, name, buffer, sizeof(buffer) - 1);
+
+	*target = NULL;
+	if (length == -1)
+		return errno;
+	if ((size_t)length >= sizeof(buffer) - 1)
+		return ENAMETOOLONG;
+	buffer[length] = '\0';
+	*target = strdup(buffer);
+	return *target == NULL ? ENOMEM : 0;
+}
+
+int cd_disk_rename_new(int from, const char *old_name, int to, const char *new_name)
+{
+	struct stat status;
+
+	if (syscall(SYS_renameat2, from, old_name, to, new_name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return errno;
+	/* The file system does not know the flag: look first. */
+	if (fstatat(to, new_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+		return EEXIST;
+	if (errno != ENOENT)
+		return errno;
+	return renameat(from, old_name, to, new_name) == -1 ? errno : 0;
+}
+
+static int remove_content(int directory)
+{
+	DIR *stream = fdopendir(directory); /* takes the descriptor over */
+	struct dirent *entry;
+	int error = 0;
+
+	if (stream == NULL) {
+		error = errno;
+		(void)close(directory);
+		return error;
+	}
+	while (error == 0 && (errno = 0, entry = readdir(stream)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			error = cd_disk_remove(dirfd(stream), entry->d_name);
+	if (error == 0 && entry == NULL)
+		error = errno;
+	(void)closedir(stream);
+	return error;
+}
+
+int cd_disk_remove(int directory, const char *name)
+{
+	int fd, error;
+
+	if (unlinkat(directory, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return errno;
+	error = errno;
+	fd = cd_disk_open(directory, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -1)
+		return errno == ENOTDIR ? error : errno;
+	error = remove_content(fd);
+	if (error != 0)
+		return error;
+	return unlinkat(directory, name, AT_REMOVEDIR) == -1 && errno != ENOENT ? errno : 0;
+}
+
+static int compare_names(const void *one, const void *other)
+{
+	return strcmp(*(char *const *)one, *(char *const *)other);
+}
+
+int cd_disk_list(struct cd_vector *names, struct cd_arena *arena, int directory)
+{
+	int fd = cd_above_standard(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	DIR *stream = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int error = 0;
+
+	if (stream == NULL) {
+		error = errno;
+		if (fd != -1)
+			(void)close(fd);
+		return error;
+	}
+	while (error == 0 && (errno = 0, entry = readdir(stream)) != NULL) {
+		char *name;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		name = cd_arena_string(arena, entry->d_name);
+		if (name == NULL || cd_vector_add(names, name) != 0)
+			error = ENOMEM;
+	}
+	if (error == 0)
+		error = errno;
+	(void)closedir(stream);
+	if (error == 0 && names->count > 1)
+		qsort(names->items, names->count, sizeof(*names->items), compare_names);
+	return error;
+}
+
+/* ---- flushing ---- */
+
+void cd_flush_begin(struct cd_flush *flush, size_t expected)
+{
+	*flush = (struct cd_flush){.shared = expected >= SHARED_FROM};
+}
+
+int cd_flush_add(struct cd_flush *flush, int fd)
+{
+	struct stat status;
+	int copy;
+
+	if (!flush->shared)
+		return fsync(fd) == -1 ? errno : 0;
+	if (fstat(fd, &status) == -1)
+		return errno;
+	for (size_t i = 0; i < flush->count; i++)
+		if (flush->systems[i].device == status.st_dev)
+			return 0;
+	if (flush->count == sizeof(flush->systems) / sizeof(flush->systems[0]))
+		return fsync(fd) == -1 ? errno : 0;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy == -1)
+		return errno;
+	flush->systems[flush->count].device = status.st_dev;
+	flush->systems[flush->count++].fd = copy;
+	return 0;
+}
+
+int cd_flush_barrier(struct cd_flush *flush)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < flush->count; i++) {
+		if (error == 0 && syncfs(flush->systems[i].fd) == -1)
+			error = errno;
+		(void)close(flush->systems[i].fd);
+	}
+	flush->count = 0;
+	return error;
+}

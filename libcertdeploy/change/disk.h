@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* disk.h - the few system calls with which the transaction touches the disk */
+#ifndef CD_DISK_H
+#define CD_DISK_H
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/vector.h"
+
+/*
+ * Names are single components below an open directory. No link is ever followed, every descriptor is
+ * above 2 and close-on-exec. Functions return 0 or an errno, unless said otherwise.
+ */
+
+/** Open a directory by its real path as seen from inside the root; no link on the way. -1: errno. */
+int cd_disk_directory(const struct cd_root *root, const char *path);
+/** The same for the directory that holds path; *name is path's last component. */
+int cd_disk_parent(const char **name, const struct cd_root *root, const char *path);
+/** openat() with O_NOFOLLOW. -1: errno. */
+int cd_disk_open(int directory, const char *name, int flags, mode_t mode);
+
+/** Make a directory of exactly this mode whatever the umask, or take one that is there. -1: errno. */
+int cd_disk_make_directory(int directory, const char *name, mode_t mode);
+
+int cd_disk_write(int fd, const void *bytes, size_t length);
+/** A new file of mode 0600, flushed when flush says so. */
+int cd_disk_put(int directory, const char *name, const void *bytes, size_t length, bool flush);
+/** Copy all that is left of one file to another; to -1: only read. SHA-256 to digest unless NULL. */
+int cd_disk_copy(int to, int from, char digest[CD_SHA256_TEXT], off_t *size);
+/** SHA-256 of a regular file. */
+int cd_disk_digest(char digest[CD_SHA256_TEXT], int directory, const char *name);
+/** Where a symbolic link leads, in memory of the caller (free()). */
+int cd_disk_readlink(char **target, int directory, const char *name);
+
+/** Rename; never over something that stands there. */
+int cd_disk_rename_new(int from, const char *old_name, int to, const char *new_name);
+/** Remove a file, link or directory with all that is in it; nothing there is no error. */
+int cd_disk_remove(int directory, const char *name);
+/** Names in a directory, without "." and "..", sorted, in an arena. */
+int cd_disk_list(struct cd_vector *names, struct cd_arena *arena, int directory);
+
+/**
+ * Flushes that are shared when there are many: then each file system is flushed as a whole once, by
+ * the barrier.
+ */
+struct cd_flush {
+	bool shared;
+	size_t count;
+	struct {
+		dev_t device;
+		int fd;
+	} systems[16];
+};
+
+/** About so many files and directories are going to be flushed. */
+void cd_flush_begin(struct cd_flush *flush, size_t expected);
+/** Flush a file or directory, now or with the barrier. A failure is final: never flush it again. */
+int cd_flush_add(struct cd_flush *flush, int fd);
+/** Everything added is on the disk when this returns 0. Also ends the use of flush. */
+int cd_flush_barrier(struct cd_flush *flush);
+
+#endif

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* history.c - past transactions and their backups: list, show, diff, roll back */
+#include "change/history.h"
+
+#include "change/work.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- what there is ---- */
+
+/* "20261121T201136Z-1" or "20261121T201136Z-1.rolled-back". */
+static bool parse_name(struct cd_backup *backup, struct cd_arena *arena, const char *name)
+{
+	struct tm parts = {0};
+	const char *end = strptime(name, "%Y%m%dT%H%M%SZ", &parts), *dot = strchr(name, '.');
+
+	if (end == NULL || *end != '-')
+		return false;
+	backup->name = name;
+	backup->id = dot == NULL ? name : cd_arena_copy(arena, name, (size_t)(dot - name));
+	backup->result = dot == NULL ? "committed" : dot + 1;
+	backup->time = (int64_t)timegm(&parts);
+	backup->number = strtoul(end + 1, NULL, 10);
+	return true;
+}
+
+static int newest_first(const void *one, const void *other)
+{
+	const struct cd_backup *left = *(const struct cd_backup *const *)one;
+	const struct cd_backup *right = *(const struct cd_backup *const *)other;
+
+	if (left->time != right->time)
+		return left->time > right->time ? -1 : 1;
+	if (left->number != right->number)
+		return left->number > right->number ? -1 : 1;
+	return strcmp(left->name, right->name);
+}
+
+int cd_backups_list(struct cd_vector *out, struct cd_arena *arena, int backups)
+{
+	struct cd_vector names = {0};
+	int error = cd_disk_list(&names, arena, backups);
+
+	for (size_t i = 0; error == 0 && i < names.count; i++) {
+		struct cd_backup *backup = cd_arena_alloc(arena, sizeof(*backup));
+
+		if (backup == NULL)
+			error = ENOMEM;
+		else if (parse_name(backup, arena, names.items[i]) &&
+			 (backup->id == NULL || cd_vector_add(out, backup) != 0))
+			error = ENOMEM;
+	}
+	cd_vector_free(&names);
+	if (error == 0 && out->count > 1)
+		qsort(out->items, out->count, sizeof(*out->items), newest_first);
+	return error;
+}
+
+/* The backups, opened; nothing there is no error. */
+struct past {
+	struct cd_problems *problems;
+	struct cd_state state;
+	int backups; /* -1: there are none */
+	struct cd_vector list;
+};
+
+static int past_open(struct past *past, struct cd_problems *problems, const struct cd_root *root,
+		     const char *state_directory)
+{
+	int result = cd_state_open(&past->state, problems, root, state_directory, false), error = 0;
+
+	past->problems = problems;
+	past->backups = -1;
+	past->list = (struct cd_vector){0};
+	if (result == CERTDEPLOY_ENOTFOUND)
+		return 0;
+	if (result != 0)
+		return result;
+	past->backups = cd_disk_open(past->state.directory, CD_BACKUPS, O_RDONLY | O_DIRECTORY, 0);
+	if (past->backups != -1)
+		error = cd_backups_list(&past->list, &problems->arena, past->backups);
+	else if (errno != ENOENT)
+		error = errno;
+	return error == 0 ? 0
+			  : cd_fail_errno(problems, error, past->state.path, _("cannot read the backups"));
+}
+
+static void past_close(struct past *past)
+{
+	cd_vector_free(&past->list);
+	if (past->backups != -1)
+		(void)close(past->backups);
+	cd_state_close(&past->state);
+}
+
+/* id NULL: the newest that is committed. NULL: none, recorded. */
+static const struct cd_backup *past_find(struct past *past, const char *id)
+{
+	for (size_t i = 0; i < past->list.count; i++) {
+		const struct cd_backup *backup = past->list.items[i];
+
+		if (id == NULL ? strcmp(backup->result, "committed") == 0
+			       : strcmp(backup->id, id) == 0 || strcmp(backup->name, id) == 0)
+			return backup;
+	}
+	(void)cd_fail(past->problems, CERTDEPLOY_ENOTFOUND, "no-transaction", NULL, 0,
+		      id == NULL ? _("there is no transaction yet%s") : _("there is no transaction %s"),
+		      id == NULL ? "" : cd_safe(&past->problems->arena, id));
+	return NULL;
+}
+
+static int not_found(const struct past *past)
+{
+	return past->problems->out_of_memory ? CERTDEPLOY_ENOMEM : CERTDEPLOY_ENOTFOUND;
+}
+
+/* Open a backup and read its manifest. */
+static int read_backup(struct cd_journal *journal, int *directory, struct past *past,
+		       const struct cd_backup *backup)
+{
+	const char *path = cd_arena_format(&past->problems->arena, "%s/" CD_BACKUPS "/%s", past->state.path,
+					   backup->name);
+
+	*journal = (struct cd_journal){0};
+	*directory = cd_disk_open(past->backups, backup->name, O_RDONLY | O_DIRECTORY, 0);
+	if (*directory == -1)
+		return cd_fail_errno(past->problems, errno, path, _("cannot open the backup"));
+	return cd_journal_read(journal, past->problems, *directory, path);
+}
+
+/* ---- reports ---- */
+
+static const char *const *names_of(struct cd_arena *arena, const struct cd_vector *vector, bool services)
+{
+	const char **list = cd_arena_array(arena, vector->count + 1, sizeof(*list));
+	size_t used = 0;
+
+	for (size_t i = 0; list != NULL && i < vector->count; i++) {
+		const struct cd_entry *entry = vector->items[i];
+		const struct cd_journal_service *service = vector->items[i];
+
+		if (!services && (entry->backup_of != NULL || cd_entry_is_directory(entry)))
+			continue;
+		list[used] = cd_arena_string(arena, services ? service->control.name : entry->path);
+		if (list[used++] == NULL)
+			return NULL;
+	}
+	return list;
+}
+
+static struct certdeploy_transaction_report *describe(struct past *past, const struct cd_backup *backup,
+						      const struct cd_journal *journal)
+{
+	static const char *const none[] = {NULL};
+	struct cd_arena *arena = &past->problems->arena;
+	struct certdeploy_transaction_report *report = cd_arena_alloc(arena, sizeof(*report));
+
+	if (report == NULL)
+		return NULL;
+	report->id = backup->id;
+	report->time = backup->time;
+	report->result = backup->result;
+	report->command = cd_arena_string(arena, journal->command == NULL ? "?" : journal->command);
+	report->who = cd_arena_string(arena, journal->who == NULL ? "?" : journal->who);
+	report->certificates =
+		journal->certificates == NULL ? none : cd_arena_list(arena, journal->certificates);
+	report->services = names_of(arena, &journal->services, true);
+	report->files = names_of(arena, &journal->entries, false);
+	if (report->command == NULL || report->who == NULL || report->certificates == NULL ||
+	    report->services == NULL || report->files == NULL)
+		return NULL;
+	return report;
+}
+
+static int list_one(struct cd_vector *out, struct past *past, const struct cd_backup *backup)
+{
+	struct certdeploy_transaction_report *report;
+	struct cd_problems ignored = {0};
+	struct cd_problems *problems = past->problems;
+	struct cd_journal journal;
+	int directory, result;
+
+	/* A damaged one is listed all the same. */
+	past->problems = &ignored;
+	result = read_backup(&journal, &directory, past, backup);
+	past->problems = problems;
+	cd_problems_free(&ignored);
+	if (directory != -1)
+		(void)close(directory);
+	if (result == CERTDEPLOY_ENOMEM) {
+		cd_journal_free(&journal);
+		return cd_fail_memory(problems);
+	}
+	report = describe(past, backup, &journal);
+	if (report != NULL && result != 0)
+		report->result = "broken";
+	cd_journal_free(&journal);
+	return report == NULL || cd_vector_add(out, report) != 0 ? cd_fail_memory(problems) : 0;
+}
+
+int cd_history_list(struct cd_vector *out, struct cd_problems *problems, const struct cd_root *root,
+		    const char *state_directory)
+{
+	struct past past;
+	int result = past_open(&past, problems, root, state_directory);
+
+	for (size_t i = 0; result == 0 && i < past.list.count; i++)
+		result = list_one(out, &past, past.list.items[i]);
+	past_close(&past);
+	return result;
+}
+
+static int add_file(struct cd_vector *files, struct past *past, const struct cd_backup *backup,
+		    const struct cd_journal *journal, const struct cd_entry *entry)
+{
+	struct cd_arena *arena = &past->problems->arena;
+	struct certdeploy_file_report *line = cd_arena_alloc(arena, sizeof(*line));
+	const char *copy = cd_entry_backup(arena, journal, entry, past->state.path, backup->name);
+
+	if (line == NULL)
+		return cd_fail_memory(past->problems);
+	line->path = cd_arena_string(arena, entry->path);
+	line->change = cd_entry_change(journal, entry);
+	line->service = cd_arena_string(arena, entry->service);
+	line->backup = copy;
+	return line->path == NULL || cd_vector_add(files, line) != 0 ? cd_fail_memory(past->problems) : 0;
+}
+
+int cd_history_show(const struct certdeploy_transaction_report **out, struct cd_vector *files,
+		    struct cd_problems *problems, const struct cd_root *root, const char *state_directory,
+		    const char *id)
+{
+	const struct cd_backup *backup;
+	struct cd_journal journal = {0};
+	struct past past;
+	int directory = -1, result = past_open(&past, problems, root, state_directory);
+
+	*out = NULL;
+	if (result != 0)
+		goto out;
+	backup = past_find(&past, id);
+	result = backup == NULL ? not_found(&past) : read_backup(&journal, &directory, &past, backup);
+	if (result != 0)
+		goto out;
+	*out = describe(&past, backup, &journal);
+	if (*out == NULL)
+		result = cd_fail_memory(problems);
+	for (size_t i = 0; result == 0 && i < journal.entries.count; i++) {
+		const struct cd_entry *entry = journal.entries.items[i];
+
+		if (entry->backup_of == NULL && !cd_entry_is_directory(entry))
+			result = add_file(files, &past, backup, &journal, entry);
+	}
+out:
+	if (directory != -1)
+		(void)close(directory);
+	cd_journal_free(&journal);
+	past_close(&past);
+	return result;
+}
+
+int cd_history_diff(const char **out, struct cd_problems *problems, const struct cd_root *root,
+		    const char *state_directory, const char *id)
+{
+	const struct cd_backup *backup;
+	struct past past;
+	char *bytes = NULL;
+	size_t length = 0;
+	int directory = -1, fd = -1, error = 0, result = past_open(&past, problems, root, state_directory);
+
+	*out = NULL;
+	if (result != 0)
+		goto out;
+	backup = past_find(&past, id);
+	if (backup == NULL) {
+		result = not_found(&past);
+		goto out;
+	}
+	directory = cd_disk_open(past.backups, backup->name, O_RDONLY | O_DIRECTORY, 0);
+	if (directory != -1)
+		fd = cd_disk_open(directory, CD_DIFF, O_RDONLY | O_NONBLOCK, 0);
+	error = fd == -1 ? errno : cd_read_fd(&bytes, &length, NULL, fd, (size_t)256 << 20);
+	if (error != 0) {
+		result = cd_fail_errno(problems, error, backup->id, _("cannot read what was changed"));
+		goto out;
+	}
+	*out = cd_arena_copy(&problems->arena, bytes, length);
+	if (*out == NULL)
+		result = cd_fail_memory(problems);
+	free(bytes);
+out:
+	if (fd != -1)
+		(void)close(fd);
+	if (directory != -1)
+		(void)close(directory);
+	past_close(&past);
+	return result;
+}
+
+/* ---- back ---- */
+
+struct undoing {
+	struct cd_changes *changes;
+	struct cd_problems *problems;
+	const struct cd_root *root;
+	struct cd_journal journal;
+	int directory;
+	struct cd_table ours;     /* path -> entry */
+	struct cd_table services; /* concerned, by name */
+	bool all_services;
+	bool force;
+	size_t changed;
+};
+
+static int read_original(char **bytes, size_t *length, struct undoing *undoing,
+			 const struct cd_entry *entry)
+{
+	int fd = cd_backup_open(undoing->directory, entry), error;
+	char digest[CD_SHA256_TEXT], *raw = NULL;
+
+	error = fd == -1 ? errno : cd_read_fd(&raw, length, NULL, fd, (size_t)256 << 20);
+	if (fd != -1)
+		(void)close(fd);
+	if (error != 0)
+		return cd_fail_errno(undoing->problems, error, entry->path, _("cannot read its backup"));
+	*bytes = cd_arena_copy(&undoing->changes->arena, raw, *length);
+	if (*bytes == NULL || cd_sha256(digest, raw, *length) != 0)
+		error = ENOMEM;
+	OPENSSL_cleanse(raw, *length);
+	free(raw);
+	if (error != 0)
+		return cd_fail_memory(undoing->problems);
+	if (strcmp(digest, entry->before.digest) == 0)
+		return 0;
+	return cd_fail(undoing->problems, CERTDEPLOY_EREFUSED, "journal-damaged", entry->path, 0,
+		       _("its backup is not any more what was put there"));
+}
+
+/* A directory that the transaction made holds something that it did not put there. */
+static bool holds_foreign(struct undoing *undoing, const struct cd_entry *entry)
+{
+	int directory = cd_disk_directory(undoing->root, entry->path);
+	struct cd_arena arena = {0};
+	struct cd_vector names = {0};
+	bool foreign = directory == -1 || cd_disk_list(&names, &arena, directory) != 0;
+
+	for (size_t i = 0; !foreign && i < names.count; i++) {
+		const char *path = cd_arena_format(&arena, "%s/%s", entry->path, (char *)names.items[i]);
+
+		foreign = path == NULL || cd_table_get(&undoing->ours, path) == NULL;
+	}
+	if (directory != -1)
+		(void)close(directory);
+	cd_vector_free(&names);
+	cd_arena_free(&arena);
+	return foreign;
+}
+
+static int add_back(struct undoing *undoing, const struct cd_entry *entry, const struct cd_identity *now)
+{
+	struct cd_change change = {
+		.path = entry->path,
+		.before = *now,
+		.compare = true,
+		.attributes = &entry->before.attributes,
+		.mode = entry->before.attributes.mode,
+		.owner = entry->before.attributes.owner,
+		.group = entry->before.attributes.group,
+		.secret = entry->secret,
+		.service = entry->service,
+	};
+	char *bytes = NULL;
+	int result = 0;
+
+	switch (entry->before.kind) {
+	case CD_SIDE_NOTHING:
+		change.kind = CD_CHANGE_REMOVE;
+		/* What is inside goes before it and changes its times. */
+		change.compare = entry->after.kind != CD_SIDE_DIRECTORY;
+		if (entry->after.kind == CD_SIDE_DIRECTORY && holds_foreign(undoing, entry))
+			return 0;
+		break;
+	case CD_SIDE_FILE:
+		change.kind = CD_CHANGE_FILE;
+		result = read_original(&bytes, &change.length, undoing, entry);
+		change.bytes = bytes;
+		break;
+	case CD_SIDE_LINK:
+		change.kind = CD_CHANGE_LINK;
+		change.target = entry->before.target;
+		break;
+	case CD_SIDE_DIRECTORY:
+		change.kind = CD_CHANGE_DIRECTORY;
+		break;
+	}
+	if (result == 0)
+		result = cd_changes_add(undoing->changes, undoing->problems, &change);
+	if (result == 0 && entry->service == NULL)
+		undoing->all_services = true;
+	else if (result == 0 && cd_table_put(&undoing->services, entry->service, entry) != 0)
+		result = cd_fail_memory(undoing->problems);
+	return result;
+}
+
+static int undo_entry(struct undoing *undoing, const struct cd_entry *entry)
+{
+	const char *name;
+	int directory = cd_disk_parent(&name, undoing->root, entry->path), error = 0, result = 0;
+	struct cd_identity identity = {0};
+	struct cd_side now = {0};
+	char *target = NULL;
+
+	if (directory == -1 && errno != ENOENT && errno != ENOTDIR)
+		return cd_fail_errno(undoing->problems, errno, entry->path, _("cannot open its directory"));
+	if (directory != -1)
+		error = cd_side_look(&now, &target, &identity, directory, name);
+	if (error != 0)
+		result = cd_fail_errno(undoing->problems, error, entry->path, _("cannot look at the file"));
+	else if (cd_side_same(&now, target, &entry->before))
+		result = 0;
+	else if (undoing->force || cd_side_same(&now, target, &entry->after))
+		result = add_back(undoing, entry, &identity);
+	else {
+		undoing->changed++;
+		result = cd_fail(undoing->problems, 0, "changed-since",
+				 cd_safe(&undoing->problems->arena, entry->path), 0,
+				 _("somebody has changed this since"));
+	}
+	free(target);
+	if (directory != -1)
+		(void)close(directory);
+	return result;
+}
+
+static bool is_wanted(const struct cd_entry *entry, const char *const *service, const char *const *file)
+{
+	if (entry->backup_of != NULL)
+		return false;
+	if (service != NULL && (entry->service == NULL || !cd_in_list(service, entry->service)))
+		return false;
+	return file == NULL || cd_in_list(file, entry->path) || cd_in_list(file, entry->asked);
+}
+
+static int undo_entries(struct undoing *undoing, const char *const *service, const char *const *file)
+{
+	const struct cd_vector *entries = &undoing->journal.entries;
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < entries->count; i++) {
+		const struct cd_entry *entry = entries->items[i];
+
+		if (cd_table_put(&undoing->ours, entry->path, entry) != 0)
+			result = cd_fail_memory(undoing->problems);
+	}
+	for (size_t i = entries->count; result == 0 && i > 0; i--)
+		if (is_wanted(entries->items[i - 1], service, file))
+			result = undo_entry(undoing, entries->items[i - 1]);
+	return result == 0 && undoing->changed != 0 ? CERTDEPLOY_EREFUSED : result;
+}
+
+static int undo_services(struct cd_touched **services, size_t *count, struct undoing *undoing)
+{
+	const struct cd_vector *list = &undoing->journal.services;
+	struct cd_touched *touched =
+		cd_arena_array(&undoing->changes->arena, list->count + 1, sizeof(*touched));
+
+	if (touched == NULL)
+		return cd_fail_memory(undoing->problems);
+	*services = touched;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct cd_journal_service *service = list->items[i];
+
+		if (undoing->all_services ||
+		    cd_table_get(&undoing->services, service->control.name) != NULL)
+			touched[(*count)++].control = service->control;
+	}
+	return 0;
+}
+
+int cd_history_undo(struct cd_changes *changes, struct cd_touched **services, size_t *service_count,
+		    const char **id, struct cd_problems *problems, const struct cd_root *root,
+		    const char *state_directory, const char *const *service, const char *const *file,
+		    bool force)
+{
+	struct undoing undoing = {
+		.changes = changes, .problems = problems, .root = root, .directory = -1, .force = force};
+	const struct cd_backup *backup;
+	struct past past;
+	int result = past_open(&past, problems, root, state_directory);
+
+	*services = NULL;
+	*service_count = 0;
+	changes->arena.secret = true;
+	if (result != 0)
+		goto out;
+	backup = past_find(&past, *id);
+	result = backup == NULL ? not_found(&past)
+				: read_backup(&undoing.journal, &undoing.directory, &past, backup);
+	if (result == 0)
+		result = undo_entries(&undoing, service, file);
+	if (result == 0)
+		result = undo_services(services, service_count, &undoing);
+	if (result == 0) {
+		*id = cd_arena_string(&changes->arena, backup->id);
+		if (*id == NULL)
+			result = cd_fail_memory(problems);
+	}
+	/* The changes and the controls point into it. */
+	cd_arena_adopt(&changes->arena, &undoing.journal.arena);
+out:
+	cd_journal_free(&undoing.journal);
+	cd_table_free(&undoing.ours);
+	cd_table_free(&undoing.services);
+	if (undoing.directory != -1)
+		(void)close(undoing.directory);
+	past_close(&past);
+	return result;
+}

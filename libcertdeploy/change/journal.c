@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * journal.c - a transaction's manifest
+ *
+ * One line with the length and the SHA-256 of what follows, then JSON. Strings that are paths or
+ * arguments may hold any bytes: '%' and what is not UTF-8 stands as %XX.
+ */
+#include "change/journal.h"
+
+#include "base/buffer.h"
+#include "change/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAGIC "certdeploy-manifest 1"
+#define LIMIT ((size_t)256 << 20)
+
+static const char *const kinds[] = {"nothing", "file", "link", "directory"};
+
+void cd_journal_free(struct cd_journal *journal)
+{
+	cd_vector_free(&journal->entries);
+	cd_vector_free(&journal->holders);
+	cd_vector_free(&journal->services);
+	cd_arena_free(&journal->arena);
+}
+
+/* ---- writing ---- */
+
+/* NULL when memory is short: json_object_set_new() and json_array_append_new() then fail too. */
+static json_t *text(const char *string)
+{
+	const unsigned char *bytes = (const unsigned char *)string;
+	size_t length = strlen(string);
+	struct cd_buffer out = {0};
+	json_t *value = NULL;
+
+	for (size_t i = 0; i < length;) {
+		uint32_t code = 0;
+		size_t size = bytes[i] == '%' ? 0 : cd_utf8_decode(bytes + i, length - i, &code);
+
+		if (size == 0)
+			cd_buffer_format(&out, "%%%02X", bytes[i]);
+		else
+			cd_buffer_add(&out, bytes + i, size);
+		i += size == 0 ? 1 : size;
+	}
+	if (!out.failed)
+		value = json_string(cd_buffer_text(&out));
+	cd_buffer_free(&out);
+	return value;
+}
+
+static json_t *base16(const char *bytes, size_t length)
+{
+	char *digits = length > LIMIT ? NULL : malloc(2 * length + 1);
+	json_t *value = NULL;
+
+	if (digits != NULL) {
+		cd_hex(digits, (const unsigned char *)bytes, length);
+		value = json_string(digits);
+	}
+	free(digits);
+	return value;
+}
+
+/* An object being filled. A failure is remembered. */
+struct object {
+	json_t *json;
+	bool failed;
+};
+
+static void put(struct object *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object->json, key, value) != 0)
+		object->failed = true;
+}
+
+static void put_text(struct object *object, const char *key, const char *string)
+{
+	if (string != NULL)
+		put(object, key, text(string));
+}
+
+static void put_list(struct object *object, const char *key, const char *const *list)
+{
+	json_t *array;
+
+	if (list == NULL)
+		return;
+	array = json_array();
+	for (; *list != NULL; list++)
+		if (json_array_append_new(array, text(*list)) != 0)
+			object->failed = true;
+	put(object, key, array);
+}
+
+static void put_number(struct object *object, const char *key, int64_t number)
+{
+	put(object, key, json_integer(number));
+}
+
+/* The finished object, or NULL. */
+static json_t *finish(struct object *object)
+{
+	if (object->failed) {
+		json_decref(object->json);
+		object->json = NULL;
+	}
+	return object->json;
+}
+
+static json_t *xattrs_json(const struct cd_attributes *attributes)
+{
+	struct object object = {json_object(), false};
+
+	for (size_t i = 0; i < attributes->xattr_count; i++)
+		put(&object, attributes->xattrs[i].name,
+		    base16(attributes->xattrs[i].value, attributes->xattrs[i].length));
+	return finish(&object);
+}
+
+static json_t *side_json(const struct cd_side *side)
+{
+	const struct cd_attributes *attributes = &side->attributes;
+	struct object object = {json_object(), false};
+
+	put(&object, "kind", json_string(kinds[side->kind]));
+	if (side->kind == CD_SIDE_FILE)
+		put(&object, "sha256", json_string(side->digest));
+	put_text(&object, "target", side->target);
+	if (side->kind != CD_SIDE_NOTHING) {
+		put_number(&object, "mode", (int64_t)attributes->mode);
+		put_number(&object, "owner", (int64_t)attributes->owner);
+		put_number(&object, "group", (int64_t)attributes->group);
+		put_number(&object, "modified", (int64_t)attributes->modified.tv_sec);
+		put_number(&object, "modified_nsec", (int64_t)attributes->modified.tv_nsec);
+		if (attributes->xattr_count != 0)
+			put(&object, "xattrs", xattrs_json(attributes));
+	}
+	return finish(&object);
+}
+
+static json_t *entry_json(const struct cd_entry *entry)
+{
+	struct object object = {json_object(), false};
+
+	put_text(&object, "path", entry->path);
+	put_text(&object, "asked", entry->asked);
+	put_text(&object, "staged", entry->staged);
+	put(&object, "inside", json_boolean(entry->inside));
+	put(&object, "secret", json_boolean(entry->secret));
+	put_text(&object, "service", entry->service);
+	put_text(&object, "backup_of", entry->backup_of);
+	put(&object, "before", side_json(&entry->before));
+	put(&object, "after", side_json(&entry->after));
+	return finish(&object);
+}
+
+static json_t *service_json(const struct cd_journal_service *service)
+{
+	const struct cd_control *control = &service->control;
+	struct object object = {json_object(), false};
+
+	put_text(&object, "name", control->name);
+	put_text(&object, "adapter", control->adapter);
+	put_list(&object, "test", control->test);
+	put_list(&object, "reload", control->reload);
+	put_list(&object, "restart", control->restart);
+	put_list(&object, "start", control->start);
+	put_list(&object, "stop", control->stop);
+	put_list(&object, "status", control->status);
+	put_list(&object, "environment", control->environment);
+	put_text(&object, "pid_file", control->pid_file);
+	put_list(&object, "programs", control->programs);
+	put_number(&object, "timeout", control->timeout);
+	put_number(&object, "was_running", service->was_running);
+	return finish(&object);
+}
+
+static json_t *journal_json(const struct cd_journal *journal)
+{
+	struct object object = {json_object(), false};
+	json_t *array;
+
+	put_text(&object, "id", journal->id);
+	put_number(&object, "time", journal->time);
+	put_text(&object, "command", journal->command);
+	put_text(&object, "who", journal->who);
+	put_list(&object, "certificates", journal->certificates);
+	array = json_array();
+	for (size_t i = 0; i < journal->services.count; i++)
+		if (json_array_append_new(array, service_json(journal->services.items[i])) != 0)
+			object.failed = true;
+	put(&object, "services", array);
+	array = json_array();
+	for (size_t i = 0; i < journal->holders.count; i++)
+		if (json_array_append_new(array, text(journal->holders.items[i])) != 0)
+			object.failed = true;
+	put(&object, "holders", array);
+	array = json_array();
+	for (size_t i = 0; i < journal->entries.count; i++)
+		if (json_array_append_new(array, entry_json(journal->entries.items[i])) != 0)
+			object.failed = true;
+	put(&object, "files", array);
+	return finish(&object);
+}
+
+int cd_journal_write(const struct cd_journal *journal, struct cd_problems *problems, int directory)
+{
+	json_t *json = journal_json(journal);
+	char *body = json == NULL ? NULL : json_dumps(json, JSON_INDENT(1));
+	char digest[CD_SHA256_TEXT];
+	struct cd_buffer out = {0};
+	int error;
+
+	json_decref(json);
+	if (body == NULL || cd_sha256(digest, body, strlen(body)) != 0) {
+		free(body);
+		return cd_fail_memory(problems);
+	}
+	cd_buffer_format(&out, MAGIC " %zu %s\n", strlen(body), digest);
+	cd_buffer_string(&out, body);
+	free(body);
+	error = out.failed ? ENOMEM : cd_disk_put(directory, CD_MANIFEST, out.bytes, out.length, true);
+	cd_buffer_free(&out);
+	return error == 0 ? 0 : cd_fail_errno(problems, error, NULL, _("cannot write the journal"));
+}
+
+/* ---- reading ---- */
+
+/* A manifest being read. Whatever is not as it must be sets `damaged`. */
+struct reading {
+	struct cd_arena *arena;
+	bool damaged;
+	bool out_of_memory;
+};
+
+static void *check(struct reading *reading, void *memory)
+{
+	reading->out_of_memory = reading->out_of_memory || memory == NULL;
+	return memory;
+}
+
+static int hex_digit(char c)
+{
+	static const char digits[] = "0123456789ABCDEF0123456789abcdef";
+	const char *found = c == '\0' ? NULL : strchr(digits, c);
+
+	return found == NULL ? -1 : (int)(found - digits) % 16;
+}
+
+static const char *plain(struct reading *reading, const json_t *value)
+{
+	const char *from = json_string_value(value);
+	char *out, *at;
+
+	if (from == NULL || strlen(from) != json_string_length(value)) {
+		reading->damaged = true;
+		return NULL;
+	}
+	out = at = check(reading, cd_arena_string(reading->arena, from));
+	for (; out != NULL && *from != '\0'; from++) {
+		int high, low;
+
+		if (*from != '%') {
+			*at++ = *from;
+			continue;
+		}
+		high = hex_digit(from[1]);
+		low = high == -1 ? -1 : hex_digit(from[2]);
+		if (low == -1 || high * 16 + low == 0) {
+			reading->damaged = true;
+			return NULL;
+		}
+		*at++ = (char)(unsigned char)(high * 16 + low);
+		from += 2;
+	}
+	if (out != NULL)
+		*at = '\0';
+	return out;
+}
+
+static const char *get_text(struct reading *reading, const json_t *object, const char *key, bool needed)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (value != NULL)
+		return plain(reading, value);
+	reading->damaged = reading->damaged || needed;
+	return NULL;
+}
+
+/* A path that recovery may act on. */
+static const char *get_path(struct reading *reading, const json_t *object, const char *key, bool needed)
+{
+	const char *path = get_text(reading, object, key, needed);
+	struct cd_problems ignored = {0};
+
+	if (path != NULL && cd_check_path(&ignored, path) != 0)
+		reading->damaged = true;
+	cd_problems_free(&ignored);
+	return path;
+}
+
+static int64_t get_number(struct reading *reading, const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	reading->damaged = reading->damaged || !json_is_integer(value);
+	return json_integer_value(value);
+}
+
+static bool get_bool(struct reading *reading, const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	reading->damaged = reading->damaged || !json_is_boolean(value);
+	return json_is_true(value);
+}
+
+static const char *const *get_list(struct reading *reading, const json_t *object, const char *key)
+{
+	const json_t *array = json_object_get(object, key);
+	size_t count = json_array_size(array);
+	const char **list;
+
+	if (array == NULL)
+		return NULL;
+	if (!json_is_array(array)) {
+		reading->damaged = true;
+		return NULL;
+	}
+	list = check(reading, cd_arena_array(reading->arena, count + 1, sizeof(*list)));
+	for (size_t i = 0; list != NULL && i < count; i++)
+		list[i] = plain(reading, json_array_get(array, i));
+	return list;
+}
+
+static void get_xattrs(struct reading *reading, struct cd_attributes *attributes, json_t *object)
+{
+	struct cd_xattr *list;
+	const char *name;
+	json_t *value;
+
+	if (object == NULL)
+		return;
+	list = check(reading, cd_arena_array(reading->arena, json_object_size(object) + 1, sizeof(*list)));
+	if (list == NULL)
+		return;
+	attributes->xattrs = list;
+	json_object_foreach(object, name, value)
+	{
+		const char *digits = json_string_value(value);
+		size_t length = digits == NULL ? 0 : strlen(digits) / 2;
+		char *bytes = check(reading, cd_arena_alloc(reading->arena, length + 1));
+
+		list->name = check(reading, cd_arena_string(reading->arena, name));
+		list->value = bytes;
+		list->length = length;
+		for (size_t i = 0; bytes != NULL && i < length; i++)
+			bytes[i] = (char)(unsigned char)(hex_digit(digits[2 * i]) * 16 +
+							 hex_digit(digits[2 * i + 1]));
+		list++;
+		attributes->xattr_count++;
+	}
+}
+
+static void get_side(struct reading *reading, struct cd_side *side, const json_t *object)
+{
+	const char *kind = json_string_value(json_object_get(object, "kind"));
+	const char *digest = json_string_value(json_object_get(object, "sha256"));
+	size_t i = 0;
+
+	while (kind != NULL && i < 4 && strcmp(kinds[i], kind) != 0)
+		i++;
+	if (kind == NULL || i == 4 || (i == CD_SIDE_FILE && (digest == NULL || strlen(digest) != 64))) {
+		reading->damaged = true;
+		return;
+	}
+	side->kind = (enum cd_side_kind)i;
+	if (side->kind == CD_SIDE_NOTHING)
+		return;
+	if (side->kind == CD_SIDE_FILE)
+		memcpy(side->digest, digest, CD_SHA256_TEXT);
+	side->target = get_text(reading, object, "target", side->kind == CD_SIDE_LINK);
+	side->attributes.mode = (mode_t)get_number(reading, object, "mode") & 07777;
+	side->attributes.owner = (uid_t)get_number(reading, object, "owner");
+	side->attributes.group = (gid_t)get_number(reading, object, "group");
+	side->attributes.modified.tv_sec = (time_t)get_number(reading, object, "modified");
+	side->attributes.modified.tv_nsec = (long)get_number(reading, object, "modified_nsec");
+	get_xattrs(reading, &side->attributes, json_object_get(object, "xattrs"));
+}
+
+static void *get_entry(struct reading *reading, const json_t *object)
+{
+	struct cd_entry *entry = check(reading, cd_arena_alloc(reading->arena, sizeof(*entry)));
+
+	if (entry == NULL)
+		return NULL;
+	entry->path = get_path(reading, object, "path", true);
+	entry->asked = get_text(reading, object, "asked", true);
+	entry->staged = get_path(reading, object, "staged", false);
+	entry->inside = get_bool(reading, object, "inside");
+	entry->secret = get_bool(reading, object, "secret");
+	entry->service = get_text(reading, object, "service", false);
+	entry->backup_of = get_text(reading, object, "backup_of", false);
+	get_side(reading, &entry->before, json_object_get(object, "before"));
+	get_side(reading, &entry->after, json_object_get(object, "after"));
+	return entry;
+}
+
+static void *get_service(struct reading *reading, const json_t *object)
+{
+	struct cd_journal_service *service =
+		check(reading, cd_arena_alloc(reading->arena, sizeof(*service)));
+	struct cd_control *control = service == NULL ? NULL : &service->control;
+
+	if (service == NULL)
+		return NULL;
+	control->name = get_text(reading, object, "name", true);
+	control->adapter = get_text(reading, object, "adapter", false);
+	control->test = get_list(reading, object, "test");
+	control->reload = get_list(reading, object, "reload");
+	control->restart = get_list(reading, object, "restart");
+	control->start = get_list(reading, object, "start");
+	control->stop = get_list(reading, object, "stop");
+	control->status = get_list(reading, object, "status");
+	control->environment = get_list(reading, object, "environment");
+	control->pid_file = get_text(reading, object, "pid_file", false);
+	control->programs = get_list(reading, object, "programs");
+	control->timeout = (unsigned)get_number(reading, object, "timeout");
+	service->was_running = (int)get_number(reading, object, "was_running");
+	return service;
+}
+
+static void *get_holder(struct reading *reading, const json_t *value)
+{
+	const char *path = plain(reading, value);
+
+	return (void *)(uintptr_t)path;
+}
+
+static void get_all(struct reading *reading, struct cd_vector *out, const json_t *array,
+		    void *(*get)(struct reading *, const json_t *))
+{
+	reading->damaged = reading->damaged || !json_is_array(array);
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		void *item = get(reading, json_array_get(array, i));
+
+		if (item != NULL && cd_vector_add(out, item) != 0)
+			reading->out_of_memory = true;
+	}
+}
+
+/* Where the JSON begins; NULL when the first line does not vouch for it. */
+static const char *body_of(const char *bytes, size_t length, bool *out_of_memory)
+{
+	static const char magic[] = MAGIC " ";
+	const char *newline = memchr(bytes, '\n', length < 256 ? length : 256);
+	char digest[CD_SHA256_TEXT], *end;
+	unsigned long long size;
+
+	if (newline == NULL || strncmp(bytes, magic, sizeof(magic) - 1) != 0)
+		return NULL;
+	size = strtoull(bytes + sizeof(magic) - 1, &end, 10);
+	if (*end != ' ' || size != length - (size_t)(newline + 1 - bytes) || newline - end != 65)
+		return NULL;
+	if (cd_sha256(digest, newline + 1, (size_t)size) != 0) {
+		*out_of_memory = true;
+		return NULL;
+	}
+	return memcmp(digest, end + 1, 64) == 0 ? newline + 1 : NULL;
+}
+
+static bool is_short_of_memory(const json_error_t *error)
+{
+#if JANSSON_VERSION_HEX >= 0x020b00
+	return json_error_code(error) == json_error_out_of_memory;
+#else
+	/* The checksum was right: what else could it be? */
+	(void)error;
+	return true;
+#endif
+}
+
+static void understand(struct reading *reading, struct cd_journal *journal, const char *bytes,
+		       size_t length)
+{
+	const char *body = body_of(bytes, length, &reading->out_of_memory);
+	json_error_t error;
+	json_t *json;
+
+	if (body == NULL) {
+		reading->damaged = true;
+		return;
+	}
+	json = json_loadb(body, length - (size_t)(body - bytes), 0, &error);
+	if (json == NULL) {
+		reading->out_of_memory = reading->out_of_memory || is_short_of_memory(&error);
+		reading->damaged = true;
+		return;
+	}
+	journal->id = get_text(reading, json, "id", true);
+	journal->time = get_number(reading, json, "time");
+	journal->command = get_text(reading, json, "command", true);
+	journal->who = get_text(reading, json, "who", true);
+	journal->certificates = get_list(reading, json, "certificates");
+	get_all(reading, &journal->services, json_object_get(json, "services"), get_service);
+	get_all(reading, &journal->holders, json_object_get(json, "holders"), get_holder);
+	get_all(reading, &journal->entries, json_object_get(json, "files"), get_entry);
+	json_decref(json);
+}
+
+int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, int directory,
+		    const char *name)
+{
+	struct reading reading = {.arena = &journal->arena};
+	int fd = cd_disk_open(directory, CD_MANIFEST, O_RDONLY | O_NONBLOCK, 0);
+	char *bytes = NULL;
+	size_t length = 0;
+	int error = fd == -1 ? errno : cd_read_fd(&bytes, &length, NULL, fd, LIMIT);
+
+	*journal = (struct cd_journal){0};
+	if (fd != -1)
+		(void)close(fd);
+	if (error != 0 && error != ENOENT)
+		return cd_fail_errno(problems, error, name, _("cannot read the journal"));
+	if (error == 0)
+		understand(&reading, journal, bytes, length);
+	free(bytes);
+	if (reading.out_of_memory)
+		return cd_fail_memory(problems);
+	if (error == 0 && !reading.damaged)
+		return 0;
+	return cd_fail(problems, error == ENOENT ? CERTDEPLOY_ENOTFOUND : CERTDEPLOY_EREFUSED,
+		       "journal-damaged", name, 0,
+		       _("the record of an interrupted run cannot be read; nothing was touched"));
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * transaction.c - carry changes out as a whole, or put everything back
+ *
+ * The order is what makes it safe, and each step's barrier comes before the next step:
+ *
+ *	lock, finish what an earlier run left
+ *	look at every path, build what programs make
+ *	copy the originals, write the manifest          in STATE/stage
+ *	begin: rename STATE/stage to STATE/journal
+ *	stage the new content beside its targets
+ *	look again, then rename all into place
+ *	test, reload, look at the ports
+ *	commit: rename STATE/journal to STATE/committed
+ *	file it under STATE/backups
+ *
+ * Until it begins nothing outside the state directory is touched. From then until it commits, any
+ * failure, and the next run after a kill, puts everything back from the manifest.
+ */
+#include "change/transaction.h"
+
+#include "change/work.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+void cd_transaction_free(struct cd_transaction *transaction)
+{
+	cd_vector_free(&transaction->files);
+}
+
+static void work_init(struct cd_work *work, struct cd_transaction *asked)
+{
+	*work = (struct cd_work){
+		.asked = asked,
+		.problems = asked->problems,
+		.root = asked->root,
+		.directory = -1,
+		.state = {.directory = -1, .lock = -1},
+	};
+}
+
+static void work_end(struct cd_work *work)
+{
+	for (size_t i = 0; i < work->products.count; i++)
+		cd_buffer_free(work->products.items[i]);
+	cd_vector_free(&work->products);
+	cd_table_free(&work->by_path);
+	cd_table_free(&work->directories);
+	cd_journal_free(&work->journal);
+	if (work->directory != -1)
+		(void)close(work->directory);
+	cd_state_close(&work->state);
+}
+
+static int may_go_on(struct cd_work *work, const char *what)
+{
+	struct cd_transaction *asked = work->asked;
+
+	if (asked->progress == NULL || asked->progress(asked->user, what, 0, 0) == 0)
+		return 0;
+	return cd_fail(work->problems, CERTDEPLOY_ECANCELLED, "cancelled", NULL, 0,
+		       _("cancelled by the caller"));
+}
+
+static int open_and_lock(struct cd_work *work)
+{
+	struct cd_transaction *asked = work->asked;
+	int result = cd_check_path(work->problems, asked->state_directory);
+
+	if (result == 0)
+		result = cd_state_open(&work->state, work->problems, work->root, asked->state_directory,
+				       true);
+	if (result == 0)
+		result = cd_state_lock(&work->state, asked->wait, asked->progress, asked->user);
+	return result;
+}
+
+/* ---- naming ---- */
+
+static bool is_used(int backups, const char *id)
+{
+	static const char *const endings[] = {"", ".rolled-back", ".interrupted", ".broken"};
+	char name[128];
+	struct stat status;
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		(void)snprintf(name, sizeof(name), "%s%s", id, endings[i]);
+		if (fstatat(backups, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int name_it(struct cd_work *work)
+{
+	struct cd_transaction *asked = work->asked;
+	struct cd_arena *arena = &work->journal.arena;
+	int backups = cd_disk_make_directory(work->state.directory, CD_BACKUPS, 0700);
+	unsigned number = 1;
+	char stamp[17];
+
+	if (backups == -1)
+		return cd_fail_errno(work->problems, errno, work->state.path, _("cannot open the backups"));
+	work->journal.time = (int64_t)time(NULL);
+	cd_utc_compact(stamp, work->journal.time);
+	do
+		(void)snprintf(asked->id, sizeof(asked->id), "%s-%u", stamp, number++);
+	while (is_used(backups, asked->id));
+	(void)close(backups);
+	work->journal.id = cd_arena_string(arena, asked->id);
+	work->journal.command = cd_arena_string(arena, asked->command == NULL ? "" : asked->command);
+	work->journal.who = cd_who(arena);
+	work->journal.certificates = cd_arena_list(arena, asked->certificates);
+	if (work->journal.id == NULL || work->journal.command == NULL || work->journal.who == NULL ||
+	    (asked->certificates != NULL && work->journal.certificates == NULL))
+		return cd_fail_memory(work->problems);
+	return 0;
+}
+
+/* ---- until it begins ---- */
+
+static int open_stage(struct cd_work *work)
+{
+	work->directory = cd_disk_make_directory(work->state.directory, CD_STAGE, 0700);
+	if (work->directory == -1)
+		return cd_fail_errno(work->problems, errno, work->state.path, _("cannot begin"));
+	work->where = CD_STAGE;
+	return 0;
+}
+
+static int write_diff(struct cd_work *work)
+{
+	struct cd_buffer diff = {0};
+	int error;
+
+	for (size_t i = 0; i < work->journal.entries.count; i++) {
+		const struct cd_entry *entry = work->journal.entries.items[i];
+
+		if (entry->diff != NULL && !entry->secret)
+			cd_buffer_string(&diff, entry->diff);
+	}
+	error = diff.failed
+			? ENOMEM
+			: cd_disk_put(work->directory, CD_DIFF, cd_buffer_text(&diff), diff.length, true);
+	cd_buffer_free(&diff);
+	return error == 0 ? 0 : cd_fail_errno(work->problems, error, NULL, _("cannot write the journal"));
+}
+
+static int prepare(struct cd_work *work)
+{
+	int result = may_go_on(work, _("preparing"));
+
+	if (result == 0)
+		result = open_stage(work);
+	if (result == 0)
+		result = cd_work_build(work);
+	if (result == 0 && work->asked->backup_beside)
+		result = cd_backup_beside(work);
+	if (result == 0)
+		result = cd_stage_places(work);
+	if (result == 0)
+		result = cd_backup_originals(work);
+	if (result == 0)
+		result = write_diff(work);
+	if (result == 0)
+		result = cd_journal_write(&work->journal, work->problems, work->directory);
+	if (result == 0 && fsync(work->directory) == -1)
+		result = cd_fail_errno(work->problems, errno, NULL, _("cannot flush the journal"));
+	return result;
+}
+
+/* ---- from the beginning to the end ---- */
+
+static int begin(struct cd_work *work)
+{
+	int error = cd_move_on(work, CD_JOURNAL);
+
+	return error == 0 ? 0 : cd_fail_errno(work->problems, error, work->state.path, _("cannot begin"));
+}
+
+static int prove(struct cd_work *work)
+{
+	struct cd_transaction *asked = work->asked;
+	int result;
+
+	if (asked->prove == NULL || !asked->reload || !work->root->live)
+		return 0;
+	result = may_go_on(work, _("looking at the ports"));
+	if (result == 0)
+		result = asked->prove(asked->user);
+	for (size_t i = 0; result == 0 && i < asked->service_count; i++)
+		if (strcmp(asked->services[i].state, "reloaded") == 0)
+			asked->services[i].state = "verified";
+	return result;
+}
+
+static int carry_out(struct cd_work *work)
+{
+	int result = cd_stage_all(work);
+
+	if (result == 0)
+		result = cd_work_compare(work);
+	if (result == 0)
+		result = cd_switch_all(work);
+	if (result == 0)
+		result = cd_services_test(work);
+	if (result == 0)
+		result = cd_services_activate(work);
+	if (result == 0)
+		result = prove(work);
+	if (result == 0)
+		result = cd_services_watch(work);
+	return result;
+}
+
+/*
+ * The rename decides. When its flush fails it is taken back, for it may not last; when that fails
+ * too, it stands: the files are the new ones, and the next run finds the record of it.
+ */
+static int commit(struct cd_work *work)
+{
+	int error = cd_move_on(work, CD_COMMITTED);
+
+	if (error == 0)
+		return 0;
+	if (strcmp(work->where, CD_COMMITTED) == 0) {
+		int back = cd_disk_rename_new(work->state.directory, CD_COMMITTED, work->state.directory,
+					      CD_JOURNAL);
+
+		if (back != 0) {
+			cd_problem(work->problems, CERTDEPLOY_WARNING, "io-error", work->state.path, 0,
+				   _("the record of this run may not survive a power failure"));
+			return 0;
+		}
+		work->where = CD_JOURNAL;
+	}
+	return cd_fail_errno(work->problems, error, work->state.path, _("cannot commit"));
+}
+
+static void finish(struct cd_work *work)
+{
+	int error = cd_stage_clean(work);
+
+	if (error == 0)
+		error = cd_file_away(work, NULL);
+	if (error != 0)
+		cd_problem(work->problems, CERTDEPLOY_WARNING, "io-error", work->state.path, 0,
+			   _("the run is done but could not be filed; the next run will do it"));
+	else if (work->asked->keep != 0)
+		cd_prune_backups(&work->state, work->asked->keep, INT64_MAX);
+}
+
+/* ---- the way back ---- */
+
+static void keep_reason(struct cd_work *work, size_t from)
+{
+	const struct certdeploy_problem *problem = cd_problems_error(work->problems, from);
+
+	if (problem != NULL)
+		(void)snprintf(work->reason, sizeof(work->reason), "%s: %s", problem->code,
+			       problem->message);
+}
+
+static void discard(struct cd_work *work)
+{
+	if (work->where == NULL)
+		return;
+	/* What stays is removed by the next run. */
+	(void)cd_disk_remove(work->state.directory, work->where);
+	work->where = NULL;
+}
+
+static int put_back(struct cd_work *work, int cause)
+{
+	size_t foreign = 0;
+	int result = cd_undo(work, &foreign), error;
+
+	if (result != 0)
+		return result;
+	if (work->switched)
+		result = cd_services_revive(work, true);
+	if (foreign == 0)
+		(void)cd_disk_remove(work->directory, CD_FILES);
+	(void)cd_disk_put(work->directory, CD_REASON, work->reason, strlen(work->reason), false);
+	error = work->switched ? cd_file_away(work, foreign == 0 ? "rolled-back" : "broken") : 0;
+	if (!work->switched)
+		discard(work);
+	if (error != 0)
+		cd_problem(work->problems, CERTDEPLOY_WARNING, "io-error", work->state.path, 0,
+			   _("everything is as before, but the record could not be filed"));
+	if (result != 0 || foreign != 0)
+		return CERTDEPLOY_EBROKEN;
+	if (!work->switched || cause == CERTDEPLOY_ENOMEM || cause == CERTDEPLOY_ECANCELLED)
+		return cause;
+	return CERTDEPLOY_EROLLEDBACK;
+}
+
+static int transact(struct cd_work *work)
+{
+	size_t problems = work->problems->list.count;
+	int result = prepare(work);
+
+	if (result != 0) {
+		discard(work);
+		return result;
+	}
+	result = begin(work);
+	if (result == 0)
+		result = carry_out(work);
+	if (result == 0)
+		result = commit(work);
+	if (result == 0) {
+		finish(work);
+		return 0;
+	}
+	keep_reason(work, problems);
+	if (strcmp(work->where, CD_STAGE) == 0) {
+		discard(work);
+		return result;
+	}
+	return put_back(work, result);
+}
+
+/* ---- what was done ---- */
+
+static int report(struct cd_work *work)
+{
+	struct cd_arena *arena = &work->problems->arena;
+
+	for (size_t i = 0; i < work->journal.entries.count; i++) {
+		const struct cd_entry *entry = work->journal.entries.items[i];
+		struct certdeploy_file_report *line;
+
+		if (entry->backup_of != NULL || cd_entry_is_directory(entry))
+			continue;
+		line = cd_arena_alloc(arena, sizeof(*line));
+		if (line == NULL)
+			return cd_fail_memory(work->problems);
+		line->path = cd_arena_string(arena, entry->path);
+		line->change = cd_entry_change(&work->journal, entry);
+		line->service = cd_arena_string(arena, entry->service);
+		line->backup =
+			cd_entry_backup(arena, &work->journal, entry, work->state.path, work->journal.id);
+		if (line->path == NULL || cd_vector_add(&work->asked->files, line) != 0)
+			return cd_fail_memory(work->problems);
+	}
+	return 0;
+}
+
+static const char *word_for(int result)
+{
+	return result == 0                        ? "committed"
+	       : result == CERTDEPLOY_EROLLEDBACK ? "rolled-back"
+	       : result == CERTDEPLOY_EBROKEN     ? "broken"
+						  : "failed";
+}
+
+int cd_transaction_run(struct cd_transaction *transaction)
+{
+	struct cd_work work;
+	int recovered, result;
+
+	work_init(&work, transaction);
+	transaction->id[0] = '\0';
+	result = open_and_lock(&work);
+	if (result == 0)
+		result = cd_recover_leftovers(&work, &recovered, false, false);
+	if (result == 0)
+		result = name_it(&work);
+	if (result == 0)
+		result = cd_work_collect(&work);
+	if (result == 0)
+		result = cd_services_look(&work);
+	if (result == 0 &&
+	    work.journal.entries.count + transaction->service_count +
+			    (transaction->changes == NULL ? 0 : transaction->changes->builds.count) !=
+		    0) {
+		result = transact(&work);
+		if (result == 0)
+			(void)report(&work);
+		cd_audit(&work, word_for(result));
+	} else {
+		transaction->id[0] = '\0';
+	}
+	work_end(&work);
+	return result;
+}
+
+bool cd_transaction_is_interrupted(const struct cd_root *root, const char *state_directory)
+{
+	struct cd_problems ignored = {0};
+	struct cd_state state;
+	bool interrupted = false;
+
+	if (cd_state_open(&state, &ignored, root, state_directory, false) == 0) {
+		interrupted = (cd_state_has(&state, CD_STAGE) || cd_state_has(&state, CD_JOURNAL) ||
+			       cd_state_has(&state, CD_COMMITTED)) &&
+			      !cd_state_is_locked(&state);
+		cd_state_close(&state);
+	}
+	cd_problems_free(&ignored);
+	return interrupted;
+}
+
+int cd_transaction_recover(int *recovered, struct cd_transaction *transaction, bool force)
+{
+	struct cd_work work;
+	int result;
+
+	*recovered = 0;
+	work_init(&work, transaction);
+	result = cd_check_path(work.problems, transaction->state_directory);
+	if (result == 0)
+		result = cd_state_open(&work.state, work.problems, work.root, transaction->state_directory,
+				       false);
+	if (result == CERTDEPLOY_ENOTFOUND) {
+		work_end(&work);
+		return 0;
+	}
+	if (result == 0)
+		result = cd_state_lock(&work.state, transaction->wait, transaction->progress,
+				       transaction->user);
+	if (result == 0)
+		result = cd_recover_leftovers(&work, recovered, force, true);
+	work_end(&work);
+	return result;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-history.c - past transactions: listed, shown, rolled back as a whole and in part, pruned */
+#include "unit.h"
+
+#include "host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int set_up(void **state)
+{
+	struct host *host = host_new();
+
+	host_put(host, "etc/one.conf", "old one\n");
+	host_put(host, "etc/two.conf", "old two\n");
+	host_service(host, 0);
+	host_service(host, 1);
+	host_start(host, 0);
+	host_start(host, 1);
+	host_begin(host, "deploy");
+	*state = host;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	host_free(*state);
+	return 0;
+}
+
+static const char *deploy(struct host *host, const char *one, const char *two)
+{
+	static const char *const certificates[] = {"www.example.jp", NULL};
+	const char *id;
+
+	host_begin(host, "deploy");
+	host->transaction.certificates = certificates;
+	if (one != NULL)
+		host_file(host, "etc/one.conf", one, "one");
+	if (two != NULL)
+		host_file(host, "etc/two.conf", two, "two");
+	assert_int_equal(host_run(host), 0);
+	id = cd_arena_string(&host->texts, host->transaction.id);
+	assert_non_null(id);
+	return id;
+}
+
+/* Roll back by the history, as the library does. */
+static int roll_back(struct host *host, const char *id, const char *service, const char *file, bool force)
+{
+	const char *const services[] = {service, NULL}, *const files[] = {file, NULL};
+	struct cd_touched *touched;
+	int result;
+
+	host_begin(host, "rollback");
+	result = cd_history_undo(&host->changes, &touched, &host->transaction.service_count, &id,
+				 &host->problems, &host->root, host->transaction.state_directory,
+				 service == NULL ? NULL : services, file == NULL ? NULL : files, force);
+	host->transaction.services = touched;
+	if (result == 0)
+		result = host_run(host);
+	host->transaction.service_count = HOST_SERVICES;
+	return result;
+}
+
+static void test_list_and_show(void **state)
+{
+	struct host *host = *state;
+	const struct certdeploy_transaction_report *report;
+	const struct certdeploy_file_report *file;
+	struct cd_vector list = {0}, files = {0};
+	const char *first, *second;
+
+	host_begin(host, "deploy");
+	assert_int_equal(cd_history_list(&list, &host->problems, &host->root, host_path(host, "var/state")),
+			 0);
+	assert_int_equal(list.count, 0);
+	first = deploy(host, "1\n", NULL);
+	second = deploy(host, "2\n", "2\n");
+	host_begin(host, "history");
+	assert_int_equal(cd_history_list(&list, &host->problems, &host->root, host_path(host, "var/state")),
+			 0);
+	assert_int_equal(list.count, 2);
+	report = list.items[0];
+	assert_string_equal(report->id, second);
+	assert_string_equal(report->result, "committed");
+	assert_string_equal(report->command, "deploy");
+	assert_string_equal(report->certificates[0], "www.example.jp");
+	assert_string_equal(report->services[1], "two");
+	report = list.items[1];
+	assert_string_equal(report->id, first);
+	assert_int_equal(cd_history_show(&report, &files, &host->problems, &host->root,
+					 host_path(host, "var/state"), first),
+			 0);
+	assert_int_equal(files.count, 1);
+	file = files.items[0];
+	assert_string_equal(file->path, host_path(host, "etc/one.conf"));
+	assert_string_equal(file->change, "edited");
+	assert_true(host_has(host, file->backup + strlen(host->path) + 1, "old one\n"));
+	assert_int_equal(cd_history_show(&report, &files, &host->problems, &host->root,
+					 host_path(host, "var/state"), "20000101T000000Z-1"),
+			 CERTDEPLOY_ENOTFOUND);
+	assert_string_equal(host_error(host), "no-transaction");
+	cd_vector_free(&list);
+	cd_vector_free(&files);
+}
+
+static void test_the_last_is_rolled_back(void **state)
+{
+	struct host *host = *state;
+	struct stat before, after;
+
+	assert_int_equal(stat(host_path(host, "etc/one.conf"), &before), 0);
+	(void)deploy(host, "new one\n", NULL);
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_true(host_has(host, "run/one.served", "old one\n"));
+	assert_int_equal(stat(host_path(host, "etc/one.conf"), &after), 0);
+	assert_int_equal(after.st_mtim.tv_sec, before.st_mtim.tv_sec);
+	assert_int_equal(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+	/* And rolling that back leads forward again. */
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
+	assert_true(host_has(host, "etc/one.conf", "new one\n"));
+}
+
+static void test_created_things_go(void **state)
+{
+	struct host *host = *state;
+
+	host_put(host, "etc/extra", "extra\n");
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/store", NULL, NULL, false);
+	host_change(host, CD_CHANGE_FILE, "etc/store/key", "key", NULL, true);
+	host_change(host, CD_CHANGE_FILE, "etc/store/cert", "cert", NULL, false);
+	host_change(host, CD_CHANGE_LINK, "etc/current", "store", NULL, false);
+	host_change(host, CD_CHANGE_REMOVE, "etc/extra", NULL, "two", false);
+	assert_int_equal(host_run(host), 0);
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
+	assert_int_equal(access(host_path(host, "etc/store"), F_OK), -1);
+	assert_int_equal(access(host_path(host, "etc/current"), F_OK), -1);
+	assert_true(host_has(host, "etc/extra", "extra\n"));
+	/* Forward again: the key comes back with its protection. */
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
+	assert_true(host_has(host, "etc/store/key", "key"));
+	assert_true(host_has(host, "etc/current/cert", "cert"));
+	/* What somebody put there stays. */
+	host_put(host, "etc/store/mine", "mine");
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
+	assert_true(host_has(host, "etc/store/mine", "mine"));
+	assert_true(host_has(host, "etc/store/key", NULL));
+}
+
+static void test_later_edits_are_not_lost(void **state)
+{
+	struct host *host = *state;
+
+	(void)deploy(host, "new one\n", "new two\n");
+	host_put(host, "etc/one.conf", "edited\n");
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), CERTDEPLOY_EREFUSED);
+	assert_string_equal(host_error(host), "changed-since");
+	assert_true(host_has(host, "etc/one.conf", "edited\n"));
+	assert_true(host_has(host, "etc/two.conf", "new two\n"));
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, true), 0);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_true(host_has(host, "etc/two.conf", "old two\n"));
+}
+
+static void test_one_out_of_the_middle(void **state)
+{
+	struct host *host = *state;
+	const char *first = deploy(host, "new one\n", NULL);
+
+	(void)deploy(host, NULL, "new two\n");
+	assert_int_equal(roll_back(host, first, NULL, NULL, false), 0);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_true(host_has(host, "etc/two.conf", "new two\n"));
+}
+
+static void test_one_service_and_one_file(void **state)
+{
+	struct host *host = *state;
+	const char *id = deploy(host, "new one\n", "new two\n");
+
+	assert_int_equal(roll_back(host, id, "two", NULL, false), 0);
+	assert_true(host_has(host, "etc/one.conf", "new one\n"));
+	assert_true(host_has(host, "etc/two.conf", "old two\n"));
+	assert_true(host_has(host, "run/one.log", "start\ntest\nreload\n"));
+	assert_int_equal(roll_back(host, id, NULL, host_path(host, "etc/one.conf"), false), 0);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+}
+
+static void test_failed_runs_are_in_the_history(void **state)
+{
+	struct host *host = *state;
+	const struct certdeploy_transaction_report *report;
+	struct cd_vector list = {0};
+
+	host_file(host, "etc/one.conf", "SYNTAX\n", "one");
+	assert_int_equal(host_run(host), CERTDEPLOY_EROLLEDBACK);
+	assert_int_equal(cd_history_list(&list, &host->problems, &host->root, host_path(host, "var/state")),
+			 0);
+	assert_int_equal(list.count, 1);
+	report = list.items[0];
+	assert_string_equal(report->result, "rolled-back");
+	cd_vector_free(&list);
+	/* There is nothing to roll back. */
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), CERTDEPLOY_ENOTFOUND);
+}
+
+static size_t count_history(struct host *host)
+{
+	struct cd_vector list = {0};
+	size_t count;
+
+	assert_int_equal(cd_history_list(&list, &host->problems, &host->root, host_path(host, "var/state")),
+			 0);
+	count = list.count;
+	cd_vector_free(&list);
+	return count;
+}
+
+static void test_pruning(void **state)
+{
+	struct host *host = *state;
+
+	for (int i = 0; i < 5; i++) {
+		char text[16];
+
+		(void)snprintf(text, sizeof(text), "%d\n", i);
+		(void)deploy(host, text, NULL);
+	}
+	assert_int_equal(count_history(host), 5);
+	assert_int_equal(
+		cd_history_prune(&host->problems, &host->root, host_path(host, "var/state"), 2, 3600, 1),
+		0);
+	assert_int_equal(count_history(host), 5);
+	assert_int_equal(
+		cd_history_prune(&host->problems, &host->root, host_path(host, "var/state"), 2, 0, 1), 0);
+	assert_int_equal(count_history(host), 2);
+	host_begin(host, "deploy");
+	host->transaction.keep = 1;
+	host->transaction.backup_beside = true;
+	host_file(host, "etc/one.conf", "last\n", "one");
+	assert_int_equal(host_run(host), 0);
+	assert_int_equal(count_history(host), 1);
+	/* The copy beside goes with its backup. */
+	assert_int_equal(
+		cd_history_prune(&host->problems, &host->root, host_path(host, "var/state"), 0, 0, 1), 0);
+	assert_int_equal(count_history(host), 0);
+	{
+		char command[128];
+
+		(void)snprintf(command, sizeof(command), "! ls %s/etc | grep bak", host->path);
+		assert_int_equal(system(command), 0);
+	}
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_list_and_show),
+		TEST(test_the_last_is_rolled_back),
+		TEST(test_created_things_go),
+		TEST(test_later_edits_are_not_lost),
+		TEST(test_one_out_of_the_middle),
+		TEST(test_one_service_and_one_file),
+		TEST(test_failed_runs_are_in_the_history),
+		TEST(test_pruning),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

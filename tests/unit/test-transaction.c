@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-transaction.c - all or nothing, exactly, over files and servers */
+#include "unit.h"
+
+#include "host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static int set_up(void **state)
+{
+	struct host *host = host_new();
+
+	host_put(host, "etc/one.conf", "old one\n");
+	host_put(host, "etc/two.conf", "old two\n");
+	host_service(host, 0);
+	host_service(host, 1);
+	host_start(host, 0);
+	host_begin(host, "deploy");
+	*state = host;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	host_free(*state);
+	return 0;
+}
+
+static struct stat status_of(struct host *host, const char *name)
+{
+	struct stat status;
+
+	assert_int_equal(lstat(host_path(host, "%s", name), &status), 0);
+	return status;
+}
+
+/* Nothing is left in a directory that was not there. */
+static void assert_no_litter(struct host *host)
+{
+	char command[256];
+
+	(void)snprintf(command, sizeof(command), "! find %s -name '*certdeploy-2*' | grep .", host->path);
+	assert_int_equal(system(command), 0);
+	(void)snprintf(command, sizeof(command),
+		       "! ls -a %s/var/state | grep -vxE '[.]{1,2}|lock|backups|audit.jsonl' | grep .",
+		       host->path);
+	assert_int_equal(system(command), 0);
+}
+
+static void test_commits(void **state)
+{
+	struct host *host = *state;
+	struct stat before, after;
+
+	assert_int_equal(chmod(host_path(host, "etc/one.conf"), 0640), 0);
+	before = status_of(host, "etc/one.conf");
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	host_file(host, "etc/two.conf", "new two\n", "two");
+	assert_int_equal(host_run(host), 0);
+	assert_true(host_has(host, "etc/one.conf", "new one\n"));
+	assert_true(host_has(host, "etc/two.conf", "new two\n"));
+	after = status_of(host, "etc/one.conf");
+	assert_int_equal(after.st_mode, before.st_mode);
+	assert_true(host_serves(host, 0, "new one\n"));
+	assert_string_equal(host->services[0].action, "reload");
+	assert_string_equal(host->services[0].state, "verified");
+	/* Two did not run: configured, not started. */
+	assert_false(host_runs(host, 1));
+	assert_string_equal(host->services[1].action, "none");
+	assert_string_equal(host->services[1].state, "changed");
+	assert_int_equal(host->proved, 1);
+	assert_int_equal(status_of(host, "var/state").st_mode & 07777, 0700);
+	assert_int_equal(host->transaction.files.count, 2);
+	assert_no_litter(host);
+}
+
+static void test_new_things_of_every_kind(void **state)
+{
+	struct host *host = *state;
+
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/store", NULL, NULL, false);
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/store/name", NULL, NULL, false);
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/store/name/1", NULL, NULL, false);
+	host_change(host, CD_CHANGE_FILE, "etc/store/name/1/key.pem", "key", NULL, true);
+	host_change(host, CD_CHANGE_FILE, "etc/store/name/1/cert.pem", "cert", NULL, false);
+	host_change(host, CD_CHANGE_LINK, "etc/store/name/current", "1", NULL, false);
+	assert_int_equal(host_run(host), 0);
+	assert_true(host_has(host, "etc/store/name/current/cert.pem", "cert"));
+	assert_int_equal(status_of(host, "etc/store/name/1/key.pem").st_mode, S_IFREG | 0600);
+	assert_int_equal(status_of(host, "etc/store/name/1").st_mode, S_IFDIR | 0755);
+	assert_no_litter(host);
+
+	host_begin(host, "deploy");
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/store/name", NULL, NULL, false);
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/store/name/2", NULL, NULL, false);
+	host_change(host, CD_CHANGE_FILE, "etc/store/name/2/cert.pem", "cert 2", NULL, false);
+	host_change(host, CD_CHANGE_LINK, "etc/store/name/current", "2", NULL, false);
+	host_change(host, CD_CHANGE_REMOVE, "etc/store/name/1", NULL, NULL, false);
+	assert_int_equal(host_run(host), 0);
+	assert_true(host_has(host, "etc/store/name/current/cert.pem", "cert 2"));
+	assert_int_equal(access(host_path(host, "etc/store/name/1"), F_OK), -1);
+	assert_no_litter(host);
+}
+
+static void test_back_after_a_failed_test(void **state)
+{
+	struct host *host = *state;
+	const struct timespec times[2] = {{1000, 5}, {2000, 7}};
+	struct stat before, after;
+
+	assert_int_equal(symlink("target", host_path(host, "etc/link")), 0);
+	host_put(host, "etc/gone", "stays\n");
+	assert_int_equal(utimensat(AT_FDCWD, host_path(host, "etc/one.conf"), times, 0), 0);
+	before = status_of(host, "etc/one.conf");
+	host_file(host, "etc/one.conf", "SYNTAX\n", "one");
+	host_file(host, "etc/new.conf", "new\n", "one");
+	host_change(host, CD_CHANGE_LINK, "etc/link", "elsewhere", NULL, false);
+	host_change(host, CD_CHANGE_REMOVE, "etc/gone", NULL, NULL, false);
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/d", NULL, NULL, false);
+	host_change(host, CD_CHANGE_FILE, "etc/d/f", "f", NULL, false);
+	assert_int_equal(host_run(host), CERTDEPLOY_EROLLEDBACK);
+	assert_string_equal(host_error(host), "test-failed");
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_true(host_has(host, "etc/gone", "stays\n"));
+	assert_true(host_has(host, "etc/new.conf", NULL));
+	assert_int_equal(access(host_path(host, "etc/d"), F_OK), -1);
+	after = status_of(host, "etc/one.conf");
+	assert_int_equal(after.st_mtim.tv_sec, before.st_mtim.tv_sec);
+	assert_int_equal(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+	assert_int_equal(after.st_mode, before.st_mode);
+	assert_true(host_runs(host, 0));
+	/* Nobody was told to reload anything. */
+	assert_true(host_has(host, "run/one.log", "start\ntest\n"));
+	assert_int_equal(host->proved_old, 1);
+	assert_no_litter(host);
+}
+
+static void test_a_server_that_dies_is_started_again(void **state)
+{
+	struct host *host = *state;
+
+	host_file(host, "etc/one.conf", "DIE\n", "one");
+	assert_int_equal(host_run(host), CERTDEPLOY_EROLLEDBACK);
+	assert_string_equal(host_error(host), "reload-failed");
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_true(host_runs(host, 0));
+	assert_true(host_serves(host, 0, "old one\n"));
+	assert_string_equal(host->services[0].state, "rolled-back");
+	assert_false(host_runs(host, 1));
+	assert_no_litter(host);
+}
+
+static void test_a_hanging_reload_is_ended(void **state)
+{
+	struct host *host = *state;
+
+	host->services[0].control.timeout = 1;
+	host_file(host, "etc/one.conf", "HANG\n", "one");
+	assert_int_equal(host_run(host), CERTDEPLOY_EROLLEDBACK);
+	assert_true(host_runs(host, 0));
+	assert_true(host_serves(host, 0, "old one\n"));
+}
+
+static void test_what_is_not_proven_goes_back(void **state)
+{
+	struct host *host = *state;
+
+	host_start(host, 1);
+	host->prove_result = CERTDEPLOY_EFAILED;
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	host_file(host, "etc/two.conf", "new two\n", "two");
+	assert_int_equal(host_run(host), CERTDEPLOY_EROLLEDBACK);
+	assert_true(host_serves(host, 0, "old one\n"));
+	assert_true(host_serves(host, 1, "old two\n"));
+	assert_true(host_has(host, "run/one.log", "start\ntest\nreload\nreload\n"));
+	assert_int_equal(host->proved_old, 1);
+	/* The old state is not served either: a fresh start, then a person. */
+	host_begin(host, "deploy");
+	host->prove_old_result = CERTDEPLOY_EFAILED;
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_equal(host_run(host), CERTDEPLOY_EBROKEN);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_true(host_runs(host, 0));
+}
+
+static void test_what_was_read_must_still_be_there(void **state)
+{
+	struct host *host = *state;
+	struct cd_change change = {.kind = CD_CHANGE_FILE,
+				   .path = host_path(host, "etc/one.conf"),
+				   .bytes = "new\n",
+				   .length = 4,
+				   .compare = true};
+	struct stat status = status_of(host, "etc/one.conf");
+
+	cd_identity_of(&change.before, &status);
+	host_put(host, "etc/one.conf", "edited\n");
+	assert_int_equal(cd_changes_add(&host->changes, &host->problems, &change), 0);
+	assert_int_equal(host_run(host), CERTDEPLOY_EREFUSED);
+	assert_string_equal(host_error(host), "changed-since");
+	assert_true(host_has(host, "etc/one.conf", "edited\n"));
+	assert_no_litter(host);
+}
+
+static void test_links_are_kept_and_hard_links_refused(void **state)
+{
+	struct host *host = *state;
+
+	assert_int_equal(symlink("one.conf", host_path(host, "etc/enabled")), 0);
+	host_file(host, "etc/enabled", "new one\n", "one");
+	assert_int_equal(host_run(host), 0);
+	assert_true(S_ISLNK(status_of(host, "etc/enabled").st_mode));
+	assert_true(host_has(host, "etc/one.conf", "new one\n"));
+
+	assert_int_equal(link(host_path(host, "etc/two.conf"), host_path(host, "etc/other")), 0);
+	host_begin(host, "deploy");
+	host_file(host, "etc/two.conf", "new two\n", "two");
+	assert_int_equal(host_run(host), CERTDEPLOY_EREFUSED);
+	assert_string_equal(host_error(host), "hard-link");
+	assert_true(host_has(host, "etc/two.conf", "old two\n"));
+	assert_no_litter(host);
+}
+
+static void test_two_paths_to_one_file(void **state)
+{
+	struct host *host = *state;
+
+	assert_int_equal(symlink("one.conf", host_path(host, "etc/enabled")), 0);
+	host_file(host, "etc/enabled", "new one\n", "one");
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_equal(host_run(host), 0);
+	host_begin(host, "deploy");
+	host_file(host, "etc/enabled", "newer\n", "one");
+	host_file(host, "etc/one.conf", "newest\n", "one");
+	assert_int_equal(host_run(host), CERTDEPLOY_EREFUSED);
+	assert_string_equal(host_error(host), "conflicting-edits");
+	assert_true(host_has(host, "etc/one.conf", "new one\n"));
+}
+
+static void test_unsafe_places(void **state)
+{
+	struct host *host = *state;
+
+	assert_int_equal(mkdir(host_path(host, "open"), 0755), 0);
+	assert_int_equal(chmod(host_path(host, "open"), 0777), 0);
+	host_file(host, "open/file", "x", NULL);
+	assert_int_equal(host_run(host), CERTDEPLOY_EREFUSED);
+	assert_string_equal(host_error(host), "unsafe-path");
+	host_begin(host, "deploy");
+	host_file(host, "etc/one.conf", "new\n", "one");
+	assert_int_equal(chmod(host_path(host, "var/state"), 0770), 0);
+	assert_int_equal(host_run(host), CERTDEPLOY_EREFUSED);
+	assert_string_equal(host_error(host), "unsafe-path");
+	assert_int_equal(chmod(host_path(host, "var/state"), 0700), 0);
+	host_begin(host, "deploy");
+	assert_int_equal(mkfifo(host_path(host, "etc/fifo"), 0600), 0);
+	host_file(host, "etc/fifo", "new\n", "one");
+	assert_int_equal(host_run(host), CERTDEPLOY_EREFUSED);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+}
+
+static void test_nothing_to_do(void **state)
+{
+	struct host *host = *state;
+
+	host->transaction.service_count = 0;
+	host_file(host, "etc/one.conf", "old one\n", "one");
+	assert_int_equal(host_run(host), 0);
+	assert_string_equal(host->transaction.id, "");
+	assert_int_equal(host->transaction.files.count, 1);
+	assert_string_equal(((struct certdeploy_file_report *)host->transaction.files.items[0])->change,
+			    "unchanged");
+}
+
+static void test_attributes_stay(void **state)
+{
+	struct host *host = *state;
+	char value[8] = "";
+
+	if (setxattr(host_path(host, "etc/one.conf"), "user.note", "kept", 4, 0) != 0)
+		skip(); /* no such attributes on this file system */
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_equal(host_run(host), 0);
+	assert_int_equal(getxattr(host_path(host, "etc/one.conf"), "user.note", value, sizeof(value)), 4);
+	assert_memory_equal(value, "kept", 4);
+}
+
+static void test_staged_files_keep_away_from_servers(void **state)
+{
+	struct host *host = *state;
+
+	host->read_below = host_path(host, "etc/");
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_equal(host_run(host), 0);
+	assert_true(host_has(host, "etc/one.conf", "new one\n"));
+	assert_no_litter(host);
+	host_begin(host, "deploy");
+	host->read_below = "/";
+	host_file(host, "etc/one.conf", "newer\n", "one");
+	assert_int_equal(host_run(host), CERTDEPLOY_EREFUSED);
+	assert_string_equal(host_error(host), "no-staging-place");
+	assert_true(host_has(host, "etc/one.conf", "new one\n"));
+	assert_no_litter(host);
+}
+
+static void test_backups_beside(void **state)
+{
+	struct host *host = *state;
+	const struct certdeploy_file_report *report;
+	char *copy;
+
+	host->transaction.backup_beside = true;
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_equal(host_run(host), 0);
+	report = host->transaction.files.items[0];
+	assert_non_null(strstr(report->backup, "/etc/one.conf.2"));
+	copy = host_get(host, report->backup + strlen(host->path) + 1);
+	assert_non_null(copy);
+	assert_string_equal(copy, "old one\n");
+	free(copy);
+	assert_no_litter(host);
+}
+
+static void test_builds(void **state)
+{
+	struct host *host = *state;
+	const char *argv[] = {host_path(host, "run/build"), "hash:%s", NULL};
+	struct cd_change_build build = {.source = host_path(host, "etc/map"),
+					.argv = argv,
+					.product = host_path(host, "etc/map.db"),
+					.suffix = ".db",
+					.secret = true,
+					.service = "one"};
+	char input[256];
+
+	host_put(host, "run/build",
+		 "#!/bin/sh\nf=${1#hash:}\n[ \"$(stat -c %a \"${f%/*}\")\" = 700 ] || exit 1\n"
+		 "read -r name path < \"$f\"\n{ echo \"$name\"; cat \"$path\"; } > \"$f.db\"\n");
+	assert_int_equal(chmod(argv[0], 0755), 0);
+	(void)snprintf(input, sizeof(input), "name %s\n", host_path(host, "etc/new/key"));
+	build.input = input;
+	build.input_length = strlen(input);
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/new", NULL, NULL, false);
+	host_change(host, CD_CHANGE_FILE, "etc/new/key", "KEY\n", NULL, true);
+	host_file(host, "etc/map", "name elsewhere\n", "one");
+	assert_int_equal(cd_changes_add_build(&host->changes, &host->problems, &build), 0);
+	assert_int_equal(host_run(host), 0);
+	assert_true(host_has(host, "etc/map.db", "name\nKEY\n"));
+	assert_int_equal(status_of(host, "etc/map.db").st_mode, S_IFREG | 0600);
+	assert_no_litter(host);
+
+	host_begin(host, "deploy");
+	host_put(host, "run/build", "#!/bin/sh\necho no >&2\nexit 1\n");
+	host_file(host, "etc/map", "other\n", "one");
+	assert_int_equal(cd_changes_add_build(&host->changes, &host->problems, &build), 0);
+	assert_int_equal(host_run(host), CERTDEPLOY_EFAILED);
+	assert_string_equal(host_error(host), "command-failed");
+	assert_true(host_has(host, "etc/map", "name elsewhere\n"));
+	assert_no_litter(host);
+}
+
+static void test_a_tree_runs_nothing(void **state)
+{
+	struct host *host = *state;
+	struct cd_root live = host->root;
+
+	assert_int_equal(cd_root_open(&host->root, &host->problems, host->path), 0);
+	host->transaction.state_directory = "/var/state";
+	assert_int_equal(cd_changes_add(&host->changes, &host->problems,
+					&(struct cd_change){.kind = CD_CHANGE_FILE,
+							    .path = "/etc/one.conf",
+							    .bytes = "DIE\n",
+							    .length = 4,
+							    .service = "one"}),
+			 0);
+	assert_int_equal(host_run(host), 0);
+	cd_root_close(&host->root);
+	host->root = live;
+	assert_true(host_has(host, "etc/one.conf", "DIE\n"));
+	assert_true(host_has(host, "run/one.log", "start\n"));
+	assert_int_equal(host->proved, 0);
+	assert_no_litter(host);
+}
+
+static int cancel(void *user, const char *what, size_t done, size_t total)
+{
+	int *left = user;
+
+	(void)what;
+	(void)done;
+	(void)total;
+	return (*left)-- == 0;
+}
+
+static void test_cancelled_anywhere(void **state)
+{
+	struct host *host = *state;
+
+	for (int i = 0; i < 100; i++) {
+		int left = i, result;
+
+		host_begin(host, "deploy");
+		host_file(host, "etc/one.conf", "new one\n", "one");
+		host_file(host, "etc/two.conf", "new two\n", "two");
+		host->transaction.is_read = NULL;
+		host->transaction.prove = NULL;
+		host->transaction.prove_old = NULL;
+		host->transaction.progress = cancel;
+		host->transaction.user = &left;
+		result = host_run(host);
+		assert_no_litter(host);
+		if (result == 0) {
+			assert_true(i > 4);
+			assert_true(host_has(host, "etc/one.conf", "new one\n"));
+			return;
+		}
+		assert_int_equal(result, CERTDEPLOY_ECANCELLED);
+		assert_true(host_has(host, "etc/one.conf", "old one\n"));
+		assert_true(host_has(host, "etc/two.conf", "old two\n"));
+		assert_true(host_serves(host, 0, "old one\n"));
+	}
+	fail();
+}
+
+static void test_locks_of_others(void **state)
+{
+	struct host *host = *state;
+	char pid[32];
+
+	(void)snprintf(pid, sizeof(pid), "%ld\n", (long)getppid());
+	host_put(host, "etc/one.conf.lock", pid);
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_equal(host_run(host), CERTDEPLOY_ELOCKED);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_no_litter(host);
+	host_put(host, "etc/one.conf.lock", "999999999\n");
+	host_begin(host, "deploy");
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_equal(host_run(host), 0);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_commits),
+		TEST(test_new_things_of_every_kind),
+		TEST(test_back_after_a_failed_test),
+		TEST(test_a_server_that_dies_is_started_again),
+		TEST(test_a_hanging_reload_is_ended),
+		TEST(test_what_is_not_proven_goes_back),
+		TEST(test_what_was_read_must_still_be_there),
+		TEST(test_links_are_kept_and_hard_links_refused),
+		TEST(test_two_paths_to_one_file),
+		TEST(test_unsafe_places),
+		TEST(test_nothing_to_do),
+		TEST(test_attributes_stay),
+		TEST(test_staged_files_keep_away_from_servers),
+		TEST(test_backups_beside),
+		TEST(test_builds),
+		TEST(test_a_tree_runs_nothing),
+		TEST(test_cancelled_anywhere),
+		TEST(test_locks_of_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
