@@ -9,8 +9,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WATCH_MS 2000 /* a server that dies of a reload does so within this time */
+#define WATCH_MS 2500 /* a server that dies of a reload does so within this time */
 #define STEP_MS 50
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 static int keep_control(struct cd_work *work, const struct cd_touched *touched)
 {
@@ -118,6 +126,7 @@ int cd_services_activate(struct cd_work *work)
 		touched->action = asked->restart ? "restart" : "reload";
 		result = cd_control_activate(&touched->control, work->problems, work->root, asked->restart);
 		touched->state = result == 0 ? "reloaded" : "failed";
+		work->activated_at = now_ms();
 	}
 	return result;
 }
@@ -144,14 +153,14 @@ static bool any_activated(const struct cd_transaction *asked)
 int cd_services_watch(struct cd_work *work)
 {
 	const struct timespec pause = {0, STEP_MS * 1000000L};
+	int64_t end = work->activated_at + (work->asked->watch == 0 ? WATCH_MS : work->asked->watch);
 	struct cd_touched *dead;
-	int result, left;
+	int result;
 
 	if (!work->root->live || !any_activated(work->asked))
 		return 0;
-	/* Looking at the ports has taken its time and has seen more than the process. */
-	left = work->asked->prove != NULL ? 0 : WATCH_MS / STEP_MS;
-	while ((dead = find_dead(work)) == NULL && left-- > 0)
+	/* Even one that has just served the new certificate may be about to die of it. */
+	while ((dead = find_dead(work)) == NULL && now_ms() < end)
 		(void)nanosleep(&pause, NULL);
 	if (dead == NULL)
 		return 0;

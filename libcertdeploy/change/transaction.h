@@ -22,7 +22,7 @@ struct cd_transaction {
 	const struct cd_changes *changes;
 	struct cd_touched *services;
 	size_t service_count;
-	const char *command; /**< "deploy", "rollback", … for the history */
+	const char *command;             /**< "deploy", "rollback", … for the history */
 	const char *const *certificates; /**< names, for the history; NULL-terminated or NULL */
 	bool test;
 	bool reload;
@@ -30,6 +30,8 @@ struct cd_transaction {
 	bool backup_beside; /**< backup_style = "beside" */
 	unsigned keep;      /**< backups to keep */
 	unsigned wait;      /**< seconds to wait for the lock */
+	/** Milliseconds after the last reload in which no server may die; 0: 2500, -1: only look once. */
+	int watch;
 	/** Would a server read a file at this path as configuration? Staged files stay away from there. */
 	bool (*is_read)(void *user, const char *path);
 	/** Look at the ports after the reload: 0, or an error that leads back. NULL: do not look. */
@@ -40,8 +42,8 @@ struct cd_transaction {
 	int (*progress)(void *user, const char *what, size_t done, size_t total);
 	void *user;
 	/* what was done */
-	char id[40];             /**< "20261121T201136Z-1" */
-	struct cd_vector files;  /**< of struct certdeploy_file_report, in problems->arena */
+	char id[40];            /**< "20261121T201136Z-1" */
+	struct cd_vector files; /**< of struct certdeploy_file_report, in problems->arena */
 };
 
 void cd_transaction_free(struct cd_transaction *transaction);

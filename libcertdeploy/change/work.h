@@ -19,6 +19,7 @@ struct cd_work {
 	struct cd_table by_path; /**< real path -> struct cd_entry */
 	struct cd_table directories; /**< new directory, as asked and real -> struct cd_entry */
 	struct cd_vector products;   /**< of struct cd_buffer: what builds made */
+	int64_t activated_at;        /**< milliseconds of the monotonic clock: the last reload */
 	bool switched;               /**< paths outside the state directory may have changed */
 	bool force;                  /**< put back also what others have changed since */
 	char reason[512];            /**< why it is put back */

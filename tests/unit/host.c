@@ -176,6 +176,7 @@ void host_begin(struct host *host, const char *command)
 		.reload = true,
 		.keep = 10,
 		.wait = 1,
+		.watch = 200,
 		.is_read = is_read,
 		.prove = prove,
 		.prove_old = prove_old,
