@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * answers.c - the endpoints that answer for a host name
+ *
+ * A name has the endpoints of its own local_name. The server's own name (`hostname`) means the default.
+ * Any other name is given endpoints of its own where that is wanted; where only what is there is meant,
+ * a pattern answers for it, by the rules of the version.
+ */
+#include "adapter.h"
+
+#include <string.h>
+#include <strings.h>
+
+typedef int use_function(void *user, const struct certdeploy_endpoint *endpoint);
+
+static int use_named(struct certdeploy_reading *reading, const char *name, use_function *use, void *user,
+		     bool *found)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(reading, &count);
+	int result = 0;
+
+	for (size_t i = 0; i < count && result == 0; i++) {
+		if (endpoints[i]->name == NULL || strcmp(endpoints[i]->name, name) != 0)
+			continue;
+		*found = true;
+		result = use(user, endpoints[i]);
+	}
+	return result;
+}
+
+static int use_default(struct certdeploy_reading *reading, use_function *use, void *user)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(reading, &count);
+	int result = 0;
+
+	for (size_t i = 0; i < count && result == 0; i++)
+		if (endpoints[i]->name == NULL)
+			result = use(user, endpoints[i]);
+	return result;
+}
+
+/* A pattern's endpoint answers if its value is the one that a client asking for the name gets. */
+static int use_patterns(struct certdeploy_reading *reading, const char *name, use_function *use, void *user)
+{
+	const struct dovecot_model *model = certdeploy_model(reading);
+	size_t count;
+	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(reading, &count);
+	int result = 0;
+
+	for (size_t i = 0; i < count && result == 0; i++) {
+		const struct dovecot_place *place = endpoints[i]->own;
+		struct dovecot_effective effective;
+
+		if (place->name == NULL || strpbrk(place->name, "*?") == NULL || !place->own ||
+		    !dovecot_name_matches(place->name, name))
+			continue;
+		if (dovecot_effective(&effective, model, place->context, name) != 0)
+			return CERTDEPLOY_ENOMEM;
+		if (effective.values[DOVECOT_CERT] == place->effective.values[DOVECOT_CERT])
+			result = use(user, endpoints[i]);
+	}
+	return result;
+}
+
+/* A new endpoint for the name beside every default one that is not about one address only. */
+static int use_new(struct certdeploy_reading *reading, const char *name, use_function *use, void *user)
+{
+	struct dovecot_model *model = certdeploy_model(reading);
+	size_t count;
+	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(reading, &count);
+	int result = 0;
+
+	for (size_t i = 0; i < count && result == 0; i++) {
+		const struct dovecot_place *place = endpoints[i]->own;
+		struct certdeploy_endpoint *endpoint;
+		struct dovecot_place *made;
+
+		if (place->name != NULL || (place->context->local != NULL && place->listener->address == NULL))
+			continue;
+		made = certdeploy_alloc(reading, sizeof(*made));
+		endpoint = certdeploy_alloc(reading, sizeof(*endpoint));
+		if (made == NULL || endpoint == NULL)
+			return CERTDEPLOY_ENOMEM;
+		made->listener = place->listener;
+		made->context = place->context;
+		made->name = name;
+		if (dovecot_effective(&made->effective, model, made->context, name) != 0 ||
+		    dovecot_make_endpoint(endpoint, model, made) != 0)
+			return CERTDEPLOY_ENOMEM;
+		endpoint->absent = true;
+		result = use(user, endpoint);
+	}
+	return result;
+}
+
+/* The same pointer each time that the same name is asked for: it is the decider. */
+static const char *keep_name(struct certdeploy_reading *reading, const char *hostname)
+{
+	struct dovecot_model *model = certdeploy_model(reading);
+	char *name = certdeploy_copy(reading, hostname, strlen(hostname)), *kept;
+
+	if (name == NULL)
+		return NULL;
+	for (char *at = name; *at != '\0'; at++)
+		if (*at >= 'A' && *at <= 'Z')
+			*at = (char)(*at - 'A' + 'a');
+	kept = dovecot_table_get(&model->asked, name, strlen(name));
+	if (kept != NULL)
+		return kept;
+	return dovecot_table_put(&model->asked, reading, name, strlen(name), name) == 0 ? name : NULL;
+}
+
+int dovecot_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
+		    int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user)
+{
+	const struct dovecot_model *model = certdeploy_model(reading);
+	const char *own = dovecot_setting(model, "hostname");
+	const char *name = keep_name(reading, hostname);
+	bool found = false;
+	int result;
+
+	if (name == NULL)
+		return CERTDEPLOY_ENOMEM;
+	result = use_named(reading, name, use, user, &found);
+	if (result != 0 || found)
+		return result;
+	if (own != NULL && strcasecmp(own, name) == 0)
+		return use_default(reading, use, user);
+	return create ? use_new(reading, name, use, user) : use_patterns(reading, name, use, user);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* edit.h - the edits that give endpoints their certificates */
+#ifndef DOVECOT_EDIT_H
+#define DOVECOT_EDIT_H
+
+#include "listeners.h"
+
+struct dovecot_editor {
+	struct dovecot_model *model;
+	struct certdeploy_reading *reading;
+	struct certdeploy_edits *edits;
+	struct dovecot_table done;   /**< what was changed already: by document and offset */
+	struct dovecot_table sites;  /**< sites of the values changed */
+	size_t added_filters;
+	bool changed;
+};
+
+/** What a pair of slots gets. */
+struct dovecot_wish {
+	const struct certdeploy_material *material; /**< NULL: keep what is there, or … */
+	bool drop;                                  /**< … leave the slots empty */
+};
+
+/** certdeploy_adapter.plan */
+int dovecot_plan(struct certdeploy_reading *reading, const struct certdeploy_assignment *assignments,
+		 size_t count, struct certdeploy_edits *edits);
+
+/* ---- write.c: text ---- */
+
+/** A path as the value of a slot; NULL when the grammar cannot say it (recorded) or memory is short. */
+const char *dovecot_spell_path(struct dovecot_editor *editor, const char *path);
+
+/** Make the value name the file, in the form that it has. */
+int dovecot_set_value(struct dovecot_editor *editor, const struct dovecot_value *value, const char *path);
+/** Take the value's line away. */
+int dovecot_remove_value(struct dovecot_editor *editor, const struct dovecot_value *value);
+/** A line for another slot after the value's own, in the same spelling; path NULL: an empty value. */
+int dovecot_add_beside(struct dovecot_editor *editor, const struct dovecot_value *value,
+		       enum dovecot_slot slot, const char *path);
+
+/** Lines for the wishes, as they stand in a block; like: a value whose spelling is copied, or NULL. */
+int dovecot_lines_for(struct dovecot_text *text, struct dovecot_editor *editor,
+		      const struct dovecot_wish *wishes, const struct dovecot_value *like, const char *indent,
+		      const char *newline);
+
+/** The blanks that the line at offset begins with. */
+const char *dovecot_indent(struct dovecot_editor *editor, const struct certdeploy_document *document,
+			   size_t offset);
+
+/* ---- place.c: where new lines go ---- */
+
+/** Put the wishes into a block of the filter, which has none of the slots yet. */
+int dovecot_fill_filter(struct dovecot_editor *editor, struct dovecot_filter *filter,
+			const struct dovecot_wish *wishes, const struct dovecot_value *like);
+/** Make a block for a name. */
+int dovecot_new_block(struct dovecot_editor *editor, const char *name, const struct dovecot_wish *wishes,
+		      const struct dovecot_value *like);
+/** The filter's only block goes where it takes effect, and gets the wishes. */
+int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *filter, const char *name,
+		       const struct dovecot_wish *wishes, const struct dovecot_value *like);
+
+#endif

@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * listeners.c - the ports that Dovecot opens, and what each serves to whom
+ *
+ * A listener is shown as its name and port, "imaps/993", and with its address where it has one,
+ * "10.0.0.2:imaps/993", "[::1]:imap/143". Each has a default endpoint, one for every `local` address
+ * that has a say about TLS, and one for every name of a local_name.
+ */
+#include "listeners.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *protocol, *service;
+	enum certdeploy_start start;
+} kinds[] = {
+	{"imap", "imap-login", CERTDEPLOY_START_IMAP},
+	{"pop3", "pop3-login", CERTDEPLOY_START_POP3},
+	{"submission", "submission-login", CERTDEPLOY_START_SMTP},
+	{"sieve", "managesieve-login", CERTDEPLOY_START_SIEVE},
+	{"lmtp", "lmtp", CERTDEPLOY_START_LMTP},
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* What Dovecot opens unless told otherwise. */
+static const struct {
+	const char *service, *name;
+	uint16_t port;
+	bool implicit, only_24;
+} standard[] = {
+	{"imap-login", "imap", 143, false, false},
+	{"imap-login", "imaps", 993, true, false},
+	{"pop3-login", "pop3", 110, false, false},
+	{"pop3-login", "pop3s", 995, true, false},
+	{"submission-login", "submission", 587, false, false},
+	{"submission-login", "submissions", 465, true, true},
+	{"managesieve-login", "sieve", 4190, false, false},
+};
+
+#define STANDARD (sizeof(standard) / sizeof(standard[0]))
+
+static bool has_word(const char *words, const char *word)
+{
+	size_t length = strlen(word);
+
+	while (*words != '\0') {
+		size_t next = strcspn(words, " \t,");
+
+		if (next == length && memcmp(words, word, length) == 0)
+			return true;
+		words += next;
+		words += strspn(words, " \t,");
+	}
+	return false;
+}
+
+/* Is the protocol on? *plain: also without TLS at once (2.3's former "imaps" leaves it out). */
+static bool protocol_on(const struct dovecot_model *model, const char *protocol, bool *plain)
+{
+	const char *words = dovecot_setting(model, "protocols");
+	char secure[24];
+	bool on;
+
+	*plain = true;
+	if (words == NULL)
+		words = model->v24 && certdeploy_is_live(model->reading) ? "" : "imap pop3 lmtp";
+	on = has_word(words, protocol);
+	if (model->v24 || on)
+		return on;
+	if (strcmp(protocol, "sieve") == 0)
+		return has_word(words, "managesieve");
+	if (strcmp(protocol, "imap") != 0 && strcmp(protocol, "pop3") != 0)
+		return false;
+	memcpy(secure, protocol, strlen(protocol) + 1);
+	memcpy(secure + strlen(protocol), "s", 2);
+	*plain = false;
+	return has_word(words, secure);
+}
+
+static int listener_setting(const char **value, const struct dovecot_model *model,
+			    const struct dovecot_listener *listener, const char *key)
+{
+	const char *path = certdeploy_format(model->reading, "service/%s/inet_listener/%s/%s", listener->service,
+					     listener->name, key);
+
+	if (path == NULL)
+		return CERTDEPLOY_ENOMEM;
+	*value = dovecot_setting(model, path);
+	return 0;
+}
+
+static bool is_yes(const char *value)
+{
+	/* Dovecot takes "yes", "y" and "1" in any case. */
+	return value[0] == 'y' || value[0] == 'Y' || strcmp(value, "1") == 0;
+}
+
+/* The addresses that a listener is bound to, as configured. */
+static int listener_addresses(const char **out, const struct dovecot_model *model,
+			      const struct dovecot_listener *listener)
+{
+	const char *path = certdeploy_format(model->reading, "service/%s/listen", listener->service);
+	const char *value = NULL;
+	int result = listener_setting(&value, model, listener, model->v24 ? "listen" : "address");
+
+	if (result != 0 || path == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if ((value == NULL || *value == '\0') && model->v24)
+		value = dovecot_setting(model, path);
+	if (value == NULL || *value == '\0')
+		value = dovecot_setting(model, "listen");
+	*out = value == NULL || *value == '\0' ? "*, ::" : value;
+	return 0;
+}
+
+static int add_listener(struct dovecot_vector *out, const struct dovecot_model *model,
+			const struct dovecot_listener *listener)
+{
+	struct dovecot_listener *copy = certdeploy_alloc(model->reading, sizeof(*copy));
+
+	if (copy == NULL)
+		return CERTDEPLOY_ENOMEM;
+	*copy = *listener;
+	return dovecot_vector_add(out, model->reading, copy);
+}
+
+/* One listener for each address, one for `*` and `::` together. */
+static int bind_listener(struct dovecot_vector *out, const struct dovecot_model *model,
+			 struct dovecot_listener listener)
+{
+	struct dovecot_listener all = listener;
+	const char *words;
+
+	if (listener_addresses(&words, model, &listener) != 0)
+		return CERTDEPLOY_ENOMEM;
+	for (; *words != '\0'; words += strspn(words, ", \t")) {
+		size_t length = strcspn(words, ", \t");
+		char *word = certdeploy_copy(model->reading, words, length);
+		char text[INET6_ADDRSTRLEN];
+
+		words += length;
+		if (word == NULL)
+			return CERTDEPLOY_ENOMEM;
+		if (length == 0)
+			continue;
+		if (strcmp(word, "*") == 0 || strcmp(word, "0.0.0.0") == 0) {
+			all.v4 = true;
+			continue;
+		}
+		if (strcmp(word, "::") == 0 || strcmp(word, "[::]") == 0) {
+			all.v6 = true;
+			continue;
+		}
+		listener.address = word;
+		listener.reachable = dovecot_parse_net(&listener.net, word) && all.reachable;
+		if (listener.net.bits > 0 &&
+		    inet_ntop(listener.net.v6 ? AF_INET6 : AF_INET, listener.net.address, text, sizeof(text)) !=
+			    NULL)
+			listener.address = certdeploy_copy(model->reading, text, strlen(text));
+		if (listener.address == NULL || add_listener(out, model, &listener) != 0)
+			return CERTDEPLOY_ENOMEM;
+	}
+	if (!all.v4 && !all.v6)
+		return 0;
+	all.address = all.v4 ? NULL : "::";
+	return add_listener(out, model, &all);
+}
+
+/* A listener as configured; port 0: not opened. */
+static int configure(struct dovecot_vector *out, const struct dovecot_model *model,
+		     struct dovecot_listener *listener, bool plain)
+{
+	const char *port, *ssl, *haproxy;
+
+	if (listener_setting(&port, model, listener, "port") != 0 ||
+	    listener_setting(&ssl, model, listener, "ssl") != 0 ||
+	    listener_setting(&haproxy, model, listener, "haproxy") != 0)
+		return CERTDEPLOY_ENOMEM;
+	if (port == NULL && !plain && !listener->implicit)
+		return 0;
+	if (port != NULL) {
+		unsigned long number = strtoul(port, NULL, 10);
+
+		listener->port = number > 65535 ? 0 : (uint16_t)number;
+	}
+	if (ssl != NULL)
+		listener->implicit = is_yes(ssl);
+	listener->reachable = haproxy == NULL || !is_yes(haproxy);
+	return listener->port == 0 ? 0 : bind_listener(out, model, *listener);
+}
+
+/* The listeners of one service: the standard ones, then those that only the configuration names. */
+static int service_listeners(struct dovecot_vector *out, const struct dovecot_model *model, size_t kind,
+			     bool plain)
+{
+	for (size_t i = 0; i < STANDARD; i++) {
+		struct dovecot_listener listener = {.protocol = kinds[kind].protocol,
+						    .service = kinds[kind].service,
+						    .name = standard[i].name,
+						    .port = standard[i].port,
+						    .implicit = standard[i].implicit,
+						    .file = model->config};
+
+		if (strcmp(standard[i].service, listener.service) != 0 || (standard[i].only_24 && !model->v24))
+			continue;
+		if (configure(out, model, &listener, plain) != 0)
+			return CERTDEPLOY_ENOMEM;
+	}
+	for (size_t i = 0; i < model->listeners.count; i++) {
+		const struct dovecot_listener_section *section = model->listeners.items[i];
+		struct dovecot_listener listener = {.protocol = kinds[kind].protocol,
+						    .service = kinds[kind].service,
+						    .name = section->name,
+						    .file = section->file,
+						    .line = section->line};
+		bool known = strcmp(section->service, listener.service) != 0;
+
+		for (size_t j = 0; j < STANDARD && !known; j++)
+			known = strcmp(standard[j].service, listener.service) == 0 &&
+				strcmp(standard[j].name, listener.name) == 0 &&
+				(model->v24 || !standard[j].only_24);
+		if (!known && configure(out, model, &listener, true) != 0)
+			return CERTDEPLOY_ENOMEM;
+	}
+	return 0;
+}
+
+/* ---- endpoints ---- */
+
+static int label(const char **out, const struct dovecot_model *model, const struct dovecot_place *place)
+{
+	const struct dovecot_listener *listener = place->listener;
+	const struct dovecot_net *net = place->context->local;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (net != NULL && inet_ntop(net->v6 ? AF_INET6 : AF_INET, net->address, text, sizeof(text)) == NULL)
+		text[0] = '\0';
+	if (net != NULL && net->bits < (net->v6 ? 128U : 32U))
+		*out = certdeploy_format(model->reading, net->v6 ? "[%s]/%u:%s/%u" : "%s/%u:%s/%u", text,
+					 net->bits, listener->name, listener->port);
+	else if (net != NULL)
+		*out = certdeploy_format(model->reading, net->v6 ? "[%s]:%s/%u" : "%s:%s/%u", text,
+					 listener->name, listener->port);
+	else if (listener->address != NULL)
+		*out = certdeploy_format(model->reading, strchr(listener->address, ':') != NULL ? "[%s]:%s/%u"
+												: "%s:%s/%u",
+					 listener->address, listener->name, listener->port);
+	else
+		*out = certdeploy_format(model->reading, "%s/%u", listener->name, listener->port);
+	return *out == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
+/* Where it is served: an address that is known, or none and then the port says so. */
+static int address(struct certdeploy_endpoint *endpoint, const struct dovecot_model *model,
+		   const struct dovecot_place *place)
+{
+	const struct dovecot_net *net = place->context->local;
+	char text[INET6_ADDRSTRLEN];
+
+	endpoint->address = place->listener->address;
+	endpoint->port = place->listener->reachable ? place->listener->port : 0;
+	if (net == NULL || place->listener->address != NULL)
+		return 0;
+	if (net->bits < (net->v6 ? 128U : 32U)) {
+		endpoint->port = 0;
+		return 0;
+	}
+	if (inet_ntop(net->v6 ? AF_INET6 : AF_INET, net->address, text, sizeof(text)) == NULL)
+		return 0;
+	endpoint->address = certdeploy_copy(model->reading, text, strlen(text));
+	return endpoint->address == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
+static int pairs(struct certdeploy_endpoint *endpoint, const struct dovecot_model *model,
+		 const struct dovecot_effective *effective)
+{
+	struct certdeploy_pair *pair = certdeploy_alloc(model->reading, 2 * sizeof(*pair));
+
+	if (pair == NULL)
+		return CERTDEPLOY_ENOMEM;
+	for (size_t slot = DOVECOT_CERT; slot <= DOVECOT_ALT_CERT; slot += DOVECOT_ALT_CERT - DOVECOT_CERT) {
+		const struct dovecot_value *certificate = effective->values[slot];
+		const struct dovecot_value *key = effective->values[slot + 1];
+
+		if (certificate == NULL || certificate->path == NULL)
+			continue;
+		pair[endpoint->pair_count++] = (struct certdeploy_pair){
+			.certificate = certificate->path,
+			.key = key != NULL && key->path != NULL ? key->path : certificate->path,
+			.file = certificate->input->path,
+			.line = certificate->line,
+		};
+	}
+	endpoint->pairs = pair;
+	return 0;
+}
+
+static bool says_no(const struct dovecot_value *value)
+{
+	return value != NULL && strcmp(value->text, "no") == 0;
+}
+
+/* What keeps an endpoint from being edited. */
+static int forbid(struct certdeploy_endpoint *endpoint, const struct dovecot_model *model,
+		  const struct dovecot_effective *effective)
+{
+	const struct dovecot_value *const *conflict = effective->conflict;
+	const struct dovecot_value *certificate = effective->values[DOVECOT_CERT];
+
+	if (conflict[0] != NULL) {
+		endpoint->untouchable = "conflicting-filters";
+		endpoint->note = certdeploy_format(
+			model->reading,
+			_("two filters set %s for the same connections, and Dovecot ends those: %s line %zu and "
+			  "%s line %zu"),
+			conflict[0]->key, conflict[0]->input->path, conflict[0]->line, conflict[1]->input->path,
+			conflict[1]->line);
+		endpoint->file = conflict[1]->input->path;
+		endpoint->line = conflict[1]->line;
+		return endpoint->note == NULL ? CERTDEPLOY_ENOMEM : 0;
+	}
+	if (endpoint->pair_count == 0 && certificate != NULL) {
+		endpoint->file = certificate->input->path;
+		endpoint->line = certificate->line;
+	}
+	return 0;
+}
+
+int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_model *model,
+			  const struct dovecot_place *place)
+{
+	const struct dovecot_listener *listener = place->listener;
+	const struct dovecot_value *certificate = place->effective.values[DOVECOT_CERT];
+	const struct dovecot_value *root_ssl = model->root->values[DOVECOT_SSL];
+	const struct dovecot_block *block =
+		place->filter == NULL || place->filter->blocks.count == 0 ? NULL : place->filter->blocks.items[0];
+
+	*endpoint = (struct certdeploy_endpoint){.name = place->name, .protocol = listener->protocol};
+	if (label(&endpoint->listen, model, place) != 0 || address(endpoint, model, place) != 0 ||
+	    pairs(endpoint, model, &place->effective) != 0)
+		return CERTDEPLOY_ENOMEM;
+	endpoint->start = CERTDEPLOY_START_IMPLICIT;
+	for (size_t i = 0; i < KINDS && !listener->implicit; i++)
+		if (kinds[i].protocol == listener->protocol)
+			endpoint->start = kinds[i].start;
+	if (listener->implicit && strcmp(listener->protocol, "sieve") != 0) {
+		endpoint->protocol = certdeploy_format(model->reading, "%ss", listener->protocol);
+		if (endpoint->protocol == NULL)
+			return CERTDEPLOY_ENOMEM;
+	}
+	endpoint->file = block != NULL ? block->input->path : listener->file;
+	endpoint->line = block != NULL ? block->line : listener->line;
+	endpoint->is_default = place->name == NULL;
+	if (place->name == NULL)
+		endpoint->server_name = dovecot_setting(model, "hostname");
+	if (endpoint->server_name != NULL && endpoint->server_name[0] == '\0')
+		endpoint->server_name = NULL;
+	endpoint->tls = !says_no(root_ssl) && !says_no(place->effective.values[DOVECOT_SSL]);
+	endpoint->inherited = !place->own && certificate != NULL;
+	endpoint->decider = place->own && certificate != NULL ? certificate->site : (const void *)place->filter;
+	if (endpoint->decider == NULL)
+		endpoint->decider = place->name == NULL ? (const void *)model->root : place->name;
+	endpoint->own = place;
+	return forbid(endpoint, model, &place->effective);
+}
+
+static int add_place(struct dovecot_model *model, const struct dovecot_place *place)
+{
+	struct dovecot_place *copy = certdeploy_alloc(model->reading, sizeof(*copy));
+	struct certdeploy_endpoint endpoint;
+
+	if (copy == NULL)
+		return CERTDEPLOY_ENOMEM;
+	*copy = *place;
+	if (dovecot_make_endpoint(&endpoint, model, copy) != 0)
+		return CERTDEPLOY_ENOMEM;
+	return certdeploy_add_endpoint(model->reading, &endpoint);
+}
+
+/* Everything that one protocol serves in one context, for all of its listeners. */
+struct serving {
+	struct dovecot_context context;
+	struct dovecot_vector places; /* of struct dovecot_place, the default first */
+	struct serving *next;
+};
+
+static bool carries(const struct dovecot_name *name, const struct dovecot_filter *filter)
+{
+	for (size_t i = 0; i < name->filters.count; i++)
+		if (name->filters.items[i] == filter)
+			return true;
+	return false;
+}
+
+/* The filter of the name, or of the address, that is not about a protocol. */
+static struct dovecot_filter *home_of(const struct dovecot_vector *filters,
+				      const struct dovecot_context *context)
+{
+	struct dovecot_filter *home = NULL;
+
+	for (size_t i = 0; i < filters->count; i++) {
+		struct dovecot_filter *filter = filters->items[i];
+		const struct dovecot_net *local = dovecot_filter_local(filter);
+
+		if (!dovecot_fits(filter, context) || dovecot_filter_has_protocol(filter))
+			continue;
+		/* One for this very address comes before one for all. */
+		if (home == NULL || (local != NULL && dovecot_filter_local(home) == NULL))
+			home = filter;
+	}
+	return home;
+}
+
+static bool is_about_local(const struct dovecot_name *name, const struct dovecot_context *context)
+{
+	for (size_t i = 0; i < name->filters.count; i++)
+		if (dovecot_fits(name->filters.items[i], context) &&
+		    dovecot_filter_local(name->filters.items[i]) != NULL)
+			return true;
+	return false;
+}
+
+static bool fits_any(const struct dovecot_name *name, const struct dovecot_context *context)
+{
+	for (size_t i = 0; i < name->filters.count; i++)
+		if (dovecot_fits(name->filters.items[i], context))
+			return true;
+	return false;
+}
+
+static int serve_name(struct dovecot_model *model, struct serving *serving, const struct dovecot_name *name,
+		      bool everywhere)
+{
+	struct dovecot_place place = {.context = &serving->context, .name = name->text};
+	const struct dovecot_value *certificate;
+	struct dovecot_place *copy;
+
+	if (!fits_any(name, &serving->context))
+		return 0;
+	if (dovecot_effective(&place.effective, model, &serving->context, name->text) != 0)
+		return CERTDEPLOY_ENOMEM;
+	certificate = place.effective.values[DOVECOT_CERT];
+	place.own = certificate != NULL && carries(name, certificate->filter);
+	/* For one address, only what differs from all addresses is worth a line of its own. */
+	if (!everywhere && !is_about_local(name, &serving->context) && place.effective.conflict[0] == NULL)
+		return 0;
+	place.filter = home_of(&name->filters, &serving->context);
+	copy = certdeploy_alloc(model->reading, sizeof(*copy));
+	if (copy == NULL)
+		return CERTDEPLOY_ENOMEM;
+	*copy = place;
+	return dovecot_vector_add(&serving->places, model->reading, copy);
+}
+
+static int serve(struct dovecot_model *model, struct serving *serving, bool everywhere)
+{
+	const struct dovecot_vector *names = dovecot_names(model);
+	struct dovecot_place *place = certdeploy_alloc(model->reading, sizeof(*place));
+	const struct dovecot_value *certificate;
+
+	if (place == NULL)
+		return CERTDEPLOY_ENOMEM;
+	place->context = &serving->context;
+	place->filter = everywhere ? model->root : home_of(&serving->context.nameless, &serving->context);
+	if (dovecot_effective(&place->effective, model, &serving->context, NULL) != 0 ||
+	    dovecot_vector_add(&serving->places, model->reading, place) != 0)
+		return CERTDEPLOY_ENOMEM;
+	certificate = place->effective.values[DOVECOT_CERT];
+	place->own = certificate != NULL && (everywhere || dovecot_filter_local(certificate->filter) != NULL);
+	for (size_t i = 0; i < names->count; i++)
+		if (serve_name(model, serving, names->items[i], everywhere) != 0)
+			return CERTDEPLOY_ENOMEM;
+	return 0;
+}
+
+static bool same_net(const struct dovecot_net *one, const struct dovecot_net *other)
+{
+	if (one == NULL || other == NULL)
+		return one == other;
+	return one->bits == other->bits && one->v6 == other->v6 && dovecot_net_contains(one, other);
+}
+
+/* The serving of a context, made when it is asked for first. */
+static int find_serving(struct serving **out, struct serving **all, struct dovecot_model *model,
+			const struct dovecot_listener *listener, const struct dovecot_net *local)
+{
+	struct serving *serving;
+	bool everywhere = local == NULL || listener->address != NULL;
+
+	for (serving = *all; serving != NULL; serving = serving->next)
+		if (same_net(serving->context.local, local)) {
+			*out = serving;
+			return 0;
+		}
+	serving = certdeploy_alloc(model->reading, sizeof(*serving));
+	if (serving == NULL ||
+	    dovecot_context(&serving->context, model, listener->protocol, listener->service, local) != 0)
+		return CERTDEPLOY_ENOMEM;
+	serving->next = *all;
+	*all = serving;
+	*out = serving;
+	return serve(model, serving, everywhere);
+}
+
+static int add_listener_endpoints(struct dovecot_model *model, struct serving **all,
+				  const struct dovecot_listener *listener, const struct dovecot_net *local)
+{
+	struct serving *serving;
+	int result = find_serving(&serving, all, model, listener, local);
+
+	for (size_t i = 0; result == 0 && i < serving->places.count; i++) {
+		struct dovecot_place place = *(const struct dovecot_place *)serving->places.items[i];
+
+		place.listener = listener;
+		result = add_place(model, &place);
+	}
+	return result;
+}
+
+static bool sets_tls(const struct dovecot_filter *filter)
+{
+	for (size_t slot = 0; slot < DOVECOT_SLOTS; slot++)
+		if (filter->values[slot] != NULL)
+			return true;
+	return false;
+}
+
+/* The networks of `local` filters that have a say about TLS, each once. */
+static int collect_nets(struct dovecot_vector *nets, const struct dovecot_model *model)
+{
+	struct dovecot_table seen = {0};
+
+	for (size_t i = 0; i < model->filters.count; i++) {
+		const struct dovecot_filter *filter = model->filters.items[i];
+		const struct dovecot_net *net = dovecot_filter_local(filter);
+		const void *key = net;
+
+		if (net == NULL || !sets_tls(filter) ||
+		    dovecot_table_get(&seen, key, sizeof(*net)) != NULL)
+			continue;
+		if (dovecot_table_put(&seen, model->reading, key, sizeof(*net), (void *)(uintptr_t)net) != 0 ||
+		    dovecot_vector_add(nets, model->reading, (void *)(uintptr_t)net) != 0)
+			return CERTDEPLOY_ENOMEM;
+	}
+	return 0;
+}
+
+int dovecot_add_endpoints(struct dovecot_model *model)
+{
+	struct dovecot_vector nets = {0};
+	int result = collect_nets(&nets, model);
+
+	for (size_t kind = 0; result == 0 && kind < KINDS; kind++) {
+		struct dovecot_vector listeners = {0};
+		/* Addresses of listeners are contexts of another kind than those of `local`. */
+		struct serving *bound = NULL, *wide = NULL;
+		bool plain;
+
+		if (!protocol_on(model, kinds[kind].protocol, &plain))
+			continue;
+		result = service_listeners(&listeners, model, kind, plain);
+		for (size_t i = 0; result == 0 && i < listeners.count; i++) {
+			const struct dovecot_listener *listener = listeners.items[i];
+			bool all = listener->net.bits == 0;
+
+			result = add_listener_endpoints(model, all ? &wide : &bound, listener,
+							all ? NULL : &listener->net);
+			for (size_t j = 0; all && result == 0 && j < nets.count; j++) {
+				const struct dovecot_net *net = nets.items[j];
+
+				if (net->v6 ? listener->v6 : listener->v4)
+					result = add_listener_endpoints(model, &wide, listener, net);
+			}
+		}
+	}
+	return result;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* listeners.h - the ports that Dovecot opens, and what each serves to whom */
+#ifndef DOVECOT_LISTENERS_H
+#define DOVECOT_LISTENERS_H
+
+#include "settings.h"
+
+/** One port on one address, or on all. */
+struct dovecot_listener {
+	const char *protocol; /**< as filters name it: "imap" */
+	const char *service;  /**< "imap-login" */
+	const char *name;     /**< of the inet_listener */
+	const char *address;  /**< numeric; NULL: all */
+	struct dovecot_net net; /**< of the address; bits 0: all */
+	bool v4, v6;            /**< which families a listener on all addresses has */
+	uint16_t port;          /**< as configured */
+	bool reachable;         /**< can be probed: its address is known, and no proxy is expected */
+	bool implicit;
+	const char *file;
+	size_t line;
+};
+
+/** What an endpoint's `own` points to. */
+struct dovecot_place {
+	const struct dovecot_listener *listener;
+	const struct dovecot_context *context;
+	const char *name; /**< or NULL */
+	struct dovecot_effective effective;
+	/** The filter that a value of its own goes to; NULL: has none yet. */
+	struct dovecot_filter *filter;
+	bool own; /**< the certificate is not taken over from a wider scope */
+};
+
+/** Add the endpoints of the model to the reading. */
+int dovecot_add_endpoints(struct dovecot_model *model);
+
+/**
+ * The endpoint of a name on each listener, made up where the configuration has none: see answers() in
+ * certdeploy-adapter.h.
+ */
+int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_model *model,
+			  const struct dovecot_place *place);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * model.h - what one reading of a Dovecot configuration found
+ *
+ * Dovecot keeps settings by filter: a filter says for which connections they hold (a protocol, a local
+ * address, the name a client asks for), and the same filter opened twice is one. A block is one place
+ * where a filter is opened. Which filter wins for a connection is in settings.c.
+ */
+#ifndef DOVECOT_MODEL_H
+#define DOVECOT_MODEL_H
+
+#include "lines.h"
+
+enum dovecot_slot {
+	DOVECOT_CERT,
+	DOVECOT_KEY,
+	DOVECOT_ALT_CERT,
+	DOVECOT_ALT_KEY,
+	DOVECOT_SSL,
+	DOVECOT_SLOTS
+};
+
+/** One time that a file is read. A file included twice is read twice. */
+struct dovecot_input {
+	const struct certdeploy_document *document;
+	const char *path;      /**< as Dovecot opens it */
+	const char *directory; /**< path up to and with its last slash */
+	bool at_top;    /**< no section was open when it began … */
+	bool ends_at_top; /**< … and none when it ended */
+	bool repeated;  /**< its document is read by another input as well */
+	size_t end_order; /**< lines read when it ended */
+	struct dovecot_lines lines;
+	struct dovecot_input *previous; /**< read on after this one */
+	size_t depth;
+};
+
+/** A line that sets a slot. */
+struct dovecot_value {
+	const struct dovecot_input *input;
+	struct dovecot_filter *filter;
+	struct dovecot_block *block; /**< the block that it stands in, or NULL: none */
+	enum dovecot_slot slot;
+	enum dovecot_line_type type;
+	bool quoted;
+	bool nested;      /**< within `ssl_server {` (2.4) */
+	const char *key;  /**< as written */
+	const char *text; /**< the value */
+	const char *path; /**< the file that is meant, absolute; NULL when it is not a file */
+	size_t line;
+	size_t start; /**< as in struct dovecot_line */
+	size_t end;
+	struct dovecot_span value_span;
+	struct dovecot_span inner_span;
+	size_t order; /**< of all lines read */
+	/** The same for all values read from the same bytes: compared by value. */
+	const char *site;
+};
+
+/** A network; bits 0: none. */
+struct dovecot_net {
+	unsigned char address[16];
+	uint8_t v6;
+	uint8_t bits;
+};
+
+struct dovecot_filter {
+	const char *protocol; /**< "imap", or "!imap": all but this one */
+	const char *local_name; /**< lower case; in 2.3 several, with blanks between */
+	struct dovecot_net local;
+	struct dovecot_net remote;
+	const char *local_text; /**< as written */
+	bool unknown;           /**< an address is given as a host name: cannot be told here */
+	const char *service;    /**< 2.4: `service NAME {` */
+	const struct dovecot_filter *parent; /**< 2.4: all of them must match; 2.3: NULL */
+	unsigned lists;  /**< 2.4: named sections around it: before the order of creation */
+	size_t order;    /**< of creation */
+	const struct dovecot_value *values[DOVECOT_SLOTS];
+	struct dovecot_vector blocks; /**< of struct dovecot_block */
+	bool other_settings; /**< sets something beyond the slots */
+};
+
+/** A place where a filter is opened. */
+struct dovecot_block {
+	struct dovecot_filter *filter;
+	const struct dovecot_input *input;
+	struct dovecot_block *outer; /**< of another filter, or NULL */
+	bool at_top;                 /**< in no other section */
+	size_t line;
+	size_t start; /**< of the opening line */
+	size_t inside; /**< the byte after the opening line */
+	const struct dovecot_input *end_input; /**< of the closing line; NULL: never closed */
+	size_t close; /**< first byte of the closing line */
+	size_t end;   /**< the byte after it */
+	const struct dovecot_value *last; /**< the last slot set directly in it */
+	bool simple; /**< holds nothing but slots and comments, in one file */
+	size_t closed_order; /**< lines read when it was closed */
+};
+
+/** A setting outside of the slots, by its path, e.g. "service/imap-login/inet_listener/imap/port". */
+struct dovecot_setting {
+	const char *value;
+	const char *file;
+	size_t line;
+};
+
+struct dovecot_listener_section {
+	const char *service;
+	const char *name;
+	const char *file;
+	size_t line;
+};
+
+/** Where an include looks, absolute, braces not expanded. */
+struct dovecot_include {
+	const struct dovecot_input *input;
+	const char *pattern;
+	struct dovecot_span span;
+};
+
+struct dovecot_model {
+	struct certdeploy_reading *reading;
+	const char *config;
+	const char *version; /**< as told, or NULL */
+	bool v24;
+	struct dovecot_filter *root;
+	struct dovecot_vector filters;   /**< in order of creation, the root first */
+	struct dovecot_table by_identity;
+	struct dovecot_vector inputs;    /**< in order of opening */
+	struct dovecot_table documents;  /**< by address of the document -> struct dovecot_input */
+	struct dovecot_vector values;    /**< in order */
+	struct dovecot_table sites;
+	struct dovecot_table settings;   /**< path within the root filter -> struct dovecot_setting */
+	struct dovecot_vector listeners; /**< of struct dovecot_listener_section, in order */
+	struct dovecot_table listener_names;
+	struct dovecot_vector includes;  /**< of struct dovecot_include */
+	size_t order;
+	struct dovecot_names *names; /**< settings.c: filters by name */
+	struct dovecot_table asked;  /**< answers.c: names asked for */
+};
+
+/** The last value of a setting of the root filter, or NULL. */
+const char *dovecot_setting(const struct dovecot_model *model, const char *path);
+
+/** Read the configuration at model->config, with everything it includes. */
+int dovecot_read_files(struct dovecot_model *model);
+
+/** "10.0.0.0/8", "::1", "[::1]": false when it is none (a host name). */
+bool dovecot_parse_net(struct dovecot_net *net, const char *text);
+bool dovecot_net_contains(const struct dovecot_net *net, const struct dovecot_net *inner);
+
+/** Expand {a,b} as glob(3) with GLOB_BRACE does: a NULL-terminated list. */
+int dovecot_braces(const char *const **patterns, struct certdeploy_reading *reading, const char *pattern);
+
+#endif

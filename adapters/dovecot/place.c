@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * place.c - where new lines and blocks go
+ *
+ * 2.3 lets the first local_name of the file win, so a new name stands before any pattern that matches
+ * it; 2.4 lets the last filter win, so it stands after all that do. A place must be at the top level,
+ * in a file that is read once, and after the global certificate: Dovecot warns of a global setting that
+ * comes after a block that has it.
+ */
+#include "edit.h"
+
+#include <string.h>
+
+/* Whole lines are inserted before the byte at offset. */
+struct spot {
+	const struct dovecot_input *input;
+	size_t offset;
+	bool before; /* something stands there that is to stay after the new lines */
+};
+
+static const struct dovecot_block *block_at(const struct dovecot_filter *filter, size_t i)
+{
+	return filter->blocks.items[i];
+}
+
+static bool is_plain_place(const struct dovecot_block *block)
+{
+	return block->at_top && block->end_input == block->input && !block->input->repeated;
+}
+
+static bool sets_certificate(const struct dovecot_filter *filter)
+{
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
+		if (filter->values[slot] != NULL)
+			return true;
+	return false;
+}
+
+/* Would this filter decide about the certificate of some who ask for the name, wherever they connect? */
+static bool competes(const struct dovecot_model *model, const struct dovecot_filter *filter, const char *name)
+{
+	const char *words = dovecot_filter_name(filter);
+
+	if (filter == model->root || !sets_certificate(filter))
+		return false;
+	if (words == NULL)
+		return model->v24;
+	/* In 2.3 those for an address come first anyway. */
+	if (!model->v24 && (filter->local.bits > 0 || filter->remote.bits > 0))
+		return false;
+	while (*words != '\0') {
+		size_t length = strcspn(words, " ");
+		char word[512];
+
+		if (length < sizeof(word)) {
+			memcpy(word, words, length);
+			word[length] = '\0';
+			if (dovecot_name_matches(word, name))
+				return true;
+		}
+		words += length;
+		words += strspn(words, " ");
+	}
+	return false;
+}
+
+/* The first byte of the comment lines directly above offset. */
+static size_t above_comments(const struct certdeploy_document *document, size_t offset)
+{
+	const char *bytes = certdeploy_document_bytes(document, &(size_t){0});
+
+	while (offset > 0) {
+		size_t start, end, at;
+
+		certdeploy_document_line_bounds(document, offset - 1, &start, &end);
+		for (at = start; at < end && (bytes[at] == ' ' || bytes[at] == '\t'); at++)
+			;
+		if (at == end || bytes[at] != '#')
+			break;
+		offset = start;
+	}
+	return offset;
+}
+
+/* After the last of the names' blocks that is a plain place, if that is late enough. */
+static bool after_names(struct spot *spot, const struct dovecot_model *model, size_t order,
+			const struct dovecot_block *not_this)
+{
+	const struct dovecot_block *best = NULL;
+
+	for (size_t i = 0; i < model->filters.count; i++) {
+		const struct dovecot_filter *filter = model->filters.items[i];
+
+		if (filter->local_name == NULL)
+			continue;
+		for (size_t j = 0; j < filter->blocks.count; j++) {
+			const struct dovecot_block *block = block_at(filter, j);
+
+			if (is_plain_place(block) && block != not_this && block->closed_order >= order &&
+			    (best == NULL || block->closed_order > best->closed_order))
+				best = block;
+		}
+	}
+	if (best == NULL)
+		return false;
+	*spot = (struct spot){best->input, best->end, false};
+	return true;
+}
+
+static struct spot end_of(const struct dovecot_input *input)
+{
+	size_t length;
+
+	certdeploy_document_bytes(input->document, &length);
+	return (struct spot){input, length, false};
+}
+
+/* Lines read when the last setting stood that a new block must come after. */
+static size_t earliest(const struct dovecot_model *model, const char *name)
+{
+	size_t order = 0;
+
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++) {
+		const struct dovecot_value *value = model->root->values[slot];
+
+		if (value != NULL && value->order > order)
+			order = value->order;
+	}
+	for (size_t i = 0; model->v24 && i < model->filters.count; i++) {
+		const struct dovecot_filter *filter = model->filters.items[i];
+
+		if (filter->blocks.count != 0 && competes(model, filter, name) &&
+		    block_at(filter, 0)->closed_order > order)
+			order = block_at(filter, 0)->closed_order;
+	}
+	return order;
+}
+
+/* The first filter of the file that would hide a new one (2.3). */
+static const struct dovecot_filter *hiding(const struct dovecot_model *model, const char *name)
+{
+	for (size_t i = 0; !model->v24 && i < model->filters.count; i++)
+		if (competes(model, model->filters.items[i], name))
+			return model->filters.items[i];
+	return NULL;
+}
+
+static int find_spot(struct spot *spot, struct dovecot_editor *editor, const char *name,
+		     const struct dovecot_block *moved)
+{
+	const struct dovecot_model *model = editor->model;
+	const struct dovecot_filter *hides = hiding(model, name);
+	const struct dovecot_value *global = model->root->values[DOVECOT_CERT];
+	size_t order = earliest(model, name);
+
+	if (hides != NULL) {
+		const struct dovecot_block *block = block_at(hides, 0);
+
+		if (!is_plain_place(block) || hides->protocol != NULL)
+			return certdeploy_refuse(editor->reading, "config-not-understood", block->input->path,
+						 block->line,
+						 _("this block would hide a block of its own for %s"), name);
+		*spot = (struct spot){block->input, above_comments(block->input->document, block->start), true};
+		return 0;
+	}
+	if (after_names(spot, model, order, moved))
+		return 0;
+	if (global != NULL && global->input->at_top && global->input->ends_at_top && !global->input->repeated &&
+	    global->input->end_order >= order)
+		*spot = end_of(global->input);
+	else
+		*spot = end_of(model->inputs.items[0]);
+	return 0;
+}
+
+static int insert(struct dovecot_editor *editor, const struct spot *spot, const char *text)
+{
+	const struct certdeploy_document *document = spot->input->document;
+	const char *newline = certdeploy_document_newline(document, spot->offset);
+	size_t length, start = spot->offset, end = spot->offset;
+	const char *bytes = certdeploy_document_bytes(document, &length);
+	const char *before = newline;
+	const char *whole;
+
+	/* A blank line parts it from what stands around, unless there is one. */
+	if (start == 0)
+		before = "";
+	else if (bytes[start - 1] != '\n')
+		before = certdeploy_format(editor->reading, "%s%s", newline, newline);
+	else
+		certdeploy_document_line_bounds(document, start - 1, &start, &end);
+	if (before == newline && end - start <= strlen(newline))
+		before = "";
+	whole = before == NULL ? NULL
+			       : certdeploy_format(editor->reading, "%s%s%s", before, text,
+						   spot->before ? newline : "");
+	if (whole == NULL)
+		return CERTDEPLOY_ENOMEM;
+	editor->changed = true;
+	return certdeploy_splice(editor->edits, editor->reading, document, spot->offset, 0, whole, strlen(whole));
+}
+
+/* How far the lines within a block are indented, after an example in the same file. */
+static const char *usual_indent(struct dovecot_editor *editor, const struct dovecot_input *input)
+{
+	const struct dovecot_model *model = editor->model;
+	const struct dovecot_value *nearest = NULL;
+
+	for (size_t i = 0; i < model->values.count; i++) {
+		const struct dovecot_value *value = model->values.items[i];
+
+		if (value->block == NULL || !value->block->at_top || value->nested)
+			continue;
+		if (nearest == NULL || value->input->document == input->document)
+			nearest = value;
+	}
+	if (nearest == NULL)
+		return "  ";
+	return dovecot_indent(editor, nearest->input->document, nearest->start);
+}
+
+static bool is_safe_name(const char *name)
+{
+	if (name[0] == '\0' || strlen(name) > 253)
+		return false;
+	return name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-_*")] == '\0';
+}
+
+int dovecot_new_block(struct dovecot_editor *editor, const char *name, const struct dovecot_wish *wishes,
+		      const struct dovecot_value *like)
+{
+	struct certdeploy_reading *reading = editor->reading;
+	const char *newline, *indent, *head;
+	struct dovecot_text text = {0};
+	struct spot spot;
+	int result;
+
+	if (!is_safe_name(name))
+		return certdeploy_refuse(reading, "usage", NULL, 0, _("%s is not a host name"), name);
+	result = find_spot(&spot, editor, name, NULL);
+	if (result != 0)
+		return result;
+	newline = certdeploy_document_newline(spot.input->document, spot.offset);
+	indent = usual_indent(editor, spot.input);
+	head = certdeploy_format(reading, "local_name %s {%s", name, newline);
+	if (head == NULL || indent == NULL || dovecot_text_string(&text, reading, head) != 0)
+		return CERTDEPLOY_ENOMEM;
+	result = dovecot_lines_for(&text, editor, wishes, like, indent, newline);
+	if (result == 0)
+		result = dovecot_text_string(&text, reading, "}");
+	if (result == 0)
+		result = dovecot_text_string(&text, reading, newline);
+	editor->added_filters++;
+	return result == 0 ? insert(editor, &spot, text.bytes) : result;
+}
+
+/* The indentation of what stands in the block. */
+static const char *inner_indent(struct dovecot_editor *editor, const struct dovecot_block *block)
+{
+	const struct certdeploy_document *document = block->input->document;
+	const char *outer = dovecot_indent(editor, document, block->start), *unit;
+
+	if (outer == NULL)
+		return NULL;
+	if (block->last != NULL && block->last->input == block->input && !block->last->nested)
+		return dovecot_indent(editor, document, block->last->start);
+	if (block->end_input == block->input) {
+		const char *first = dovecot_indent(editor, document, block->inside);
+
+		if (first == NULL || (block->inside < block->close && strlen(first) > strlen(outer)))
+			return first;
+	}
+	unit = block->at_top ? usual_indent(editor, block->input) : outer[0] == '\t' ? "\t" : "  ";
+	return unit == NULL ? NULL : certdeploy_format(editor->reading, "%s%s", outer, unit);
+}
+
+int dovecot_fill_filter(struct dovecot_editor *editor, struct dovecot_filter *filter,
+			const struct dovecot_wish *wishes, const struct dovecot_value *like)
+{
+	const struct dovecot_block *block = block_at(filter, filter->blocks.count - 1);
+	const struct certdeploy_document *document = block->input->document;
+	size_t offset = block->end_input == block->input ? block->close : block->inside;
+	const char *newline = certdeploy_document_newline(document, block->start);
+	const char *indent = inner_indent(editor, block);
+	struct dovecot_text text = {0};
+	int result;
+
+	if (indent == NULL)
+		return CERTDEPLOY_ENOMEM;
+	result = dovecot_lines_for(&text, editor, wishes, like, indent, newline);
+	if (result != 0)
+		return result;
+	editor->changed = true;
+	return certdeploy_splice(editor->edits, editor->reading, document, offset, 0, text.bytes, text.length);
+}
+
+int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *filter, const char *name,
+		       const struct dovecot_wish *wishes, const struct dovecot_value *like)
+{
+	const struct dovecot_block *block = filter->blocks.count == 0 ? NULL : block_at(filter, 0);
+	const char *newline, *indent, *bytes;
+	struct dovecot_text text = {0};
+	struct spot spot;
+	int result;
+
+	if (block == NULL || filter->blocks.count > 1 || !block->simple || !is_plain_place(block) ||
+	    strchr(filter->local_name == NULL ? "" : filter->local_name, ' ') != NULL)
+		return certdeploy_refuse(editor->reading, "config-not-understood",
+					 block == NULL ? editor->model->config : block->input->path,
+					 block == NULL ? 0 : block->line,
+					 _("another block hides this one for %s; change their order"), name);
+	result = find_spot(&spot, editor, name, block);
+	if (result != 0)
+		return result;
+	bytes = certdeploy_document_bytes(block->input->document, &(size_t){0});
+	newline = certdeploy_document_newline(block->input->document, block->start);
+	indent = inner_indent(editor, block);
+	if (indent == NULL)
+		return CERTDEPLOY_ENOMEM;
+	/* The opening line and the comments within stay; the certificates are new. */
+	result = dovecot_text_add(&text, editor->reading, bytes + block->start, block->inside - block->start);
+	if (result == 0)
+		result = dovecot_lines_for(&text, editor, wishes, like, indent, newline);
+	if (result == 0)
+		result = dovecot_text_add(&text, editor->reading, bytes + block->close,
+					  block->end - block->close);
+	if (result == 0 && block->end > 0 && bytes[block->end - 1] != '\n')
+		result = dovecot_text_string(&text, editor->reading, newline);
+	if (result == 0)
+		result = insert(editor, &spot, text.bytes);
+	if (result != 0)
+		return result;
+	return certdeploy_splice(editor->edits, editor->reading, block->input->document, block->start,
+				 block->end - block->start, "", 0);
+}

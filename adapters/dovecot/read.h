@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* read.h - between read.c (files) and blocks.c (what is in them) */
+#ifndef DOVECOT_READ_H
+#define DOVECOT_READ_H
+
+#include "model.h"
+
+/** An open section. */
+struct dovecot_section {
+	struct dovecot_section *outer;
+	struct dovecot_filter *filter;
+	struct dovecot_block *block; /**< the innermost block; NULL outside of all */
+	bool opens_block;            /**< … and this section is it */
+	bool opaque;                 /**< settings in it are not what they are outside */
+	bool ssl_server;             /**< `ssl_server {` (2.4) */
+	bool named;                  /**< 2.4: a section in which no filter may be opened */
+	const char *path; /**< of its settings, ending in "/"; "" at the top; NULL: of no interest */
+	const char *list; /**< 2.4: the setting whose words are set in it (`protocols {`), or NULL */
+	const char *file;
+	size_t line;
+};
+
+/** A group's settings, or its use (2.4). */
+struct dovecot_group {
+	const char *label;
+	const char *name;
+	struct dovecot_filter *filter;
+	const char *file;
+	size_t line;
+};
+
+struct dovecot_reader {
+	struct dovecot_model *model;
+	struct dovecot_input *input;
+	struct dovecot_section *section; /**< NULL at the top */
+	struct dovecot_vector groups;
+	struct dovecot_vector group_uses;
+	size_t bytes; /**< read so far */
+};
+
+int dovecot_blocks_open(struct dovecot_reader *reader);
+int dovecot_begin(struct dovecot_reader *reader, const struct dovecot_line *line);
+int dovecot_end(struct dovecot_reader *reader, const struct dovecot_line *line);
+int dovecot_assign(struct dovecot_reader *reader, const struct dovecot_line *line);
+int dovecot_blocks_close(struct dovecot_reader *reader);
+
+/** A path as Dovecot takes it: relative to the file that it stands in. */
+const char *dovecot_resolve(const struct dovecot_reader *reader, const char *path);
+
+/** Refuse with `config-syntax` at a line of the input. */
+int dovecot_syntax(const struct dovecot_reader *reader, size_t line, const char *why);
+
+#endif
