@@ -20,19 +20,6 @@ PENDING const struct certdeploy_adapter cd_adapter_apache = {CERTDEPLOY_ADAPTER_
 							     0,
 							     0,
 							     0};
-PENDING const struct certdeploy_adapter cd_adapter_dovecot = {CERTDEPLOY_ADAPTER_ABI,
-							      sizeof(struct certdeploy_adapter),
-							      "dovecot",
-							      "pending",
-							      0,
-							      0,
-							      0,
-							      0,
-							      0,
-							      0,
-							      0,
-							      0,
-							      0};
 PENDING int cd_probe_all(struct cd_probe *p, size_t n, const struct cd_probing *h)
 {
 	return 0;

@@ -10,6 +10,7 @@ EXTRA_DIST += tests/unit/unit.h
 unit_tests =
 unit_tests += tests/unit/test-changes
 unit_tests += tests/unit/test-document
+unit_tests += tests/unit/test-dovecot
 unit_tests += tests/unit/test-file
 unit_tests += tests/unit/test-history
 unit_tests += tests/unit/test-names
@@ -21,6 +22,7 @@ EXTRA_DIST += tests/unit/postfix.h
 # A small host with fake servers.
 tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_transaction_SOURCES = tests/unit/test-transaction.c tests/unit/host.c tests/unit/host.h
+EXTRA_DIST += tests/unit/dovecot.h tests/unit/postfix.h
 endif
 
 include tests/fuzz/sources.mk

@@ -77,7 +77,8 @@ static int use_new(struct certdeploy_reading *reading, const char *name, use_fun
 		struct certdeploy_endpoint *endpoint;
 		struct dovecot_place *made;
 
-		if (place->name != NULL || (place->context->local != NULL && place->listener->address == NULL))
+		if (place->name != NULL ||
+		    (place->context->local != NULL && place->listener->address == NULL))
 			continue;
 		made = certdeploy_alloc(reading, sizeof(*made));
 		endpoint = certdeploy_alloc(reading, sizeof(*endpoint));

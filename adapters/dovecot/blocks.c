@@ -81,7 +81,8 @@ static const char *or_empty(const char *text)
  * The filter equal to `wanted`, or a new one. 2.3 compares what a filter has taken over from the ones
  * around it together with its own; 2.4 compares the chain.
  */
-static struct dovecot_filter *intern_filter(struct dovecot_model *model, const struct dovecot_filter *wanted)
+static struct dovecot_filter *intern_filter(struct dovecot_model *model,
+					    const struct dovecot_filter *wanted)
 {
 	struct certdeploy_reading *reading = model->reading;
 	const char *local = net_identity(reading, &wanted->local, wanted->local_text, wanted->unknown);
@@ -93,8 +94,8 @@ static struct dovecot_filter *intern_filter(struct dovecot_model *model, const s
 		return NULL;
 	identity = certdeploy_format(reading, "%zu\n%s\n%s\n%s\n%s\n%s",
 				     wanted->parent == NULL ? 0 : wanted->parent->order,
-				     or_empty(wanted->protocol), or_empty(wanted->local_name), local, remote,
-				     or_empty(wanted->service));
+				     or_empty(wanted->protocol), or_empty(wanted->local_name), local,
+				     remote, or_empty(wanted->service));
 	if (identity == NULL)
 		return NULL;
 	filter = dovecot_table_get(&model->by_identity, identity, strlen(identity));
@@ -175,7 +176,8 @@ static int set_network(struct dovecot_reader *reader, struct dovecot_filter *fil
 		filter->unknown = true;
 	} else if (around->bits > 0 &&
 		   (around->bits > inner.bits || !dovecot_net_contains(around, &inner))) {
-		return dovecot_syntax(reader, line->number, _("the network is not inside the one around it"));
+		return dovecot_syntax(reader, line->number,
+				      _("the network is not inside the one around it"));
 	}
 	*net = inner;
 	if (local)
@@ -325,12 +327,13 @@ static int begin_other(struct dovecot_reader *reader, struct dovecot_section *se
 		return 0;
 	if (listener && add_listener(reader, section, line) != 0)
 		return CERTDEPLOY_ENOMEM;
-	if (model->v24 && line->value[0] == '\0' && (same_word(line->key, "listen") ||
-						     same_word(line->key, "protocols"))) {
+	if (model->v24 && line->value[0] == '\0' &&
+	    (same_word(line->key, "listen") || same_word(line->key, "protocols"))) {
 		section->list = certdeploy_format(model->reading, "%s%s", section->path, line->key);
 		return section->list == NULL ? CERTDEPLOY_ENOMEM : 0;
 	}
-	section->path = certdeploy_format(model->reading, "%s%s/%s/", section->path, line->key, line->value);
+	section->path =
+		certdeploy_format(model->reading, "%s%s/%s/", section->path, line->key, line->value);
 	return section->path == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
@@ -529,8 +532,9 @@ static int value_path(struct dovecot_reader *reader, struct dovecot_value *value
 	if (line->type == DOVECOT_LINE_VARIABLE) {
 		size_t prefix = v24 ? 5 : 1;
 		const struct dovecot_value *other =
-			strlen(line->value) > prefix ? slot_variable(reader, line->value + prefix, line->key)
-						     : NULL;
+			strlen(line->value) > prefix
+				? slot_variable(reader, line->value + prefix, line->key)
+				: NULL;
 
 		if (!v24 || other != NULL) {
 			value->path = other == NULL ? NULL : other->path;
@@ -547,7 +551,7 @@ static const char *site_of(struct dovecot_model *model, const struct certdeploy_
 			   const struct dovecot_value *value)
 {
 	char *key = certdeploy_format(model->reading, "%p %zu", (const void *)document,
-					    value->value_span.offset);
+				      value->value_span.offset);
 	char *site;
 
 	if (key == NULL)
@@ -561,7 +565,8 @@ static const char *site_of(struct dovecot_model *model, const struct certdeploy_
 	return site;
 }
 
-static int assign_slot(struct dovecot_reader *reader, const struct dovecot_line *line, enum dovecot_slot slot)
+static int assign_slot(struct dovecot_reader *reader, const struct dovecot_line *line,
+		       enum dovecot_slot slot)
 {
 	struct dovecot_model *model = reader->model;
 	struct dovecot_section *section = reader->section;
@@ -627,9 +632,10 @@ static int store_setting(struct dovecot_reader *reader, const struct dovecot_lin
 	const struct dovecot_section *section = reader->section;
 	struct dovecot_setting *setting = certdeploy_alloc(model->reading, sizeof(*setting));
 	const char *list = section == NULL ? NULL : section->list;
-	const char *path = list != NULL ? list
-					: certdeploy_format(model->reading, "%s%s",
-							    section == NULL ? "" : section->path, line->key);
+	const char *path = list != NULL
+				   ? list
+				   : certdeploy_format(model->reading, "%s%s",
+						       section == NULL ? "" : section->path, line->key);
 
 	if (setting == NULL || path == NULL)
 		return CERTDEPLOY_ENOMEM;
@@ -639,8 +645,11 @@ static int store_setting(struct dovecot_reader *reader, const struct dovecot_lin
 		const char *old = dovecot_setting(model, list);
 		bool at_root = same_word(list, "listen");
 
-		setting->value = toggle(reader, old != NULL ? old : at_root ? "* ::" : "", line->key,
-					same_word(line->value, "yes"));
+		setting->value = toggle(reader,
+					old != NULL ? old
+					: at_root   ? "* ::"
+						    : "",
+					line->key, same_word(line->value, "yes"));
 	} else if (line->type == DOVECOT_LINE_VARIABLE) {
 		if (expand(&setting->value, reader, line) != 0)
 			return CERTDEPLOY_ENOMEM;
@@ -673,15 +682,16 @@ int dovecot_assign(struct dovecot_reader *reader, const struct dovecot_line *lin
 	struct dovecot_model *model = reader->model;
 	struct dovecot_section *section = reader->section;
 	bool opaque = section != NULL && section->opaque;
-	bool obsolete = !model->v24 && (same_word(line->key, "ssl_cert_file") ||
-					same_word(line->key, "ssl_key_file") ||
-					same_word(line->key, "ssl_disable"));
+	bool obsolete = !model->v24 &&
+			(same_word(line->key, "ssl_cert_file") || same_word(line->key, "ssl_key_file") ||
+			 same_word(line->key, "ssl_disable"));
 	enum dovecot_slot slot = DOVECOT_SLOTS;
 
 	if (!opaque && is_foreign(model, line->key))
 		return dovecot_syntax(reader, line->number,
-				      model->v24 ? _("this setting is Dovecot 2.3's; 2.4 does not know it")
-						 : _("this setting is Dovecot 2.4's; 2.3 does not know it"));
+				      model->v24
+					      ? _("this setting is Dovecot 2.3's; 2.4 does not know it")
+					      : _("this setting is Dovecot 2.4's; 2.3 does not know it"));
 	if (obsolete && !opaque && line->type == DOVECOT_LINE_FILE)
 		return dovecot_syntax(reader, line->number, _("this setting takes a path without <"));
 	if (!opaque)
@@ -717,7 +727,8 @@ int dovecot_blocks_close(struct dovecot_reader *reader)
 	struct certdeploy_reading *reading = reader->model->reading;
 
 	if (reader->section != NULL)
-		return certdeploy_refuse(reading, "config-syntax", reader->section->file, reader->section->line,
+		return certdeploy_refuse(reading, "config-syntax", reader->section->file,
+					 reader->section->line,
 					 _("the section that begins here has no end"));
 	for (size_t i = 0; i < reader->group_uses.count; i++) {
 		const struct dovecot_group *use = reader->group_uses.items[i];
@@ -726,7 +737,8 @@ int dovecot_blocks_close(struct dovecot_reader *reader)
 			const struct dovecot_group *group = reader->groups.items[j];
 
 			for (size_t slot = 0; slot < DOVECOT_SLOTS; slot++)
-				if (same_word(use->label, group->label) && same_word(use->name, group->name) &&
+				if (same_word(use->label, group->label) &&
+				    same_word(use->name, group->name) &&
 				    group->filter->values[slot] != NULL)
 					return certdeploy_refuse(
 						reading, "config-not-understood", use->file, use->line,

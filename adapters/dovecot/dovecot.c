@@ -26,7 +26,7 @@ static const char *find_program(struct certdeploy_reading *reading, const char *
 }
 
 /* As told in the settings, else where it usually is, else by its name alone. */
-static const char *program(struct certdeploy_reading *reading, const char *name)
+const char *dovecot_program(struct certdeploy_reading *reading, const char *name)
 {
 	const char *told = certdeploy_setting(reading, name);
 
@@ -92,7 +92,7 @@ static int version_of_file(const char **version, struct certdeploy_reading *read
 static int find_version(struct dovecot_model *model)
 {
 	struct certdeploy_reading *reading = model->reading;
-	const char *argv[] = {program(reading, "dovecot"), "--version", NULL}, *answer;
+	const char *argv[] = {dovecot_program(reading, "dovecot"), "--version", NULL}, *answer;
 	int result = certdeploy_ask(&answer, reading, argv);
 
 	if (result == 0) {
@@ -200,17 +200,18 @@ static bool by_systemd(struct certdeploy_reading *reading, const char *config)
 	       certdeploy_file_type(reading, "/run/systemd/system") == CERTDEPLOY_FILE_DIRECTORY;
 }
 
-static int command(struct certdeploy_reading *reading, enum certdeploy_action action, const char *const **argv)
+static int command(struct certdeploy_reading *reading, enum certdeploy_action action,
+		   const char *const **argv)
 {
 	static const char *const verbs[] = {NULL, "reload", "restart", "start", "stop"};
 	const struct dovecot_model *model = certdeploy_model(reading);
 	const char *config = model->config;
-	const char *doveadm = program(reading, "doveadm");
+	const char *doveadm = dovecot_program(reading, "doveadm");
 	const char *words[][6] = {
-		{program(reading, "doveconf"), "-c", config, "-n", NULL},
+		{dovecot_program(reading, "doveconf"), "-c", config, "-n", NULL},
 		{doveadm, "-c", config, "reload", NULL},
 		{NULL},
-		{program(reading, "dovecot"), "-c", config, NULL},
+		{dovecot_program(reading, "dovecot"), "-c", config, NULL},
 		{doveadm, "-c", config, "stop", NULL},
 	};
 	const char *systemctl[] = {"systemctl", verbs[action], "dovecot.service", NULL};

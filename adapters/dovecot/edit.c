@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LIMIT_FILTERS 1400 /* that 2.3 carries in … */
+#define LIMIT_FILTERS 1400         /* that 2.3 carries in … */
 #define LIMIT_BYTES (256ULL << 20) /* … its default memory */
 
 /* ---- key types ---- */
@@ -43,11 +43,13 @@ static bool still_good(const struct certdeploy_leaf *leaf, const struct certdepl
 	return true;
 }
 
-static const struct certdeploy_leaf *leaf_of(struct dovecot_editor *editor, const struct dovecot_value *value)
+static const struct certdeploy_leaf *leaf_of(struct dovecot_editor *editor,
+					     const struct dovecot_value *value)
 {
 	const struct certdeploy_leaf *leaf;
 
-	if (value == NULL || value->path == NULL || certdeploy_leaf(&leaf, editor->reading, value->path) != 0)
+	if (value == NULL || value->path == NULL ||
+	    certdeploy_leaf(&leaf, editor->reading, value->path) != 0)
 		return NULL;
 	return leaf;
 }
@@ -82,8 +84,9 @@ static int choose(struct dovecot_wish wishes[2], struct dovecot_editor *editor,
 		bool swap = same_type(leaf, materials[1]) || same_type(other, materials[0]);
 
 		if (materials[2] != NULL)
-			return certdeploy_refuse(editor->reading, "other-key-type", NULL, 0,
-						 _("Dovecot takes certificates of two key types, not more"));
+			return certdeploy_refuse(
+				editor->reading, "other-key-type", NULL, 0,
+				_("Dovecot takes certificates of two key types, not more"));
 		wishes[0].material = materials[swap ? 1 : 0];
 		wishes[1].material = materials[swap ? 0 : 1];
 		return 0;
@@ -101,11 +104,11 @@ static int choose(struct dovecot_wish wishes[2], struct dovecot_editor *editor,
 	wishes[1 - keep].material = materials[0];
 	if (same_type(keep == 0 ? leaf : other, materials[0]) ||
 	    !still_good(keep == 0 ? leaf : other, materials[0]))
-		return certdeploy_refuse(
-			editor->reading, "other-key-type",
-			keep == 0 ? effective->values[DOVECOT_CERT]->input->path : alt->input->path,
-			keep == 0 ? effective->values[DOVECOT_CERT]->line : alt->line,
-			_("the second certificate does not fit to the new one"));
+		return certdeploy_refuse(editor->reading, "other-key-type",
+					 keep == 0 ? effective->values[DOVECOT_CERT]->input->path
+						   : alt->input->path,
+					 keep == 0 ? effective->values[DOVECOT_CERT]->line : alt->line,
+					 _("the second certificate does not fit to the new one"));
 	return 0;
 }
 
@@ -143,7 +146,8 @@ static int edit_own(struct dovecot_editor *editor, const struct dovecot_place *p
 		if (wish->material != NULL && value != NULL)
 			result = dovecot_set_value(editor, value, path_of(wish, slot));
 		else if (wish->material != NULL)
-			result = dovecot_add_beside(editor, beside, (enum dovecot_slot)slot, path_of(wish, slot));
+			result = dovecot_add_beside(editor, beside, (enum dovecot_slot)slot,
+						    path_of(wish, slot));
 		else if (wish->drop && value != NULL)
 			result = dovecot_remove_value(editor, value);
 		/* Taken over from a wider scope: hidden by an empty value, but only if it is there. */
@@ -201,14 +205,15 @@ static int edit_new(struct dovecot_editor *editor, const struct dovecot_place *p
 		return certdeploy_refuse(editor->reading, "config-not-understood", editor->model->config, 0,
 					 _("there is no certificate to replace; set one up first"));
 	if (!would_win(editor, place))
-		return dovecot_move_block(editor, place->filter, place->name == NULL ? "" : place->name, wishes,
-					  like);
+		return dovecot_move_block(editor, place->filter, place->name == NULL ? "" : place->name,
+					  wishes, like);
 	return dovecot_fill_filter(editor, place->filter, wishes, like);
 }
 
 /* ---- all of them ---- */
 
-static bool same_materials(const struct certdeploy_assignment *one, const struct certdeploy_assignment *other)
+static bool same_materials(const struct certdeploy_assignment *one,
+			   const struct certdeploy_assignment *other)
 {
 	size_t i = 0;
 
@@ -231,8 +236,8 @@ static int edit_one(struct dovecot_editor *editor, struct dovecot_table *decider
 	if (key == NULL)
 		return CERTDEPLOY_ENOMEM;
 	if (endpoint->untouchable != NULL && !certdeploy_accepts(editor->reading, endpoint->untouchable))
-		return certdeploy_refuse(editor->reading, endpoint->untouchable, endpoint->file, endpoint->line,
-					 "%s", endpoint->note);
+		return certdeploy_refuse(editor->reading, endpoint->untouchable, endpoint->file,
+					 endpoint->line, "%s", endpoint->note);
 	*key = endpoint->decider;
 	first = dovecot_table_get(deciders, (const char *)key, sizeof(*key));
 	if (first != NULL && !same_materials(first, assignment))
@@ -269,11 +274,12 @@ static int check_keys(struct dovecot_editor *editor)
 			if (values[slot] != NULL && was_changed(editor, values[slot + 1]) &&
 			    !was_changed(editor, values[slot]) &&
 			    values[slot]->filter != values[slot + 1]->filter)
-				return certdeploy_refuse(
-					editor->reading, "shared-lines", values[slot]->input->path,
-					values[slot]->line,
-					_("this certificate uses the key of %s line %zu, which would change"),
-					values[slot + 1]->input->path, values[slot + 1]->line);
+				return certdeploy_refuse(editor->reading, "shared-lines",
+							 values[slot]->input->path, values[slot]->line,
+							 _("this certificate uses the key of %s line %zu, "
+							   "which would change"),
+							 values[slot + 1]->input->path,
+							 values[slot + 1]->line);
 	}
 	return 0;
 }
@@ -322,10 +328,11 @@ static int check_limit(struct dovecot_editor *editor)
 	limit = memory / (LIMIT_BYTES / LIMIT_FILTERS);
 	if (count <= limit)
 		return 0;
-	return certdeploy_refuse(editor->reading, "server-limit", model->config, 0,
-				 _("with %zu blocks Dovecot 2.3 would run out of memory and end every TLS login; "
-				   "it carries about %llu now (service config { vsz_limit })"),
-				 count, limit);
+	return certdeploy_refuse(
+		editor->reading, "server-limit", model->config, 0,
+		_("with %zu blocks Dovecot 2.3 would run out of memory and end every TLS login; "
+		  "it carries about %llu now (service config { vsz_limit })"),
+		count, limit);
 }
 
 /* ---- the plan ---- */
@@ -363,7 +370,8 @@ static void say_side_effects(struct dovecot_editor *editor, const struct certdep
 int dovecot_plan(struct certdeploy_reading *reading, const struct certdeploy_assignment *assignments,
 		 size_t count, struct certdeploy_edits *edits)
 {
-	struct dovecot_editor editor = {.model = certdeploy_model(reading), .reading = reading, .edits = edits};
+	struct dovecot_editor editor = {
+		.model = certdeploy_model(reading), .reading = reading, .edits = edits};
 	struct dovecot_table deciders = {0};
 	int result = 0;
 

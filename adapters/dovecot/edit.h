@@ -9,8 +9,8 @@ struct dovecot_editor {
 	struct dovecot_model *model;
 	struct certdeploy_reading *reading;
 	struct certdeploy_edits *edits;
-	struct dovecot_table done;   /**< what was changed already: by document and offset */
-	struct dovecot_table sites;  /**< sites of the values changed */
+	struct dovecot_table done;  /**< what was changed already: by document and offset */
+	struct dovecot_table sites; /**< sites of the values changed */
 	size_t added_filters;
 	bool changed;
 };
@@ -40,8 +40,8 @@ int dovecot_add_beside(struct dovecot_editor *editor, const struct dovecot_value
 
 /** Lines for the wishes, as they stand in a block; like: a value whose spelling is copied, or NULL. */
 int dovecot_lines_for(struct dovecot_text *text, struct dovecot_editor *editor,
-		      const struct dovecot_wish *wishes, const struct dovecot_value *like, const char *indent,
-		      const char *newline);
+		      const struct dovecot_wish *wishes, const struct dovecot_value *like,
+		      const char *indent, const char *newline);
 
 /** The blanks that the line at offset begins with. */
 const char *dovecot_indent(struct dovecot_editor *editor, const struct certdeploy_document *document,

@@ -289,7 +289,7 @@ static void take_apart(const struct dovecot_lines *lines, struct dovecot_line *l
 	line->value = text + at;
 	if (include) {
 		line->type = line->key[8] == '\0' || line->key[8] == '=' ? DOVECOT_LINE_INCLUDE
-									: DOVECOT_LINE_INCLUDE_TRY;
+									 : DOVECOT_LINE_INCLUDE_TRY;
 		line->value_span = span_of(lines, at, lines->text.length);
 		line->inner_span = line->value_span;
 	} else if (text[at] == '=') {
@@ -331,7 +331,8 @@ int dovecot_lines_next(struct dovecot_lines *lines, struct dovecot_line *line)
 		while (stop > start && is_blank(lines, lines->bytes[stop - 1]))
 			stop--;
 		continued = lines->bytes[stop - 1] == '\\';
-		for (stop -= continued; continued && stop > start && is_blank(lines, lines->bytes[stop - 1]);)
+		for (stop -= continued;
+		     continued && stop > start && is_blank(lines, lines->bytes[stop - 1]);)
 			stop--;
 		if (continued && start == stop)
 			continue;

@@ -47,8 +47,8 @@ struct dovecot_lines {
 	const char *bytes;
 	size_t length;
 	bool v24;
-	size_t at;      /**< the next physical line */
-	size_t number;  /**< of the physical line before it */
+	size_t at;       /**< the next physical line */
+	size_t number;   /**< of the physical line before it */
 	bool unfinished; /**< the bytes ended within a continued line */
 	struct dovecot_text text;
 	struct dovecot_piece *pieces;

@@ -83,8 +83,8 @@ static bool protocol_on(const struct dovecot_model *model, const char *protocol,
 static int listener_setting(const char **value, const struct dovecot_model *model,
 			    const struct dovecot_listener *listener, const char *key)
 {
-	const char *path = certdeploy_format(model->reading, "service/%s/inet_listener/%s/%s", listener->service,
-					     listener->name, key);
+	const char *path = certdeploy_format(model->reading, "service/%s/inet_listener/%s/%s",
+					     listener->service, listener->name, key);
 
 	if (path == NULL)
 		return CERTDEPLOY_ENOMEM;
@@ -156,9 +156,8 @@ static int bind_listener(struct dovecot_vector *out, const struct dovecot_model 
 		}
 		listener.address = word;
 		listener.reachable = dovecot_parse_net(&listener.net, word) && all.reachable;
-		if (listener.net.bits > 0 &&
-		    inet_ntop(listener.net.v6 ? AF_INET6 : AF_INET, listener.net.address, text, sizeof(text)) !=
-			    NULL)
+		if (listener.net.bits > 0 && inet_ntop(listener.net.v6 ? AF_INET6 : AF_INET,
+						       listener.net.address, text, sizeof(text)) != NULL)
 			listener.address = certdeploy_copy(model->reading, text, strlen(text));
 		if (listener.address == NULL || add_listener(out, model, &listener) != 0)
 			return CERTDEPLOY_ENOMEM;
@@ -204,7 +203,8 @@ static int service_listeners(struct dovecot_vector *out, const struct dovecot_mo
 						    .implicit = standard[i].implicit,
 						    .file = model->config};
 
-		if (strcmp(standard[i].service, listener.service) != 0 || (standard[i].only_24 && !model->v24))
+		if (strcmp(standard[i].service, listener.service) != 0 ||
+		    (standard[i].only_24 && !model->v24))
 			continue;
 		if (configure(out, model, &listener, plain) != 0)
 			return CERTDEPLOY_ENOMEM;
@@ -236,7 +236,8 @@ static int label(const char **out, const struct dovecot_model *model, const stru
 	const struct dovecot_net *net = place->context->local;
 	char text[INET6_ADDRSTRLEN] = "";
 
-	if (net != NULL && inet_ntop(net->v6 ? AF_INET6 : AF_INET, net->address, text, sizeof(text)) == NULL)
+	if (net != NULL &&
+	    inet_ntop(net->v6 ? AF_INET6 : AF_INET, net->address, text, sizeof(text)) == NULL)
 		text[0] = '\0';
 	if (net != NULL && net->bits < (net->v6 ? 128U : 32U))
 		*out = certdeploy_format(model->reading, net->v6 ? "[%s]/%u:%s/%u" : "%s/%u:%s/%u", text,
@@ -245,8 +246,8 @@ static int label(const char **out, const struct dovecot_model *model, const stru
 		*out = certdeploy_format(model->reading, net->v6 ? "[%s]:%s/%u" : "%s:%s/%u", text,
 					 listener->name, listener->port);
 	else if (listener->address != NULL)
-		*out = certdeploy_format(model->reading, strchr(listener->address, ':') != NULL ? "[%s]:%s/%u"
-												: "%s:%s/%u",
+		*out = certdeploy_format(model->reading,
+					 strchr(listener->address, ':') != NULL ? "[%s]:%s/%u" : "%s:%s/%u",
 					 listener->address, listener->name, listener->port);
 	else
 		*out = certdeploy_format(model->reading, "%s/%u", listener->name, listener->port);
@@ -281,7 +282,8 @@ static int pairs(struct certdeploy_endpoint *endpoint, const struct dovecot_mode
 
 	if (pair == NULL)
 		return CERTDEPLOY_ENOMEM;
-	for (size_t slot = DOVECOT_CERT; slot <= DOVECOT_ALT_CERT; slot += DOVECOT_ALT_CERT - DOVECOT_CERT) {
+	for (size_t slot = DOVECOT_CERT; slot <= DOVECOT_ALT_CERT;
+	     slot += DOVECOT_ALT_CERT - DOVECOT_CERT) {
 		const struct dovecot_value *certificate = effective->values[slot];
 		const struct dovecot_value *key = effective->values[slot + 1];
 
@@ -312,12 +314,13 @@ static int forbid(struct certdeploy_endpoint *endpoint, const struct dovecot_mod
 
 	if (conflict[0] != NULL) {
 		endpoint->untouchable = "conflicting-filters";
-		endpoint->note = certdeploy_format(
-			model->reading,
-			_("two filters set %s for the same connections, and Dovecot ends those: %s line %zu and "
-			  "%s line %zu"),
-			conflict[0]->key, conflict[0]->input->path, conflict[0]->line, conflict[1]->input->path,
-			conflict[1]->line);
+		endpoint->note =
+			certdeploy_format(model->reading,
+					  _("two filters set %s for the same connections, and Dovecot ends "
+					    "those: %s line %zu and "
+					    "%s line %zu"),
+					  conflict[0]->key, conflict[0]->input->path, conflict[0]->line,
+					  conflict[1]->input->path, conflict[1]->line);
 		endpoint->file = conflict[1]->input->path;
 		endpoint->line = conflict[1]->line;
 		return endpoint->note == NULL ? CERTDEPLOY_ENOMEM : 0;
@@ -335,8 +338,9 @@ int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_m
 	const struct dovecot_listener *listener = place->listener;
 	const struct dovecot_value *certificate = place->effective.values[DOVECOT_CERT];
 	const struct dovecot_value *root_ssl = model->root->values[DOVECOT_SSL];
-	const struct dovecot_block *block =
-		place->filter == NULL || place->filter->blocks.count == 0 ? NULL : place->filter->blocks.items[0];
+	const struct dovecot_block *block = place->filter == NULL || place->filter->blocks.count == 0
+						    ? NULL
+						    : place->filter->blocks.items[0];
 
 	*endpoint = (struct certdeploy_endpoint){.name = place->name, .protocol = listener->protocol};
 	if (label(&endpoint->listen, model, place) != 0 || address(endpoint, model, place) != 0 ||
@@ -360,7 +364,8 @@ int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_m
 		endpoint->server_name = NULL;
 	endpoint->tls = !says_no(root_ssl) && !says_no(place->effective.values[DOVECOT_SSL]);
 	endpoint->inherited = !place->own && certificate != NULL;
-	endpoint->decider = place->own && certificate != NULL ? certificate->site : (const void *)place->filter;
+	endpoint->decider =
+		place->own && certificate != NULL ? certificate->site : (const void *)place->filter;
 	if (endpoint->decider == NULL)
 		endpoint->decider = place->name == NULL ? (const void *)model->root : place->name;
 	endpoint->own = place;
@@ -469,7 +474,8 @@ static int serve(struct dovecot_model *model, struct serving *serving, bool ever
 	    dovecot_vector_add(&serving->places, model->reading, place) != 0)
 		return CERTDEPLOY_ENOMEM;
 	certificate = place->effective.values[DOVECOT_CERT];
-	place->own = certificate != NULL && (everywhere || dovecot_filter_local(certificate->filter) != NULL);
+	place->own =
+		certificate != NULL && (everywhere || dovecot_filter_local(certificate->filter) != NULL);
 	for (size_t i = 0; i < names->count; i++)
 		if (serve_name(model, serving, names->items[i], everywhere) != 0)
 			return CERTDEPLOY_ENOMEM;
@@ -538,10 +544,10 @@ static int collect_nets(struct dovecot_vector *nets, const struct dovecot_model 
 		const struct dovecot_net *net = dovecot_filter_local(filter);
 		const void *key = net;
 
-		if (net == NULL || !sets_tls(filter) ||
-		    dovecot_table_get(&seen, key, sizeof(*net)) != NULL)
+		if (net == NULL || !sets_tls(filter) || dovecot_table_get(&seen, key, sizeof(*net)) != NULL)
 			continue;
-		if (dovecot_table_put(&seen, model->reading, key, sizeof(*net), (void *)(uintptr_t)net) != 0 ||
+		if (dovecot_table_put(&seen, model->reading, key, sizeof(*net), (void *)(uintptr_t)net) !=
+			    0 ||
 		    dovecot_vector_add(nets, model->reading, (void *)(uintptr_t)net) != 0)
 			return CERTDEPLOY_ENOMEM;
 	}

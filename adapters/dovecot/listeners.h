@@ -7,10 +7,10 @@
 
 /** One port on one address, or on all. */
 struct dovecot_listener {
-	const char *protocol; /**< as filters name it: "imap" */
-	const char *service;  /**< "imap-login" */
-	const char *name;     /**< of the inet_listener */
-	const char *address;  /**< numeric; NULL: all */
+	const char *protocol;   /**< as filters name it: "imap" */
+	const char *service;    /**< "imap-login" */
+	const char *name;       /**< of the inet_listener */
+	const char *address;    /**< numeric; NULL: all */
 	struct dovecot_net net; /**< of the address; bits 0: all */
 	bool v4, v6;            /**< which families a listener on all addresses has */
 	uint16_t port;          /**< as configured */

@@ -67,8 +67,8 @@ static uint64_t hash_of(const char *key, size_t length)
 }
 
 /* The entry of a key, or the free one where it belongs. */
-static struct dovecot_table_entry *entry_of(const struct dovecot_table *table, const char *key, size_t length,
-					    uint64_t hash)
+static struct dovecot_table_entry *entry_of(const struct dovecot_table *table, const char *key,
+					    size_t length, uint64_t hash)
 {
 	size_t at = (size_t)hash & (table->room - 1);
 

@@ -23,12 +23,13 @@ enum dovecot_slot {
 /** One time that a file is read. A file included twice is read twice. */
 struct dovecot_input {
 	const struct certdeploy_document *document;
-	const char *path;      /**< as Dovecot opens it */
-	const char *directory; /**< path up to and with its last slash */
-	bool at_top;    /**< no section was open when it began … */
-	bool ends_at_top; /**< … and none when it ended */
-	bool repeated;  /**< its document is read by another input as well */
-	size_t end_order; /**< lines read when it ended */
+	const char *path;               /**< as Dovecot opens it */
+	const char *directory;          /**< path up to and with its last slash */
+	bool at_top;                    /**< no section was open when it began … */
+	bool ends_at_top;               /**< … and none when it ended */
+	bool repeated;                  /**< its document is read by another input as well */
+	size_t end_order;               /**< lines read when it ended */
+	struct dovecot_vector includes; /**< of struct dovecot_include, in it */
 	struct dovecot_lines lines;
 	struct dovecot_input *previous; /**< read on after this one */
 	size_t depth;
@@ -64,19 +65,19 @@ struct dovecot_net {
 };
 
 struct dovecot_filter {
-	const char *protocol; /**< "imap", or "!imap": all but this one */
+	const char *protocol;   /**< "imap", or "!imap": all but this one */
 	const char *local_name; /**< lower case; in 2.3 several, with blanks between */
 	struct dovecot_net local;
 	struct dovecot_net remote;
-	const char *local_text; /**< as written */
-	bool unknown;           /**< an address is given as a host name: cannot be told here */
-	const char *service;    /**< 2.4: `service NAME {` */
+	const char *local_text;              /**< as written */
+	bool unknown;                        /**< an address is given as a host name: cannot be told here */
+	const char *service;                 /**< 2.4: `service NAME {` */
 	const struct dovecot_filter *parent; /**< 2.4: all of them must match; 2.3: NULL */
-	unsigned lists;  /**< 2.4: named sections around it: before the order of creation */
-	size_t order;    /**< of creation */
+	unsigned lists; /**< 2.4: named sections around it: before the order of creation */
+	size_t order;   /**< of creation */
 	const struct dovecot_value *values[DOVECOT_SLOTS];
 	struct dovecot_vector blocks; /**< of struct dovecot_block */
-	bool other_settings; /**< sets something beyond the slots */
+	bool other_settings;          /**< sets something beyond the slots */
 };
 
 /** A place where a filter is opened. */
@@ -86,14 +87,14 @@ struct dovecot_block {
 	struct dovecot_block *outer; /**< of another filter, or NULL */
 	bool at_top;                 /**< in no other section */
 	size_t line;
-	size_t start; /**< of the opening line */
-	size_t inside; /**< the byte after the opening line */
+	size_t start;                          /**< of the opening line */
+	size_t inside;                         /**< the byte after the opening line */
 	const struct dovecot_input *end_input; /**< of the closing line; NULL: never closed */
-	size_t close; /**< first byte of the closing line */
-	size_t end;   /**< the byte after it */
-	const struct dovecot_value *last; /**< the last slot set directly in it */
-	bool simple; /**< holds nothing but slots and comments, in one file */
-	size_t closed_order; /**< lines read when it was closed */
+	size_t close;                          /**< first byte of the closing line */
+	size_t end;                            /**< the byte after it */
+	const struct dovecot_value *last;      /**< the last slot set directly in it */
+	bool simple;                           /**< holds nothing but slots and comments, in one file */
+	size_t closed_order;                   /**< lines read when it was closed */
 };
 
 /** A setting outside of the slots, by its path, e.g. "service/imap-login/inet_listener/imap/port". */
@@ -123,16 +124,16 @@ struct dovecot_model {
 	const char *version; /**< as told, or NULL */
 	bool v24;
 	struct dovecot_filter *root;
-	struct dovecot_vector filters;   /**< in order of creation, the root first */
+	struct dovecot_vector filters; /**< in order of creation, the root first */
 	struct dovecot_table by_identity;
-	struct dovecot_vector inputs;    /**< in order of opening */
-	struct dovecot_table documents;  /**< by address of the document -> struct dovecot_input */
-	struct dovecot_vector values;    /**< in order */
+	struct dovecot_vector inputs;   /**< in order of opening */
+	struct dovecot_table documents; /**< by address of the document -> struct dovecot_input */
+	struct dovecot_vector values;   /**< in order */
 	struct dovecot_table sites;
 	struct dovecot_table settings;   /**< path within the root filter -> struct dovecot_setting */
 	struct dovecot_vector listeners; /**< of struct dovecot_listener_section, in order */
 	struct dovecot_table listener_names;
-	struct dovecot_vector includes;  /**< of struct dovecot_include */
+	struct dovecot_vector includes; /**< of struct dovecot_include */
 	size_t order;
 	struct dovecot_names *names; /**< settings.c: filters by name */
 	struct dovecot_table asked;  /**< answers.c: names asked for */

@@ -37,7 +37,8 @@ static bool sets_certificate(const struct dovecot_filter *filter)
 }
 
 /* Would this filter decide about the certificate of some who ask for the name, wherever they connect? */
-static bool competes(const struct dovecot_model *model, const struct dovecot_filter *filter, const char *name)
+static bool competes(const struct dovecot_model *model, const struct dovecot_filter *filter,
+		     const char *name)
 {
 	const char *words = dovecot_filter_name(filter);
 
@@ -157,16 +158,17 @@ static int find_spot(struct spot *spot, struct dovecot_editor *editor, const cha
 		const struct dovecot_block *block = block_at(hides, 0);
 
 		if (!is_plain_place(block) || hides->protocol != NULL)
-			return certdeploy_refuse(editor->reading, "config-not-understood", block->input->path,
-						 block->line,
-						 _("this block would hide a block of its own for %s"), name);
-		*spot = (struct spot){block->input, above_comments(block->input->document, block->start), true};
+			return certdeploy_refuse(
+				editor->reading, "config-not-understood", block->input->path, block->line,
+				_("this block would hide a block of its own for %s"), name);
+		*spot = (struct spot){block->input, above_comments(block->input->document, block->start),
+				      true};
 		return 0;
 	}
 	if (after_names(spot, model, order, moved))
 		return 0;
-	if (global != NULL && global->input->at_top && global->input->ends_at_top && !global->input->repeated &&
-	    global->input->end_order >= order)
+	if (global != NULL && global->input->at_top && global->input->ends_at_top &&
+	    !global->input->repeated && global->input->end_order >= order)
 		*spot = end_of(global->input);
 	else
 		*spot = end_of(model->inputs.items[0]);
@@ -197,7 +199,8 @@ static int insert(struct dovecot_editor *editor, const struct spot *spot, const 
 	if (whole == NULL)
 		return CERTDEPLOY_ENOMEM;
 	editor->changed = true;
-	return certdeploy_splice(editor->edits, editor->reading, document, spot->offset, 0, whole, strlen(whole));
+	return certdeploy_splice(editor->edits, editor->reading, document, spot->offset, 0, whole,
+				 strlen(whole));
 }
 
 /* How far the lines within a block are indented, after an example in the same file. */
@@ -291,7 +294,8 @@ int dovecot_fill_filter(struct dovecot_editor *editor, struct dovecot_filter *fi
 	if (result != 0)
 		return result;
 	editor->changed = true;
-	return certdeploy_splice(editor->edits, editor->reading, document, offset, 0, text.bytes, text.length);
+	return certdeploy_splice(editor->edits, editor->reading, document, offset, 0, text.bytes,
+				 text.length);
 }
 
 int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *filter, const char *name,
@@ -308,7 +312,8 @@ int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *fil
 		return certdeploy_refuse(editor->reading, "config-not-understood",
 					 block == NULL ? editor->model->config : block->input->path,
 					 block == NULL ? 0 : block->line,
-					 _("another block hides this one for %s; change their order"), name);
+					 _("another block hides this one for %s; change their order"),
+					 name);
 	result = find_spot(&spot, editor, name, block);
 	if (result != 0)
 		return result;
@@ -318,7 +323,8 @@ int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *fil
 	if (indent == NULL)
 		return CERTDEPLOY_ENOMEM;
 	/* The opening line and the comments within stay; the certificates are new. */
-	result = dovecot_text_add(&text, editor->reading, bytes + block->start, block->inside - block->start);
+	result = dovecot_text_add(&text, editor->reading, bytes + block->start,
+				  block->inside - block->start);
 	if (result == 0)
 		result = dovecot_lines_for(&text, editor, wishes, like, indent, newline);
 	if (result == 0)

@@ -23,7 +23,8 @@ const char *dovecot_resolve(const struct dovecot_reader *reader, const char *pat
 
 int dovecot_syntax(const struct dovecot_reader *reader, size_t line, const char *why)
 {
-	return certdeploy_refuse(reader->model->reading, "config-syntax", reader->input->path, line, "%s", why);
+	return certdeploy_refuse(reader->model->reading, "config-syntax", reader->input->path, line, "%s",
+				 why);
 }
 
 /* ---- braces ---- */
@@ -55,7 +56,8 @@ static const char *brace_start(const char *pattern)
 	return NULL;
 }
 
-static int expand_braces(struct dovecot_vector *out, struct certdeploy_reading *reading, const char *pattern)
+static int expand_braces(struct dovecot_vector *out, struct certdeploy_reading *reading,
+			 const char *pattern)
 {
 	const char *start = brace_start(pattern), *word, *end = start;
 	int result;
@@ -169,7 +171,8 @@ static int include_file(struct dovecot_reader *reader, const struct dovecot_inpu
 }
 
 /* The pattern's files, in order; *count 0: none. */
-static int include_paths(struct dovecot_vector *out, struct certdeploy_reading *reading, const char *pattern)
+static int include_paths(struct dovecot_vector *out, struct certdeploy_reading *reading,
+			 const char *pattern)
 {
 	const char *const *patterns, *const *paths;
 	int result = dovecot_braces(&patterns, reading, pattern);
@@ -185,7 +188,7 @@ static int include_paths(struct dovecot_vector *out, struct certdeploy_reading *
 static int include(struct dovecot_reader *reader, const struct dovecot_line *line)
 {
 	struct certdeploy_reading *reading = reader->model->reading;
-	const struct dovecot_input *from = reader->input;
+	struct dovecot_input *from = reader->input;
 	struct dovecot_include *record = certdeploy_alloc(reading, sizeof(*record));
 	struct dovecot_vector paths = {0};
 	int result;
@@ -195,7 +198,8 @@ static int include(struct dovecot_reader *reader, const struct dovecot_line *lin
 	record->input = from;
 	record->pattern = dovecot_resolve(reader, line->value);
 	record->span = line->value_span;
-	if (record->pattern == NULL || dovecot_vector_add(&reader->model->includes, reading, record) != 0)
+	if (record->pattern == NULL || dovecot_vector_add(&reader->model->includes, reading, record) != 0 ||
+	    dovecot_vector_add(&from->includes, reading, record) != 0)
 		return CERTDEPLOY_ENOMEM;
 	if (reader->section != NULL && reader->section->block != NULL)
 		reader->section->block->simple = false;
@@ -260,8 +264,8 @@ int dovecot_read_files(struct dovecot_model *model)
 	int result = certdeploy_read(&document, model->reading, model->config);
 
 	if (result == CERTDEPLOY_ENOTFOUND)
-		return certdeploy_refuse(model->reading, "not-found", model->config, 0,
-					 _("there is no %s"), model->config);
+		return certdeploy_refuse(model->reading, "not-found", model->config, 0, _("there is no %s"),
+					 model->config);
 	if (result == 0)
 		result = push_input(&reader, document, model->config);
 	if (result == 0)

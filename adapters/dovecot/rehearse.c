@@ -8,6 +8,7 @@
  */
 #include "adapter.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static char *without_name(struct certdeploy_reading *reading, const char *path)
@@ -43,42 +44,236 @@ static const char *rewritten(struct certdeploy_reading *reading, const struct do
 	return folder == NULL || pattern == NULL ? NULL : relative(reading, folder, pattern);
 }
 
-/* The bytes of one file, its includes made relative. They are recorded in the order of the text. */
+/* The bytes of one file, its includes made relative; the model has them in the order of the text. */
 static int copy_file(struct certdeploy_rehearsal_file *file, const struct dovecot_model *model,
-		     const struct dovecot_input *input, size_t *next)
+		     const struct dovecot_input *input)
 {
 	struct certdeploy_reading *reading = model->reading;
 	const char *plain = certdeploy_join(reading, "/", input->path), *bytes;
 	struct dovecot_text text = {0};
 	size_t length, done = 0;
-	int result = 0;
 
 	if (plain == NULL)
 		return CERTDEPLOY_ENOMEM;
 	bytes = certdeploy_document_bytes(input->document, &length);
-	for (size_t i = 0; i < model->includes.count && result == 0; i++) {
-		const struct dovecot_include *include = model->includes.items[i];
-		const char *target;
+	for (size_t i = 0; i < input->includes.count; i++) {
+		const struct dovecot_include *include = input->includes.items[i];
+		const char *target = rewritten(reading, include);
 
-		if (include->input != input)
-			continue;
-		target = rewritten(reading, include);
-		if (target == NULL || dovecot_text_add(&text, reading, bytes + done, include->span.offset - done) != 0)
+		if (target == NULL ||
+		    dovecot_text_add(&text, reading, bytes + done, include->span.offset - done) != 0 ||
+		    dovecot_text_string(&text, reading, target) != 0)
 			return CERTDEPLOY_ENOMEM;
-		result = dovecot_text_string(&text, reading, target);
 		done = include->span.offset + include->span.length;
 	}
-	(void)next;
-	if (result == 0)
-		result = dovecot_text_add(&text, reading, bytes + done, length - done);
+	if (dovecot_text_add(&text, reading, bytes + done, length - done) != 0)
+		return CERTDEPLOY_ENOMEM;
 	*file = (struct certdeploy_rehearsal_file){plain + 1, text.bytes, text.length};
-	return result;
+	return 0;
+}
+
+/* Every path once. */
+static int copy_files(struct certdeploy_rehearsal *rehearsal, const struct dovecot_model *model)
+{
+	struct certdeploy_rehearsal_file *files;
+	struct dovecot_table seen = {0};
+
+	files = certdeploy_alloc(model->reading, model->inputs.count * sizeof(*files));
+	if (files == NULL)
+		return CERTDEPLOY_ENOMEM;
+	for (size_t i = 0; i < model->inputs.count; i++) {
+		const struct dovecot_input *input = model->inputs.items[i];
+		struct certdeploy_rehearsal_file *file = &files[rehearsal->file_count];
+
+		if (copy_file(file, model, input) != 0)
+			return CERTDEPLOY_ENOMEM;
+		if (dovecot_table_get(&seen, file->name, strlen(file->name)) != NULL)
+			continue;
+		if (dovecot_table_put(&seen, model->reading, file->name, strlen(file->name), file) != 0)
+			return CERTDEPLOY_ENOMEM;
+		rehearsal->file_count++;
+	}
+	rehearsal->files = files;
+	return 0;
+}
+
+/* ---- what doveconf -n prints ---- */
+
+struct dump {
+	struct certdeploy_reading *reading;
+	struct dovecot_vector certificates; /* values of the certificate settings */
+	struct dovecot_vector others;       /* all other lines, with the sections that they stand in */
+	struct dovecot_vector open;         /* what stood in `where` before each open section */
+	struct dovecot_text where;
+};
+
+static bool is_key(const char *line, const char *key, const char **value)
+{
+	size_t length = strlen(key);
+
+	if (strncmp(line, key, length) != 0 || strncmp(line + length, " =", 2) != 0)
+		return false;
+	*value = line + length + 2 + (line[length + 2] == ' ');
+	return true;
+}
+
+/* Certificates and keys: what a plan is meant to change. */
+static bool is_material(const char *line, const char **certificate)
+{
+	static const char *const keys[] = {"ssl_cert", "ssl_alt_cert", "cert_file", "alt_cert_file",
+					   "ssl_key",  "ssl_alt_key",  "key_file",  "alt_key_file"};
+
+	*certificate = NULL;
+	if (strncmp(line, "ssl_server_", 11) == 0)
+		line += 11;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *value;
+
+		if (!is_key(line, keys[i], &value))
+			continue;
+		if (i < 4)
+			*certificate = value;
+		return true;
+	}
+	return false;
+}
+
+static int take_line(struct dump *dump, const char *line, size_t length)
+{
+	char *copy = certdeploy_copy(dump->reading, line, length);
+	const char *certificate;
+
+	if (copy == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (is_material(copy, &certificate)) {
+		if (certificate == NULL || *certificate == '\0')
+			return 0;
+		return dovecot_vector_add(&dump->certificates, dump->reading,
+					  (void *)(uintptr_t)certificate);
+	}
+	if (length != 0 && line[length - 1] == '{') {
+		size_t *before = certdeploy_alloc(dump->reading, sizeof(*before));
+
+		if (before == NULL)
+			return CERTDEPLOY_ENOMEM;
+		*before = dump->where.length;
+		if (dovecot_vector_add(&dump->open, dump->reading, before) != 0)
+			return CERTDEPLOY_ENOMEM;
+		return dovecot_text_string(&dump->where, dump->reading, copy);
+	}
+	if (strcmp(copy, "}") == 0 && dump->open.count != 0) {
+		dump->where.length = *(size_t *)dump->open.items[--dump->open.count];
+		dump->where.bytes[dump->where.length] = '\0';
+		return 0;
+	}
+	copy = certdeploy_format(dump->reading, "%s%s", dump->where.length == 0 ? "" : dump->where.bytes,
+				 copy);
+	return copy == NULL ? CERTDEPLOY_ENOMEM : dovecot_vector_add(&dump->others, dump->reading, copy);
+}
+
+static int by_text(const void *one, const void *other)
+{
+	return strcmp(*(char *const *)one, *(char *const *)other);
+}
+
+static int take_dump(struct dump *dump, struct certdeploy_reading *reading, const char *text)
+{
+	*dump = (struct dump){.reading = reading};
+	while (*text != '\0') {
+		size_t length = strcspn(text, "\n"), blank = strspn(text, " ");
+
+		if (blank < length && text[blank] != '#' &&
+		    take_line(dump, text + blank, length - blank) != 0)
+			return CERTDEPLOY_ENOMEM;
+		text += length + (text[length] == '\n');
+	}
+	if (dump->others.count > 1)
+		qsort(dump->others.items, dump->others.count, sizeof(char *), by_text);
+	if (dump->certificates.count > 1)
+		qsort(dump->certificates.items, dump->certificates.count, sizeof(char *), by_text);
+	return 0;
+}
+
+/* The first line that only one of two sorted lists has, or NULL. */
+static const char *difference(const struct dovecot_vector *one, const struct dovecot_vector *other)
+{
+	for (size_t i = 0; i < one->count || i < other->count; i++) {
+		int order = i >= one->count     ? 1
+			    : i >= other->count ? -1
+						: strcmp(one->items[i], other->items[i]);
+
+		if (order != 0)
+			return order < 0 ? one->items[i] : other->items[i];
+	}
+	return NULL;
+}
+
+/* The certificates that should be set, as doveconf prints them; *told false: that cannot be said. */
+static int expected(struct dovecot_vector *out, const struct dovecot_model *model, bool *told)
+{
+	*told = true;
+	for (size_t i = 0; i < model->filters.count; i++) {
+		const struct dovecot_filter *filter = model->filters.items[i];
+
+		for (size_t slot = 0; slot <= DOVECOT_ALT_CERT; slot += 2) {
+			const struct dovecot_value *value = filter->values[slot];
+			bool file = value != NULL && !model->v24 &&
+				    (value->type == DOVECOT_LINE_FILE || value->path != NULL);
+			char *text;
+
+			if (value == NULL || value->text[0] == '\0')
+				continue;
+			if (value->type == DOVECOT_LINE_VARIABLE ||
+			    strpbrk(value->text, "\"'\\# \t") != NULL)
+				*told = false;
+			text = certdeploy_format(model->reading, "%s%s", file ? "<" : "", value->text);
+			if (text == NULL || dovecot_vector_add(out, model->reading, text) != 0)
+				return CERTDEPLOY_ENOMEM;
+		}
+	}
+	if (out->count > 1)
+		qsort(out->items, out->count, sizeof(char *), by_text);
+	return 0;
+}
+
+static int judge(struct certdeploy_reading *reading, const char *before, const char *after)
+{
+	const struct dovecot_model *model = certdeploy_model(reading);
+	struct dovecot_vector wanted = {0};
+	struct dump old, new;
+	const char *line;
+	bool told;
+
+	if (take_dump(&old, reading, before) != 0 || take_dump(&new, reading, after) != 0 ||
+	    expected(&wanted, model, &told) != 0)
+		return CERTDEPLOY_ENOMEM;
+	line = difference(&old.others, &new.others);
+	if (line != NULL)
+		return certdeploy_refuse(reading, "test-failed", model->config, 0,
+					 _("doveconf says that the edit changes something else: %s"), line);
+	line = told ? difference(&wanted, &new.certificates) : NULL;
+	if (line != NULL)
+		return certdeploy_refuse(reading, "test-failed", model->config, 0,
+					 _("doveconf does not see the certificates as planned: %s"), line);
+	return 0;
 }
 
 int dovecot_rehearse(struct certdeploy_reading *reading, struct certdeploy_rehearsal *rehearsal)
 {
-	(void)reading;
-	(void)rehearsal;
-	(void)copy_file;
-	return 0;
+	const struct dovecot_model *model = certdeploy_model(reading);
+	const char *words[] = {NULL, "-c", NULL, "-n", NULL};
+	const char *plain = certdeploy_join(reading, "/", model->config);
+	const char **argv;
+
+	words[0] = dovecot_program(reading, "doveconf");
+	if (words[0] == NULL || words[0][0] != '/')
+		return 0;
+	words[2] = plain == NULL ? NULL : certdeploy_format(reading, "%%s%s", plain);
+	argv = certdeploy_alloc(reading, sizeof(words));
+	if (words[2] == NULL || argv == NULL)
+		return CERTDEPLOY_ENOMEM;
+	memcpy(argv, words, sizeof(words));
+	rehearsal->argv = argv;
+	rehearsal->judge = judge;
+	return copy_files(rehearsal, model);
 }

@@ -232,8 +232,8 @@ static void sort(const struct dovecot_model *model, struct dovecot_vector *filte
 		      model->v24 ? compare_24 : compare_23);
 }
 
-int dovecot_context(struct dovecot_context *context, const struct dovecot_model *model, const char *protocol,
-		    const char *service, const struct dovecot_net *local)
+int dovecot_context(struct dovecot_context *context, const struct dovecot_model *model,
+		    const char *protocol, const char *service, const struct dovecot_net *local)
 {
 	*context = (struct dovecot_context){.protocol = protocol, .service = service, .local = local};
 	for (size_t i = 0; i < model->names->nameless.count; i++) {
@@ -336,8 +336,7 @@ int dovecot_effective(struct dovecot_effective *effective, const struct dovecot_
 		const struct dovecot_filter *filter;
 
 		if (j == nameless->count ||
-		    (i < named.count &&
-		     dovecot_precedence(model, named.items[i], nameless->items[j]) < 0))
+		    (i < named.count && dovecot_precedence(model, named.items[i], nameless->items[j]) < 0))
 			filter = named.items[i++];
 		else
 			filter = nameless->items[j++];

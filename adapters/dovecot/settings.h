@@ -36,8 +36,8 @@ int dovecot_index(struct dovecot_model *model);
 const struct dovecot_vector *dovecot_names(const struct dovecot_model *model);
 struct dovecot_name *dovecot_find_name(const struct dovecot_model *model, const char *text);
 
-int dovecot_context(struct dovecot_context *context, const struct dovecot_model *model, const char *protocol,
-		    const char *service, const struct dovecot_net *local);
+int dovecot_context(struct dovecot_context *context, const struct dovecot_model *model,
+		    const char *protocol, const char *service, const struct dovecot_net *local);
 
 /** name in lower case, or NULL: the client asks for none. */
 int dovecot_effective(struct dovecot_effective *effective, const struct dovecot_model *model,

@@ -57,10 +57,11 @@ const char *dovecot_spell_path(struct dovecot_editor *editor, const char *path)
 }
 
 /* Once for each place: several endpoints may be decided by the same bytes. */
-static int first_time(bool *first, struct dovecot_editor *editor, const struct certdeploy_document *document,
-		      const char *what, size_t offset)
+static int first_time(bool *first, struct dovecot_editor *editor,
+		      const struct certdeploy_document *document, const char *what, size_t offset)
 {
-	const char *key = certdeploy_format(editor->reading, "%s %p %zu", what, (const void *)document, offset);
+	const char *key =
+		certdeploy_format(editor->reading, "%s %p %zu", what, (const void *)document, offset);
 
 	if (key == NULL)
 		return CERTDEPLOY_ENOMEM;
@@ -71,17 +72,20 @@ static int first_time(bool *first, struct dovecot_editor *editor, const struct c
 	return dovecot_table_put(&editor->done, editor->reading, key, strlen(key), editor);
 }
 
-static int splice(struct dovecot_editor *editor, const struct dovecot_value *value, struct dovecot_span span,
-		  const char *text)
+static int splice(struct dovecot_editor *editor, const struct dovecot_value *value,
+		  struct dovecot_span span, const char *text)
 {
-	int result = dovecot_table_put(&editor->sites, editor->reading, value->site, strlen(value->site),
-				       (void *)(uintptr_t)value);
+	bool first;
+	int result = first_time(&first, editor, value->input->document, "value", span.offset);
 
+	if (result != 0 || !first)
+		return result;
+	result = dovecot_table_put(&editor->sites, editor->reading, value->site, strlen(value->site),
+				   (void *)(uintptr_t)value);
 	if (result != 0)
 		return result;
-	editor->changed = true;
-	return certdeploy_splice(editor->edits, editor->reading, value->input->document, span.offset, span.length,
-				 text, strlen(text));
+	return certdeploy_splice(editor->edits, editor->reading, value->input->document, span.offset,
+				 span.length, text, strlen(text));
 }
 
 int dovecot_set_value(struct dovecot_editor *editor, const struct dovecot_value *value, const char *path)
@@ -96,7 +100,8 @@ int dovecot_set_value(struct dovecot_editor *editor, const struct dovecot_value 
 		old = certdeploy_join(editor->reading, "/", old);
 	text = dovecot_spell_path(editor, path);
 	if (text == NULL || plain == NULL || (value->path != NULL && old == NULL))
-		return text == NULL && is_sayable(editor->model, path) ? CERTDEPLOY_ENOMEM : CERTDEPLOY_EREFUSED;
+		return text == NULL && is_sayable(editor->model, path) ? CERTDEPLOY_ENOMEM
+								       : CERTDEPLOY_EREFUSED;
 	if (old != NULL && strcmp(old, plain) == 0)
 		return 0;
 	if (v24 ? value->quoted : value->type == DOVECOT_LINE_FILE || value->quoted) {
@@ -200,7 +205,8 @@ int dovecot_add_beside(struct dovecot_editor *editor, const struct dovecot_value
 	int result;
 
 	if (line == NULL || indent == NULL)
-		return path == NULL || is_sayable(editor->model, path) ? CERTDEPLOY_ENOMEM : CERTDEPLOY_EREFUSED;
+		return path == NULL || is_sayable(editor->model, path) ? CERTDEPLOY_ENOMEM
+								       : CERTDEPLOY_EREFUSED;
 	what = certdeploy_format(editor->reading, "beside %d", (int)slot);
 	if (what == NULL)
 		return CERTDEPLOY_ENOMEM;
@@ -213,7 +219,8 @@ int dovecot_add_beside(struct dovecot_editor *editor, const struct dovecot_value
 		text = certdeploy_format(editor->reading, "%s%s%s", newline, indent, line);
 	if (text == NULL)
 		return CERTDEPLOY_ENOMEM;
-	return certdeploy_splice(editor->edits, editor->reading, document, value->end, 0, text, strlen(text));
+	return certdeploy_splice(editor->edits, editor->reading, document, value->end, 0, text,
+				 strlen(text));
 }
 
 static int add_text_line(struct dovecot_text *text, struct dovecot_editor *editor, const char *indent,
@@ -232,15 +239,17 @@ static const char *material_path(const struct certdeploy_material *material, siz
 }
 
 int dovecot_lines_for(struct dovecot_text *text, struct dovecot_editor *editor,
-		      const struct dovecot_wish *wishes, const struct dovecot_value *like, const char *indent,
-		      const char *newline)
+		      const struct dovecot_wish *wishes, const struct dovecot_value *like,
+		      const char *indent, const char *newline)
 {
 	const char *inner = indent;
 	int result = 0;
 
 	if (like != NULL && like->nested) {
 		inner = certdeploy_format(editor->reading, "%s%s", indent,
-					  indent[0] == '\0' ? "  " : indent[0] == '\t' ? "\t" : "  ");
+					  indent[0] == '\0'   ? "  "
+					  : indent[0] == '\t' ? "\t"
+							      : "  ");
 		if (inner == NULL)
 			return CERTDEPLOY_ENOMEM;
 		result = add_text_line(text, editor, indent, "ssl_server {", newline);
