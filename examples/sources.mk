@@ -31,3 +31,8 @@ examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/tool.h \
 	examples/certdeploy/verify.c
 examples_certdeploy_certdeploy_CPPFLAGS = $(examples_cppflags)
 examples_certdeploy_certdeploy_LDADD = libcertdeploy.la $(JANSSON_LIBS) $(OPENSSL_LIBS) $(LIBINTL)
+
+noinst_PROGRAMS += examples/panel-extension/panel-extension
+examples_panel_extension_panel_extension_SOURCES = examples/panel-extension/panel-extension.c
+examples_panel_extension_panel_extension_CPPFLAGS = -I$(top_srcdir)/libcertdeploy
+examples_panel_extension_panel_extension_LDADD = libcertdeploy.la

@@ -34,3 +34,7 @@ tests_tool_certdeploy_fake_CPPFLAGS = $(examples_cppflags)
 tests_tool_certdeploy_fake_LDADD = $(JANSSON_LIBS) $(OPENSSL_LIBS) $(LIBINTL)
 EXTRA_DIST += tests/tool/conftest.py tests/tool/test_json.py tests/tool/test_output.py \
 	tests/tool/test_process.py tests/tool/test_usage.py
+
+EXTRA_DIST += tests/installcheck
+installcheck-local:
+	$(top_srcdir)/tests/installcheck $(top_srcdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(libdir) "$(CC)"
