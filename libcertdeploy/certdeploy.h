@@ -78,6 +78,8 @@ struct certdeploy_problem {
 	const char *file;    /**< where, or NULL */
 	size_t line;         /**< 1 for the first line; 0: no line */
 	const char *service; /**< the service concerned, or NULL */
+	/** What was filled into the sentence, in order, NULL-terminated: for a caller with its own texts. */
+	const char *const *parameters;
 };
 
 /* ---- the handle ---- */

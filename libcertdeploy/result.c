@@ -45,6 +45,7 @@ static void remember(struct certdeploy *cd, const struct certdeploy_result *resu
 		return;
 	*copy = *error;
 	copy->code = cd_arena_string(&cd->problems.arena, error->code);
+	copy->parameters = cd_arena_list(&cd->problems.arena, error->parameters);
 	copy->message = cd_arena_string(&cd->problems.arena, error->message);
 	copy->fix = cd_arena_string(&cd->problems.arena, error->fix);
 	copy->file = cd_arena_string(&cd->problems.arena, error->file);

@@ -7,7 +7,12 @@
 #include <errno.h>
 #include <string.h>
 
+#ifdef HAVE_PRINTF_H
+#include <printf.h>
+#endif
+
 #define ROOM_FOR_ERRNO 128
+#define MOST_PARAMETERS 8
 
 static const struct cd_problem_code codes[] = {
 #define PROBLEM(code, cause, remedy) {code, cause, remedy},
@@ -35,14 +40,67 @@ static const char *remedy_of(const char *code)
 	return NULL;
 }
 
+#ifdef HAVE_PRINTF_H
+/* One argument as text; *arguments moves on. NULL: of a type that messages do not use. */
+static char *parameter(struct cd_arena *arena, int type, va_list *arguments)
+{
+	const char *string;
+
+	switch (type) {
+	case PA_STRING:
+		string = va_arg(*arguments, const char *);
+		return string == NULL ? cd_arena_string(arena, "")
+				      : cd_printable(arena, string, strlen(string), 512);
+	case PA_INT:
+		return cd_arena_format(arena, "%d", va_arg(*arguments, int));
+	case PA_INT | PA_FLAG_LONG:
+		return cd_arena_format(arena, "%ld", va_arg(*arguments, long));
+	case PA_INT | PA_FLAG_LONG_LONG:
+		return cd_arena_format(arena, "%lld", va_arg(*arguments, long long));
+	default:
+		return NULL;
+	}
+}
+#endif
+
+static const char *const none[] = {NULL};
+
+/* What goes into the sentence. A precision from the arguments ("%.*s") hides where a text ends: none. */
+static const char *const *parameters_of(struct cd_arena *arena, const char *format, va_list arguments)
+{
+#ifdef HAVE_PRINTF_H
+	const char *values[MOST_PARAMETERS + 1] = {NULL};
+	int types[MOST_PARAMETERS];
+	size_t count = parse_printf_format(format, MOST_PARAMETERS, types);
+	va_list rest;
+
+	if (count > MOST_PARAMETERS || strchr(format, '*') != NULL)
+		return none;
+	va_copy(rest, arguments);
+	for (size_t i = 0; i < count; i++) {
+		values[i] = parameter(arena, types[i], &rest);
+		if (values[i] == NULL)
+			break;
+	}
+	va_end(rest);
+	return cd_arena_list(arena, values);
+#else
+	(void)arena;
+	(void)format;
+	(void)arguments;
+	return none;
+#endif
+}
+
 void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severity, const char *code,
 		  const char *file, size_t line, const char *format, va_list arguments)
 {
 	struct cd_arena *arena = &problems->arena;
 	struct certdeploy_problem *problem = cd_arena_alloc(arena, sizeof(*problem));
+	const char *const *parameters = parameters_of(arena, format, arguments);
 	const char *message = cd_arena_vformat(arena, format, arguments);
 
-	if (problem == NULL || message == NULL) {
+	if (problem == NULL || message == NULL || parameters == NULL) {
 		problems->out_of_memory = true;
 		return;
 	}
@@ -53,6 +111,7 @@ void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severit
 	problem->file = cd_arena_string(arena, file);
 	problem->line = line;
 	problem->service = problems->service;
+	problem->parameters = parameters;
 	if (problem->code == NULL || problem->message == NULL ||
 	    cd_vector_add(&problems->list, problem) != 0)
 		problems->out_of_memory = true;
@@ -100,8 +159,8 @@ int cd_fail_errno(struct cd_problems *problems, int error, const char *file, con
 	if (strerror_r(error, reason, sizeof(reason)) != 0)
 		reason[0] = '\0';
 	return cd_fail(problems, denied ? CERTDEPLOY_EPERMISSION : CERTDEPLOY_EFAILED,
-		       denied            ? "not-permitted"
-		       : error == ENOENT ? "not-found"
+		       denied                               ? "not-permitted"
+		       : error == ENOENT                    ? "not-found"
 		       : error == ENOSPC || error == EDQUOT ? "no-space"
 							    : "io-error",
 		       file, 0, "%s: %s", what == NULL ? "?" : what, reason);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-problem.c - problems: sentence, remedy, parameters; every code of the table is well formed */
+#include "unit.h"
+
+#include "base/problem.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct certdeploy_problem *last(const struct cd_problems *problems)
+{
+	return problems->list.items[problems->list.count - 1];
+}
+
+static void test_parameters(void **state)
+{
+	struct cd_problems problems = {0};
+	const struct certdeploy_problem *problem;
+
+	(void)state;
+	cd_problem(&problems, CERTDEPLOY_WARNING, "expired", "/x", 3, "%s of %zu, %d %% %s", "a\033b",
+		   (size_t)7, -2, "z");
+	problem = last(&problems);
+	assert_string_equal(problem->message, "a\\x1bb of 7, -2 % z");
+	assert_string_equal(problem->parameters[0], "a\\x1bb");
+	assert_string_equal(problem->parameters[1], "7");
+	assert_string_equal(problem->parameters[2], "-2");
+	assert_string_equal(problem->parameters[3], "z");
+	assert_null(problem->parameters[4]);
+	assert_non_null(problem->fix);
+
+	/* A translation may turn the arguments round: they stay in their order. */
+	cd_problem(&problems, CERTDEPLOY_NOTICE, "usage", NULL, 0, "%2$s before %1$s", "one", "two");
+	assert_string_equal(last(&problems)->message, "two before one");
+	assert_string_equal(last(&problems)->parameters[0], "one");
+	assert_string_equal(last(&problems)->parameters[1], "two");
+	assert_null(last(&problems)->fix);
+
+	cd_problem(&problems, CERTDEPLOY_NOTICE, "usage", NULL, 0, "%.*s", 2, "cut here");
+	assert_string_equal(last(&problems)->message, "cu");
+	assert_null(last(&problems)->parameters[0]);
+	cd_problem(&problems, CERTDEPLOY_NOTICE, "usage", NULL, 0, "nothing");
+	assert_null(last(&problems)->parameters[0]);
+	cd_problems_free(&problems);
+}
+
+static void test_errors(void **state)
+{
+	struct cd_problems problems = {0};
+
+	(void)state;
+	assert_int_equal(cd_fail_errno(&problems, EACCES, "/x", "cannot read %s", "it"),
+			 CERTDEPLOY_EPERMISSION);
+	assert_string_equal(last(&problems)->code, "not-permitted");
+	assert_int_equal(cd_fail_errno(&problems, ENOENT, "/x", "cannot read"), CERTDEPLOY_EFAILED);
+	assert_string_equal(last(&problems)->code, "not-found");
+	assert_int_equal(cd_fail_errno(&problems, ENOSPC, "/x", "cannot write"), CERTDEPLOY_EFAILED);
+	assert_string_equal(last(&problems)->code, "no-space");
+	assert_true(cd_problems_failed(&problems, 0));
+	assert_false(cd_problems_failed(&problems, problems.list.count));
+	assert_int_equal(cd_fail_errno(&problems, ENOMEM, "/x", "cannot"), CERTDEPLOY_ENOMEM);
+	assert_true(cd_problems_failed(&problems, problems.list.count));
+	cd_problems_free(&problems);
+}
+
+static void test_codes(void **state)
+{
+	const struct cd_problem_code *rows = cd_problem_codes();
+
+	(void)state;
+	for (size_t i = 0; rows[i].code != NULL; i++) {
+		assert_true(strspn(rows[i].code, "abcdefghijklmnopqrstuvwxyz0123456789-") ==
+			    strlen(rows[i].code));
+		assert_true(rows[i].cause[0] != '\0');
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(rows[i].code, rows[j].code);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_codes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
