@@ -36,3 +36,5 @@ noinst_PROGRAMS += examples/panel-extension/panel-extension
 examples_panel_extension_panel_extension_SOURCES = examples/panel-extension/panel-extension.c
 examples_panel_extension_panel_extension_CPPFLAGS = -I$(top_srcdir)/libcertdeploy
 examples_panel_extension_panel_extension_LDADD = libcertdeploy.la
+
+EXTRA_DIST += examples/adapter-skeleton/vsftpd.c examples/adapter-skeleton/Makefile
