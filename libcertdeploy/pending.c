@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* pending.c - weak places for parts that are still to come; refuses whatever is asked */
 #include "certificate/store.h"
-#include "proof/probe.h"
 
 #define PENDING __attribute__((weak))
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -20,10 +19,6 @@ PENDING const struct certdeploy_adapter cd_adapter_apache = {CERTDEPLOY_ADAPTER_
 							     0,
 							     0,
 							     0};
-PENDING int cd_probe_all(struct cd_probe *p, size_t n, const struct cd_probing *h)
-{
-	return 0;
-}
 PENDING int cd_request_describe(const struct certdeploy_certificate_report **o, struct cd_arena *a,
 				struct cd_problems *p, const struct cd_piece *x)
 {

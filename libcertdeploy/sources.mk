@@ -72,9 +72,11 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/host/service.c libcertdeploy/host/service.h \
 	libcertdeploy/host/settings.c libcertdeploy/host/settings.h \
 	libcertdeploy/host/target.c libcertdeploy/host/target.h \
-	libcertdeploy/proof/probe.h \
+	libcertdeploy/proof/attempt.c libcertdeploy/proof/attempt.h \
+	libcertdeploy/proof/probe.c libcertdeploy/proof/probe.h \
 	libcertdeploy/proof/proof.c libcertdeploy/proof/proof.h \
-	libcertdeploy/proof/running.c libcertdeploy/proof/running.h
+	libcertdeploy/proof/running.c libcertdeploy/proof/running.h \
+	libcertdeploy/proof/starttls.c libcertdeploy/proof/starttls.h
 libcertdeploy_internal_la_LIBADD = $(OPENSSL_LIBS) $(LIBCONFIG_LIBS) $(PCRE2_LIBS) $(JANSSON_LIBS) $(LIBINTL)
 
 libcertdeploy_la_SOURCES =

@@ -16,6 +16,7 @@ unit_tests += tests/unit/test-history
 unit_tests += tests/unit/test-names
 unit_tests += tests/unit/test-postfix
 unit_tests += tests/unit/test-problem
+unit_tests += tests/unit/test-probe
 unit_tests += tests/unit/test-settings
 unit_tests += tests/unit/test-text
 unit_tests += tests/unit/test-transaction
@@ -24,6 +25,7 @@ EXTRA_DIST += tests/unit/postfix.h
 tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_transaction_SOURCES = tests/unit/test-transaction.c tests/unit/host.c tests/unit/host.h
 EXTRA_DIST += tests/unit/dovecot.h tests/unit/postfix.h
+tests_unit_test_probe_LDADD = $(LDADD) $(OPENSSL_LIBS) -lpthread
 endif
 
 include tests/fuzz/sources.mk

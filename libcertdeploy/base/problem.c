@@ -156,14 +156,13 @@ int cd_fail_errno(struct cd_problems *problems, int error, const char *file, con
 	va_start(arguments, format);
 	what = cd_arena_vformat(&problems->arena, format, arguments);
 	va_end(arguments);
-	if (strerror_r(error, reason, sizeof(reason)) != 0)
-		reason[0] = '\0';
 	return cd_fail(problems, denied ? CERTDEPLOY_EPERMISSION : CERTDEPLOY_EFAILED,
 		       denied                               ? "not-permitted"
 		       : error == ENOENT                    ? "not-found"
 		       : error == ENOSPC || error == EDQUOT ? "no-space"
 							    : "io-error",
-		       file, 0, "%s: %s", what == NULL ? "?" : what, reason);
+		       file, 0, "%s: %s", what == NULL ? "?" : what,
+		       cd_errno_text(error, reason, sizeof(reason)));
 }
 
 const struct certdeploy_problem *cd_problems_error(const struct cd_problems *problems, size_t from)

@@ -120,6 +120,15 @@ void cd_utc(char out[21], int64_t time)
 	(void)strftime(out, 21, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
+const char *cd_errno_text(int error, char *room, size_t size)
+{
+#ifdef STRERROR_R_CHAR_P
+	return strerror_r(error, room, size);
+#else
+	return strerror_r(error, room, size) == 0 ? room : "?";
+#endif
+}
+
 bool cd_in_list(const char *const *list, const char *string)
 {
 	for (; list != NULL && *list != NULL; list++)

@@ -35,6 +35,9 @@ void cd_utc_compact(char out[17], int64_t time);
 /** "2026-11-21T20:11:36Z"; out has room for 21. */
 void cd_utc(char out[21], int64_t time);
 
+/** What an errno means, by strerror_r(); room is for its use. Never NULL. */
+const char *cd_errno_text(int error, char *room, size_t size);
+
 bool cd_in_list(const char *const *list, const char *string);
 bool cd_ends_with(const char *string, const char *suffix);
 
