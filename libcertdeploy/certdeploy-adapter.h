@@ -298,6 +298,7 @@ struct certdeploy_material {
 	const char *sha256;
 	const char *const *names; /**< DNS names and IP addresses, NULL-terminated */
 	bool has_chain;
+	bool client_auth; /**< may be used by a TLS client (extended key usage absent or allows it) */
 	struct certdeploy_paths paths; /**< what configurations name: stays the same at a renewal */
 	/** Where the same bytes lie when a build runs, before `current` is switched. */
 	struct certdeploy_paths building;

@@ -15,6 +15,7 @@ unit_tests += tests/unit/test-file
 unit_tests += tests/unit/test-history
 unit_tests += tests/unit/test-names
 unit_tests += tests/unit/test-postfix
+unit_tests += tests/unit/test-postfix-sni
 unit_tests += tests/unit/test-problem
 unit_tests += tests/unit/test-probe
 unit_tests += tests/unit/test-settings

@@ -10,8 +10,17 @@
 static int splice(struct postfix_model *model, const struct postfix_line *line, size_t from, size_t to,
 		  const char *text)
 {
-	return certdeploy_splice(model->edits, model->reading, line->document, from, to - from, text,
-				 strlen(text));
+	if (!model->gathering)
+		return certdeploy_splice(model->edits, model->reading, line->document, from, to - from,
+					 text, strlen(text));
+	model->gathered = postfix_grow(model->reading, model->gathered, model->gathered_count,
+				       sizeof(*model->gathered));
+	if (model->gathered == NULL)
+		return CERTDEPLOY_ENOMEM;
+	model->gathered[model->gathered_count] =
+		(struct postfix_gathered){from, to - from, text, model->gathered_count};
+	model->gathered_count++;
+	return 0;
 }
 
 static bool blank(const struct postfix_line *line, size_t from, size_t to)
@@ -99,7 +108,7 @@ int postfix_check_path(struct postfix_model *model, const char *path, bool list,
 }
 
 /* "$" means a parameter, "$$" a dollar sign. */
-static const char *doubled(struct postfix_model *model, const char *text)
+const char *postfix_doubled(struct postfix_model *model, const char *text)
 {
 	struct postfix_text out = {0};
 
@@ -298,7 +307,7 @@ static int set_option(struct postfix_model *model, struct postfix_row *row, cons
 int postfix_set(struct postfix_model *model, struct postfix_row *row, const char *name, const char *text)
 {
 	const struct postfix_parameter *parameter = postfix_table_get(&model->main.by_name, name);
-	const char *now, *raw = doubled(model, text);
+	const char *now, *raw = postfix_doubled(model, text);
 	int result = raw == NULL ? CERTDEPLOY_ENOMEM : postfix_value(&now, model, row, name);
 
 	if (result != 0 || strcmp(now, text) == 0)

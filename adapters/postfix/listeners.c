@@ -159,8 +159,8 @@ static int add_endpoint(struct postfix_model *model, struct postfix_row *listene
 	if (wrapper)
 		endpoint.protocol = "smtps";
 	endpoint.server_name = model->hostname;
-	endpoint.pairs = source->shown;
-	endpoint.pair_count = source->pair_count;
+	endpoint.pairs = source->pairs.shown;
+	endpoint.pair_count = source->pairs.count;
 	endpoint.file = certdeploy_document_path(server->line->document);
 	endpoint.line = server->line->number;
 	endpoint.decider = source;
@@ -170,6 +170,8 @@ static int add_endpoint(struct postfix_model *model, struct postfix_row *listene
 	for (size_t i = 0; result == 0 && i < count; i++) {
 		endpoint.address = addresses[i];
 		result = certdeploy_add_endpoint(model->reading, &endpoint);
+		if (result == 0 && tls)
+			result = postfix_names_read(model, &endpoint);
 	}
 	return result;
 }

@@ -66,20 +66,34 @@ static bool brought(const struct outcome *outcome, const char *key_type)
 }
 
 /* Of two pairs of one key type the later is served. */
-static bool hidden(const struct postfix_source *source, size_t index)
+static bool hidden(const struct postfix_pairs *pairs, size_t index)
 {
-	const char *type = source->pairs[index].key_type;
+	const char *type = pairs->list[index].key_type;
 
-	for (size_t i = index + 1; type != NULL && i < source->pair_count; i++)
-		if (source->pairs[i].key_type != NULL && strcmp(source->pairs[i].key_type, type) == 0)
+	for (size_t i = index + 1; type != NULL && i < pairs->count; i++)
+		if (pairs->list[i].key_type != NULL && strcmp(pairs->list[i].key_type, type) == 0)
 			return true;
 	return false;
 }
 
-static int settle(struct outcome *out, struct postfix_model *model, struct postfix_source *source)
+static int look_into(struct postfix_model *model, struct postfix_pairs *pairs)
 {
-	const struct certdeploy_assignment *assignment = source->assignment;
-	size_t room = source->pair_count + 1;
+	for (size_t i = 0; i < pairs->count; i++) {
+		struct postfix_pair *pair = &pairs->list[i];
+
+		if (pair->leaf == NULL &&
+		    certdeploy_leaf(&pair->leaf, model->reading, pair->certificate) == CERTDEPLOY_ENOMEM)
+			return CERTDEPLOY_ENOMEM;
+		if (pair->leaf != NULL)
+			pair->key_type = pair->leaf->key_type;
+	}
+	return 0;
+}
+
+static int settle(struct outcome *out, struct postfix_model *model,
+		  const struct certdeploy_assignment *assignment, const struct postfix_pairs *pairs)
+{
+	size_t room = pairs->count + 1;
 
 	*out = (struct outcome){.materials = assignment->materials};
 	while (out->materials[out->material_count] != NULL)
@@ -88,23 +102,28 @@ static int settle(struct outcome *out, struct postfix_model *model, struct postf
 	out->kept = certdeploy_alloc(model->reading, room * sizeof(*out->kept));
 	if (out->used == NULL || out->kept == NULL)
 		return CERTDEPLOY_ENOMEM;
-	for (size_t i = 0; i < source->pair_count; i++)
-		if (!hidden(source, i))
-			out->used[out->used_count++] = &source->pairs[i];
+	for (size_t i = 0; i < pairs->count; i++)
+		if (!hidden(pairs, i))
+			out->used[out->used_count++] = &pairs->list[i];
 	for (size_t i = 0; out->used_count > 1 && i < out->used_count; i++) {
 		const struct postfix_pair *pair = out->used[i];
+		const struct certdeploy_pair *shown = &pairs->shown[pair - pairs->list];
 
 		if (brought(out, pair->key_type) || assignment->drop_other_types)
 			continue;
 		if (!still_good(pair, out->materials[0]))
 			return certdeploy_refuse(
-				model->reading, "other-key-type", source->shown[pair - source->pairs].file,
-				source->shown[pair - source->pairs].line,
+				model->reading, "other-key-type", shown->file, shown->line,
 				_("%s, of another key type, is not good for the same names any more"),
 				pair->certificate);
 		out->kept[out->kept_count++] = pair;
 	}
 	return 0;
+}
+
+const char *postfix_whole_file(const struct certdeploy_paths *paths)
+{
+	return paths->fullchain != NULL ? paths->fullchain : paths->certificate;
 }
 
 /* ---- legacy parameters ---- */
@@ -156,9 +175,16 @@ static int set_legacy(struct postfix_model *model, struct postfix_source *source
 static int fill_slot(struct postfix_model *model, struct postfix_source *source, enum postfix_slot slot,
 		     const struct certdeploy_material *material)
 {
-	const char *certificate = material->paths.fullchain, *key = material->paths.key;
+	const char *certificate = postfix_whole_file(&material->paths), *key = material->paths.key;
 	bool option = source->row != NULL;
-	int result = postfix_check_path(model, certificate, false, option);
+	int result;
+
+	if (material->paths.fullchain == NULL && material->has_chain)
+		return certdeploy_refuse(
+			model->reading, "usage", NULL, 0,
+			_("Postfix needs the certificate and its chain in one file: choose a path "
+			  "for both with --install-fullchain"));
+	result = postfix_check_path(model, certificate, false, option);
 
 	if (result == 0)
 		result = postfix_check_path(model, key, false, option);
@@ -197,51 +223,31 @@ static int plan_legacy(struct postfix_model *model, struct postfix_source *sourc
 
 /* ---- chain files ---- */
 
-static int material_files(struct postfix_text *out, struct postfix_model *model,
-			  const struct certdeploy_paths *paths, bool option)
+static void add_file(struct postfix_text *out, struct postfix_model *model, const char *file, bool tight)
 {
-	const char *files[3] = {paths->combined, NULL, NULL};
+	if (out->length != 0)
+		postfix_text_string(out, model->reading, tight ? "," : ", ");
+	postfix_text_string(out, model->reading, file);
+}
+
+static int add_material(struct postfix_text *out, struct postfix_model *model,
+			const struct certdeploy_paths *paths, bool tight)
+{
+	const char *files[4] = {paths->combined, NULL, NULL, NULL};
 	int result = 0;
 
 	if (paths->combined == NULL) {
 		files[0] = paths->key;
-		files[1] = paths->fullchain;
+		if (strcmp(paths->key, postfix_whole_file(paths)) != 0)
+			files[1] = postfix_whole_file(paths);
+		if (paths->fullchain == NULL)
+			files[2] = paths->chain;
 	}
 	for (size_t i = 0; result == 0 && files[i] != NULL; i++) {
-		result = postfix_check_path(model, files[i], true, option);
-		if (out->length != 0)
-			postfix_text_string(out, model->reading, option ? "," : ", ");
-		postfix_text_string(out, model->reading, files[i]);
+		result = postfix_check_path(model, files[i], true, tight);
+		add_file(out, model, files[i], tight);
 	}
-	return out->failed ? CERTDEPLOY_ENOMEM : result;
-}
-
-static int kept_files(struct postfix_text *out, struct postfix_model *model,
-		      const struct postfix_pair *pair, const char *const *files, bool option)
-{
-	for (size_t i = pair->first; i < pair->last; i++) {
-		if (out->length != 0)
-			postfix_text_string(out, model->reading, option ? "," : ", ");
-		postfix_text_string(out, model->reading, files[i]);
-	}
-	return out->failed ? CERTDEPLOY_ENOMEM : 0;
-}
-
-static bool same_list(const char *const *one, const char *const *other)
-{
-	size_t i = 0;
-
-	while (one[i] != NULL && other[i] != NULL && strcmp(one[i], other[i]) == 0)
-		i++;
-	return one[i] == NULL && other[i] == NULL;
-}
-
-static const struct certdeploy_material *of_type(const struct outcome *outcome, const char *key_type)
-{
-	for (size_t i = 0; key_type != NULL && i < outcome->material_count; i++)
-		if (strcmp(outcome->materials[i]->key_type, key_type) == 0)
-			return outcome->materials[i];
-	return NULL;
+	return result;
 }
 
 static bool is_kept(const struct outcome *outcome, const struct postfix_pair *pair)
@@ -253,50 +259,134 @@ static bool is_kept(const struct outcome *outcome, const struct postfix_pair *pa
 }
 
 /* The list in the old order: a pair's place goes to the new one of its type; new types come last. */
-static int chain_list(struct postfix_text *out, struct postfix_model *model,
-		      const struct postfix_source *source, const struct outcome *outcome,
-		      const char *const *files)
+static int add_all(struct postfix_text *out, struct postfix_model *model, const struct outcome *outcome,
+		   const char *const *files, bool tight, bool building)
 {
-	bool option = source != NULL && source->row != NULL;
 	bool *done = certdeploy_alloc(model->reading, outcome->material_count + 1);
 	int result = done == NULL ? CERTDEPLOY_ENOMEM : 0;
 
-	for (size_t i = 0; result == 0 && i < outcome->used_count; i++) {
-		const struct postfix_pair *pair = outcome->used[i];
-		const struct certdeploy_material *material = of_type(outcome, pair->key_type);
+	for (size_t i = 0; result == 0 && i <= outcome->used_count; i++) {
+		const struct postfix_pair *pair = i < outcome->used_count ? outcome->used[i] : NULL;
 
-		if (is_kept(outcome, pair))
-			result = kept_files(out, model, pair, files, option);
-		for (size_t j = 0; result == 0 && j < outcome->material_count; j++)
-			if (outcome->materials[j] == material && !done[j]) {
-				done[j] = true;
-				result = material_files(out, model, &material->paths, option);
-			}
+		for (size_t j = pair == NULL ? 0 : pair->first;
+		     pair != NULL && is_kept(outcome, pair) && j < pair->last; j++)
+			add_file(out, model, files[j], tight);
+		for (size_t j = 0; result == 0 && j < outcome->material_count; j++) {
+			const struct certdeploy_material *material = outcome->materials[j];
+
+			if (done[j] || (pair != NULL && (pair->key_type == NULL ||
+							 strcmp(pair->key_type, material->key_type) != 0)))
+				continue;
+			done[j] = true;
+			result = add_material(out, model, building ? &material->building : &material->paths,
+					      tight);
+		}
 	}
-	for (size_t j = 0; result == 0 && j < outcome->material_count; j++)
-		if (!done[j])
-			result = material_files(out, model, &outcome->materials[j]->paths, option);
+	return out->failed ? CERTDEPLOY_ENOMEM : result;
+}
+
+int postfix_file_list(const char **out, struct postfix_model *model,
+		      const struct certdeploy_assignment *assignment, const struct postfix_pairs *pairs,
+		      const char *const *files, bool tight, bool building)
+{
+	struct postfix_text text = {0};
+	struct outcome outcome;
+	int result = settle(&outcome, model, assignment, pairs);
+
+	if (result == 0)
+		result = add_all(&text, model, &outcome, files, tight, building);
+	*out = text.bytes == NULL ? "" : text.bytes;
 	return result;
 }
 
-static int plan_chain(struct postfix_model *model, struct postfix_source *source,
-		      const struct outcome *outcome)
+bool postfix_same_list(const char *const *one, const char *const *other)
 {
-	const char *name = postfix_parameter_name(model, source, "chain_files"), *now;
+	size_t i = 0;
+
+	while (one[i] != NULL && other[i] != NULL && strcmp(one[i], other[i]) == 0)
+		i++;
+	return one[i] == NULL && other[i] == NULL;
+}
+
+static int plan_chain(struct postfix_model *model, struct postfix_source *source)
+{
+	const char *name = postfix_parameter_name(model, source, "chain_files"), *now, *list;
 	const char *const *files, *const *wanted;
-	struct postfix_text list = {0};
 	int result = name == NULL ? CERTDEPLOY_ENOMEM : postfix_value(&now, model, source->row, name);
 
 	if (result == 0)
 		result = postfix_split_list(&files, model->reading, now, false);
 	if (result == 0)
-		result = chain_list(&list, model, source, outcome, files);
+		result = postfix_file_list(&list, model, source->assignment, &source->pairs, files,
+					   source->row != NULL, false);
 	if (result == 0)
-		result = postfix_split_list(&wanted, model->reading, list.bytes == NULL ? "" : list.bytes,
-					    false);
-	if (result != 0 || same_list(files, wanted))
+		result = postfix_split_list(&wanted, model->reading, list, false);
+	if (result != 0 || postfix_same_list(files, wanted))
 		return result;
-	return postfix_set(model, source->row, name, list.bytes);
+	return postfix_set(model, source->row, name, list);
+}
+
+/* ---- what goes with it ---- */
+
+static void report_off(struct postfix_model *model, const struct certdeploy_endpoint *endpoint)
+{
+	if (!endpoint->tls)
+		certdeploy_report(
+			model->reading, CERTDEPLOY_WARNING, "tls-off", endpoint->file, endpoint->line,
+			_("%s speaks no TLS as configured: the certificate is set but not served"),
+			endpoint->listen);
+}
+
+/* A listener that is not meant and decides for itself goes on with what it has. */
+static void report_own(struct postfix_model *model, const struct postfix_source *source)
+{
+	const struct certdeploy_pair *shown = source->pairs.shown;
+
+	if (model->smtpd.assignment == NULL || source->assignment != NULL || source->inherits ||
+	    source->row->disabled || source->pairs.count == 0)
+		return;
+	certdeploy_report(model->reading, CERTDEPLOY_NOTICE, "keeps-own", shown->file, shown->line,
+			  _("%s/%s has a certificate of its own and keeps it"), source->row->name,
+			  source->row->type);
+}
+
+static bool names_file(const char *const *files, const struct certdeploy_paths *paths)
+{
+	for (; *files != NULL; files++)
+		if (strcmp(*files, postfix_whole_file(paths)) == 0 ||
+		    (paths->combined != NULL && strcmp(*files, paths->combined) == 0))
+			return true;
+	return false;
+}
+
+/* Deployed for the server, but main.cf has the SMTP client present the same files. */
+static int report_client(struct postfix_model *model)
+{
+	static const char *const names[] = {"smtp_tls_cert_file",   "smtp_tls_eccert_file",
+					    "smtp_tls_chain_files", "lmtp_tls_cert_file",
+					    "lmtp_tls_eccert_file", "lmtp_tls_chain_files"};
+	const struct certdeploy_assignment *assignment = model->smtpd.assignment;
+
+	for (size_t i = 0; assignment != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct postfix_parameter *set = postfix_table_get(&model->main.by_name, names[i]);
+		const char *text, *const *files;
+		int result = postfix_value(&text, model, NULL, names[i]);
+
+		if (result == 0)
+			result = postfix_split_list(&files, model->reading, text, false);
+		if (result != 0)
+			return result;
+		for (size_t j = 0; set != NULL && assignment->materials[j] != NULL; j++)
+			if (names_file(files, &assignment->materials[j]->paths) &&
+			    !assignment->materials[j]->client_auth)
+				certdeploy_report(
+					model->reading, CERTDEPLOY_WARNING, "client-usage",
+					model->main_path, set->line->number,
+					_("%s makes the SMTP client present this certificate, which may "
+					  "not be used by a client"),
+					names[i]);
+	}
+	return 0;
 }
 
 /* ---- the whole ---- */
@@ -308,54 +398,45 @@ static int plan_source(struct postfix_model *model, struct postfix_source *sourc
 
 	if (source->assignment == NULL || (source->inherits && model->smtpd.assignment != NULL))
 		return 0;
-	for (size_t i = 0; i < source->pair_count; i++) {
-		struct postfix_pair *pair = &source->pairs[i];
-
-		result = pair->leaf != NULL
-				 ? 0
-				 : certdeploy_leaf(&pair->leaf, model->reading, pair->certificate);
-		if (result == CERTDEPLOY_ENOMEM)
-			return result;
-		if (pair->leaf != NULL)
-			pair->key_type = pair->leaf->key_type;
-	}
-	result = settle(&outcome, model, source);
-	if (result != 0)
-		return result;
-	return source->chain ? plan_chain(model, source, &outcome) : plan_legacy(model, source, &outcome);
+	result = look_into(model, &source->pairs);
+	if (result == 0 && source->chain)
+		return plan_chain(model, source);
+	if (result == 0)
+		result = settle(&outcome, model, source->assignment, &source->pairs);
+	return result == 0 ? plan_legacy(model, source, &outcome) : result;
 }
 
-static int report_off(struct postfix_model *model, const struct certdeploy_endpoint *endpoint)
+static void take(struct postfix_model *model, const struct certdeploy_assignment *assignment)
 {
-	if (!endpoint->tls)
-		certdeploy_report(
-			model->reading, CERTDEPLOY_WARNING, "tls-off", endpoint->file, endpoint->line,
-			_("%s speaks no TLS as configured: the certificate is set but not served"),
-			endpoint->listen);
-	return 0;
+	const struct postfix_endpoint *own = assignment->endpoint->own;
+
+	if (own->source != NULL)
+		own->source->assignment = assignment;
+	else
+		own->entry->assignment = assignment;
+	report_off(model, assignment->endpoint);
 }
 
 int postfix_plan(struct certdeploy_reading *reading, const struct certdeploy_assignment *assignments,
 		 size_t count, struct certdeploy_edits *edits)
 {
 	struct postfix_model *model = certdeploy_model(reading);
-	int result = 0;
+	int result;
 
 	model->edits = edits;
-	for (size_t i = 0; result == 0 && i < count; i++) {
-		const struct postfix_endpoint *own = assignments[i].endpoint->own;
-
-		own->source->assignment = &assignments[i];
-		result = report_off(model, assignments[i].endpoint);
-	}
+	for (size_t i = 0; i < count; i++)
+		take(model, &assignments[i]);
 	/* main.cf first: what services take from it is then known. */
-	if (result == 0)
-		result = plan_source(model, &model->smtpd);
+	result = plan_source(model, &model->smtpd);
 	if (result == 0)
 		result = plan_source(model, &model->tlsproxy);
 	for (size_t i = 0; result == 0 && i < model->master.count; i++)
 		for (struct postfix_source *source = model->master.rows[i].sources;
-		     result == 0 && source != NULL; source = source->next)
+		     result == 0 && source != NULL; source = source->next) {
+			report_own(model, source);
 			result = plan_source(model, source);
-	return result;
+		}
+	for (struct postfix_map *map = model->maps; result == 0 && map != NULL; map = map->next)
+		result = postfix_plan_map(model, map);
+	return result == 0 ? report_client(model) : result;
 }

@@ -88,23 +88,6 @@ static const char *version(struct certdeploy_reading *reading)
 	return model == NULL ? NULL : model->version;
 }
 
-static int answers(struct certdeploy_reading *reading, const char *hostname, bool create,
-		   int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user)
-{
-	const struct postfix_model *model = certdeploy_model(reading);
-	const struct certdeploy_endpoint *const *endpoints;
-	size_t count;
-	int result = 0;
-
-	(void)create;
-	endpoints = certdeploy_endpoints(reading, &count);
-	for (size_t i = 0; result == 0 && i < count; i++)
-		if (endpoints[i]->name == NULL && model->hostname != NULL &&
-		    strcasecmp(hostname, model->hostname) == 0)
-			result = use(user, endpoints[i]);
-	return result;
-}
-
 /* ---- control ---- */
 
 static bool is_default_instance(const struct postfix_model *model)
@@ -164,8 +147,9 @@ const struct certdeploy_adapter cd_adapter_postfix = {
 	.find = find,
 	.read = read_service,
 	.version = version,
-	.answers = answers,
+	.answers = postfix_answers,
 	.plan = postfix_plan,
+	.rehearse = postfix_rehearse,
 	.command = command,
 	.daemon = daemon_of,
 };

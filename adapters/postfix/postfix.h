@@ -150,6 +150,13 @@ struct postfix_pair {
 	const struct certdeploy_leaf *leaf; /**< NULL: cannot be read */
 };
 
+/** What one place serves, in Postfix's order. */
+struct postfix_pairs {
+	struct postfix_pair *list;
+	struct certdeploy_pair *shown; /**< the same for the library */
+	size_t count;
+};
+
 /** A place that decides certificates: main.cf or one service's options. What endpoints share. */
 struct postfix_source {
 	struct postfix_source *next; /**< of the same row */
@@ -157,12 +164,69 @@ struct postfix_source {
 	const char *prefix;          /**< "smtpd_tls_" or "tlsproxy_tls_" */
 	bool evaluated;
 	bool chain; /**< PREFIXchain_files is in force, else the legacy parameters */
-	struct postfix_pair *pairs;
-	struct certdeploy_pair *shown;
-	size_t pair_count;
+	struct postfix_pairs pairs;
 	/* what the plan gives it */
 	const struct certdeploy_assignment *assignment;
 	bool inherits; /**< decides nothing yet: what main.cf says holds */
+};
+
+/** A place for parameters: a service's options, or main.cf (row NULL). */
+struct postfix_place {
+	struct postfix_place *next;
+	struct postfix_row *row;
+};
+
+/** A table from names to files: one of tls_server_sni_maps. */
+enum postfix_map_kind {
+	POSTFIX_MAP_OPAQUE,  /**< what it holds cannot be seen: regexp, ldap, … */
+	POSTFIX_MAP_TEXT,    /**< read from its source: texthash */
+	POSTFIX_MAP_INDEXED, /**< made by postmap(1) from its source, contents included: hash, lmdb, … */
+	POSTFIX_MAP_INLINE,  /**< stands in the value itself */
+};
+
+struct postfix_entry {
+	struct postfix_map *map;
+	const char *key;                 /**< lower case */
+	const char *name;                /**< the endpoint's: `*.example.jp` for the key `.example.jp` */
+	const struct postfix_line *line; /**< NULL: to be added */
+	struct postfix_span value;
+	const char *const *files;
+	bool evaluated; /**< its pairs are known */
+	struct postfix_pairs pairs;
+	const struct certdeploy_assignment *assignment;
+};
+
+struct postfix_map {
+	struct postfix_map *next;
+	enum postfix_map_kind kind;
+	const char *spec; /**< type:name, expanded */
+	const char *type;
+	const char *path;                /**< of the source, absolute; of the file for an inline map */
+	const char *suffix;              /**< of the index */
+	bool frozen;                     /**< seen, but not to be edited */
+	struct postfix_place *unnamed;   /**< where tls_server_sni_maps is to name it */
+	struct postfix_lines lines;      /**< document NULL: there is no source yet */
+	const struct postfix_line *line; /**< inline: where it stands … */
+	size_t tail;                     /**< … and behind its last entry */
+	struct postfix_entry **entries;
+	size_t count;
+	struct postfix_table by_key; /**< the entry that counts, added ones included */
+	struct postfix_entry **added;
+	size_t added_count;
+};
+
+/** The maps that one value of tls_server_sni_maps names, in order. */
+struct postfix_map_list {
+	struct postfix_map **maps;
+	size_t count;
+};
+
+/** An edit that is gathered instead of made, to render a file in another version. */
+struct postfix_gathered {
+	size_t offset;
+	size_t length;
+	const char *text;
+	size_t sequence;
 };
 
 struct postfix_model {
@@ -179,6 +243,12 @@ struct postfix_model {
 	struct postfix_source tlsproxy; /**< main.cf's tlsproxy_tls_ parameters */
 	struct postfix_table planned;   /**< parameter of main.cf -> its new value */
 	struct certdeploy_edits *edits;
+	struct postfix_map *maps;
+	struct postfix_table map_lists; /**< where and what -> struct postfix_map_list */
+	struct postfix_table absent;    /**< listener and name -> struct certdeploy_endpoint */
+	bool gathering;                 /**< edits go to `gathered` */
+	struct postfix_gathered *gathered;
+	size_t gathered_count;
 	unsigned steps; /**< of expansion, bounded */
 };
 
@@ -222,8 +292,9 @@ int postfix_split_spans(struct postfix_span **out, size_t *count, struct certdep
 
 /** What an endpoint's `own` points to. */
 struct postfix_endpoint {
-	struct postfix_source *source; /**< of a default endpoint */
-	struct postfix_row *row;       /**< the listener's */
+	struct postfix_source *source; /**< of a default endpoint, else NULL */
+	struct postfix_entry *entry;   /**< of a name's endpoint, else NULL */
+	struct postfix_row *row;       /**< whose options count; NULL: main.cf alone */
 };
 
 int postfix_listeners_read(struct postfix_model *model);
@@ -239,6 +310,9 @@ int postfix_addresses(const char *const **out, size_t *count, struct postfix_mod
 /** The pairs in a list of files: keys, certificates and chains one after another. */
 int postfix_chain_pairs(struct postfix_model *model, struct postfix_pair **pairs, size_t *count,
 			const char *const *files);
+/** Add a pair that stands in a line, or (NULL) is main.cf's default. NULL: out of memory. */
+struct postfix_pair *postfix_add_pair(struct postfix_model *model, struct postfix_pairs *pairs,
+				      const struct postfix_line *line, size_t position);
 /** Find out which family is in force and its pairs. */
 int postfix_source_evaluate(struct postfix_model *model, struct postfix_source *source);
 /** PREFIXname */
@@ -247,10 +321,42 @@ const char *postfix_parameter_name(struct postfix_model *model, const struct pos
 extern const char *const postfix_slot_certificate[POSTFIX_SLOTS];
 extern const char *const postfix_slot_key[POSTFIX_SLOTS];
 
+/* ---- names ---- */
+
+/** Add an endpoint for each name that a listener's maps know, like the listener's own. */
+int postfix_names_read(struct postfix_model *model, const struct certdeploy_endpoint *listener);
+/** The maps that a row's smtpd looks names up in. */
+int postfix_maps_of(struct postfix_map_list **out, struct postfix_model *model, struct postfix_row *row);
+/** The entry that a name has or, absent, would get. */
+int postfix_map_entry(struct postfix_entry **out, struct postfix_model *model, struct postfix_row *row,
+		      const char *hostname);
+/** Work out an entry's pairs. exact: look into the files, else by their number. */
+int postfix_entry_pairs(struct postfix_model *model, struct postfix_entry *entry, bool exact);
+/** See answers() of struct certdeploy_adapter. */
+int postfix_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
+		    int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user);
+/** The edits of one map for the assignments of its entries. */
+int postfix_plan_map(struct postfix_model *model, struct postfix_map *map);
+
 /* ---- the plan ---- */
 
 int postfix_plan(struct certdeploy_reading *reading, const struct certdeploy_assignment *assignments,
 		 size_t count, struct certdeploy_edits *edits);
+
+/**
+ * The files for an assignment, given what is there: a list as for chain files, "key, cert, chain".
+ * tight: no blanks. building: the paths that hold the new bytes before the switch.
+ */
+int postfix_file_list(const char **out, struct postfix_model *model,
+		      const struct certdeploy_assignment *assignment, const struct postfix_pairs *pairs,
+		      const char *const *files, bool tight, bool building);
+
+/** See rehearse() of struct certdeploy_adapter. */
+int postfix_rehearse(struct certdeploy_reading *reading, struct certdeploy_rehearsal *rehearsal);
+/** The file with leaf and chain; the leaf's alone where no other was chosen. */
+const char *postfix_whole_file(const struct certdeploy_paths *paths);
+/** Whether two NULL-terminated lists are equal. */
+bool postfix_same_list(const char *const *one, const char *const *other);
 
 /* ---- edits ---- */
 
@@ -262,6 +368,8 @@ int postfix_set(struct postfix_model *model, struct postfix_row *row, const char
 /** Replace a stretch of a logical line's text, which may be empty. Whole lines that end empty go. */
 int postfix_replace(struct postfix_model *model, const struct postfix_line *line, struct postfix_span span,
 		    const char *text);
+/** "$" as main.cf and master.cf want it: doubled. NULL: out of memory. */
+const char *postfix_doubled(struct postfix_model *model, const char *text);
 /** Refuse a path that the grammar cannot hold: as one of a list, as an option in master.cf. */
 int postfix_check_path(struct postfix_model *model, const char *path, bool list, bool option);
 

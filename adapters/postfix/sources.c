@@ -108,26 +108,23 @@ int postfix_source_of(struct postfix_source **out, struct postfix_model *model, 
 
 /* ---- the pairs of a source ---- */
 
-static struct postfix_pair *add_pair(struct postfix_model *model, struct postfix_source *source,
-				     const struct postfix_value *value, size_t position)
+struct postfix_pair *postfix_add_pair(struct postfix_model *model, struct postfix_pairs *pairs,
+				      const struct postfix_line *line, size_t position)
 {
-	struct postfix_pair *pair;
+	struct certdeploy_pair *shown;
 
-	source->pairs =
-		postfix_grow(model->reading, source->pairs, source->pair_count, sizeof(*source->pairs));
-	source->shown =
-		postfix_grow(model->reading, source->shown, source->pair_count, sizeof(*source->shown));
-	if (source->pairs == NULL || source->shown == NULL)
+	pairs->list = postfix_grow(model->reading, pairs->list, pairs->count, sizeof(*pairs->list));
+	pairs->shown = postfix_grow(model->reading, pairs->shown, pairs->count, sizeof(*pairs->shown));
+	if (pairs->list == NULL || pairs->shown == NULL)
 		return NULL;
-	pair = &source->pairs[source->pair_count];
-	memset(pair, 0, sizeof(*pair));
-	source->shown[source->pair_count] = (struct certdeploy_pair){.file = model->main_path};
-	if (value->line != NULL) {
-		source->shown[source->pair_count].file = certdeploy_document_path(value->line->document);
-		source->shown[source->pair_count].line = postfix_line_number(value->line, position);
+	shown = &pairs->shown[pairs->count];
+	*shown = (struct certdeploy_pair){.file = model->main_path};
+	if (line != NULL) {
+		shown->file = certdeploy_document_path(line->document);
+		shown->line = postfix_line_number(line, position);
 	}
-	source->pair_count++;
-	return pair;
+	pairs->list[pairs->count] = (struct postfix_pair){.certificate = NULL};
+	return &pairs->list[pairs->count++];
 }
 
 static int legacy_pairs(struct postfix_model *model, struct postfix_source *source)
@@ -151,7 +148,7 @@ static int legacy_pairs(struct postfix_model *model, struct postfix_source *sour
 		    (slot == POSTFIX_SLOT_CERT && strcasecmp(certificate, "none") == 0))
 			continue;
 		postfix_lookup(&value, model, source->row, name);
-		pair = add_pair(model, source, &value, value.span.start);
+		pair = postfix_add_pair(model, &source->pairs, value.line, value.span.start);
 		if (pair == NULL)
 			return CERTDEPLOY_ENOMEM;
 		pair->slot = slot;
@@ -233,7 +230,7 @@ static int chain_pairs(struct postfix_model *model, struct postfix_source *sourc
 	for (size_t i = 0; result == 0 && i < count; i++) {
 		size_t token = pairs[i].last - 1;
 		size_t position = value.span.start + (token < span_count ? spans[token].start : 0);
-		struct postfix_pair *pair = add_pair(model, source, &value, position);
+		struct postfix_pair *pair = postfix_add_pair(model, &source->pairs, value.line, position);
 
 		if (pair == NULL)
 			result = CERTDEPLOY_ENOMEM;
@@ -260,9 +257,9 @@ int postfix_source_evaluate(struct postfix_model *model, struct postfix_source *
 	if (result == 0)
 		result = source->chain ? chain_pairs(model, source, name, chain)
 				       : legacy_pairs(model, source);
-	for (size_t i = 0; result == 0 && i < source->pair_count; i++) {
-		source->shown[i].certificate = source->pairs[i].certificate;
-		source->shown[i].key = source->pairs[i].key;
+	for (size_t i = 0; result == 0 && i < source->pairs.count; i++) {
+		source->pairs.shown[i].certificate = source->pairs.list[i].certificate;
+		source->pairs.shown[i].key = source->pairs.list[i].key;
 	}
 	return result;
 }

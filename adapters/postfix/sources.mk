@@ -5,10 +5,13 @@ libcertdeploy_internal_la_SOURCES += \
 	adapters/postfix/lines.c \
 	adapters/postfix/listeners.c \
 	adapters/postfix/main-cf.c \
+	adapters/postfix/maps.c \
 	adapters/postfix/master-cf.c \
 	adapters/postfix/memory.c adapters/postfix/memory.h \
 	adapters/postfix/model.c \
 	adapters/postfix/plan.c \
 	adapters/postfix/postfix.c adapters/postfix/postfix.h \
+	adapters/postfix/rehearse.c \
+	adapters/postfix/sni.c \
 	adapters/postfix/sources.c \
 	adapters/postfix/value.c

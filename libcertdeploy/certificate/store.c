@@ -3,6 +3,7 @@
 #include "certificate/store.h"
 
 #include "base/text.h"
+#include "certificate/leaf.h"
 #include "certificate/stored.h"
 
 #include <errno.h>
@@ -543,9 +544,12 @@ static int make_materials(const struct certdeploy_material *const **out, const s
 	for (size_t i = 0; result == 0 && i < plan->count; i++) {
 		const struct pair *pair = &plan->pairs[i];
 		struct certdeploy_material *material = cd_arena_alloc(arena, sizeof(*material));
+		const struct certdeploy_leaf *leaf = NULL;
 
-		if (material == NULL)
+		if (material == NULL || cd_leaf_parse(&leaf, arena, pair->bytes[CD_STORED_CERT],
+						      pair->lengths[CD_STORED_CERT]) == CERTDEPLOY_ENOMEM)
 			return short_of_memory(plan);
+		material->client_auth = leaf != NULL && leaf->client_auth;
 		material->name = plan->request->name != NULL ? cd_arena_string(arena, plan->request->name)
 							     : cd_arena_string(arena, pair->sha256);
 		material->key_type = pair->key_type;

@@ -50,7 +50,8 @@ static int make_directories(struct cd_scratch *scratch, struct cd_problems *prob
 {
 	int result = 0;
 
-	for (const char *slash = strchr(name, '/'); result == 0 && slash != NULL; slash = strchr(slash + 1, '/')) {
+	for (const char *slash = strchr(name, '/'); result == 0 && slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
 		char *path = path_in(scratch, name, (size_t)(slash - name));
 
 		if (path == NULL)
@@ -99,6 +100,9 @@ int cd_scratch_write(struct cd_scratch *scratch, struct cd_problems *problems, c
 		return result;
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	error = fd == -1 ? errno : write_all(fd, bytes, length);
+	/* Postfix waits up to three seconds for a file that was written just now to be complete. */
+	if (error == 0 && futimens(fd, (const struct timespec[2]){{1, 0}, {1, 0}}) == -1)
+		error = errno;
 	if (fd != -1 && close(fd) == -1 && error == 0)
 		error = errno;
 	return error == 0 ? 0 : cd_fail_errno(problems, error, path, _("cannot write a private copy"));

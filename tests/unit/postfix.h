@@ -12,9 +12,36 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 extern const struct certdeploy_adapter cd_adapter_postfix;
+
+#define STORE "/etc/ssl/certdeploy/mail/current/"
+
+static const char *const material_names[] = {"mail.example.jp", NULL};
+
+static const struct certdeploy_material rsa_material = {
+	.name = "mail",
+	.key_type = "rsa",
+	.sha256 = "00",
+	.names = material_names,
+	.has_chain = true,
+	.building = {STORE "../new/cert.pem", STORE "../new/key.pem", STORE "../new/chain.pem",
+		     STORE "../new/fullchain.pem", STORE "../new/combined.pem"},
+	.paths = {STORE "cert.pem", STORE "key.pem", STORE "chain.pem", STORE "fullchain.pem",
+		  STORE "combined.pem"},
+};
+
+static const struct certdeploy_material ecdsa_material = {
+	.name = "mail",
+	.key_type = "ecdsa",
+	.sha256 = "01",
+	.names = material_names,
+	.has_chain = true,
+	.paths = {STORE "cert-ecdsa.pem", STORE "key-ecdsa.pem", STORE "chain-ecdsa.pem",
+		  STORE "fullchain-ecdsa.pem", STORE "combined-ecdsa.pem"},
+};
 
 struct postfix_fixture {
 	char root[64];
@@ -25,6 +52,7 @@ struct postfix_fixture {
 	struct certdeploy_reading reading;
 	struct certdeploy_edits edits;
 	struct certdeploy_assignment assignments[64];
+	const struct certdeploy_material *const *materials;
 	size_t assignment_count;
 };
 
@@ -113,8 +141,6 @@ static inline const char *problem(const struct postfix_fixture *fixture, size_t 
 	return first == NULL ? "" : first->code;
 }
 
-extern const struct certdeploy_material rsa_material, ecdsa_material;
-
 /* Give endpoints whose listener begins with a text ("" for all) these certificates. */
 static inline int plan_for(struct postfix_fixture *fixture, const char *listen,
 			   const struct certdeploy_material *const *materials, bool drop)
@@ -143,6 +169,30 @@ static inline const char *edited(const struct postfix_fixture *fixture, const ch
 			return file->bytes;
 	}
 	return NULL;
+}
+
+static inline int take_endpoint(void *user, const struct certdeploy_endpoint *one)
+{
+	struct postfix_fixture *fixture = user;
+
+	fixture->assignments[fixture->assignment_count++] =
+		(struct certdeploy_assignment){one, fixture->materials, false};
+	return 0;
+}
+
+/* Give what answers for a name these certificates. */
+static inline int plan_name(struct postfix_fixture *fixture, const char *hostname,
+			    const struct certdeploy_material *const *materials)
+{
+	int result;
+
+	fixture->materials = materials;
+	fixture->edits.problems = &fixture->problems;
+	result = cd_adapter_postfix.answers(&fixture->reading, hostname, true, take_endpoint, fixture);
+	if (result == 0)
+		result = cd_adapter_postfix.plan(&fixture->reading, fixture->assignments,
+						 fixture->assignment_count, &fixture->edits);
+	return result == 0 ? cd_edits_render(&fixture->edits) : result;
 }
 
 #endif

@@ -5,30 +5,6 @@
 #define MAIN "/etc/postfix/main.cf"
 #define MASTER "/etc/postfix/master.cf"
 #define ROW " inet n - y - - smtpd\n"
-#define STORE "/etc/ssl/certdeploy/mail/current/"
-
-static const char *const names[] = {"mail.example.jp", NULL};
-
-const struct certdeploy_material rsa_material = {
-	.name = "mail",
-	.key_type = "rsa",
-	.sha256 = "00",
-	.names = names,
-	.has_chain = true,
-	.paths = {STORE "cert.pem", STORE "key.pem", STORE "chain.pem", STORE "fullchain.pem",
-		  STORE "combined.pem"},
-};
-
-const struct certdeploy_material ecdsa_material = {
-	.name = "mail",
-	.key_type = "ecdsa",
-	.sha256 = "01",
-	.names = names,
-	.has_chain = true,
-	.paths = {STORE "cert-ecdsa.pem", STORE "key-ecdsa.pem", STORE "chain-ecdsa.pem",
-		  STORE "fullchain-ecdsa.pem", STORE "combined-ecdsa.pem"},
-};
-
 static const struct certdeploy_material *const rsa[] = {&rsa_material, NULL};
 static const struct certdeploy_material *const both[] = {&rsa_material, &ecdsa_material, NULL};
 
