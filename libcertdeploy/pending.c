@@ -19,11 +19,6 @@ PENDING const struct certdeploy_adapter cd_adapter_apache = {CERTDEPLOY_ADAPTER_
 							     0,
 							     0,
 							     0};
-PENDING int cd_request_describe(const struct certdeploy_certificate_report **o, struct cd_arena *a,
-				struct cd_problems *p, const struct cd_piece *x)
-{
-	return CERTDEPLOY_EFAILED;
-}
 PENDING int certdeploy_verify(struct certdeploy_result **out, struct certdeploy *cd,
 			      const struct certdeploy_request *r)
 {

@@ -32,6 +32,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certificate/deployment.c libcertdeploy/certificate/deployment.h \
 	libcertdeploy/certificate/chain.c \
 	libcertdeploy/certificate/check.c \
+	libcertdeploy/certificate/csr.c \
 	libcertdeploy/certificate/key.c \
 	libcertdeploy/certificate/leaf.c libcertdeploy/certificate/leaf.h \
 	libcertdeploy/certificate/load.c \

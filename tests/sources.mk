@@ -8,6 +8,9 @@ LDADD = libcertdeploy-internal.la $(CMOCKA_LIBS)
 EXTRA_DIST += tests/unit/unit.h
 
 unit_tests =
+unit_tests += tests/unit/test-certificate-chain
+unit_tests += tests/unit/test-certificate-check
+unit_tests += tests/unit/test-certificate-read
 unit_tests += tests/unit/test-changes
 unit_tests += tests/unit/test-document
 unit_tests += tests/unit/test-dovecot
@@ -19,9 +22,15 @@ unit_tests += tests/unit/test-postfix-sni
 unit_tests += tests/unit/test-problem
 unit_tests += tests/unit/test-probe
 unit_tests += tests/unit/test-settings
+unit_tests += tests/unit/test-store
 unit_tests += tests/unit/test-text
 unit_tests += tests/unit/test-transaction
 EXTRA_DIST += tests/unit/postfix.h
+# Certificates made in the test.
+tests_unit_test_certificate_chain_SOURCES = tests/unit/test-certificate-chain.c tests/unit/issue.c tests/unit/issue.h
+tests_unit_test_certificate_check_SOURCES = tests/unit/test-certificate-check.c tests/unit/issue.c tests/unit/issue.h
+tests_unit_test_certificate_read_SOURCES = tests/unit/test-certificate-read.c tests/unit/issue.c tests/unit/issue.h
+tests_unit_test_store_SOURCES = tests/unit/test-store.c tests/unit/issue.c tests/unit/issue.h
 # A small host with fake servers.
 tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_transaction_SOURCES = tests/unit/test-transaction.c tests/unit/host.c tests/unit/host.h

@@ -244,10 +244,8 @@ static void report_order(const struct builder *builder)
 
 	for (size_t i = 0; i < builder->chain->members.count; i++) {
 		const struct cd_given_certificate *member = builder->chain->members.items[i];
-		const char *one = before->place.origin, *other = member->place.origin;
 
-		if (!member->added &&
-		    (one == other || (one != NULL && other != NULL && strcmp(one, other) == 0)) &&
+		if (!member->added && cd_same_origin(&before->place, &member->place) &&
 		    member->place.position < before->place.position) {
 			cd_problem(
 				builder->given->problems, CERTDEPLOY_NOTICE, "chain-order",
@@ -368,7 +366,7 @@ static int leaves_without_key(struct cd_vector *chains, struct cd_given *given)
 			const struct cd_given_certificate *leaf =
 				((struct cd_chain *)chains->items[k])->leaf;
 
-			has = has || leaf->place.origin == certificate->place.origin;
+			has = has || cd_same_origin(&leaf->place, &certificate->place);
 		}
 		if (!has)
 			result = add_leaf(chains, given, certificate, NULL);

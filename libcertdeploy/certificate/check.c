@@ -230,7 +230,8 @@ static void check_as_client(struct check *check)
 		goto out;
 	error = X509_STORE_CTX_get_error(context);
 	/* Usage and unknown extensions of the leaf have checks of their own. */
-	if (X509_STORE_CTX_get_error_depth(context) > 0 || error != X509_V_ERR_INVALID_PURPOSE)
+	if (X509_STORE_CTX_get_error_depth(context) > 0 ||
+	    (error != X509_V_ERR_INVALID_PURPOSE && error != X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION))
 		judge(check, "chain-invalid", _("a client would not accept the chain: %s"),
 		      X509_verify_cert_error_string(error));
 out:
@@ -290,6 +291,13 @@ static bool is_name_text(const ASN1_STRING *text)
 	return length > 0 && length <= 253;
 }
 
+static bool has_nul(const ASN1_STRING *text)
+{
+	int length = ASN1_STRING_length(text);
+
+	return length > 0 && memchr(ASN1_STRING_get0_data(text), '\0', (size_t)length) != NULL;
+}
+
 static bool has_twin(const char *const *names, const char *name)
 {
 	char twin[260] = "www.";
@@ -328,7 +336,7 @@ static void check_names(struct check *check)
 	GENERAL_NAMES *alternatives = X509_get_ext_d2i(check->x509, NID_subject_alt_name, NULL, NULL);
 	const char *const *names = NULL;
 	int count = sk_GENERAL_NAME_num(alternatives);
-	bool bad = false;
+	bool bad = false, nul = false;
 
 	if (count > CD_NAMES_LIMIT)
 		refuse(check, "too-large", check->place, _("the certificate has more than %d names"),
@@ -337,8 +345,12 @@ static void check_names(struct check *check)
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(alternatives, i);
 
 		bad = bad || (name->type == GEN_DNS && !is_name_text(name->d.dNSName));
+		nul = nul || (name->type == GEN_DNS && has_nul(name->d.dNSName));
 	}
-	if (bad)
+	/* A name that ends early for one reader and not for another is an attack (CVE-2009-2408). */
+	if (nul)
+		refuse(check, "malformed", check->place, _("a name in the certificate has a NUL inside"));
+	else if (bad)
 		judge(check, "malformed",
 		      _("a name in the certificate has characters that no host name has"));
 	GENERAL_NAMES_free(alternatives);

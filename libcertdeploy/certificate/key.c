@@ -456,8 +456,11 @@ int cd_key_read(struct cd_given *given, const char *label, const char *header, u
 
 const char *cd_key_type(X509 *certificate)
 {
-	EVP_PKEY *key = X509_get0_pubkey(certificate);
+	return cd_key_type_of(X509_get0_pubkey(certificate));
+}
 
+const char *cd_key_type_of(const EVP_PKEY *key)
+{
 	switch (key == NULL ? EVP_PKEY_NONE : EVP_PKEY_base_id(key)) {
 	case EVP_PKEY_RSA:
 	case EVP_PKEY_RSA_PSS:

@@ -87,6 +87,10 @@ int cd_given_add_key(struct cd_given *given, EVP_PKEY *key, bool encrypted);
 /** certificates of PEM or DER bytes, leaving out what cannot be read; nothing is recorded. */
 STACK_OF(X509) * cd_certificates_in(const char *bytes, size_t length);
 bool cd_is_self_signed(X509 *x509);
+/** Why nothing may be computed with this key, or NULL. */
+const char *cd_public_key_fault(X509_PUBKEY *public_key);
+/** Whether two things were found in one piece. */
+bool cd_same_origin(const struct cd_place_given *one, const struct cd_place_given *other);
 
 /* ---- armour.c ---- */
 
@@ -143,6 +147,7 @@ bool cd_key_fits(EVP_PKEY *key, X509 *certificate);
 bool cd_same_public_key(X509 *one, X509 *other);
 /** Name of a key type: "rsa", "ecdsa", "ed25519", …; "unknown". */
 const char *cd_key_type(X509 *certificate);
+const char *cd_key_type_of(const EVP_PKEY *key);
 
 /* ---- pkcs12.c ---- */
 
@@ -186,6 +191,8 @@ int cd_names_of(const char *const **names, struct cd_arena *arena, const GENERAL
 int cd_fingerprints(const char **sha256, const char **public_key_sha256, struct cd_arena *arena,
 		    X509 *x509);
 int cd_report_fill(struct certdeploy_certificate_report *report, struct cd_arena *arena, X509 *x509);
+/** An algorithm's or usage's long or short name, else its number. */
+const char *cd_object_text(struct cd_arena *arena, const ASN1_OBJECT *object, bool is_long);
 char *cd_name_text(struct cd_arena *arena, const X509_NAME *name);
 int64_t cd_seconds(const ASN1_TIME *time);
 

@@ -44,6 +44,13 @@ bool cd_is_self_signed(X509 *x509)
 	       EVP_PKEY_bits(key) <= CD_RSA_BITS_MOST && X509_verify(x509, key) == 1;
 }
 
+bool cd_same_origin(const struct cd_place_given *one, const struct cd_place_given *other)
+{
+	if (one->origin == NULL || other->origin == NULL)
+		return one->origin == other->origin;
+	return strcmp(one->origin, other->origin) == 0;
+}
+
 int cd_given_add_certificate(struct cd_given *given, X509 *x509)
 {
 	struct cd_given_certificate *certificate;
@@ -54,9 +61,8 @@ int cd_given_add_certificate(struct cd_given *given, X509 *x509)
 		if (X509_cmp(known->x509, x509) != 0)
 			continue;
 		X509_free(x509);
-		/* The leaf stands in both files of many a CA: that is no news. */
-		if (!known->place.origin || !given->place.origin ||
-		    strcmp(known->place.origin, given->place.origin) == 0)
+		/* The leaf stands in both files of many a CA: only within one file it is news. */
+		if (cd_same_origin(&known->place, &given->place))
 			cd_problem(given->problems, CERTDEPLOY_NOTICE, "chain-duplicate",
 				   given->place.origin, given->place.line,
 				   _("the certificate of %s is there twice"), known->subject);
@@ -115,42 +121,43 @@ void cd_given_free(struct cd_given *given)
 
 /* ---- certificates ---- */
 
-/* Sizes that make every later step slow or wrong are refused before anything is computed. */
-static int check_certificate(struct cd_given *given, X509 *x509)
+const char *cd_public_key_fault(X509_PUBKEY *public_key)
 {
-	const ASN1_OBJECT *algorithm = NULL, *curve = NULL;
-	const ASN1_INTEGER *serial = X509_get0_serialNumber(x509);
-	EVP_PKEY *key = X509_get0_pubkey(x509);
+	ASN1_OBJECT *algorithm = NULL;
+	const ASN1_OBJECT *curve = NULL;
 	X509_ALGOR *parameters = NULL;
 	const void *value = NULL;
 	int type = V_ASN1_UNDEF, nid;
+	EVP_PKEY *key;
 
-	if (ASN1_STRING_length(serial) > CD_SERIAL_LIMIT)
-		return cd_given_fail(given, "malformed",
-				     _("the certificate's serial number is longer than 20 octets"));
-	if (X509_PUBKEY_get0_param((ASN1_OBJECT **)(uintptr_t)&algorithm, NULL, NULL, &parameters,
-				   X509_get_X509_PUBKEY(x509)) != 1)
-		return cd_given_fail(given, "malformed", _("the certificate's public key cannot be read"));
+	if (X509_PUBKEY_get0_param(&algorithm, NULL, NULL, &parameters, public_key) != 1)
+		return _("the public key cannot be read");
 	X509_ALGOR_get0(NULL, &type, &value, parameters);
 	nid = OBJ_obj2nid(algorithm);
 	if (nid == NID_X9_62_id_ecPublicKey) {
 		curve = type == V_ASN1_OBJECT ? value : NULL;
 		type = curve == NULL ? NID_undef : OBJ_obj2nid(curve);
 		if (type != NID_X9_62_prime256v1 && type != NID_secp384r1 && type != NID_secp521r1)
-			return cd_given_fail(given, "not-understood",
-					     _("the certificate's key is not on one of the curves P-256, "
-					       "P-384 and P-521"));
+			return _("the public key is not on one of the curves P-256, P-384 and P-521");
 	} else if (nid != NID_rsaEncryption && nid != NID_ED25519) {
-		return cd_given_fail(given, "not-understood",
-				     _("keys of this type are not supported; RSA, ECDSA and Ed25519 are"));
+		return _("keys of this type are not supported; RSA, ECDSA and Ed25519 are");
 	}
+	key = X509_PUBKEY_get0(public_key);
 	if (key == NULL)
-		return cd_given_fail(given, "malformed", _("the certificate's public key cannot be read"));
-	if (EVP_PKEY_bits(key) > CD_RSA_BITS_MOST)
-		return cd_given_fail(given, "too-large",
-				     _("the certificate's key has %d bits; at most %d are taken"),
-				     EVP_PKEY_bits(key), CD_RSA_BITS_MOST);
-	return 0;
+		return _("the public key cannot be read");
+	return EVP_PKEY_bits(key) > CD_RSA_BITS_MOST ? _("the public key has more than 8192 bits") : NULL;
+}
+
+/* Sizes that make every later step slow or wrong are refused before anything is computed. */
+static int check_certificate(struct cd_given *given, X509 *x509)
+{
+	const char *fault;
+
+	if (ASN1_STRING_length(X509_get0_serialNumber(x509)) > CD_SERIAL_LIMIT)
+		return cd_given_fail(given, "malformed",
+				     _("the certificate's serial number is longer than 20 octets"));
+	fault = cd_public_key_fault(X509_get_X509_PUBKEY(x509));
+	return fault == NULL ? 0 : cd_given_fail(given, "not-understood", "%s", fault);
 }
 
 int cd_given_take_certificate(struct cd_given *given, X509 *x509)
@@ -163,13 +170,10 @@ int cd_given_take_certificate(struct cd_given *given, X509 *x509)
 	return result;
 }
 
+/* What follows may be an auxiliary trust setting (TRUSTED CERTIFICATE), or padding. */
 static X509 *decode_certificate(const unsigned char *der, size_t length)
 {
-	const unsigned char *at = der;
-	X509 *x509 = d2i_X509(NULL, &at, (long)length);
-
-	/* What follows is an auxiliary trust setting (TRUSTED CERTIFICATE), or padding. */
-	return x509;
+	return d2i_X509(NULL, &der, (long)length);
 }
 
 static const STACK_OF(X509) * pkcs7_certificates(const PKCS7 *pkcs7)

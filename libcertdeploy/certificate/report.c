@@ -38,7 +38,7 @@ char *cd_name_text(struct cd_arena *arena, const X509_NAME *name)
 	return text;
 }
 
-static const char *object_text(struct cd_arena *arena, const ASN1_OBJECT *object, bool is_long)
+const char *cd_object_text(struct cd_arena *arena, const ASN1_OBJECT *object, bool is_long)
 {
 	int nid = OBJ_obj2nid(object);
 	char text[80];
@@ -147,7 +147,7 @@ static int fill_usages(struct certdeploy_certificate_report *report, struct cd_a
 		count = count < 0 ? 0 : 100;
 	list = cd_arena_array(arena, (size_t)count + 1, sizeof(*list));
 	for (int i = 0; list != NULL && i < count; i++) {
-		list[i] = object_text(arena, sk_ASN1_OBJECT_value(usages, i), false);
+		list[i] = cd_object_text(arena, sk_ASN1_OBJECT_value(usages, i), false);
 		if (list[i] == NULL) {
 			list = NULL;
 			break;
@@ -218,7 +218,7 @@ int cd_report_fill(struct certdeploy_certificate_report *report, struct cd_arena
 	report->subject = cd_name_text(arena, X509_get_subject_name(x509));
 	report->issuer = cd_name_text(arena, X509_get_issuer_name(x509));
 	report->serial = serial_text(arena, x509);
-	report->signature = object_text(arena, algorithm, true);
+	report->signature = cd_object_text(arena, algorithm, true);
 	report->not_before = cd_seconds(X509_get0_notBefore(x509));
 	report->not_after = cd_seconds(X509_get0_notAfter(x509));
 	report->must_staple = has_must_staple(x509);

@@ -1,0 +1,687 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-certificate-read.c - material in every form that people have it, and in none */
+#include "issue.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ANY CERTDEPLOY_MATERIAL_ANY
+#define CERT CERTDEPLOY_MATERIAL_CERT
+#define KEY CERTDEPLOY_MATERIAL_KEY
+#define CHAIN CERTDEPLOY_MATERIAL_CHAIN
+#define PKCS12_FILE CERTDEPLOY_MATERIAL_PKCS12
+
+static struct issued *root, *middle, *rsa, *ec, *ed;
+
+static int set_up(void **state)
+{
+	(void)state;
+	root = issue(&(struct wish){.name = "Root", .ca = true});
+	middle = issue(&(struct wish){.name = "Middle", .ca = true, .issuer = root});
+	rsa = issue(&(struct wish){.names = "DNS:a.example", .issuer = middle, .type = "rsa:2048"});
+	ec = issue(&(struct wish){.names = "DNS:a.example", .issuer = middle, .type = "ec:P-256"});
+	ed = issue(&(struct wish){.names = "DNS:a.example", .issuer = middle, .type = "ed25519"});
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	issue_end();
+	return 0;
+}
+
+/* The certificates of leaf and Middle, as they are expected to come out. */
+static void assert_leaf(struct loading *loading, const struct issued *leaf, bool with_chain)
+{
+	const struct cd_certificate *certificate;
+
+	assert_loads(loading);
+	assert_int_equal(loading->certificates.list.count, 1);
+	certificate = loading->certificates.list.items[0];
+	assert_string_equal(certificate->leaf_pem, pem_certificate(leaf));
+	assert_string_equal(certificate->chain_pem, with_chain ? pem_certificate(middle) : "");
+	if (loading->load.need_key)
+		assert_string_equal(certificate->key_pem, pem_key(leaf));
+	loading_end(loading);
+}
+
+static char *replaced(const char *text, const char *from, const char *to)
+{
+	struct cd_buffer out = {0};
+	const char *next;
+
+	while ((next = strstr(text, from)) != NULL) {
+		cd_buffer_add(&out, text, (size_t)(next - text));
+		cd_buffer_string(&out, to);
+		text = next + strlen(from);
+	}
+	cd_buffer_string(&out, text);
+	return held(cd_buffer_take(&out));
+}
+
+static char *bundle(const struct issued *leaf)
+{
+	return joined(pem_key(leaf), pem_certificate(leaf), pem_certificate(middle), NULL);
+}
+
+static void assert_text(const char *text)
+{
+	struct loading loading = {.load.need_key = true};
+
+	give(&loading, ANY, text);
+	assert_leaf(&loading, rsa, true);
+}
+
+static void test_text_as_it_arrives(void **state)
+{
+	char *plain = bundle(rsa), *utf16, *at;
+	struct loading loading = {.load.need_key = true};
+
+	(void)state;
+	assert_text(plain);
+	assert_text(replaced(plain, "\n", "\r\n"));
+	assert_text(replaced(plain, "\n", "\r"));
+	assert_text(replaced(plain, "\n", "\n    "));
+	assert_text(replaced(plain, "\n", " \t\n"));
+	assert_text(replaced(plain, "\n", "\\n"));
+	assert_text(replaced(plain, "\n", "\\r\\n"));
+	assert_text(replaced(plain, "-----\n-----", "----------"));
+	assert_text(joined("\xef\xbb\xbf", plain, NULL));
+	assert_text(joined("Bag Attributes\n    localKeyID: 01 02 \nsubject=CN = x\n", plain,
+			   "and\nso on\n", NULL));
+	assert_text(replaced(plain, "-----BEGIN C", "Certificate:\n    Data: -----BEGIN\n-----BEGIN C"));
+	assert_text(replaced(plain, "BEGIN PRIVATE",
+			     "BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC "
+			     "PARAMETERS-----\n-----BEGIN PRIVATE"));
+	plain[strlen(plain) - 1] = '\0';
+	assert_text(plain);
+	/* All on one line, as a form gives it. */
+	for (at = replaced(plain, "\n", "\x01"); strchr(at, '\x01') != NULL;)
+		*strchr(at, '\x01') = ' ';
+	assert_text(at);
+	/* UTF-16 of both kinds. */
+	for (int big = 0; big < 2; big++) {
+		size_t length = strlen(plain) * 2 + 2;
+
+		utf16 = held(calloc(1, length));
+		memcpy(utf16, big ? "\xfe\xff" : "\xff\xfe", 2);
+		for (size_t i = 0; i < strlen(plain); i++)
+			utf16[2 + 2 * i + (size_t)big] = plain[i];
+		loading.load.need_key = true;
+		give_bytes(&loading, ANY, utf16, length);
+		assert_leaf(&loading, rsa, true);
+	}
+}
+
+static void test_base64_without_its_lines(void **state)
+{
+	char *text = replaced(pem_certificate(rsa), "-----BEGIN CERTIFICATE-----\n", "");
+	struct loading loading = {.load.need_key = false};
+
+	(void)state;
+	text = replaced(text, "-----END CERTIFICATE-----\n", "");
+	give(&loading, CERT, text);
+	give(&loading, CHAIN, pem_certificate(middle));
+	assert_leaf(&loading, rsa, true);
+}
+
+static void test_der(void **state)
+{
+	unsigned char *leaf = NULL, *chain = NULL, *key = NULL;
+	struct loading loading = {.load.need_key = true};
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(ec->key);
+
+	(void)state;
+	give_bytes(&loading, CERT, leaf, (size_t)i2d_X509(ec->x509, &leaf));
+	loading.pieces[0].bytes = (char *)leaf;
+	give_bytes(&loading, CHAIN, chain, (size_t)i2d_X509(middle->x509, &chain));
+	loading.pieces[1].bytes = (char *)chain;
+	give_bytes(&loading, KEY, key, (size_t)i2d_PKCS8_PRIV_KEY_INFO(info, &key));
+	loading.pieces[2].bytes = (char *)key;
+	assert_leaf(&loading, ec, true);
+	OPENSSL_free(leaf);
+	OPENSSL_free(chain);
+	OPENSSL_free(key);
+	PKCS8_PRIV_KEY_INFO_free(info);
+}
+
+static char *pem_of(BIO *bio)
+{
+	char *bytes, *text;
+	long length = BIO_get_mem_data(bio, &bytes);
+
+	text = held(strndup(bytes, (size_t)length));
+	BIO_free(bio);
+	return text;
+}
+
+static unsigned char secret[] = "secret";
+
+static char *traditional_key(EVP_PKEY *key, const EVP_CIPHER *cipher)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, key, cipher,
+							      cipher == NULL ? NULL : secret,
+							      cipher == NULL ? 0 : 6, NULL, NULL),
+			 1);
+	return pem_of(bio);
+}
+
+static X509_SIG *sealed(EVP_PKEY *key, int scheme, int iterations)
+{
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+	X509_SIG *made = PKCS8_encrypt(scheme, scheme == -1 ? EVP_aes_256_cbc() : NULL, "secret", 6, NULL,
+				       0, iterations, info);
+
+	assert_non_null(made);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return made;
+}
+
+static char *pem_of_sealed(X509_SIG *key)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	assert_int_equal(PEM_write_bio_PKCS8(bio, key), 1);
+	X509_SIG_free(key);
+	return pem_of(bio);
+}
+
+static char *sealed_key(EVP_PKEY *key, int scheme, int iterations)
+{
+	return pem_of_sealed(sealed(key, scheme, iterations));
+}
+
+static void assert_key(const struct issued *leaf, const char *key)
+{
+	struct loading loading = {.load.need_key = true, .passphrase = "secret"};
+
+	give(&loading, CERT, pem_certificate(leaf));
+	give(&loading, CHAIN, pem_certificate(middle));
+	give(&loading, KEY, key);
+	assert_leaf(&loading, leaf, true);
+}
+
+static void test_keys_of_every_form(void **state)
+{
+	(void)state;
+	assert_key(rsa, pem_key(rsa));
+	assert_key(ec, pem_key(ec));
+	assert_key(ed, pem_key(ed));
+	assert_key(rsa, traditional_key(rsa->key, NULL));
+	assert_key(ec, traditional_key(ec->key, NULL));
+}
+
+static void test_encrypted_keys(void **state)
+{
+	(void)state;
+	assert_key(rsa, traditional_key(rsa->key, EVP_aes_256_cbc()));
+	assert_key(rsa, traditional_key(rsa->key, EVP_des_ede3_cbc()));
+	assert_key(rsa, replaced(traditional_key(rsa->key, EVP_aes_256_cbc()), "\n", "\r\n"));
+	assert_key(ec, traditional_key(ec->key, EVP_aes_128_cbc()));
+	assert_key(rsa, sealed_key(rsa->key, -1, 2048));
+	assert_key(ed, sealed_key(ed->key, -1, 2048));
+	assert_key(ec, sealed_key(ec->key, NID_pbe_WithSHA1And3_Key_TripleDES_CBC, 2048));
+}
+
+static void encrypted(struct loading *loading, const char *key, const char *passphrase)
+{
+	*loading = (struct loading){.load.need_key = true, .passphrase = passphrase};
+	give(loading, CERT, pem_certificate(rsa));
+	give(loading, CHAIN, pem_certificate(middle));
+	give(loading, KEY, key);
+}
+
+static void test_passphrases(void **state)
+{
+	char *forms[] = {traditional_key(rsa->key, EVP_aes_256_cbc()), sealed_key(rsa->key, -1, 2048)};
+	struct loading loading;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		encrypted(&loading, forms[i], NULL);
+		assert_refused(&loading, "key-encrypted");
+		assert_int_equal(loading.asked, 1);
+		loading_end(&loading);
+		encrypted(&loading, forms[i], "wrong");
+		assert_refused(&loading, "wrong-passphrase");
+		assert_int_equal(loading.asked, 1); /* never retried */
+		loading_end(&loading);
+		encrypted(&loading, forms[i], "");
+		assert_int_equal(load_all(&loading), CERTDEPLOY_EREFUSED);
+		loading_end(&loading);
+		encrypted(&loading, forms[i], "secret");
+		assert_loads(&loading);
+		assert_int_equal(loading.asked, 1);
+		assert_has(&loading, "key-decrypted", CERTDEPLOY_NOTICE);
+		loading_end(&loading);
+	}
+	encrypted(&loading, pem_key(rsa), NULL);
+	assert_loads(&loading);
+	assert_int_equal(loading.asked, 0);
+	assert_false(has_any(&loading, "key-decrypted"));
+	loading_end(&loading);
+}
+
+static void test_expensive_derivations_are_refused(void **state)
+{
+	X509_SIG *key = sealed(rsa->key, -1, 0x10000);
+	unsigned char *der = NULL, *at;
+	size_t length = (size_t)i2d_X509_SIG(key, &der);
+	struct loading loading;
+	clock_t begin = clock();
+
+	(void)state;
+	encrypted(&loading, "", "secret");
+	loading.pieces[2].bytes = (char *)der;
+	loading.pieces[2].length = length;
+	assert_leaf(&loading, rsa, true);
+	/* 65,536 rounds become eight million. */
+	at = memmem(der, length, "\x02\x03\x01\x00\x00", 5);
+	assert_non_null(at);
+	at[2] = 0x7f;
+	encrypted(&loading, "", "secret");
+	loading.pieces[2].bytes = (char *)der;
+	loading.pieces[2].length = length;
+	assert_refused(&loading, "too-large");
+	loading_end(&loading);
+	X509_SIG_free(key);
+	OPENSSL_free(der);
+	assert_true((double)(clock() - begin) / CLOCKS_PER_SEC < 1.0);
+}
+
+static char *scrypt_key(uint64_t n, uint64_t r, uint64_t p)
+{
+	X509_ALGOR *algorithm = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, 0, NULL, n, r, p);
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(rsa->key);
+	X509_SIG *made = PKCS8_set0_pbe("secret", 6, info, algorithm);
+
+	assert_non_null(made);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return pem_of_sealed(made);
+}
+
+static void test_scrypt(void **state)
+{
+	struct loading loading;
+
+	(void)state;
+	assert_key(rsa, scrypt_key(16384, 8, 1));
+	encrypted(&loading, scrypt_key(16384, 8, 16), "secret");
+	assert_refused(&loading, "too-large");
+	loading_end(&loading);
+}
+
+static void test_pkcs7(void **state)
+{
+	PKCS7 *pkcs7 = PKCS7_new();
+	struct loading loading = {.load.need_key = false};
+	BIO *bio = BIO_new(BIO_s_mem());
+	unsigned char *der = NULL;
+	size_t length;
+
+	(void)state;
+	assert_int_equal(PKCS7_set_type(pkcs7, NID_pkcs7_signed), 1);
+	assert_int_equal(PKCS7_content_new(pkcs7, NID_pkcs7_data), 1);
+	assert_int_equal(PKCS7_add_certificate(pkcs7, middle->x509), 1);
+	assert_int_equal(PKCS7_add_certificate(pkcs7, rsa->x509), 1);
+	assert_int_equal(PEM_write_bio_PKCS7(bio, pkcs7), 1);
+	give(&loading, CERT, pem_of(bio));
+	assert_leaf(&loading, rsa, true);
+	length = (size_t)i2d_PKCS7(pkcs7, &der);
+	give_bytes(&loading, ANY, der, length);
+	assert_leaf(&loading, rsa, true);
+	PKCS7_free(pkcs7);
+	OPENSSL_free(der);
+
+	pkcs7 = PKCS7_new();
+	assert_int_equal(PKCS7_set_type(pkcs7, NID_pkcs7_data), 1);
+	der = NULL;
+	length = (size_t)i2d_PKCS7(pkcs7, &der);
+	give_bytes(&loading, ANY, der, length);
+	assert_int_equal(load_all(&loading), CERTDEPLOY_EREFUSED);
+	loading_end(&loading);
+	PKCS7_free(pkcs7);
+	OPENSSL_free(der);
+}
+
+static unsigned char *pkcs12_of(size_t *length, const struct issued *leaf, const char *passphrase,
+				int key_cipher, int certificate_cipher, int rounds, int mac_rounds)
+{
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	unsigned char *der = NULL;
+	PKCS12 *pkcs12;
+
+	assert_true(sk_X509_push(chain, middle->x509) > 0);
+	pkcs12 = PKCS12_create(passphrase, "friendly", leaf->key, leaf->x509, chain, key_cipher,
+			       certificate_cipher, rounds, mac_rounds, 0);
+	assert_non_null(pkcs12);
+	*length = (size_t)i2d_PKCS12(pkcs12, &der);
+	PKCS12_free(pkcs12);
+	sk_X509_free(chain);
+	return der;
+}
+
+static void test_pkcs12(void **state)
+{
+	static const struct {
+		const char *passphrase;
+		int key;
+		int certificate;
+		int mac;
+		unsigned asked;
+	} cases[] = {
+		{"secret", NID_aes_256_cbc, NID_aes_256_cbc, 2048, 1},
+		{"secret", NID_pbe_WithSHA1And3_Key_TripleDES_CBC, NID_pbe_WithSHA1And3_Key_TripleDES_CBC,
+		 1, 1},
+		{"secret", -1, -1, 2048, 1},
+		{"secret", NID_aes_128_cbc, -1, -1, 1},
+		{"", NID_aes_256_cbc, NID_aes_256_cbc, 2048, 0},
+		{NULL, -1, -1, 2048, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct loading loading = {.load.need_key = true, .passphrase = "secret"};
+		size_t length;
+		unsigned char *der = pkcs12_of(&length, rsa, cases[i].passphrase, cases[i].key,
+					       cases[i].certificate, 2048, cases[i].mac);
+
+		give_bytes(&loading, PKCS12_FILE, der, length);
+		assert_loads(&loading);
+		assert_int_equal(loading.asked, cases[i].asked);
+		assert_string_equal(
+			((struct cd_certificate *)loading.certificates.list.items[0])->chain_pem,
+			pem_certificate(middle));
+		assert_leaf(&loading, rsa, true);
+		OPENSSL_free(der);
+	}
+}
+
+static void test_pkcs12_that_is_not_opened(void **state)
+{
+	struct loading loading = {.load.need_key = true, .passphrase = "wrong"};
+	size_t length;
+	unsigned char *der = pkcs12_of(&length, ec, "secret", NID_aes_256_cbc, NID_aes_256_cbc, 2048, 2048);
+
+	(void)state;
+	give_bytes(&loading, PKCS12_FILE, der, length);
+	assert_refused(&loading, "wrong-passphrase");
+	assert_int_equal(loading.asked, 1);
+	loading_end(&loading);
+	loading.load.need_key = true;
+	give_bytes(&loading, PKCS12_FILE, der, length);
+	assert_refused(&loading, "key-encrypted");
+	loading_end(&loading);
+	give_bytes(&loading, PKCS12_FILE, der, length / 2);
+	assert_int_equal(load_all(&loading), CERTDEPLOY_EREFUSED);
+	loading_end(&loading);
+	OPENSSL_free(der);
+}
+
+static void test_pkcs12_bombs(void **state)
+{
+	static const struct {
+		int rounds;
+		int mac;
+	} cases[] = {{0x10000, 2048}, {2048, 0x10000}};
+	clock_t begin;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct loading loading = {.load.need_key = true, .passphrase = "secret"};
+		size_t length;
+		unsigned char *der = pkcs12_of(&length, ec, "secret", NID_aes_256_cbc, NID_aes_256_cbc,
+					       cases[i].rounds, cases[i].mac);
+		unsigned char *at = der;
+
+		/* Without a valid MAC only the rounds of the MAC themselves are seen first. */
+		while ((at = memmem(at, length - (size_t)(at - der), "\x02\x03\x01\x00\x00", 5)) != NULL)
+			at[2] = 0x7f;
+		begin = clock();
+		give_bytes(&loading, PKCS12_FILE, der, length);
+		assert_int_equal(load_all(&loading), CERTDEPLOY_EREFUSED);
+		assert_true((double)(clock() - begin) / CLOCKS_PER_SEC < 1.0);
+		if (i == 1)
+			assert_has(&loading, "too-large", CERTDEPLOY_ERROR);
+		loading_end(&loading);
+		OPENSSL_free(der);
+	}
+}
+
+static void test_pkcs12_without_mac(void **state)
+{
+	struct loading loading = {.load.need_key = true, .passphrase = "secret"};
+	size_t length;
+	unsigned char *der =
+		pkcs12_of(&length, ec, "secret", NID_aes_256_cbc, NID_aes_256_cbc, 0x10000, -1);
+	unsigned char *at = memmem(der, length, "\x02\x03\x01\x00\x00", 5);
+
+	(void)state;
+	give_bytes(&loading, PKCS12_FILE, der, length);
+	assert_leaf(&loading, ec, true);
+	/* The rounds of the parts count. */
+	assert_non_null(at);
+	at[2] = 0x7f;
+	loading = (struct loading){.load.need_key = true, .passphrase = "secret"};
+	give_bytes(&loading, PKCS12_FILE, der, length);
+	assert_refused(&loading, "too-large");
+	loading_end(&loading);
+	OPENSSL_free(der);
+}
+
+/* PKCS#8 of an algorithm with any bytes inside. */
+static char *forged_key(int algorithm, int type, void *value, const void *bytes, int length)
+{
+	PKCS8_PRIV_KEY_INFO *info = PKCS8_PRIV_KEY_INFO_new();
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	assert_int_equal(PKCS8_pkey_set0(info, OBJ_nid2obj(algorithm), 0, type, value,
+					 OPENSSL_memdup(bytes, (size_t)length), length),
+			 1);
+	assert_int_equal(PEM_write_bio_PKCS8_PRIV_KEY_INFO(bio, info), 1);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return pem_of(bio);
+}
+
+static void refused_key(const char *key, const char *code)
+{
+	struct loading loading;
+	clock_t begin = clock();
+
+	encrypted(&loading, key, NULL);
+	assert_refused(&loading, code);
+	loading_end(&loading);
+	assert_true((double)(clock() - begin) / CLOCKS_PER_SEC < 1.0);
+}
+
+static void test_keys_that_must_not_be_computed_with(void **state)
+{
+	/* RSAPrivateKey with a modulus of 1,026 bytes. */
+	static unsigned char number[1040 + 16];
+	size_t at = 11 + 1026;
+
+	(void)state;
+	refused_key(forged_key(NID_dsa, V_ASN1_NULL, NULL, "\x02\x01\x05", 3), "not-understood");
+	refused_key(forged_key(NID_dhKeyAgreement, V_ASN1_NULL, NULL, "\x02\x01\x05", 3), "not-understood");
+	refused_key(forged_key(NID_X9_62_id_ecPublicKey, V_ASN1_OBJECT, OBJ_nid2obj(NID_secp256k1),
+			       "\x30\x07\x02\x01\x01\x04\x02\x01\x02", 9),
+		    "not-understood");
+	refused_key(forged_key(NID_X9_62_id_ecPublicKey, V_ASN1_NULL, NULL,
+			       "\x30\x07\x02\x01\x01\x04\x02\x01\x02", 9),
+		    "not-understood");
+	memcpy(number, "\x30\x82\x04\x18\x02\x01\x00\x02\x82\x04\x02", 11);
+	memset(number + 11, 0x41, 1026);
+	memcpy(number + at, "\x02\x01\x03\x02\x01\x03\x02\x01\x03\x02\x01\x03", 12);
+	refused_key(forged_key(NID_rsaEncryption, V_ASN1_NULL, NULL, number, (int)at + 12),
+		    "not-understood");
+	refused_key(forged_key(NID_rsaEncryption, V_ASN1_NULL, NULL, "\x30\x00", 2), "not-understood");
+	refused_key("-----BEGIN DSA PRIVATE KEY-----\nMAkCAQACAQECAQE=\n-----END DSA PRIVATE KEY-----\n",
+		    "not-understood");
+	refused_key(
+		"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA==\n-----END OPENSSH PRIVATE KEY-----\n",
+		"not-understood");
+	refused_key("-----BEGIN RSA PRIVATE KEY-----\nMAYCAQACAQM=\n-----END RSA PRIVATE KEY-----\n",
+		    "not-understood");
+}
+
+static void refused_text(enum certdeploy_material_kind kind, const char *text, const char *code,
+			 size_t line)
+{
+	struct loading loading = {.load.need_key = false};
+	const struct certdeploy_problem *problem;
+
+	give(&loading, kind, text);
+	assert_refused(&loading, code);
+	problem = cd_problems_error(&loading.problems, 0);
+	assert_int_equal(problem->line, line);
+	loading_end(&loading);
+}
+
+static void test_text_that_is_refused(void **state)
+{
+	char *plain = pem_certificate(rsa), *end = strstr(plain, "-----END"), *text;
+	static const char *const blocks[] = {"OTHER THING", "X509 CRL", "ENCRYPTED SOMETHING"};
+	X509_REQ *request = X509_to_X509_REQ(rsa->x509, rsa->key, EVP_sha256());
+	BIO *bio = BIO_new(BIO_s_mem());
+	size_t behind = 1;
+
+	(void)state;
+	for (const char *at = plain; (at = strchr(at, '\n')) != NULL; at++)
+		behind++;
+	refused_text(CERT, "", "not-a-certificate", 0);
+	refused_text(CERT, " \r\n\t ", "not-a-certificate", 0);
+	refused_text(CERT, "junk", "not-a-certificate", 0);
+	refused_text(CERT, "0123456789012345678901234567890123456789", "not-a-certificate", 0);
+	refused_text(CERT, joined("\n\n", plain, plain + 30, NULL), "chain-incomplete", 3);
+	text = joined("one\n", plain, NULL);
+	text[strlen(text) - 30] = '\0';
+	refused_text(CERT, text, "pem-damaged", 2);
+	refused_text(CERT, joined(plain, "-----BEGIN CERTIFICATE-----\nMIIB", NULL), "pem-damaged", behind);
+	/* The end of one and the begin of the next are lost. */
+	text = held(strndup(plain, (size_t)(end - plain)));
+	refused_text(CERT, joined(text, plain, NULL), "pem-damaged", 1);
+	text = joined(plain, NULL);
+	text[100] = '*';
+	refused_text(CERT, text, "pem-damaged", 1);
+	refused_text(CERT, replaced(plain, "-----BEGIN", "----BEGIN"), "pem-damaged", 0);
+	refused_text(CERT, "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "pem-damaged", 1);
+	refused_text(CERT, "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", "pem-damaged",
+		     1);
+	for (size_t i = 0; i < 3; i++)
+		refused_text(CERT,
+			     joined(plain, "-----BEGIN ", blocks[i], "-----\nMAA=\n-----END ", blocks[i],
+				    "-----\n", NULL),
+			     "not-understood", behind);
+	refused_text(CERT, "-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----\n", "not-understood",
+		     1);
+	assert_int_equal(PEM_write_bio_X509_REQ(bio, request), 1);
+	refused_text(CERT, pem_of(bio), "not-a-certificate", 1);
+	refused_text(CERT, pem_key(rsa), "not-a-certificate", 0);
+	refused_text(KEY, plain, "key-missing", 0);
+	X509_REQ_free(request);
+}
+
+static void test_too_large(void **state)
+{
+	struct loading loading = {.load.need_key = false};
+	char *zeros = held(calloc(1, 300000));
+
+	(void)state;
+	give_bytes(&loading, CERT, zeros, 300000);
+	assert_refused(&loading, "too-large");
+	loading_end(&loading);
+	memset(zeros, '\n', 262144);
+	give_bytes(&loading, CERT, zeros, 262144);
+	assert_refused(&loading, "not-a-certificate");
+	loading_end(&loading);
+}
+
+static void test_certificates_that_are_refused(void **state)
+{
+	struct loading loading = {.load.need_key = false};
+	X509 *changed = X509_dup(rsa->x509);
+	struct issued copy = {changed, rsa->key};
+	BIGNUM *number = BN_new();
+
+	(void)state;
+	assert_int_equal(BN_set_bit(number, 8 * 20), 1);
+	assert_non_null(BN_to_ASN1_INTEGER(number, X509_get_serialNumber(changed)));
+	assert_true(X509_sign(changed, middle->key, EVP_sha256()) > 0);
+	give(&loading, CERT, pem_certificate(&copy));
+	assert_refused(&loading, "malformed");
+	loading_end(&loading);
+	X509_free(changed);
+	BN_free(number);
+}
+
+static void test_requests_are_explained(void **state)
+{
+	const struct certdeploy_certificate_report *report = NULL;
+	X509_REQ *request = X509_to_X509_REQ(rsa->x509, rsa->key, EVP_sha256());
+	struct cd_problems problems = {0};
+	struct cd_arena arena = {0};
+	struct cd_piece piece = {.kind = CERTDEPLOY_MATERIAL_CSR, .origin = "a.csr"};
+	STACK_OF(X509_EXTENSION) *extensions = NULL;
+	X509_EXTENSION *names =
+		X509V3_EXT_nconf(NULL, NULL, "subjectAltName", "DNS:B.example,IP:192.0.2.1");
+	unsigned char *der = NULL;
+
+	(void)state;
+	assert_non_null(X509v3_add_ext(&extensions, names, -1));
+	assert_int_equal(X509_REQ_add_extensions(request, extensions), 1);
+	assert_true(X509_REQ_sign(request, rsa->key, EVP_sha256()) > 0);
+	piece.length = (size_t)i2d_X509_REQ(request, &der);
+	piece.bytes = (char *)der;
+	assert_int_equal(cd_request_describe(&report, &arena, &problems, &piece), 0);
+	assert_string_equal(report->names[0], "b.example");
+	assert_string_equal(report->names[1], "192.0.2.1");
+	assert_string_equal(report->key_type, "rsa");
+	assert_int_equal(report->key_bits, 2048);
+	/* One bit of the signature. */
+	der[piece.length - 1] ^= 1;
+	assert_int_equal(cd_request_describe(&report, &arena, &problems, &piece), CERTDEPLOY_EREFUSED);
+	assert_string_equal(cd_problems_error(&problems, 0)->code, "malformed");
+	piece.bytes = "junk";
+	piece.length = 4;
+	assert_int_equal(cd_request_describe(&report, &arena, &problems, &piece), CERTDEPLOY_EREFUSED);
+	assert_string_equal(cd_problems_error(&problems, 1)->code, "not-a-request");
+	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+	X509_EXTENSION_free(names);
+	X509_REQ_free(request);
+	OPENSSL_free(der);
+	cd_arena_free(&arena);
+	cd_problems_free(&problems);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text_as_it_arrives),
+		cmocka_unit_test(test_base64_without_its_lines),
+		cmocka_unit_test(test_der),
+		cmocka_unit_test(test_keys_of_every_form),
+		cmocka_unit_test(test_encrypted_keys),
+		cmocka_unit_test(test_passphrases),
+		cmocka_unit_test(test_expensive_derivations_are_refused),
+		cmocka_unit_test(test_scrypt),
+		cmocka_unit_test(test_pkcs7),
+		cmocka_unit_test(test_pkcs12),
+		cmocka_unit_test(test_pkcs12_that_is_not_opened),
+		cmocka_unit_test(test_pkcs12_bombs),
+		cmocka_unit_test(test_pkcs12_without_mac),
+		cmocka_unit_test(test_keys_that_must_not_be_computed_with),
+		cmocka_unit_test(test_text_that_is_refused),
+		cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_certificates_that_are_refused),
+		cmocka_unit_test(test_requests_are_explained),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-store.c - what the store wants written, and that it wants nothing when all is there */
+#include "issue.h"
+
+#include "certificate/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CERT CERTDEPLOY_MATERIAL_CERT
+#define KEY CERTDEPLOY_MATERIAL_KEY
+#define CHAIN CERTDEPLOY_MATERIAL_CHAIN
+
+#define STORE "/etc/ssl/certdeploy"
+#define NAME "www.example.jp"
+#define CURRENT STORE "/" NAME "/current/"
+
+static struct issued *root, *middle, *rsa, *ec;
+
+/* One planning on a tree of its own. */
+struct work {
+	char path[64];
+	struct cd_problems problems;
+	struct cd_host host;
+	struct cd_changes changes;
+	struct cd_overlay overlay;
+	struct loading loading;
+	struct certdeploy_paths chosen;
+	struct cd_store_request request;
+	const struct certdeploy_material *const *materials;
+};
+
+static int make_certificates(void **state)
+{
+	(void)state;
+	root = issue(&(struct wish){.name = "Root", .ca = true});
+	middle = issue(&(struct wish){.name = "Middle", .ca = true, .issuer = root});
+	rsa = issue(&(struct wish){.names = "DNS:" NAME, .issuer = middle, .type = "rsa:2048"});
+	ec = issue(&(struct wish){.names = "DNS:" NAME, .issuer = middle});
+	return 0;
+}
+
+static int drop_certificates(void **state)
+{
+	(void)state;
+	issue_end();
+	return 0;
+}
+
+/* Run a command on a path inside the tree. */
+static void run(const char *command, const struct work *work, const char *path)
+{
+	char line[256];
+
+	(void)snprintf(line, sizeof(line), "%s %s%s", command, work->path, path);
+	assert_int_equal(system(line), 0);
+}
+
+static int set_up(void **state)
+{
+	struct work *work = calloc(1, sizeof(*work));
+
+	(void)snprintf(work->path, sizeof(work->path), "/tmp/certdeploy-store.XXXXXX");
+	assert_non_null(mkdtemp(work->path));
+	*state = work;
+	return 0;
+}
+
+static void end_planning(struct work *work)
+{
+	cd_changes_free(&work->changes);
+	cd_overlay_free(&work->overlay);
+	cd_host_close(&work->host);
+	cd_problems_free(&work->problems);
+	loading_end(&work->loading);
+	work->changes = (struct cd_changes){0};
+	work->overlay = (struct cd_overlay){0};
+	work->problems = (struct cd_problems){0};
+}
+
+static int tear_down(void **state)
+{
+	struct work *work = *state;
+
+	run("rm -rf", work, "");
+	free(work);
+	return 0;
+}
+
+static void begin(struct work *work)
+{
+	assert_int_equal(cd_host_open(&work->host, &work->problems, work->path), 0);
+	work->loading = (struct loading){.load.need_key = true};
+	work->request = (struct cd_store_request){.directory = STORE, .name = NAME, .now = NOW, .keep = 3};
+}
+
+static void add_leaf(struct work *work, const struct issued *leaf, bool with_chain)
+{
+	give(&work->loading, CERT, pem_certificate(leaf));
+	give(&work->loading, KEY, pem_key(leaf));
+	if (with_chain)
+		give(&work->loading, CHAIN, pem_certificate(middle));
+}
+
+static int plan(struct work *work)
+{
+	accept_code(&work->loading, "chain-incomplete");
+	accept_code(&work->loading, "expired");
+	assert_loads(&work->loading);
+	work->request.certificates = &work->loading.certificates;
+	return cd_store_plan(&work->materials, &work->changes, &work->overlay, &work->host, &work->request);
+}
+
+/* Plan one leaf with its chain. */
+static int plan_leaf(struct work *work, const struct issued *leaf, int64_t now)
+{
+	begin(work);
+	work->request.now = now;
+	add_leaf(work, leaf, true);
+	return plan(work);
+}
+
+/* Carry the changes out, without any care. */
+static void carry_out(const struct work *work)
+{
+	for (size_t i = 0; i < work->changes.list.count; i++) {
+		const struct cd_change *change = work->changes.list.items[i];
+		char path[512], command[600];
+		FILE *file;
+
+		(void)snprintf(path, sizeof(path), "%s%s", work->path, change->path);
+		switch (change->kind) {
+		case CD_CHANGE_DIRECTORY:
+			assert_int_equal(mkdir(path, change->mode), 0);
+			break;
+		case CD_CHANGE_LINK:
+			(void)unlink(path);
+			assert_int_equal(symlink(change->target, path), 0);
+			break;
+		case CD_CHANGE_REMOVE:
+			(void)snprintf(command, sizeof(command), "rm -r %s", path);
+			assert_int_equal(system(command), 0);
+			break;
+		case CD_CHANGE_FILE:
+			file = fopen(path, "w");
+			assert_non_null(file);
+			assert_int_equal(fwrite(change->bytes, 1, change->length, file), change->length);
+			assert_int_equal(fclose(file), 0);
+			assert_int_equal(chmod(path, change->mode), 0);
+		}
+	}
+}
+
+static void install(struct work *work, const struct issued *leaf, int64_t now)
+{
+	assert_int_equal(plan_leaf(work, leaf, now), 0);
+	carry_out(work);
+	end_planning(work);
+}
+
+static const struct cd_change *change_of(const struct work *work, const char *name)
+{
+	for (size_t i = 0; i < work->changes.list.count; i++) {
+		const struct cd_change *change = work->changes.list.items[i];
+		const char *slash = strrchr(change->path, '/');
+
+		if (strcmp(slash + 1, name) == 0)
+			return change;
+	}
+	return NULL;
+}
+
+static bool told(const struct work *work, const char *code)
+{
+	for (size_t i = 0; i < work->problems.list.count; i++)
+		if (strcmp(((struct certdeploy_problem *)work->problems.list.items[i])->code, code) == 0)
+			return true;
+	return false;
+}
+
+static void test_a_new_name(void **state)
+{
+	struct work *work = *state;
+	const struct certdeploy_material *material;
+	const struct cd_change *change;
+
+	assert_int_equal(plan_leaf(work, rsa, NOW), 0);
+	/* /etc, /etc/ssl, the store, the name, the generation; five files; the link */
+	assert_int_equal(work->changes.list.count, 11);
+	change = change_of(work, "key.pem");
+	assert_int_equal(change->mode, 0600);
+	assert_true(change->secret);
+	assert_string_equal(change->bytes, pem_key(rsa));
+	change = change_of(work, "combined.pem");
+	assert_int_equal(change->mode, 0600);
+	assert_true(change->secret);
+	assert_string_equal(change->bytes,
+			    joined(pem_key(rsa), pem_certificate(rsa), pem_certificate(middle), NULL));
+	change = change_of(work, "fullchain.pem");
+	assert_int_equal(change->mode, 0644);
+	assert_false(change->secret);
+	assert_string_equal(change->bytes, joined(pem_certificate(rsa), pem_certificate(middle), NULL));
+	change = work->changes.list.items[10];
+	assert_int_equal(change->kind, CD_CHANGE_LINK);
+	assert_string_equal(change->path, STORE "/" NAME "/current");
+	assert_int_equal(strncmp(change->target, "20270115T080000Z-", 17), 0);
+	assert_true(change->compare);
+	assert_false(change->before.exists);
+
+	material = work->materials[0];
+	assert_null(work->materials[1]);
+	assert_string_equal(material->name, NAME);
+	assert_string_equal(material->key_type, "rsa");
+	assert_true(material->has_chain);
+	assert_string_equal(material->paths.certificate, CURRENT "cert.pem");
+	assert_string_equal(material->paths.key, CURRENT "key.pem");
+	assert_string_equal(material->paths.chain, CURRENT "chain.pem");
+	assert_string_equal(material->paths.fullchain, CURRENT "fullchain.pem");
+	assert_string_equal(material->paths.combined, CURRENT "combined.pem");
+	assert_non_null(strstr(material->building.key, "/20270115T080000Z-"));
+	end_planning(work);
+}
+
+static void test_the_overlay_shows_certificates_but_no_key(void **state)
+{
+	struct work *work = *state;
+	const struct certdeploy_document *document;
+
+	assert_int_equal(plan_leaf(work, rsa, NOW), 0);
+	document = cd_table_get(&work->overlay.files, CURRENT "fullchain.pem");
+	assert_string_equal(document->bytes, joined(pem_certificate(rsa), pem_certificate(middle), NULL));
+	document = cd_table_get(&work->overlay.files, work->materials[0]->building.certificate);
+	assert_string_equal(document->bytes, pem_certificate(rsa));
+	assert_non_null(cd_table_get(&work->overlay.files, CURRENT "key.pem"));
+	for (size_t i = 0; i < work->overlay.owned.count; i++) {
+		document = work->overlay.owned.items[i];
+		assert_null(strstr(document->bytes, "PRIVATE"));
+	}
+	end_planning(work);
+}
+
+static void test_the_same_again_changes_nothing(void **state)
+{
+	struct work *work = *state;
+
+	install(work, rsa, NOW);
+	assert_int_equal(plan_leaf(work, rsa, NOW + 60), 0);
+	assert_int_equal(work->changes.list.count, 0);
+	assert_string_equal(work->materials[0]->paths.key, CURRENT "key.pem");
+	assert_non_null(strstr(work->materials[0]->building.key, "/20270115T080000Z-"));
+	assert_false(told(work, "key-reused"));
+	end_planning(work);
+}
+
+static void test_a_renewal_is_a_new_generation(void **state)
+{
+	struct work *work = *state;
+	struct issued *next =
+		issue(&(struct wish){.names = "DNS:" NAME, .issuer = middle, .type = "rsa:2048"});
+	const struct cd_change *change;
+
+	install(work, rsa, NOW);
+	assert_int_equal(plan_leaf(work, next, NOW + 60), 0);
+	assert_int_equal(work->changes.list.count, 7);
+	change = change_of(work, "current");
+	assert_true(change->before.exists);
+	assert_int_equal(strncmp(change->target, "20270115T080100Z-", 17), 0);
+	assert_false(told(work, "key-reused"));
+	end_planning(work);
+}
+
+static void test_two_generations_in_one_second(void **state)
+{
+	struct work *work = *state;
+
+	install(work, rsa, NOW);
+	/* The same leaf, without its chain. */
+	begin(work);
+	add_leaf(work, rsa, false);
+	assert_int_equal(plan(work), 0);
+	assert_int_equal(work->changes.list.count, 7);
+	assert_non_null(strstr(change_of(work, "current")->target, ".1"));
+	assert_string_equal(change_of(work, "chain.pem")->bytes, "");
+	assert_false(work->materials[0]->has_chain);
+	assert_null(work->materials[0]->paths.chain);
+	end_planning(work);
+}
+
+static void test_a_reused_key_is_said(void **state)
+{
+	struct work *work = *state;
+	struct issued *next =
+		issue(&(struct wish){.names = "DNS:" NAME, .issuer = middle, .key = rsa->key});
+
+	install(work, rsa, NOW);
+	assert_int_equal(plan_leaf(work, next, NOW + 60), 0);
+	assert_true(told(work, "key-reused"));
+	end_planning(work);
+}
+
+static void test_a_damaged_generation_is_made_again(void **state)
+{
+	struct work *work = *state;
+
+	install(work, rsa, NOW);
+	run("printf x >>", work, CURRENT "key.pem");
+	assert_int_equal(plan_leaf(work, rsa, NOW + 60), 0);
+	assert_int_equal(work->changes.list.count, 7);
+	carry_out(work);
+	end_planning(work);
+	/* A key that others may read is no better. */
+	run("chmod 644", work, CURRENT "combined.pem");
+	assert_int_equal(plan_leaf(work, rsa, NOW + 120), 0);
+	assert_int_equal(work->changes.list.count, 7);
+	end_planning(work);
+}
+
+static void test_two_key_types(void **state)
+{
+	struct work *work = *state;
+
+	begin(work);
+	add_leaf(work, ec, true);
+	give(&work->loading, CERT, pem_certificate(rsa));
+	give(&work->loading, KEY, pem_key(rsa));
+	assert_int_equal(plan(work), 0);
+	assert_string_equal(work->materials[0]->key_type, "rsa");
+	assert_string_equal(work->materials[0]->paths.certificate, CURRENT "cert.pem");
+	assert_string_equal(work->materials[1]->key_type, "ecdsa");
+	assert_string_equal(work->materials[1]->paths.certificate, CURRENT "cert-ecdsa.pem");
+	assert_string_equal(work->materials[1]->paths.key, CURRENT "key-ecdsa.pem");
+	assert_null(work->materials[2]);
+	carry_out(work);
+	end_planning(work);
+	/* One of them again: the other is carried over, and nothing differs. */
+	assert_int_equal(plan_leaf(work, ec, NOW + 60), 0);
+	assert_int_equal(work->changes.list.count, 0);
+	assert_true(told(work, "other-key-type"));
+	assert_string_equal(work->materials[0]->paths.certificate, CURRENT "cert-ecdsa.pem");
+	assert_string_equal(work->materials[1]->paths.certificate, CURRENT "cert.pem");
+	end_planning(work);
+}
+
+static void test_file_names_stay_with_their_type(void **state)
+{
+	struct work *work = *state;
+
+	install(work, ec, NOW);
+	assert_int_equal(plan_leaf(work, rsa, NOW + 60), 0);
+	assert_string_equal(work->materials[0]->key_type, "rsa");
+	assert_string_equal(work->materials[0]->paths.certificate, CURRENT "cert-rsa.pem");
+	assert_string_equal(work->materials[1]->paths.certificate, CURRENT "cert.pem");
+	assert_string_equal(change_of(work, "cert.pem")->bytes, pem_certificate(ec));
+	assert_string_equal(change_of(work, "key.pem")->bytes, pem_key(ec));
+	end_planning(work);
+}
+
+static void test_another_type_that_is_not_good_any_more(void **state)
+{
+	struct work *work = *state;
+	struct issued *wider = issue(&(struct wish){
+		.names = "DNS:" NAME ",DNS:example.jp", .issuer = middle, .type = "rsa:2048"});
+
+	install(work, ec, NOW);
+	/* Too narrow for the new names. */
+	assert_int_equal(plan_leaf(work, wider, NOW), CERTDEPLOY_EREFUSED);
+	assert_true(told(work, "other-key-type"));
+	end_planning(work);
+	/* Out of date. */
+	assert_int_equal(plan_leaf(work, rsa, NOW + 100 * DAY), CERTDEPLOY_EREFUSED);
+	end_planning(work);
+	/* Dropped on request, and its file names are free. */
+	begin(work);
+	work->request.drop_other_types = true;
+	add_leaf(work, wider, true);
+	assert_int_equal(plan(work), 0);
+	assert_null(work->materials[1]);
+	assert_string_equal(work->materials[0]->paths.certificate, CURRENT "cert.pem");
+	assert_null(change_of(work, "cert-ecdsa.pem"));
+	end_planning(work);
+}
+
+static void test_old_generations_go(void **state)
+{
+	struct work *work = *state;
+	const struct cd_change *change;
+	size_t removed = 0;
+
+	for (int i = 0; i < 4; i++) {
+		struct issued *next = issue(&(struct wish){.names = "DNS:" NAME, .issuer = middle});
+
+		install(work, next, NOW + i);
+	}
+	/* Three are kept: the new one makes the second and third of the old ones the last. */
+	assert_int_equal(
+		plan_leaf(work, issue(&(struct wish){.names = "DNS:" NAME, .issuer = middle}), NOW + 9), 0);
+	for (size_t i = 0; i < work->changes.list.count; i++) {
+		change = work->changes.list.items[i];
+		if (change->kind == CD_CHANGE_REMOVE) {
+			removed++;
+			assert_non_null(strstr(change->path, "/20270115T080001Z-"));
+		}
+	}
+	assert_int_equal(removed, 1);
+	end_planning(work);
+}
+
+static void test_chosen_paths(void **state)
+{
+	struct work *work = *state;
+	const struct cd_change *change;
+
+	run("mkdir -p", work, "/etc/pki");
+	begin(work);
+	work->request.name = NULL;
+	work->request.chosen = &work->chosen;
+	work->chosen =
+		(struct certdeploy_paths){.certificate = "/etc/pki/site.crt", .key = "/etc/pki/site.key"};
+	add_leaf(work, rsa, true);
+	assert_int_equal(plan(work), 0);
+	assert_int_equal(work->changes.list.count, 2);
+	change = change_of(work, "site.crt");
+	/* With no other place the chain goes behind the leaf. */
+	assert_string_equal(change->bytes, joined(pem_certificate(rsa), pem_certificate(middle), NULL));
+	assert_string_equal(work->materials[0]->paths.fullchain, "/etc/pki/site.crt");
+	change = change_of(work, "site.key");
+	assert_int_equal(change->mode, 0600);
+	assert_true(change->secret);
+	carry_out(work);
+	end_planning(work);
+
+	begin(work);
+	work->request.name = NULL;
+	work->request.chosen = &work->chosen;
+	work->chosen =
+		(struct certdeploy_paths){.certificate = "/etc/pki/site.crt", .key = "/etc/pki/site.key"};
+	add_leaf(work, rsa, true);
+	assert_int_equal(plan(work), 0);
+	assert_int_equal(work->changes.list.count, 0);
+	end_planning(work);
+}
+
+static void test_chosen_paths_for_every_part(void **state)
+{
+	struct work *work = *state;
+
+	begin(work);
+	work->request.chosen = &work->chosen;
+	work->chosen = (struct certdeploy_paths){
+		.certificate = "/p/c", .key = "/p/k", .chain = "/p/ch", .fullchain = "/p/f"};
+	add_leaf(work, rsa, true);
+	assert_int_equal(plan(work), 0);
+	assert_string_equal(change_of(work, "c")->bytes, pem_certificate(rsa));
+	assert_string_equal(change_of(work, "ch")->bytes, pem_certificate(middle));
+	assert_string_equal(change_of(work, "f")->bytes,
+			    joined(pem_certificate(rsa), pem_certificate(middle), NULL));
+	/* With a name the store has it too, and builds read it there. */
+	assert_non_null(change_of(work, "current"));
+	assert_string_equal(work->materials[0]->paths.certificate, "/p/c");
+	assert_int_equal(strncmp(work->materials[0]->building.certificate, STORE, strlen(STORE)), 0);
+	end_planning(work);
+
+	/* One file for both. */
+	begin(work);
+	work->request.name = NULL;
+	work->request.chosen = &work->chosen;
+	work->chosen = (struct certdeploy_paths){.certificate = "/p/x.pem", .key = "/p/x.pem"};
+	add_leaf(work, rsa, true);
+	assert_int_equal(plan(work), 0);
+	assert_int_equal(work->changes.list.count, 1);
+	assert_true(change_of(work, "x.pem")->secret);
+	assert_string_equal(change_of(work, "x.pem")->bytes,
+			    joined(pem_key(rsa), pem_certificate(rsa), pem_certificate(middle), NULL));
+	end_planning(work);
+}
+
+static void test_chosen_paths_that_make_no_sense(void **state)
+{
+	struct work *work = *state;
+	const struct certdeploy_paths wrong[] = {
+		{.certificate = "/p/c"},
+		{.key = "/p/k"},
+		{.chain = "/p/ch", .key = "/p/k"},
+	};
+
+	for (size_t i = 0; i < 3; i++) {
+		begin(work);
+		work->request.name = NULL;
+		work->chosen = wrong[i];
+		work->request.chosen = &work->chosen;
+		add_leaf(work, rsa, true);
+		assert_int_equal(plan(work), CERTDEPLOY_EUSAGE);
+		end_planning(work);
+	}
+	begin(work);
+	work->request.name = NULL;
+	work->chosen = (struct certdeploy_paths){.certificate = "/p/../c", .key = "/p/k"};
+	work->request.chosen = &work->chosen;
+	add_leaf(work, rsa, true);
+	assert_int_equal(plan(work), CERTDEPLOY_EREFUSED);
+	end_planning(work);
+}
+
+static void test_names_that_are_no_names(void **state)
+{
+	static const char *const names[] = {"../x", "a/b", ".", "", "-a", "A", "x\ny"};
+	struct work *work = *state;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		begin(work);
+		work->request.name = names[i];
+		add_leaf(work, rsa, true);
+		assert_int_equal(plan(work), CERTDEPLOY_EUSAGE);
+		assert_int_equal(work->changes.list.count, 0);
+		end_planning(work);
+	}
+}
+
+static void test_a_store_that_others_may_change(void **state)
+{
+	struct work *work = *state;
+
+	install(work, rsa, NOW);
+	run("chmod 777", work, STORE);
+	assert_int_equal(plan_leaf(work, rsa, NOW + 60), CERTDEPLOY_EREFUSED);
+	assert_true(told(work, "unsafe-path"));
+	end_planning(work);
+}
+
+static void test_load_and_list(void **state)
+{
+	struct work *work = *state;
+	struct cd_certificates certificates = {0};
+	struct cd_vector reports = {0};
+	struct cd_load load = {.need_key = true, .now = NOW};
+	const struct certdeploy_certificate_report *report;
+
+	install(work, rsa, NOW);
+	run("mkdir", work, STORE "/junk");
+	run("mkdir", work, STORE "/.hidden");
+	run("touch", work, STORE "/a-file");
+	begin(work);
+	assert_int_equal(cd_store_load(&certificates, &work->host, STORE, NAME, &load), 0);
+	assert_int_equal(certificates.list.count, 1);
+	assert_string_equal(((struct cd_certificate *)certificates.list.items[0])->key_pem, pem_key(rsa));
+	assert_string_equal(((struct cd_certificate *)certificates.list.items[0])->chain_pem,
+			    pem_certificate(middle));
+	cd_certificates_free(&certificates);
+	assert_int_equal(cd_store_load(&certificates, &work->host, STORE, "none.example", &load),
+			 CERTDEPLOY_EREFUSED);
+	assert_true(told(work, "unknown-name"));
+	cd_certificates_free(&certificates);
+	assert_int_equal(cd_store_load(&certificates, &work->host, STORE, "../x", &load),
+			 CERTDEPLOY_EUSAGE);
+	cd_certificates_free(&certificates);
+
+	assert_int_equal(cd_store_list(&reports, &work->host, STORE), 0);
+	assert_int_equal(reports.count, 1);
+	report = reports.items[0];
+	assert_string_equal(report->name, NAME);
+	assert_int_equal(report->not_after, NOW + 90 * DAY);
+	cd_vector_free(&reports);
+	assert_int_equal(cd_store_list(&reports, &work->host, "/none"), 0);
+	assert_int_equal(reports.count, 0);
+	end_planning(work);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_new_name),
+		TEST(test_the_overlay_shows_certificates_but_no_key),
+		TEST(test_the_same_again_changes_nothing),
+		TEST(test_a_renewal_is_a_new_generation),
+		TEST(test_two_generations_in_one_second),
+		TEST(test_a_reused_key_is_said),
+		TEST(test_a_damaged_generation_is_made_again),
+		TEST(test_two_key_types),
+		TEST(test_file_names_stay_with_their_type),
+		TEST(test_another_type_that_is_not_good_any_more),
+		TEST(test_old_generations_go),
+		TEST(test_chosen_paths),
+		TEST(test_chosen_paths_for_every_part),
+		TEST(test_chosen_paths_that_make_no_sense),
+		TEST(test_names_that_are_no_names),
+		TEST(test_a_store_that_others_may_change),
+		TEST(test_load_and_list),
+	};
+
+	return cmocka_run_group_tests(tests, make_certificates, drop_certificates);
+}
