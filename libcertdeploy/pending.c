@@ -6,19 +6,6 @@
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
-PENDING const struct certdeploy_adapter cd_adapter_apache = {CERTDEPLOY_ADAPTER_ABI,
-							     sizeof(struct certdeploy_adapter),
-							     "apache",
-							     "pending",
-							     0,
-							     0,
-							     0,
-							     0,
-							     0,
-							     0,
-							     0,
-							     0,
-							     0};
 PENDING int certdeploy_verify(struct certdeploy_result **out, struct certdeploy *cd,
 			      const struct certdeploy_request *r)
 {

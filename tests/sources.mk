@@ -11,6 +11,7 @@ unit_tests =
 unit_tests += tests/unit/test-certificate-chain
 unit_tests += tests/unit/test-certificate-check
 unit_tests += tests/unit/test-certificate-read
+unit_tests += tests/unit/test-apache
 unit_tests += tests/unit/test-changes
 unit_tests += tests/unit/test-document
 unit_tests += tests/unit/test-dovecot
@@ -34,7 +35,7 @@ tests_unit_test_store_SOURCES = tests/unit/test-store.c tests/unit/issue.c tests
 # A small host with fake servers.
 tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_transaction_SOURCES = tests/unit/test-transaction.c tests/unit/host.c tests/unit/host.h
-EXTRA_DIST += tests/unit/dovecot.h tests/unit/postfix.h
+EXTRA_DIST += tests/unit/apache.h tests/unit/dovecot.h tests/unit/postfix.h
 tests_unit_test_probe_LDADD = $(LDADD) $(OPENSSL_LIBS) -lpthread
 endif
 

@@ -1,1 +1,20 @@
 # The apache adapter: sees certdeploy-adapter.h only. Add each source to libcertdeploy_internal_la_SOURCES.
+libcertdeploy_internal_la_SOURCES += \
+	adapters/apache/adapter.h \
+	adapters/apache/addresses.c \
+	adapters/apache/apache.c \
+	adapters/apache/directives.c \
+	adapters/apache/edit.c adapters/apache/edit.h \
+	adapters/apache/envvars.c \
+	adapters/apache/hash.h \
+	adapters/apache/hosts.c \
+	adapters/apache/includes.c \
+	adapters/apache/layouts.c \
+	adapters/apache/lines.c \
+	adapters/apache/macros.c \
+	adapters/apache/modules.c \
+	adapters/apache/pairs.c \
+	adapters/apache/read.c adapters/apache/read.h \
+	adapters/apache/sections.c \
+	adapters/apache/variables.c \
+	adapters/apache/write.c

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * adapter.h - the parts of the Apache adapter and what they hand to each other
+ *
+ * lines.c      physical lines -> logical lines -> words, each byte known by its place in the file
+ * variables.c  Define, ${NAME} and the environment
+ * envvars.c    the shell file that sets the environment (Debian's envvars)
+ * modules.c    which modules are there, what directives they bring, the server's version
+ * macros.c     <Macro>, Use
+ * read.c       lines in reading order; includes.c: files; sections.c: conditions, virtual hosts, other
+ *              sections; directives.c: what single directives do
+ * addresses.c  <VirtualHost> and Listen addresses, the sets they make, where to connect
+ * hosts.c      which virtual host answers for which name -> endpoints
+ * pairs.c      what a virtual host is to serve; edit.c: the lines that say so; write.c: a value in
+ *              Apache's grammar
+ * layouts.c    where distributions put things and how they control the server
+ *
+ * Everything is made in the reading's memory and never freed singly.
+ */
+#ifndef CD_APACHE_ADAPTER_H
+#define CD_APACHE_ADAPTER_H
+
+#include <certdeploy-adapter.h>
+#include <libintl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define _(text) dgettext("certdeploy", text)
+
+/* A logical line of httpd holds at most 16 MiB. */
+#define APACHE_LINE_LIMIT ((size_t)16 << 20)
+
+struct apache_variables;
+struct apache_modules;
+struct apache_macros;
+
+/* ---- lines.c ---- */
+
+/** A file of the configuration. */
+struct apache_file {
+	const struct certdeploy_document *document;
+	const char *path;
+	const char *bytes;
+	size_t length;
+	unsigned reads; /**< how often it was included */
+	bool has_nul;
+};
+
+/** Where a Use line stands: what is read from a macro cannot be edited. */
+struct apache_use {
+	const char *file;
+	size_t line;
+};
+
+/** What lines are taken from: a file, or the text of a macro in the midst of one. */
+struct apache_source {
+	const char *bytes;
+	size_t length;
+	size_t next;              /**< offset of the next line */
+	size_t line;              /**< its number */
+	struct apache_file *file; /**< NULL: a macro's text */
+	const struct apache_use *use;
+	struct apache_source *upper; /**< read on here when a macro's text ends */
+	unsigned depth;              /**< of macros */
+};
+
+/** Text that grows. bytes is NULL or ends in a NUL. */
+struct apache_text {
+	char *bytes;
+	size_t length;
+	size_t room;
+};
+
+int apache_text_add(struct certdeploy_reading *reading, struct apache_text *text, const char *bytes,
+		    size_t length);
+
+/** A piece of a line that was put together: length bytes at `at` come from offset `from` of the file. */
+struct apache_piece {
+	size_t at;
+	size_t length;
+	size_t from;
+	size_t from_length;
+	bool variable; /**< a value in place of the from_length bytes of ${NAME} */
+};
+
+struct apache_pieces {
+	struct apache_piece *items;
+	size_t count;
+	size_t room;
+};
+
+int apache_add_piece(struct certdeploy_reading *reading, struct apache_pieces *pieces,
+		     const struct apache_piece *piece);
+
+/** A logical line: continuations joined, blanks at both ends gone. */
+struct apache_line {
+	const char *text; /**< not NUL-terminated */
+	size_t length;
+	size_t start;   /**< of its first physical line in the source … */
+	size_t end;     /**< … and the byte after its last newline */
+	size_t number;  /**< of its first physical line */
+	bool continued; /**< ends at the end of the file in a continuation: nothing can be put after it */
+	const struct apache_piece *pieces; /**< NULL: text stands in the source as it is */
+	size_t piece_count;
+	struct apache_file *file;
+	const struct apache_use *use;
+};
+
+struct apache_lines {
+	struct certdeploy_reading *reading;
+	struct apache_source *source;
+	struct apache_text joined;
+	struct apache_pieces joined_pieces;
+	struct apache_text expanded;
+	struct apache_pieces expanded_pieces;
+	size_t budget; /**< bytes that may still be read: an end to what grows without one */
+};
+
+/** 1 a line, 0 the end (of the file; macros go over into what stands around them), or an error. */
+int apache_next_line(struct apache_lines *lines, struct apache_line *line);
+
+/** One word, as ap_getword_conf() takes it. Offsets count in the line's text. */
+struct apache_word {
+	size_t start; /**< of the word with its quotes */
+	size_t end;
+	size_t content; /**< of what is inside the quotes */
+	size_t content_length;
+	char quote;   /**< '"', '\'' or 0 */
+	bool escaped; /**< holds backslashes to take away */
+};
+
+/** Take the next word from *at on. False at the end of the line. */
+bool apache_next_word(const struct apache_line *line, size_t *at, struct apache_word *word);
+/** Its value, with a NUL; NULL when memory is short. */
+char *apache_word_value(struct certdeploy_reading *reading, const struct apache_line *line,
+			const struct apache_word *word);
+/**
+ * The bytes of the source that [start, end) of the line's text stands for. False when they are not
+ * its own: an end lies within a variable's value.
+ */
+bool apache_line_span(const struct apache_line *line, size_t start, size_t end, size_t *offset,
+		      size_t *length);
+bool apache_is_space(char byte);
+/** ASCII only, whatever the locale. */
+int apache_compare_caseless(const char *one, const char *other, size_t length);
+bool apache_same_caseless(const char *one, const char *other);
+/** `*` and `?` of ServerAlias; caseless. */
+bool apache_alias_matches(const char *pattern, const char *name);
+/** `*`, `?`, `[…]` and backslash of Include in one path component; leading dots only literally. */
+bool apache_glob_matches(const char *pattern, const char *name);
+bool apache_is_glob(const char *text);
+
+/* ---- variables.c ---- */
+
+int apache_variables_new(struct apache_variables **out, struct certdeploy_reading *reading);
+/** A variable of the shell that starts the server; its environment has it once it is exported. */
+int apache_environment(struct apache_variables *variables, const char *name, const char *value);
+void apache_export(struct apache_variables *variables, const char *name);
+/** NAME=VALUE of what was exported, NULL-terminated; NULL when memory is short. */
+const char *const *apache_environment_list(const struct apache_variables *variables);
+const char *apache_environment_get(const struct apache_variables *variables, const char *name);
+/** value NULL: <IfDefine> is true for it and ${NAME} stays as it is. */
+int apache_define(struct apache_variables *variables, const char *name, const char *value);
+int apache_undefine(struct apache_variables *variables, const char *name);
+bool apache_is_defined(const struct apache_variables *variables, const char *name);
+/** Put values in the place of ${NAME} in a line. */
+int apache_expand(struct apache_variables *variables, struct apache_lines *lines, struct apache_line *line);
+
+/* ---- envvars.c ---- */
+
+/** Take the variables of a shell file as the environment. A missing file is no error. */
+int apache_read_envvars(struct apache_variables *variables, struct certdeploy_reading *reading,
+			const char *path);
+
+/* ---- modules.c ---- */
+
+struct apache_version {
+	unsigned numbers[3];
+	const char *text; /**< "2.4.62"; NULL: not known, taken as a recent 2.4 */
+};
+
+int apache_modules_new(struct apache_modules **out, struct certdeploy_reading *reading);
+/** LoadModule NAME FILE */
+int apache_module_load(struct apache_modules *modules, const char *name, const char *file);
+/** <IfModule NAME>; also takes what the settings may say: ssl */
+bool apache_module_is(const struct apache_modules *modules, const char *name);
+/** <IfDirective>, <IfSection>: 1 known and there, 0 not there, -1 cannot be told. */
+int apache_directive_is(const struct apache_modules *modules, const char *name, bool section);
+/** The answer of `apache2 -V` for a compiled-in path, e.g. "HTTPD_ROOT"; or NULL. */
+const char *apache_compiled_in(struct certdeploy_reading *reading, const char *name);
+int apache_version_find(struct apache_version *version, struct certdeploy_reading *reading);
+/** Compare with another version, as strcmp. */
+int apache_version_compare(const struct apache_version *version, unsigned major, unsigned minor,
+			   unsigned patch);
+/** <IfVersion …>: 1, 0, or -1 for what httpd would not accept. arguments up to the last '>'. */
+int apache_version_is(struct certdeploy_reading *reading, const struct apache_version *version,
+		      const char *const *words, size_t count);
+
+/* ---- macros.c ---- */
+
+int apache_macros_new(struct apache_macros **out, struct certdeploy_reading *reading);
+/** After a <Macro …> line whose arguments start at `at`: take its body. */
+int apache_macro_define(struct apache_macros *macros, struct apache_lines *lines,
+			const struct apache_line *line, size_t at);
+int apache_macro_undefine(struct apache_macros *macros, const char *name);
+/** A Use line: let its text be read next. */
+int apache_macro_use(struct apache_macros *macros, struct apache_lines *lines,
+		     const struct apache_line *line, size_t at);
+
+/* ---- addresses.c ---- */
+
+enum apache_family {
+	APACHE_ANY, /**< "*": every address */
+	APACHE_IPV4,
+	APACHE_IPV6,
+	APACHE_NAMED, /**< a host name that cannot be resolved here (a tree) */
+};
+
+struct apache_address {
+	struct apache_address *next;
+	const char *name; /**< APACHE_NAMED */
+	uint8_t ip[16];
+	uint16_t port; /**< 0: any */
+	uint8_t family;
+	bool zero; /**< written as 0.0.0.0 or [::]: APACHE_ANY in a set, less in comparing with Listen */
+	uint8_t zero_family;
+};
+
+struct apache_listener {
+	struct apache_listener *next;
+	struct apache_address address;
+	bool https;
+};
+
+struct apache_model;
+struct apache_host;
+
+/** Parse one address of <VirtualHost>; adds nothing when it does not resolve. */
+int apache_add_address(struct apache_model *model, struct apache_host *host, const char *text,
+		       uint16_t default_port);
+/** Listen ADDRESS:PORT [PROTOCOL] */
+int apache_add_listener(struct apache_model *model, const char *text, const char *protocol,
+			const char *file, size_t line);
+/** Whether a Listen with protocol https is bound to exactly an address of the host. */
+bool apache_host_listens_https(const struct apache_model *model, const struct apache_host *host);
+
+struct apache_member {
+	struct apache_member *next;
+	struct apache_host *host;
+};
+
+/** Virtual hosts that share an address, in reading order. */
+struct apache_set {
+	struct apache_set *next;
+	const struct apache_address *address;
+	const char *listen; /**< "*:443" */
+	struct apache_member *first;
+	struct apache_member *last;
+	size_t count;
+	bool tls;
+};
+
+/** Where a set is reached. */
+struct apache_reach {
+	struct apache_reach *next;
+	const char *address; /**< NULL: any */
+	uint16_t port;
+	bool first; /**< of those with this port */
+};
+
+struct apache_sets;
+
+int apache_sets_make(struct apache_model *model);
+/** One for each address and port that leads to the set; NULL: none. set NULL: the main server. */
+int apache_set_reach(struct apache_reach **out, struct apache_model *model, const struct apache_set *set);
+/** "*:443" for an address. */
+char *apache_address_text(struct certdeploy_reading *reading, const struct apache_address *address);
+
+/* ---- the model ---- */
+
+enum apache_kind {
+	APACHE_CERTIFICATE,
+	APACHE_KEY,
+	APACHE_CHAIN,
+};
+
+/** A place in a file where something may be put after a logical line. */
+struct apache_place {
+	uint32_t start; /**< of the line */
+	uint32_t end;   /**< the byte after it; 0: there is no such place */
+	bool continued;
+};
+
+/** A line that names a certificate, a key or a chain. */
+struct apache_ref {
+	struct apache_ref *next;
+	struct apache_file *file;
+	const char *value;            /**< as written, variables replaced; absolute after reading */
+	const struct apache_use *use; /**< comes from a macro */
+	struct apache_place line;
+	struct apache_place include; /**< the Include in the virtual host's own file; end 0: none */
+	uint32_t argument;           /**< where the argument stands, with its quotes */
+	uint32_t argument_length;    /**< 0: it cannot be told from the rest of the line */
+	uint32_t number;
+	uint8_t kind;
+	bool named; /**< the directive's name itself came as it stands, not from a variable */
+};
+
+struct apache_name {
+	struct apache_name *next;
+	const char *text; /**< not NUL-terminated */
+	uint32_t length;
+	bool pattern;
+};
+
+enum apache_engine {
+	APACHE_ENGINE_UNSET,
+	APACHE_ENGINE_OFF,
+	APACHE_ENGINE_ON,
+};
+
+/** A virtual host, or the main server. */
+struct apache_host {
+	struct apache_host *next;
+	struct apache_file *file;
+	const struct apache_use *use;
+	struct apache_place opening;
+	struct apache_place engine_line; /**< in the same file, outside of any Include */
+	struct apache_address *addresses;
+	struct apache_name *server_name;
+	struct apache_name *aliases;
+	struct apache_name *last_alias;
+	struct apache_ref *refs;
+	struct apache_ref *last_ref;
+	const struct certdeploy_pair *pairs; /**< after merging */
+	const char *confcmd_file;            /**< SSLOpenSSLConfCmd that names a certificate or key */
+	uint32_t confcmd_line;
+	uint32_t line;
+	uint32_t order;
+	uint16_t pair_count;
+	uint16_t counts[3]; /**< own lines of each kind */
+	uint8_t engine;     /**< enum apache_engine */
+	uint8_t protocol;   /**< 0 unset, 1 https, 2 another */
+	bool tls;           /**< its certificate is loaded */
+	bool managed;       /**< by mod_md */
+	bool live;          /**< has an endpoint */
+	bool no_name;       /**< has no ServerName */
+};
+
+/** What answers an endpoint: endpoint.own. */
+struct apache_answer {
+	const struct apache_set *set; /**< NULL: the main server */
+	struct apache_host *host;     /**< whose name it is */
+	struct apache_host *serves;   /**< whose certificate is served */
+};
+
+struct apache_include {
+	struct apache_include *next;
+	const char *pattern; /**< absolute */
+};
+
+/** A domain that mod_md manages; also a host name that stands for an address. */
+struct apache_managed {
+	struct apache_managed *next;
+	const char *domain;
+};
+
+struct apache_model {
+	struct certdeploy_reading *reading;
+	struct apache_variables *variables;
+	struct apache_modules *modules;
+	struct apache_macros *macros;
+	struct apache_version version;
+	const char *config;
+	const char *server_root;
+	const char *runtime_dir;
+	const char *pid_file;
+	struct apache_file *config_file;
+	struct apache_host main;
+	uint16_t main_port;
+	struct apache_host *hosts;
+	struct apache_host *last_host;
+	uint32_t host_count;
+	struct apache_listener *listeners;
+	struct apache_listener *last_listener;
+	struct apache_include *includes;
+	struct apache_managed *managed;
+	struct apache_managed *named;
+	struct apache_set *sets;
+	struct apache_sets *by_address;
+	const char *own_name;   /**< the machine's name, where the main server has none; "" unknown */
+	const char *hosts_file; /**< /etc/hosts, once read */
+};
+
+/* ---- read.c ---- */
+
+int apache_read(struct certdeploy_reading *reading);
+bool apache_reads(struct certdeploy_reading *reading, const char *path);
+
+/* ---- hosts.c ---- */
+
+int apache_add_endpoints(struct apache_model *model);
+/** The lines in force after merging with the main server's: the nth of a kind, how many there are. */
+const struct apache_ref *apache_merged_ref(const struct apache_model *model, const struct apache_host *host,
+					   enum apache_kind kind, size_t position);
+size_t apache_merged_count(const struct apache_model *model, const struct apache_host *host,
+			   enum apache_kind kind);
+/** The chain file in force, own or inherited, or NULL. */
+const struct apache_ref *apache_chain_ref(const struct apache_model *model, const struct apache_host *host);
+int apache_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
+		   int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user);
+
+/* ---- edit.c, write.c ---- */
+
+int apache_plan(struct certdeploy_reading *reading, const struct certdeploy_assignment *assignments,
+		size_t count, struct certdeploy_edits *edits);
+/**
+ * A value as one word of a line: as it is, or in double quotes. NULL and a problem when the grammar
+ * cannot hold it.
+ *
+ * @param quote  the quote that stood there: '"', '\'' or 0
+ */
+char *apache_write_value(struct certdeploy_reading *reading, const char *value, char quote,
+			 const char *file, size_t line);
+
+/* ---- layouts.c ---- */
+
+int apache_find(struct certdeploy_reading *reading, struct certdeploy_finder *finder);
+int apache_command(struct certdeploy_reading *reading, enum certdeploy_action action,
+		   const char *const **argv);
+int apache_daemon(struct certdeploy_reading *reading, struct certdeploy_daemon *daemon);
+/** The ServerRoot that the binary brings for this configuration file. */
+const char *apache_default_root(struct certdeploy_reading *reading, const char *config);
+
+#endif

@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hosts.c - which virtual host answers for which name, and with which certificate
+ *
+ * Within a set the first virtual host in reading order that has the name answers, an earlier wildcard
+ * before a later exact name; the first of all where none has it. Certificates of a virtual host lie by
+ * position over those of the main server (modssl_ctx_cfg_merge_certkeys_array).
+ */
+#include "adapter.h"
+#include "hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Of mod_ssl (CERTKEYS_IDX_MAX + 1): own entries beyond these are added behind the inherited ones. */
+#define OWN_FIRST 3
+
+/* ---- certificates ---- */
+
+static const struct apache_ref *nth_ref(const struct apache_host *host, enum apache_kind kind,
+					size_t wanted)
+{
+	for (const struct apache_ref *ref = host->refs; ref != NULL; ref = ref->next)
+		if (ref->kind == kind && wanted-- == 0)
+			return ref;
+	return NULL;
+}
+
+const struct apache_ref *apache_merged_ref(const struct apache_model *model, const struct apache_host *host,
+					   enum apache_kind kind, size_t position)
+{
+	const struct apache_host *base = &model->main;
+	size_t own = host->counts[kind], first = own < OWN_FIRST ? own : OWN_FIRST, inherited;
+
+	if (host == base || position < first)
+		return nth_ref(host, kind, position);
+	inherited = base->counts[kind] > first ? base->counts[kind] : first;
+	if (position < inherited)
+		return nth_ref(base, kind, position);
+	return nth_ref(host, kind, position - inherited + first);
+}
+
+size_t apache_merged_count(const struct apache_model *model, const struct apache_host *host,
+			   enum apache_kind kind)
+{
+	size_t own = host->counts[kind], base = model->main.counts[kind];
+	size_t first = own < OWN_FIRST ? own : OWN_FIRST;
+
+	if (host == &model->main)
+		return own;
+	return (base > first ? base : first) + own - first;
+}
+
+const struct apache_ref *apache_chain_ref(const struct apache_model *model, const struct apache_host *host)
+{
+	const struct apache_ref *last = NULL;
+
+	for (const struct apache_ref *ref = host->refs; ref != NULL; ref = ref->next)
+		if (ref->kind == APACHE_CHAIN)
+			last = ref;
+	if (last == NULL && host != &model->main)
+		return apache_chain_ref(model, &model->main);
+	return last;
+}
+
+static const char *ref_file(const struct apache_ref *ref)
+{
+	return ref->file != NULL ? ref->file->path : ref->use->file;
+}
+
+static int make_pairs(struct apache_model *model, struct apache_host *host)
+{
+	size_t count = apache_merged_count(model, host, APACHE_CERTIFICATE);
+	const struct apache_ref *chain = apache_chain_ref(model, host);
+	struct certdeploy_pair *pairs;
+
+	if (count > UINT16_MAX)
+		return certdeploy_refuse(model->reading, "config-syntax", host->file->path, host->line,
+					 _("there are too many certificates"));
+	host->pair_count = (uint16_t)count;
+	if (host->refs == NULL && host != &model->main) {
+		host->pairs = model->main.pairs;
+		return 0;
+	}
+	if (count == 0)
+		return 0;
+	pairs = certdeploy_alloc(model->reading, count * sizeof(*pairs));
+	if (pairs == NULL)
+		return CERTDEPLOY_ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const struct apache_ref *certificate =
+			apache_merged_ref(model, host, APACHE_CERTIFICATE, i);
+		const struct apache_ref *key = apache_merged_ref(model, host, APACHE_KEY, i);
+
+		pairs[i].certificate = certificate->value;
+		pairs[i].key = key == NULL ? certificate->value : key->value;
+		pairs[i].chain = chain == NULL ? NULL : chain->value;
+		pairs[i].file = ref_file(certificate);
+		pairs[i].line = certificate->number;
+	}
+	host->pairs = pairs;
+	return 0;
+}
+
+/* ---- TLS or not ---- */
+
+static bool has_tls(const struct apache_model *model, const struct apache_host *host)
+{
+	uint8_t engine = host->engine != APACHE_ENGINE_UNSET ? host->engine : model->main.engine;
+	uint8_t protocol = host->protocol != 0 ? host->protocol : model->main.protocol;
+
+	if (engine != APACHE_ENGINE_UNSET)
+		return engine == APACHE_ENGINE_ON;
+	if (host->pair_count == 0)
+		return false;
+	return protocol != 0 ? protocol == 1 : apache_host_listens_https(model, host);
+}
+
+static bool name_in_domain(const struct apache_name *name, const char *domain)
+{
+	size_t length = strlen(domain);
+	const char *dot;
+
+	if (name->length == length && apache_compare_caseless(name->text, domain, length) == 0)
+		return true;
+	if (domain[0] != '*' || domain[1] != '.')
+		return false;
+	dot = memchr(name->text, '.', name->length);
+	return dot != NULL && (size_t)(name->text + name->length - dot) == length - 1 &&
+	       apache_compare_caseless(dot, domain + 1, length - 1) == 0;
+}
+
+static bool is_managed(const struct apache_model *model, const struct apache_host *host)
+{
+	if (host->counts[APACHE_CERTIFICATE] != 0)
+		return false;
+	for (const struct apache_managed *managed = model->managed; managed != NULL;
+	     managed = managed->next) {
+		if (host->server_name != NULL && name_in_domain(host->server_name, managed->domain))
+			return true;
+		for (const struct apache_name *name = host->aliases; name != NULL; name = name->next)
+			if (name_in_domain(name, managed->domain))
+				return true;
+	}
+	return false;
+}
+
+/* ---- names ---- */
+
+/*
+ * The machine's own name, for a main server without ServerName: /etc/hostname, made longer by the line
+ * of /etc/hosts that has it.
+ */
+static int own_name(struct apache_model *model)
+{
+	const struct certdeploy_document *document;
+	const char *bytes = "", *hosts = "";
+	char *name;
+	size_t length = 0;
+
+	model->own_name = "";
+	if (certdeploy_file_type(model->reading, "/etc/hostname") != CERTDEPLOY_FILE_REGULAR ||
+	    certdeploy_read(&document, model->reading, "/etc/hostname") != 0)
+		return 0;
+	bytes = certdeploy_document_bytes(document, &length);
+	name = certdeploy_copy(model->reading, bytes, strcspn(bytes, " \t\r\n"));
+	if (name == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (certdeploy_file_type(model->reading, "/etc/hosts") == CERTDEPLOY_FILE_REGULAR &&
+	    certdeploy_read(&document, model->reading, "/etc/hosts") == 0)
+		hosts = certdeploy_document_bytes(document, &length);
+	length = strlen(name);
+	if (strchr(name, '.') != NULL || length == 0) {
+		model->own_name = name;
+		return 0;
+	}
+	/* The first name behind an address is the canonical one. */
+	for (const char *at = hosts; (at = strstr(at, name)) != NULL; at += length) {
+		if (at > hosts && strchr(" \t", at[-1]) != NULL && at[length] == '.') {
+			model->own_name = certdeploy_copy(model->reading, at, strcspn(at, " \t\r\n#"));
+			return model->own_name == NULL ? CERTDEPLOY_ENOMEM : 0;
+		}
+	}
+	return 0;
+}
+
+/* A virtual host without ServerName has that of the main server, if it stands on "*". */
+static int complete_name(struct apache_model *model, struct apache_host *host)
+{
+	struct apache_name *name;
+	bool any = host == &model->main;
+	int result;
+
+	if (host->server_name != NULL)
+		return 0;
+	host->no_name = true;
+	for (const struct apache_address *address = host->addresses; address != NULL;
+	     address = address->next)
+		any = any || address->family == APACHE_ANY;
+	if (!any)
+		return 0;
+	if (model->main.server_name == NULL) {
+		if (model->own_name == NULL) {
+			result = own_name(model);
+			if (result != 0)
+				return result;
+		}
+		if (*model->own_name == '\0')
+			return 0;
+		name = certdeploy_alloc(model->reading, sizeof(*name));
+		if (name == NULL)
+			return CERTDEPLOY_ENOMEM;
+		*name = (struct apache_name){NULL, model->own_name, (uint32_t)strlen(model->own_name),
+					     false};
+		model->main.server_name = name;
+		model->main.no_name = true;
+	}
+	host->server_name = model->main.server_name;
+	return 0;
+}
+
+struct name_entry {
+	const char *text;
+	const struct apache_host *host; /* the first that has it */
+	UT_hash_handle hh;
+};
+
+/*
+ * Names of one set that have been seen so far. Wildcards of the forms *REST and REST* are found by
+ * their REST, at every length of one that there is; any other one by one.
+ */
+struct names {
+	struct name_entry *exact;
+	struct name_entry *suffixes;
+	struct name_entry *prefixes;
+	bool odd_suffixes; /* one that does not begin with a dot */
+	bool odd_prefixes;
+	const char **others;
+	size_t other_count;
+	size_t other_room;
+};
+
+HASH_FUNCTION_BEGIN
+
+static bool known(struct name_entry *table, const char *text, size_t length)
+{
+	struct name_entry *found;
+
+	HASH_FIND(hh, table, text, length, found);
+	return found != NULL;
+}
+
+static int learn(struct certdeploy_reading *reading, struct name_entry **table, const char *text,
+		 size_t length)
+{
+	struct name_entry *entry;
+
+	if (known(*table, text, length))
+		return 0;
+	entry = certdeploy_alloc(reading, sizeof(*entry));
+	if (entry == NULL)
+		return CERTDEPLOY_ENOMEM;
+	entry->text = text;
+	HASH_ADD_KEYPTR(hh, *table, text, length, entry);
+	return known(*table, text, length) ? 0 : CERTDEPLOY_ENOMEM;
+}
+
+HASH_FUNCTION_END
+
+static int learn_pattern(struct certdeploy_reading *reading, struct names *names, const char *pattern)
+{
+	size_t length = strlen(pattern), stars = 0;
+
+	for (const char *at = pattern; *at != '\0'; at++)
+		stars += *at == '*' || *at == '?';
+	if (stars == 1 && pattern[0] == '*' && length > 1) {
+		names->odd_suffixes = names->odd_suffixes || pattern[1] != '.';
+		return learn(reading, &names->suffixes, pattern + 1, length - 1);
+	}
+	if (stars == 1 && pattern[length - 1] == '*' && length > 1) {
+		names->odd_prefixes = names->odd_prefixes || pattern[length - 2] != '.';
+		return learn(reading, &names->prefixes, pattern, length - 1);
+	}
+	if (names->other_count == names->other_room) {
+		size_t room = names->other_room == 0 ? 8 : names->other_room * 2;
+		const char **larger = certdeploy_alloc(reading, room * sizeof(*larger));
+
+		if (larger == NULL)
+			return CERTDEPLOY_ENOMEM;
+		if (names->other_count != 0)
+			memcpy(larger, names->others, names->other_count * sizeof(*larger));
+		names->others = larger;
+		names->other_room = room;
+	}
+	names->others[names->other_count++] = pattern;
+	return 0;
+}
+
+/* Whether a virtual host that came before answers for it. A pattern only counts as text here. */
+static bool is_taken(const struct names *names, const char *name, bool pattern)
+{
+	size_t length = strlen(name);
+
+	if (known(names->exact, name, length))
+		return true;
+	for (size_t i = 0; names->suffixes != NULL && i < length; i++)
+		if ((names->odd_suffixes || name[i] == '.') && known(names->suffixes, name + i, length - i))
+			return true;
+	for (size_t i = 1; names->prefixes != NULL && i <= length; i++)
+		if ((names->odd_prefixes || name[i - 1] == '.') && known(names->prefixes, name, i))
+			return true;
+	for (size_t i = 0; i < names->other_count; i++)
+		if (pattern ? strcmp(names->others[i], name) == 0 || strcmp(names->others[i], "*") == 0
+			    : apache_alias_matches(names->others[i], name))
+			return true;
+	return false;
+}
+
+/* In lower case; NULL with *result 0 for what no client can ask for. */
+static char *lower_copy(struct certdeploy_reading *reading, const struct apache_name *name, int *result)
+{
+	char *copy;
+
+	if (name->length == 0 || memchr(name->text, ':', name->length) != NULL)
+		return NULL;
+	copy = certdeploy_copy(reading, name->text, name->length);
+	if (copy == NULL)
+		*result = CERTDEPLOY_ENOMEM;
+	for (char *at = copy; at != NULL && *at != '\0'; at++)
+		if (*at >= 'A' && *at <= 'Z')
+			*at = (char)(*at + ('a' - 'A'));
+	return copy;
+}
+
+/* ---- endpoints ---- */
+
+/* What keeps a virtual host's certificate from being edited. */
+static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoint,
+		  const struct apache_answer *answer)
+{
+	const struct apache_host *host = answer->serves;
+	const struct apache_host *confcmd = host->confcmd_file != NULL ? host : &model->main;
+
+	if (answer->host != answer->serves && !answer->host->tls) {
+		endpoint->untouchable = "tls-off";
+		endpoint->note = _("its virtual host has SSLEngine off, so that the default host's "
+				   "certificate is served");
+	} else if (host->managed) {
+		endpoint->untouchable = "managed-elsewhere";
+		endpoint->note = _("its certificate is managed by mod_md");
+	} else if (host->use != NULL) {
+		endpoint->untouchable = "config-not-understood";
+		endpoint->note =
+			certdeploy_format(model->reading, _("it is made by the macro used in %s:%zu"),
+					  host->use->file == NULL ? "?" : host->use->file, host->use->line);
+	} else if (confcmd->confcmd_file != NULL) {
+		endpoint->untouchable = "config-not-understood";
+		endpoint->note = certdeploy_format(
+			model->reading, _("SSLOpenSSLConfCmd in %s:%u names its certificate or key"),
+			confcmd->confcmd_file, (unsigned)confcmd->confcmd_line);
+	}
+	for (size_t i = 0; endpoint->untouchable == NULL && i < host->pair_count; i++)
+		if (strncmp(host->pairs[i].key, "pkcs11:", 7) == 0 ||
+		    strncmp(host->pairs[i].certificate, "pkcs11:", 7) == 0) {
+			endpoint->untouchable = "config-not-understood";
+			endpoint->note = _("its key is kept in a PKCS#11 token");
+		}
+}
+
+/*
+ * name NULL: the default, an endpoint for each address that leads to it, so that each is known and
+ * proven. A name has one for each port.
+ */
+static int add_endpoint(struct apache_model *model, const struct apache_reach *reach, const char *listen,
+			const struct apache_answer *answer, const char *name)
+{
+	struct apache_host *host = answer->serves;
+	struct certdeploy_endpoint endpoint = {
+		.name = name,
+		.listen = listen,
+		.protocol = "https",
+		.start = CERTDEPLOY_START_IMPLICIT,
+		.pairs = host->pairs,
+		.pair_count = host->pair_count,
+		.file = host->use != NULL ? host->use->file : host->file->path,
+		.line = host->line,
+		.decider = host,
+		.is_default = name == NULL,
+		.tls = answer->set == NULL || answer->set->tls,
+		.inherited = host != &model->main && host->counts[APACHE_CERTIFICATE] == 0 &&
+			     host->pair_count != 0,
+		.own = answer,
+	};
+	int result = 0;
+
+	judge(model, &endpoint, answer);
+	if (name == NULL && host->server_name != NULL) {
+		endpoint.server_name = lower_copy(model->reading, host->server_name, &result);
+		if (result != 0)
+			return result;
+	}
+	host->live = true;
+	answer->host->live = true;
+	for (; result == 0 && reach != NULL; reach = reach->next) {
+		if (name != NULL && !reach->first)
+			continue;
+		endpoint.address = reach->address;
+		endpoint.port = reach->port;
+		result = certdeploy_add_endpoint(model->reading, &endpoint);
+	}
+	return result;
+}
+
+/* One name of a virtual host, unless one before answers for it. */
+static int add_name(struct apache_model *model, const struct apache_reach *reach, struct names *names,
+		    const struct apache_answer *answer, const struct apache_name *name)
+{
+	int result = 0;
+	const char *text = lower_copy(model->reading, name, &result);
+
+	if (text == NULL || is_taken(names, text, name->pattern))
+		return result;
+	/* Patterns too: twice the same is once. */
+	result = learn(model->reading, &names->exact, text, strlen(text));
+	return result != 0 ? result : add_endpoint(model, reach, answer->set->listen, answer, text);
+}
+
+/* The names of one virtual host. Its own wildcards do not hide its own names. */
+static int add_names(struct apache_model *model, const struct apache_reach *reach, struct names *names,
+		     const struct apache_answer *answer)
+{
+	const struct apache_host *host = answer->host;
+	int result =
+		host->server_name == NULL ? 0 : add_name(model, reach, names, answer, host->server_name);
+
+	for (const struct apache_name *name = host->aliases; result == 0 && name != NULL; name = name->next)
+		result = add_name(model, reach, names, answer, name);
+	for (const struct apache_name *name = host->aliases; result == 0 && name != NULL;
+	     name = name->next) {
+		const char *text = name->pattern ? lower_copy(model->reading, name, &result) : NULL;
+
+		if (text != NULL)
+			result = learn_pattern(model->reading, names, text);
+	}
+	return result;
+}
+
+static struct apache_answer *new_answer(struct apache_model *model, const struct apache_set *set,
+					struct apache_host *host, struct apache_host *serves)
+{
+	struct apache_answer *answer = certdeploy_alloc(model->reading, sizeof(*answer));
+
+	if (answer != NULL)
+		*answer = (struct apache_answer){set, host, serves};
+	return answer;
+}
+
+static int add_set(struct apache_model *model, struct apache_set *set)
+{
+	struct apache_host *first = set->first->host;
+	struct names names = {0};
+	struct apache_reach *reach;
+	int result = apache_set_reach(&reach, model, set);
+
+	set->tls = first->tls;
+	if (result != 0 || reach == NULL)
+		return result;
+	for (const struct apache_member *member = set->first; member != NULL; member = member->next) {
+		struct apache_host *host = member->host;
+		struct apache_answer *answer;
+
+		/* Where plain HTTP is spoken, only what was meant for TLS is worth a word. */
+		if (!set->tls && !host->tls)
+			continue;
+		answer = new_answer(model, set, host, host->tls ? host : first);
+		if (answer == NULL)
+			return CERTDEPLOY_ENOMEM;
+		if (set->tls && host == first)
+			result = add_endpoint(model, reach, set->listen, answer, NULL);
+		if (result == 0)
+			result = add_names(model, reach, &names, answer);
+		if (result != 0)
+			return result;
+	}
+	return 0;
+}
+
+/* The main server answers where no set does. */
+static int add_main(struct apache_model *model)
+{
+	struct apache_host *main = &model->main;
+	struct apache_answer *answer;
+	struct apache_reach *reach;
+	const char *name = NULL;
+	int result;
+
+	if (!main->tls)
+		return 0;
+	result = apache_set_reach(&reach, model, NULL);
+	if (result != 0 || reach == NULL)
+		return result;
+	answer = new_answer(model, NULL, main, main);
+	if (answer == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (main->server_name != NULL)
+		name = lower_copy(model->reading, main->server_name, &result);
+	for (; result == 0 && reach != NULL; reach = reach->next) {
+		struct apache_reach one = {NULL, reach->address, reach->port, true};
+		char *listen = certdeploy_format(model->reading, "%s:%u",
+						 reach->address == NULL ? "*" : reach->address,
+						 (unsigned)reach->port);
+
+		if (listen == NULL)
+			return CERTDEPLOY_ENOMEM;
+		result = add_endpoint(model, &one, listen, answer, NULL);
+		if (result == 0 && name != NULL)
+			result = add_endpoint(model, &one, listen, answer, name);
+	}
+	return result;
+}
+
+static int finish_host(struct apache_model *model, struct apache_host *host)
+{
+	int result = complete_name(model, host);
+
+	if (result == 0)
+		result = make_pairs(model, host);
+	host->tls = has_tls(model, host);
+	host->managed = model->managed != NULL && is_managed(model, host);
+	return result;
+}
+
+int apache_add_endpoints(struct apache_model *model)
+{
+	int result;
+
+	if (model->main.file == NULL)
+		model->main.file = model->config_file;
+	result = finish_host(model, &model->main);
+	for (struct apache_host *host = model->hosts; result == 0 && host != NULL; host = host->next)
+		result = finish_host(model, host);
+	if (result == 0)
+		result = apache_sets_make(model);
+	for (struct apache_set *set = model->sets; result == 0 && set != NULL; set = set->next)
+		result = add_set(model, set);
+	return result != 0 ? result : add_main(model);
+}
+
+/* ---- who answers for a name ---- */
+
+/* A virtual host that has the name but is reached by no Listen, or speaks plain HTTP there. */
+static void hint(struct apache_model *model, const char *hostname)
+{
+	for (const struct apache_host *host = model->hosts; host != NULL; host = host->next) {
+		if (host->live || !host->tls || host->server_name == NULL || host->no_name ||
+		    strlen(hostname) != host->server_name->length ||
+		    apache_compare_caseless(hostname, host->server_name->text, host->server_name->length) !=
+			    0)
+			continue;
+		certdeploy_report(model->reading, CERTDEPLOY_WARNING, "no-endpoint",
+				  host->use != NULL ? host->use->file : host->file->path, host->line,
+				  _("this virtual host is named %s but nothing reaches it: no Listen opens "
+				    "its port, or another one comes first"),
+				  hostname);
+	}
+}
+
+static bool answers_name(const struct certdeploy_endpoint *endpoint, const char *hostname)
+{
+	return strchr(endpoint->name, '*') != NULL || strchr(endpoint->name, '?') != NULL
+		       ? apache_alias_matches(endpoint->name, hostname)
+		       : apache_same_caseless(endpoint->name, hostname);
+}
+
+/*
+ * Endpoints of one set stand together, in reading order. Where the exact name has an endpoint it is
+ * the one that answers; else the first wildcard that matches.
+ */
+int apache_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
+		   int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user)
+{
+	const struct certdeploy_endpoint *const *endpoints;
+	size_t count, next;
+	bool any = false;
+	int result = 0;
+
+	(void)create;
+	endpoints = certdeploy_endpoints(reading, &count);
+	for (size_t i = 0; result == 0 && i < count; i = next) {
+		const struct apache_answer *answer = endpoints[i]->own;
+		const struct apache_host *wild = NULL, *exact = NULL, *chosen;
+
+		for (next = i; next < count; next++) {
+			const struct apache_answer *other = endpoints[next]->own;
+
+			if (other->set != answer->set)
+				break;
+			if (endpoints[next]->name == NULL || !answers_name(endpoints[next], hostname))
+				continue;
+			if (apache_same_caseless(endpoints[next]->name, hostname))
+				exact = other->host;
+			else if (wild == NULL)
+				wild = other->host;
+		}
+		chosen = exact != NULL ? exact : wild;
+		if (chosen == NULL)
+			continue;
+		for (size_t j = i; result == 0 && j < next; j++) {
+			const struct apache_answer *other = endpoints[j]->own;
+
+			if (endpoints[j]->name == NULL || other->host != chosen ||
+			    !answers_name(endpoints[j], hostname) ||
+			    (exact != NULL && !apache_same_caseless(endpoints[j]->name, hostname)))
+				continue;
+			any = true;
+			result = use(user, endpoints[j]);
+		}
+	}
+	if (!any && result == 0)
+		hint(certdeploy_model(reading), hostname);
+	return result;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* includes.c - the files of the configuration, in the order in which httpd reads them */
+#include "hash.h"
+#include "read.h"
+
+#include <string.h>
+
+/* Of httpd (AP_MAX_INCLUDE_DEPTH, AP_MAX_FNMATCH_SUBDIR_DEPTH). */
+#define INCLUDE_DEPTH_LIMIT 128
+#define SUBDIRECTORY_DEPTH_LIMIT 20
+
+struct apache_file_entry {
+	struct apache_file file;
+	const struct certdeploy_document *document;
+	UT_hash_handle hh;
+};
+
+/* ---- files ---- */
+
+HASH_FUNCTION_BEGIN
+
+static struct apache_file *file_of(struct apache_reader *reader, const struct certdeploy_document *document)
+{
+	struct certdeploy_reading *reading = reader->reading;
+	struct apache_file_entry *entry, *added = NULL;
+
+	HASH_FIND_PTR(reader->files, &document, entry);
+	if (entry != NULL)
+		return &entry->file;
+	entry = certdeploy_alloc(reading, sizeof(*entry));
+	if (entry == NULL)
+		return NULL;
+	entry->document = document;
+	entry->file.document = document;
+	entry->file.path = certdeploy_document_path(document);
+	entry->file.bytes = certdeploy_document_bytes(document, &entry->file.length);
+	entry->file.has_nul = memchr(entry->file.bytes, '\0', entry->file.length) != NULL;
+	HASH_ADD_PTR(reader->files, document, entry);
+	HASH_FIND_PTR(reader->files, &document, added);
+	return added == NULL ? NULL : &entry->file;
+}
+
+HASH_FUNCTION_END
+
+/*
+ * At the end of a file its sections must be closed. httpd does not look, though, into a true condition
+ * that is left open: whatever began in it ends here as well.
+ */
+static int end_file(struct apache_reader *reader, size_t base)
+{
+	const struct apache_section *open = &reader->sections[base];
+
+	if (reader->depth > base && !open->condition)
+		return certdeploy_refuse(reader->reading, "config-syntax", open->file, open->line,
+					 _("the section <%.*s> is not closed in its file"),
+					 (int)open->length, open->name);
+	while (reader->depth > base)
+		(void)apache_pop_section(reader);
+	return 0;
+}
+
+int apache_read_file(struct apache_reader *reader, const char *path)
+{
+	const struct certdeploy_document *document;
+	struct apache_source source = {0}, *around = reader->lines.source;
+	size_t base = reader->base;
+	struct apache_line line;
+	int result = certdeploy_read(&document, reader->reading, path);
+
+	if (result == CERTDEPLOY_ENOTFOUND)
+		return certdeploy_refuse(reader->reading, "config-syntax", path, 0,
+					 _("the file to be included is not there"));
+	if (result != 0)
+		return result;
+	source.file = file_of(reader, document);
+	if (source.file == NULL)
+		return CERTDEPLOY_ENOMEM;
+	source.file->reads++;
+	if (reader->model->config_file == NULL)
+		reader->model->config_file = source.file;
+	source.bytes = source.file->bytes;
+	source.length = source.file->length;
+	source.line = 1;
+	source.depth = around == NULL ? 0 : around->depth;
+	reader->base = reader->depth;
+	reader->lines.source = &source;
+	while ((result = apache_next_line(&reader->lines, &line)) == 1) {
+		result = apache_handle_line(reader, &line);
+		if (result != 0)
+			break;
+	}
+	if (result == 0)
+		result = end_file(reader, reader->base);
+	reader->lines.source = around;
+	reader->base = base;
+	return result;
+}
+
+/* A path without wildcards: a file, or a directory with all that is in it. */
+static int include_path(struct apache_reader *reader, const char *path, bool optional, unsigned depth)
+{
+	const char *const *names;
+	int result;
+
+	switch (strcmp(path, "/dev/null") == 0 ? CERTDEPLOY_FILE_OTHER
+					       : certdeploy_file_type(reader->reading, path)) {
+	case CERTDEPLOY_FILE_DIRECTORY:
+		if (depth >= SUBDIRECTORY_DEPTH_LIMIT)
+			return certdeploy_refuse(reader->reading, "config-syntax", path, 0,
+						 _("the directories to be included are too deep"));
+		result = certdeploy_directory(&names, reader->reading, path);
+		for (; result == 0 && *names != NULL; names++) {
+			char *inside = certdeploy_format(reader->reading, "%s/%s", path, *names);
+
+			result = inside == NULL ? CERTDEPLOY_ENOMEM
+						: include_path(reader, inside, optional, depth + 1);
+		}
+		return result;
+	case CERTDEPLOY_FILE_ABSENT:
+		if (optional)
+			return 0;
+		break;
+	case CERTDEPLOY_FILE_REGULAR:
+		break;
+	case CERTDEPLOY_FILE_OTHER:
+		if (strcmp(path, "/dev/null") == 0)
+			return 0;
+		break;
+	}
+	return apache_read_file(reader, path);
+}
+
+/* Walk down a pattern component by component; rest begins after the slash behind path. */
+static int include_pattern(struct apache_reader *reader, const struct apache_line *line, const char *path,
+			   const char *rest, bool optional)
+{
+	size_t length = strcspn(rest, "/");
+	const char *component = certdeploy_copy(reader->reading, rest, length);
+	const char *const *names;
+	bool last = rest[length] == '\0', found = false;
+	int result;
+
+	if (component == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (!apache_is_glob(component)) {
+		path = certdeploy_format(reader->reading, "%s/%s", path, component);
+		if (path == NULL)
+			return CERTDEPLOY_ENOMEM;
+		return last ? include_path(reader, path, optional, 0)
+			    : include_pattern(reader, line, path, rest + length + 1, optional);
+	}
+	result = certdeploy_directory(&names, reader->reading, *path == '\0' ? "/" : path);
+	if (result == CERTDEPLOY_ENOTFOUND)
+		return optional ? 0
+				: apache_bad_syntax(reader, line,
+						    _("the directory to be included is not there"));
+	for (; result == 0 && *names != NULL; names++) {
+		const char *inside;
+
+		if (!apache_glob_matches(component, *names))
+			continue;
+		inside = certdeploy_format(reader->reading, "%s/%s", path, *names);
+		if (inside == NULL)
+			return CERTDEPLOY_ENOMEM;
+		if (!last && certdeploy_file_type(reader->reading, inside) != CERTDEPLOY_FILE_DIRECTORY)
+			continue;
+		found = true;
+		result = last ? include_path(reader, inside, optional, 0)
+			      : include_pattern(reader, line, inside, rest + length + 1, optional);
+	}
+	if (result == 0 && !found && !optional)
+		return apache_bad_syntax(reader, line, _("nothing matches the pattern to be included"));
+	return result;
+}
+
+/* What is read is remembered, so that nothing of ours is put there. */
+int apache_remember_include(struct apache_model *model, const char *pattern)
+{
+	struct apache_include *include;
+
+	if (model->includes != NULL && strcmp(model->includes->pattern, pattern) == 0)
+		return 0;
+	include = certdeploy_alloc(model->reading, sizeof(*include));
+	if (include == NULL)
+		return CERTDEPLOY_ENOMEM;
+	*include = (struct apache_include){model->includes, pattern};
+	model->includes = include;
+	return 0;
+}
+
+int apache_do_include(struct apache_reader *reader, const struct apache_line *line, size_t at,
+		      bool optional)
+{
+	struct apache_line including = *line;
+	struct apache_place around = reader->include;
+	struct apache_words words;
+	const char *path;
+	int result = apache_take_words(reader, line, at, &words);
+
+	if (result != 0)
+		return result;
+	if (words.count != 1)
+		return apache_bad_syntax(reader, line, _("Include takes one argument"));
+	if (reader->includes >= INCLUDE_DEPTH_LIMIT)
+		return apache_bad_syntax(reader, line, _("the files include each other too deeply"));
+	path = certdeploy_join(reader->reading, reader->model->server_root, words.values[0]);
+	if (path == NULL || apache_remember_include(reader->model, path) != 0)
+		return CERTDEPLOY_ENOMEM;
+	if (reader->host != NULL && reader->includes == reader->host_includes &&
+	    line->file == reader->host->file)
+		reader->include = apache_place_of(line);
+	reader->includes++;
+	/* Inner lines are put together in the memory that this one may stand in. */
+	including.text = "";
+	including.length = 0;
+	result = apache_is_glob(path) ? include_pattern(reader, &including, "", path + 1, optional)
+				      : include_path(reader, path, optional, 0);
+	reader->includes--;
+	reader->include = around;
+	return result;
+}
+
+/* Whether a pattern names the path, or a directory above it. */
+static bool includes_path(struct certdeploy_reading *reading, const char *pattern, const char *path)
+{
+	for (;;) {
+		size_t length = strcspn(pattern, "/"), own = strcspn(path, "/");
+		const char *component, *name;
+
+		if (*pattern == '\0')
+			return true;
+		if (*path == '\0')
+			return false;
+		component = certdeploy_copy(reading, pattern, length);
+		name = certdeploy_copy(reading, path, own);
+		/* Short of memory: better too careful. */
+		if (component == NULL || name == NULL)
+			return true;
+		if (apache_is_glob(component) ? !apache_glob_matches(component, name)
+					      : strcmp(component, name) != 0)
+			return false;
+		pattern += length + strspn(pattern + length, "/");
+		path += own + strspn(path + own, "/");
+	}
+}
+
+bool apache_reads(struct certdeploy_reading *reading, const char *path)
+{
+	const struct apache_model *model = certdeploy_model(reading);
+
+	for (const struct apache_include *include = model->includes; include != NULL;
+	     include = include->next)
+		if (includes_path(reading, include->pattern + 1, path + strspn(path, "/")))
+			return true;
+	return false;
+}

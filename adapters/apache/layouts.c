@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * layouts.c - where distributions put things and how they control the server
+ */
+#include "adapter.h"
+
+#include <string.h>
+
+struct layout {
+	const char *config;
+	const char *server_root;
+	const char *envvars;    /* shell file with the environment, or NULL */
+	const char *flags;      /* shell file with -D flags, or NULL … */
+	const char *flags_name; /* … and the variable that holds them */
+	const char *pid_file;
+	const char *service; /* of the init system */
+	const char *binaries[4];
+};
+
+static const struct layout layouts[] = {
+	{"/etc/apache2/apache2.conf",
+	 "/etc/apache2",
+	 "/etc/apache2/envvars",
+	 NULL,
+	 NULL,
+	 "/var/run/apache2/apache2.pid",
+	 "apache2",
+	 {"/usr/sbin/apache2", NULL}},
+	{"/etc/httpd/conf/httpd.conf",
+	 "/etc/httpd",
+	 NULL,
+	 "/etc/sysconfig/httpd",
+	 "OPTIONS",
+	 "/run/httpd/httpd.pid",
+	 "httpd",
+	 {"/usr/sbin/httpd", "/usr/bin/httpd", NULL}},
+	{"/etc/apache2/httpd.conf",
+	 "/usr",
+	 NULL,
+	 "/etc/sysconfig/apache2",
+	 "APACHE_SERVER_FLAGS",
+	 "/run/httpd.pid",
+	 "apache2",
+	 {"/usr/sbin/httpd-prefork", "/usr/sbin/httpd-event", "/usr/sbin/httpd", NULL}},
+	{"/usr/local/etc/apache24/httpd.conf",
+	 "/usr/local",
+	 NULL,
+	 NULL,
+	 NULL,
+	 "/var/run/httpd.pid",
+	 "apache24",
+	 {"/usr/local/sbin/httpd", NULL}},
+};
+
+static const struct layout *layout_of(const char *config)
+{
+	for (size_t i = 0; i < sizeof(layouts) / sizeof(*layouts); i++)
+		if (config != NULL && strcmp(config, layouts[i].config) == 0)
+			return &layouts[i];
+	return NULL;
+}
+
+/* A configuration of Alpine's stands where SUSE's does. */
+static bool is_suse(struct certdeploy_reading *reading)
+{
+	return certdeploy_file_type(reading, "/etc/sysconfig/apache2") == CERTDEPLOY_FILE_REGULAR ||
+	       certdeploy_file_type(reading, "/etc/apache2/ssl-global.conf") == CERTDEPLOY_FILE_REGULAR;
+}
+
+const char *apache_default_root(struct certdeploy_reading *reading, const char *config)
+{
+	const char *root = certdeploy_setting(reading, "server_root");
+	const struct layout *layout = layout_of(config);
+	const char *slash;
+
+	if (root == NULL)
+		root = apache_compiled_in(reading, "HTTPD_ROOT");
+	if (root == NULL && layout != NULL)
+		root = layout->server_root;
+	if (root != NULL)
+		return root;
+	slash = strrchr(config, '/');
+	return slash == NULL || slash == config
+		       ? "/"
+		       : certdeploy_copy(reading, config, (size_t)(slash - config));
+}
+
+/* ---- finding ---- */
+
+#define FLAGS_MAX 64
+
+/* -D NAME and -DNAME of a word list. SUSE's flags are names without -D. */
+static int take_flags(struct certdeploy_reading *reading, const char *text, bool bare, const char **defines,
+		      size_t *count)
+{
+	bool next = false;
+
+	while (text != NULL && *text != '\0' && *count < FLAGS_MAX) {
+		const char *word;
+		size_t length;
+
+		text += strspn(text, " \t\n");
+		length = strcspn(text, " \t\n");
+		if (length == 0)
+			break;
+		word = certdeploy_copy(reading, text, length);
+		if (word == NULL)
+			return CERTDEPLOY_ENOMEM;
+		text += length;
+		if (next || (bare && word[0] != '-'))
+			defines[(*count)++] = word;
+		else if (strncmp(word, "-D", 2) == 0 && word[2] != '\0')
+			defines[(*count)++] = word + 2;
+		next = strcmp(word, "-D") == 0;
+	}
+	return 0;
+}
+
+static int find_flags(struct certdeploy_reading *reading, const struct layout *layout, const char **defines)
+{
+	struct apache_variables *variables;
+	size_t count = 0;
+	int result;
+
+	if (layout->flags == NULL ||
+	    certdeploy_file_type(reading, layout->flags) != CERTDEPLOY_FILE_REGULAR)
+		return 0;
+	result = apache_variables_new(&variables, reading);
+	if (result == 0)
+		result = apache_read_envvars(variables, reading, layout->flags);
+	return result != 0 ? result
+			   : take_flags(reading, apache_environment_get(variables, layout->flags_name),
+					strcmp(layout->flags_name, "OPTIONS") != 0, defines, &count);
+}
+
+static int found(struct certdeploy_reading *reading, struct certdeploy_finder *finder,
+		 const struct layout *layout)
+{
+	const char *defines[FLAGS_MAX + 1] = {NULL};
+	const char *name[] = {"apache", NULL}, *config[] = {layout->config, NULL};
+	const char *root[] = {layout->server_root, NULL}, *envvars[] = {layout->envvars, NULL};
+	const char *binary[] = {NULL, NULL};
+	struct certdeploy_setting_value settings[8] = {{"name", name}, {"config", config}};
+	size_t count = 2;
+	int result = find_flags(reading, layout, defines);
+
+	if (result != 0)
+		return result;
+	for (size_t i = 0; binary[0] == NULL && layout->binaries[i] != NULL; i++)
+		if (certdeploy_file_type(reading, layout->binaries[i]) == CERTDEPLOY_FILE_REGULAR)
+			binary[0] = layout->binaries[i];
+	if (strcmp(layout->config, "/etc/apache2/httpd.conf") == 0 && !is_suse(reading)) {
+		root[0] = "/var/www";
+		if (certdeploy_file_type(reading, "/usr/sbin/httpd") == CERTDEPLOY_FILE_REGULAR)
+			binary[0] = "/usr/sbin/httpd";
+	}
+	if (binary[0] != NULL)
+		settings[count++] = (struct certdeploy_setting_value){"binary", binary};
+	/* The binary knows its ServerRoot itself, where it can be asked. */
+	if (binary[0] == NULL || !certdeploy_is_live(reading))
+		settings[count++] = (struct certdeploy_setting_value){"server_root", root};
+	if (layout->envvars != NULL &&
+	    certdeploy_file_type(reading, layout->envvars) == CERTDEPLOY_FILE_REGULAR)
+		settings[count++] = (struct certdeploy_setting_value){"envvars", envvars};
+	if (defines[0] != NULL)
+		settings[count++] = (struct certdeploy_setting_value){"defines", defines};
+	settings[count] = (struct certdeploy_setting_value){NULL, NULL};
+	return certdeploy_found(finder, settings);
+}
+
+int apache_find(struct certdeploy_reading *reading, struct certdeploy_finder *finder)
+{
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < sizeof(layouts) / sizeof(*layouts); i++)
+		if (certdeploy_file_type(reading, layouts[i].config) == CERTDEPLOY_FILE_REGULAR)
+			result = found(reading, finder, &layouts[i]);
+	return result;
+}
+
+/* ---- control ---- */
+
+static bool is_there(struct certdeploy_reading *reading, const char *path)
+{
+	return certdeploy_file_type(reading, path) != CERTDEPLOY_FILE_ABSENT;
+}
+
+static const char *binary_of(struct certdeploy_reading *reading, const struct layout *layout)
+{
+	const char *binary = certdeploy_setting(reading, "binary");
+
+	for (size_t i = 0; binary == NULL && layout != NULL && layout->binaries[i] != NULL; i++)
+		if (is_there(reading, layout->binaries[i]))
+			binary = layout->binaries[i];
+	return binary;
+}
+
+/* The binary itself with this service's configuration: -t, or -k WORD. */
+static int by_binary(struct certdeploy_reading *reading, const char *binary, const char *option,
+		     const char *word, const char *const **argv)
+{
+	const struct apache_model *model = certdeploy_model(reading);
+	const char *const *defines = certdeploy_setting_list(reading, "defines");
+	size_t count = 0, used = 0;
+	const char **list;
+
+	while (defines != NULL && defines[count] != NULL)
+		count++;
+	list = certdeploy_alloc(reading, (2 * count + 8) * sizeof(*list));
+	if (list == NULL)
+		return CERTDEPLOY_ENOMEM;
+	list[used++] = binary;
+	list[used++] = "-d";
+	list[used++] = apache_default_root(reading, model->config);
+	list[used++] = "-f";
+	list[used++] = model->config;
+	for (size_t i = 0; i < count; i++) {
+		list[used++] = "-D";
+		list[used++] = defines[i];
+	}
+	list[used++] = option;
+	if (word != NULL)
+		list[used++] = word;
+	list[used] = NULL;
+	*argv = list;
+	return list[2] == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
+static int by_init(struct certdeploy_reading *reading, const struct layout *layout, const char *word,
+		   const char *const **argv)
+{
+	const char **list = certdeploy_alloc(reading, 4 * sizeof(*list));
+
+	if (list == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (is_there(reading, "/run/systemd/system")) {
+		list[0] = "systemctl";
+		list[1] = word;
+		list[2] = layout->service;
+	} else if (is_there(reading, "/run/openrc")) {
+		list[0] = "rc-service";
+		list[1] = layout->service;
+		list[2] = word;
+	} else if (strcmp(layout->service, "apache24") == 0) {
+		list[0] = "service";
+		list[1] = layout->service;
+		list[2] = strcmp(word, "reload") == 0 ? "graceful" : word;
+	} else {
+		return 0;
+	}
+	*argv = list;
+	return 0;
+}
+
+int apache_command(struct certdeploy_reading *reading, enum certdeploy_action action,
+		   const char *const **argv)
+{
+	static const char *const words[] = {[CERTDEPLOY_ACTION_RELOAD] = "reload",
+					    [CERTDEPLOY_ACTION_RESTART] = "restart",
+					    [CERTDEPLOY_ACTION_START] = "start",
+					    [CERTDEPLOY_ACTION_STOP] = "stop"};
+	const struct apache_model *model = certdeploy_model(reading);
+	const struct layout *layout = layout_of(model->config);
+	const char *binary = binary_of(reading, layout);
+	int result = 0;
+
+	*argv = NULL;
+	if (!certdeploy_is_live(reading))
+		return 0;
+	if (action != CERTDEPLOY_ACTION_TEST && layout != NULL)
+		result = by_init(reading, layout, words[action], argv);
+	if (result != 0 || *argv != NULL || binary == NULL)
+		return result;
+	if (action == CERTDEPLOY_ACTION_TEST)
+		return by_binary(reading, binary, "-t", NULL, argv);
+	return by_binary(reading, binary, "-k",
+			 action == CERTDEPLOY_ACTION_RELOAD ? "graceful" : words[action], argv);
+}
+
+int apache_daemon(struct certdeploy_reading *reading, struct certdeploy_daemon *daemon)
+{
+	static const char *const programs[] = {"apache2",      "httpd",       "httpd-prefork",
+					       "httpd-worker", "httpd-event", NULL};
+	struct apache_model *model = certdeploy_model(reading);
+	const struct layout *layout = layout_of(model->config);
+	const char *runtime = model->runtime_dir;
+	const char *pid_file = model->pid_file;
+
+	if (pid_file == NULL)
+		pid_file = apache_compiled_in(reading, "DEFAULT_PIDLOG");
+	if (pid_file == NULL)
+		pid_file = layout != NULL ? layout->pid_file : "logs/httpd.pid";
+	/* Relative to DefaultRuntimeDir, which is relative to ServerRoot. */
+	runtime = certdeploy_join(reading, model->server_root, runtime == NULL ? "logs" : runtime);
+	daemon->pid_file = runtime == NULL ? NULL : certdeploy_join(reading, runtime, pid_file);
+	daemon->programs = programs;
+	daemon->environment = apache_environment_list(model->variables);
+	return daemon->pid_file == NULL || daemon->environment == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
