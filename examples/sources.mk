@@ -3,8 +3,9 @@ examples_cppflags = -include $(top_builddir)/config.h -I$(top_srcdir)/libcertdep
 	-DCD_LOCALEDIR='"$(localedir)"'
 
 bin_PROGRAMS += examples/certdeploy/certdeploy
-examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/tool.h \
+examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/tool.h examples/certdeploy/request.h \
 	examples/certdeploy/adapters.c \
+	examples/certdeploy/batch.c \
 	examples/certdeploy/check.c \
 	examples/certdeploy/columns.c \
 	examples/certdeploy/complete.c \
@@ -38,3 +39,14 @@ examples_panel_extension_panel_extension_CPPFLAGS = -I$(top_srcdir)/libcertdeplo
 examples_panel_extension_panel_extension_LDADD = libcertdeploy.la
 
 EXTRA_DIST += examples/adapter-skeleton/vsftpd.c examples/adapter-skeleton/Makefile
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+zshcompletiondir = $(datadir)/zsh/site-functions
+dist_zshcompletion_DATA = examples/certdeploy/completion/_certdeploy
+EXTRA_DIST += examples/certdeploy/completion/certdeploy.bash
+install-data-local:
+	$(MKDIR_P) "$(DESTDIR)$(bashcompletiondir)"
+	$(INSTALL_DATA) $(top_srcdir)/examples/certdeploy/completion/certdeploy.bash \
+		"$(DESTDIR)$(bashcompletiondir)/certdeploy"
+uninstall-local:
+	rm -f "$(DESTDIR)$(bashcompletiondir)/certdeploy"

@@ -36,6 +36,9 @@ static bool is_shown(const struct command *command, const struct option_row *row
 {
 	bool ours = command == NULL ? row->commands == 0 : (row->commands & 1U << command->id) != 0;
 
+	/* plan takes what deploy takes, but has nothing to say of a dry run. */
+	if (command == &command_plan && row->effect == EFFECT_TOOL && row->value == TOOL_DRY_RUN)
+		return false;
 	return ours && strcmp(row->name, "transaction") != 0;
 }
 

@@ -122,6 +122,8 @@ static int run_command(struct certdeploy_result **result, struct certdeploy **cd
 {
 	int code = tool->from_stdin ? read_json_request(tool) : 0;
 
+	if (code == 0 && (tool->batch_file != NULL || tool->batch_directory != NULL))
+		code = read_batch(tool);
 	if (code == 0 && tool->dry_run)
 		tool->command = &command_plan;
 	return code == 0 ? run_operation(result, cd, tool) : code;

@@ -28,12 +28,17 @@ int usage_error(struct tool *tool, const char *format, ...)
 
 int add_setting(struct tool *tool, const struct option_row *option, const char *value, size_t length)
 {
-	struct setting *grown = realloc(tool->settings, (tool->setting_count + 1) * sizeof(*grown));
 	char *copy = NULL;
 
-	if (grown == NULL)
-		return CERTDEPLOY_ENOMEM;
-	tool->settings = grown;
+	if (tool->setting_count == tool->setting_room) {
+		size_t room = tool->setting_room == 0 ? 16 : tool->setting_room * 2;
+		struct setting *grown = realloc(tool->settings, room * sizeof(*grown));
+
+		if (grown == NULL)
+			return CERTDEPLOY_ENOMEM;
+		tool->settings = grown;
+		tool->setting_room = room;
+	}
 	if (value != NULL) {
 		copy = malloc(length + 1);
 		if (copy == NULL)
@@ -41,7 +46,8 @@ int add_setting(struct tool *tool, const struct option_row *option, const char *
 		memcpy(copy, value, length);
 		copy[length] = '\0';
 	}
-	grown[tool->setting_count++] = (struct setting){.option = option, .value = copy, .length = length};
+	tool->settings[tool->setting_count++] =
+		(struct setting){.option = option, .value = copy, .length = length};
 	return 0;
 }
 
@@ -104,6 +110,10 @@ int set_tool_option(struct tool *tool, const struct option_row *row, const char 
 		return once(tool, &tool->passphrase_file, row->name, value);
 	case TOOL_PASSPHRASE_FD:
 		return set_descriptor(tool, value);
+	case TOOL_BATCH:
+		return once(tool, &tool->batch_file, row->name, value);
+	case TOOL_BATCH_DIR:
+		return once(tool, &tool->batch_directory, row->name, value);
 	case TOOL_COLOR:
 		return set_color(tool, value);
 	case TOOL_LANG:
@@ -257,7 +267,9 @@ static int read_options(struct tool *tool, int argc, char **argv, bool stop_at_w
 static int take_operands(struct tool *tool, char *const *words, size_t count)
 {
 	if (tool->json && count == 1 && strcmp(words[0], "-") == 0) {
-		if (tool->setting_count != 0 || tool->passphrase_file != NULL || tool->passphrase_fd != -1)
+		if (tool->setting_count != 0 || tool->passphrase_file != NULL ||
+		    tool->passphrase_fd != -1 || tool->batch_file != NULL ||
+		    tool->batch_directory != NULL || tool->dry_run || tool->exit_code)
 			return usage_error(tool, _("with -, everything stands in the JSON object"));
 		tool->from_stdin = true;
 		return 0;

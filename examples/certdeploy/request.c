@@ -8,18 +8,17 @@
  * "lang", "passphrase", "config" and "root" stand in it as well. Other keys are refused, so that a
  * mistyped one never goes unnoticed.
  */
-#include "tool.h"
+#include "request.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define REQUEST_LIMIT ((size_t)8 << 20)
+#define REQUEST_LIMIT ((size_t)128 << 20)
 #define STDIN_LIMIT ((size_t)4 << 20)
 #define PASSPHRASE_LIMIT 1024
 #define FILE_SUFFIX "_file"
@@ -52,8 +51,7 @@ static void wiping_free(void *memory)
 	free(header);
 }
 
-/* Read a descriptor to its end, into memory that the caller wipes and frees. 0 or an errno. */
-static int read_all(char **out, size_t *length, int fd, size_t limit)
+int read_all(char **out, size_t *length, int fd, size_t limit)
 {
 	size_t room = (size_t)16 << 10, used = 0;
 	char *bytes = malloc(room);
@@ -93,7 +91,7 @@ static int read_all(char **out, size_t *length, int fd, size_t limit)
 	return 0;
 }
 
-static int lone_failure(struct tool *tool, int error, const char *file)
+int lone_failure(struct tool *tool, int error, const char *file)
 {
 	bool denied = error == EACCES || error == EPERM;
 
@@ -193,6 +191,7 @@ static int take_tool_option(struct tool *tool, const char *key, const struct opt
 		return 0; /* read before the others */
 	case TOOL_CONFIG:
 	case TOOL_ROOT:
+	case TOOL_BATCH_DIR:
 	case TOOL_PASSPHRASE_FILE:
 		result = add_string(tool, key, row, false, value);
 		break;
@@ -219,8 +218,7 @@ static int take_passphrase(struct tool *tool, const json_t *value)
 	return 0;
 }
 
-/* The option that a key means: "install_cert", or "cert_file" for the file instead of the material. */
-static const struct option_row *option_of_key(const struct tool *tool, const char *key, bool *is_content)
+const struct option_row *option_of_key(const struct tool *tool, const char *key, bool *is_content)
 {
 	const struct option_row *row;
 	char name[KEY_ROOM];
@@ -263,6 +261,9 @@ static int take_member(struct tool *tool, const char *key, const json_t *value)
 
 	if (strcmp(key, "command") == 0 || json_is_null(value))
 		return 0;
+	if (strcmp(key, "batch") == 0 &&
+	    takes_option(tool->command, find_option(&command_deploy, "batch", 5)))
+		return take_batch(tool, value);
 	row = option_of_key(tool, key, &is_content);
 	if (strcmp(key, "passphrase") == 0 && find_option(tool->command, "key", strlen("key")) != NULL)
 		return take_passphrase(tool, value);
@@ -282,6 +283,8 @@ static int take_member(struct tool *tool, const char *key, const json_t *value)
 		return add_number(tool, key, row, value);
 	case EFFECT_TOOL:
 		return take_tool_option(tool, key, row, value);
+	case EFFECT_NEXT:
+		break;
 	}
 	return 0;
 }
@@ -302,11 +305,19 @@ static int take_command(struct tool *tool, const json_t *value)
 	return 0;
 }
 
+int take_members(struct tool *tool, json_t *object)
+{
+	int result = 0;
+
+	for (void *member = json_object_iter(object); result == 0 && member != NULL;
+	     member = json_object_iter_next(object, member))
+		result = take_member(tool, json_object_iter_key(member), json_object_iter_value(member));
+	return result;
+}
+
 static int take_object(struct tool *tool, json_t *object)
 {
-	const json_t *language = json_object_get(object, "lang"), *value;
-	const char *key;
-	void *member;
+	const json_t *language = json_object_get(object, "lang");
 	int result;
 
 	if (language != NULL && !json_is_null(language)) {
@@ -316,12 +327,23 @@ static int take_object(struct tool *tool, json_t *object)
 		set_language(json_string_value(language));
 	}
 	result = take_command(tool, json_object_get(object, "command"));
-	for (member = json_object_iter(object); result == 0 && member != NULL;
-	     member = json_object_iter_next(object, member)) {
-		key = json_object_iter_key(member);
-		value = json_object_iter_value(member);
-		result = take_member(tool, key, value);
-	}
+	return result == 0 ? take_members(tool, object) : result;
+}
+
+int parse_json(json_t **out, struct tool *tool, char *bytes, size_t length)
+{
+	json_error_t where;
+	int result = 0;
+
+	json_set_alloc_funcs(wiping_malloc, wiping_free);
+	*out = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &where);
+	if (*out == NULL && json_error_code(&where) == json_error_out_of_memory)
+		result = CERTDEPLOY_ENOMEM;
+	else if (*out == NULL)
+		result = usage_error(tool, _("the request is not JSON: line %d, column %d"), where.line,
+				     where.column);
+	explicit_bzero(bytes, length);
+	free(bytes);
 	return result;
 }
 
@@ -329,26 +351,17 @@ int read_json_request(struct tool *tool)
 {
 	char *bytes = NULL;
 	size_t length = 0;
-	json_error_t where;
-	json_t *object;
+	json_t *object = NULL;
 	int result = read_all(&bytes, &length, STDIN_FILENO, REQUEST_LIMIT);
 
 	if (result != 0)
 		return lone_failure(tool, result, _("standard input"));
-	json_set_alloc_funcs(wiping_malloc, wiping_free);
-	object = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &where);
-	if (object == NULL && json_error_code(&where) == json_error_out_of_memory)
-		result = CERTDEPLOY_ENOMEM;
-	else if (object == NULL)
-		result = usage_error(tool, _("the request is not JSON: line %d, column %d"), where.line,
-				     where.column);
-	else if (!json_is_object(object))
+	result = parse_json(&object, tool, bytes, length);
+	if (result == 0 && !json_is_object(object))
 		result = usage_error(tool, _("the request is not a JSON object"));
-	else
+	if (result == 0)
 		result = take_object(tool, object);
 	json_decref(object);
-	explicit_bzero(bytes, length);
-	free(bytes);
 	return result;
 }
 
@@ -406,11 +419,15 @@ static int add_stdin(struct tool *tool, struct certdeploy_request *request, int 
 	return result;
 }
 
+/* For the same certificate. */
 static bool came_before(const struct tool *tool, const struct setting *setting)
 {
-	for (const struct setting *other = tool->settings; other < setting; other++)
-		if (other->option == setting->option)
+	for (const struct setting *other = setting; other > tool->settings; other--) {
+		if (other[-1].option == setting->option)
 			return true;
+		if (other[-1].option->effect == EFFECT_NEXT)
+			break;
+	}
 	return false;
 }
 
@@ -459,6 +476,8 @@ static int apply(struct tool *tool, struct certdeploy_request *request, const st
 		if (result == 0)
 			result = certdeploy_request_set(request, (enum certdeploy_flag)row->value, number);
 		return result;
+	case EFFECT_NEXT:
+		return certdeploy_request_next(request);
 	case EFFECT_TOOL:
 		return 0;
 	}

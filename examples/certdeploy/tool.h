@@ -69,6 +69,7 @@ struct tool {
 	size_t word_count;
 	struct setting *settings;
 	size_t setting_count;
+	size_t setting_room;
 
 	const char *config_file;
 	const char *root;
@@ -81,6 +82,10 @@ struct tool {
 	bool color_out;
 	bool color_err;
 	int width; /**< columns of the terminal; 0: standard output is none */
+
+	const char *batch_file;
+	const char *batch_directory;
+	size_t batch_count; /**< certificates of a batch so far */
 
 	const char *passphrase_file;
 	int passphrase_fd; /**< -1: none */
@@ -136,6 +141,7 @@ enum effect {
 	EFFECT_NUMBER,   /**< the same, with a number */
 	EFFECT_SECONDS,  /**< the same, with a time: 90, 90s, 15m, 12h, 30d */
 	EFFECT_TOOL,     /**< value: enum tool_option */
+	EFFECT_NEXT,     /**< another certificate begins; not in the table */
 };
 
 enum tool_option {
@@ -152,6 +158,8 @@ enum tool_option {
 	TOOL_EXIT_CODE,
 	TOOL_PASSPHRASE_FILE,
 	TOOL_PASSPHRASE_FD,
+	TOOL_BATCH,
+	TOOL_BATCH_DIR,
 };
 
 struct option_row {
@@ -196,6 +204,11 @@ int read_json_request(struct tool *tool);
 int apply_settings(struct tool *tool, struct certdeploy_request *request);
 /** The library's passphrase callback; user is the tool. */
 int give_passphrase(void *user, const char *origin, char *buffer, size_t size);
+
+/* ---- batch.c ---- */
+
+/** Read the certificates of --batch or --batch-dir into settings. 0 or a code. */
+int read_batch(struct tool *tool);
 
 /* ---- json.c ---- */
 

@@ -2,6 +2,7 @@
 """The tool's manners. Fixtures: fake (the tool over a library that tells stories, see fake-library.c),
 tool (the built certdeploy), schema (says whether an object is as doc/certdeploy.schema.json has it)."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -75,8 +76,10 @@ def build():
 
 @pytest.fixture(scope="session")
 def fake(build):
-    made = subprocess.run(["make", "-s", "-C", build, "tests/tool/certdeploy-fake"], capture_output=True,
-                          text=True, env={**os.environ, "MAKEFLAGS": ""})
+    with open(build / "tests/tool/.lock", "w") as lock:  # other processes of the same run
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = subprocess.run(["make", "-s", "-C", build, "tests/tool/certdeploy-fake"], capture_output=True,
+                              text=True, env={**os.environ, "MAKEFLAGS": ""})
     assert made.returncode == 0, made.stdout + made.stderr
     return Fake(build / "tests/tool/certdeploy-fake")
 

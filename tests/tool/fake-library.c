@@ -111,6 +111,11 @@ static int echo(struct certdeploy_request *request, const char *kind, int which,
 	return 0;
 }
 
+int certdeploy_request_next(struct certdeploy_request *request)
+{
+	return echo(request, "next", 0, "");
+}
+
 int certdeploy_request_add_memory(struct certdeploy_request *request, enum certdeploy_material_kind kind,
 				  const void *bytes, size_t length, const char *origin)
 {

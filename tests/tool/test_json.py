@@ -139,7 +139,7 @@ def test_no_options_beside_a_request(fake):
 
 
 def test_endless_request(fake):
-    run = fake("--json", "-", stdin=b" " * (9 << 20))
+    run = fake("--json", "-", stdin=b" " * (129 << 20))
     assert run.status == 6 and run.json["problems"][0]["code"] == "too-large"
 
 
@@ -155,3 +155,60 @@ def test_random_requests(fake, schema):
         run = fake("--json", "-", stdin=bytes(bad))
         assert run.status in (0, 2), (seed, bytes(bad), run.status, run.err)
         schema(run.json)
+
+
+def batch_of(*names):
+    return [{"cert_file": f"/{n}.pem", "key": f"KEY{n}", "hostname": [n], "name": n} for n in names]
+
+
+WANTED = ["file 1 /a.pem", "memory 2 key 4 KEYa", "add 2 a", "add 6 a", "next 0 ",
+          "file 1 /b.pem", "memory 2 key 4 KEYb", "add 2 b", "add 6 b"]
+
+
+def test_batch(fake, tmp_path):
+    request = {"command": "deploy", "batch": batch_of("a", "b")}
+    assert fake("--json", "-c", "echo", "-", stdin=request).echoed == WANTED
+    (tmp_path / "list").write_text(json.dumps(batch_of("a", "b")))
+    assert fake("--json", "-c", "echo", "deploy", "--batch", tmp_path / "list").echoed == WANTED
+    assert fake("--json", "-c", "echo", "deploy", "--batch", "-", stdin=batch_of("a", "b")).echoed == WANTED
+
+
+def test_batch_directory(fake, tmp_path):
+    for name, files in {"a": ["fullchain.pem", "privkey.pem"], "b": ["cert.pem", "chain.pem", "privkey.pem"],
+                        "README": [], ".hidden": ["fullchain.pem", "privkey.pem"]}.items():
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_text("")
+    run = fake("--json", "-c", "echo", "deploy", "--batch-dir", tmp_path, "--all-or-nothing")
+    assert run.echoed == ["set 17 1", "add 6 a", f"file 4 {tmp_path}/a/fullchain.pem",
+                          f"file 2 {tmp_path}/a/privkey.pem", "next 0 ", "add 6 b", f"file 1 {tmp_path}/b/cert.pem",
+                          f"file 3 {tmp_path}/b/chain.pem", f"file 2 {tmp_path}/b/privkey.pem"]
+
+
+@pytest.mark.parametrize("batch, sentence", [
+    ({}, "a batch is a list of certificates"),
+    ([7], "certificate 1 of the batch is not a JSON object"),
+    ([{"no_test": True}], '"no_test" is no key of a certificate in a batch (certificate 1)'),
+    ([{"cert": "x"}, {"crt": "x"}], '"crt" is no key of a certificate in a batch (certificate 2)'),
+    ([], "the batch is empty"),
+])
+def test_bad_batches(fake, tmp_path, batch, sentence):
+    (tmp_path / "list").write_text(json.dumps(batch))
+    run = fake("--json", "deploy", "--batch", tmp_path / "list")
+    assert run.status == 2 and sentence in run.json["problems"][0]["message"]
+
+
+def test_batch_stands_alone(fake, tmp_path):
+    run = fake("--json", "deploy", "--batch-dir", tmp_path, "--cert", "x")
+    assert run.status == 2 and "stand in it" in run.json["problems"][0]["message"]
+    run = fake("--json", "deploy", "--batch-dir", tmp_path / "none")
+    assert run.status == 1 and run.json["problems"][0]["code"] == "not-found"
+
+
+def test_large_batch(fake, tmp_path):
+    """Ten thousand certificates are read in linear time."""
+    import time
+    (tmp_path / "list").write_text(json.dumps(batch_of(*map(str, range(10000)))))
+    began = time.monotonic()
+    fake("--json", "deploy", "--batch", tmp_path / "list")
+    assert time.monotonic() - began < 3

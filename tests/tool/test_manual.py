@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The manual: clean, complete, and every example in it works."""
+
+import re
+import shlex
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import TOP
+from test_usage import COMMANDS
+
+DOC = TOP / "doc"
+PAGES = sorted([*DOC.glob("*.[1-8]"), *DOC.glob("*/*.[1-8]")])
+# What mandoc cannot know before the pages are installed.
+ELSEWHERE = re.compile(r"referenced manual not found|outdated mandoc.db")
+
+
+@pytest.fixture(scope="session")
+def problems_page(tmp_path_factory):
+    page = tmp_path_factory.mktemp("doc") / "certdeploy-problems.7"
+    with page.open("w") as out:
+        subprocess.run([TOP / "tools/problems-page", TOP / "libcertdeploy/base/problems.def"], stdout=out, check=True)
+    return page
+
+
+def unescaped(text):
+    return re.sub(r"\\-", "-", re.sub(r"\\e", r"\\", re.sub(r"\\&", "", text)))
+
+
+def literals(page):
+    """Every .Bd -literal block of a page."""
+    return [unescaped(text) for text in re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed$", page.read_text(), re.M | re.S)]
+
+
+def examples(page):
+    """Command lines in it: .Dl lines, and literal blocks."""
+    text = "\n".join(unescaped(line) for line in re.findall(r"^\.Dl (.*)$", page.read_text(), re.M))
+    text += "\n" + "\n".join(literals(page))
+    return re.findall(r"^certdeploy .*$", text.replace("\\\n", " "), re.M)
+
+
+def lint(page):
+    if not shutil.which("mandoc"):
+        pytest.skip("mandoc is not installed")
+    done = subprocess.run(["mandoc", "-Tlint", "-Wstyle", page], capture_output=True, text=True)
+    return [line for line in (done.stdout + done.stderr).splitlines() if not ELSEWHERE.search(line)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOC)))
+def test_pages_are_clean(page):
+    assert lint(page) == []
+
+
+def test_problems_page(problems_page):
+    assert lint(problems_page) == []
+    codes = re.findall(r'^PROBLEM\("([^"]*)"', (TOP / "libcertdeploy/base/problems.def").read_text(), re.M)
+    assert re.findall(r"^\.It Cm (.*)$", problems_page.read_text(), re.M) == codes
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name == "certdeploy.1"],
+                         ids=lambda page: str(page.relative_to(DOC)))
+def test_every_command_and_option_is_explained(fake, page):
+    text = page.read_text()
+    for command in COMMANDS:
+        section = re.search(rf"^\.Ss {command}\n(.*?)(?=^\.S[sh] )", text, re.M | re.S)
+        assert section, command
+        assert f"certdeploy {command}" in section.group(1), f"{command} has no example"
+        for option in re.findall(r"--([a-z0-9-]+)", fake("help", command).text):
+            where = section.group(1)
+            if command == "plan":
+                where = text  # the options of deploy
+            assert re.search(rf"-{option}\b", where), f"{command} --{option}"
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name == "certdeploy.1"] + [TOP / "README", TOP / "README.ja"],
+                         ids=lambda page: page.name)
+def test_examples(fake, page, tmp_path):
+    """Every command line that the manual and the README show is accepted."""
+    if not page.exists():
+        pytest.skip(f"no {page.name}")
+    if page.suffix == ".1":
+        found = examples(page)
+        assert len(found) > 15
+    else:
+        found = re.findall(r"^\s+(?:\$ |# )?(?:sudo )?(certdeploy .*)$", page.read_text().replace("\\\n", " "), re.M)
+    (tmp_path / "secret").write_text("x")
+    for line in found:
+        words, stdin = shlex.split(line.split("|")[0], comments=True), b"{}"
+        if "<" in words:
+            del words[words.index("<"):]
+        run = fake(*words[1:], stdin=stdin, cwd=tmp_path)
+        assert run.status == 0, (line, run.errors, run.text)
+
+
+def test_c_examples(tmp_path):
+    for page in [DOC / "libcertdeploy.3", DOC / "certdeploy-adapter.7"]:
+        for number, text in enumerate(text for text in literals(page) if "#include" in text):
+            source = tmp_path / f"{page.stem}{number}.c"
+            source.write_text(text)
+            subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{TOP}/libcertdeploy", "-c",
+                            "-o", "/dev/null", source], check=True)
+
+
+def test_configuration_example(tool, tmp_path):
+    for number, text in enumerate(literals(DOC / "certdeploy.conf.5")):
+        place = tmp_path / f"{number}.conf"
+        place.write_text(text)
+        place.chmod(0o644)
+        tool.config = place
+        run = tool("history")
+        assert "settings" not in run.codes, run
+
+
+def test_every_function_is_in_the_manual():
+    """Declared = documented, for callers and for adapters."""
+    for header, page in (("certdeploy.h", "libcertdeploy.3"), ("certdeploy-adapter.h", "certdeploy-adapter.7")):
+        declared = set(re.findall(r"^(?:CERTDEPLOY_API\s.*?)?\b(certdeploy_[a-z0-9_]+)\(",
+                                  (TOP / "libcertdeploy" / header).read_text(), re.M))
+        told = (DOC / page).read_text()
+        assert len(declared) > 20
+        assert [name for name in sorted(declared) if not re.search(rf"\b{name}\b", told)] == []
