@@ -2,9 +2,9 @@
 /* operations.c - discover, list, check, history and the way back; deploy.c has the flow itself */
 #include "change/history.h"
 #include "change/transaction.h"
-#include "host/inventory.h"
-#include "proof/probe.h"
+#include "operation.h"
 #include "proof/running.h"
+#include "proof/survey.h"
 #include "report.h"
 
 #include "base/text.h"
@@ -14,7 +14,6 @@
 #include <time.h>
 
 #define DEFAULT_WAIT 30
-#define LIVE_SECONDS 15
 
 int cd_broken(struct certdeploy_result *result)
 {
@@ -31,11 +30,8 @@ int cd_broken(struct certdeploy_result *result)
 
 /* ---- a run with an inventory ---- */
 
-typedef int inventory_fn(struct certdeploy_result *result, struct cd_inventory *inventory,
-			 const struct certdeploy_request *request);
-
-static int with_inventory(struct certdeploy_result **out, struct certdeploy *cd,
-			  const struct certdeploy_request *request, inventory_fn *work)
+int cd_with_inventory(struct certdeploy_result **out, struct certdeploy *cd,
+		      const struct certdeploy_request *request, cd_operation_fn *work)
 {
 	struct certdeploy_result *result = cd_result_begin(cd);
 	struct cd_inventory inventory;
@@ -76,104 +72,27 @@ static int discover(struct certdeploy_result *result, struct cd_inventory *inven
 int certdeploy_discover(struct certdeploy_result **out, struct certdeploy *cd,
 			const struct certdeploy_request *request)
 {
-	return with_inventory(out, cd, request, discover);
+	return cd_with_inventory(out, cd, request, discover);
 }
 
 /* ---- list ---- */
 
-struct listing {
-	struct cd_vector probes;  /* of struct cd_probe, in the inventory's arena */
-	struct cd_vector reports; /* of struct certdeploy_endpoint_report, one for each probe */
-};
-
-static int add_probe(struct listing *listing, struct cd_inventory *inventory,
-		     const struct certdeploy_endpoint *endpoint, struct certdeploy_endpoint_report *report)
-{
-	struct cd_probe *probe = cd_arena_alloc(&inventory->arena, sizeof(*probe));
-
-	if (probe == NULL)
-		return CERTDEPLOY_ENOMEM;
-	probe->address = endpoint->address;
-	probe->port = endpoint->port;
-	probe->start = endpoint->start;
-	probe->name = endpoint->name;
-	if (endpoint->name != NULL && strncmp(endpoint->name, "*.", 2) == 0)
-		probe->name = cd_arena_format(&inventory->arena, "certdeploy-probe%s", endpoint->name + 1);
-	if (cd_vector_add(&listing->probes, probe) != 0)
-		return CERTDEPLOY_ENOMEM;
-	return cd_vector_add(&listing->reports, report);
-}
-
-static int list_service(struct certdeploy_result *result, struct cd_inventory *inventory,
-			struct cd_seen *seen, struct listing *listing)
-{
-	struct certdeploy_service_report *service = cd_report_service(result, seen);
-	struct cd_vector reports = {0};
-	size_t count;
-	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(&seen->reading, &count);
-	int code = service == NULL ? CERTDEPLOY_ENOMEM : 0;
-
-	for (size_t i = 0; code == 0 && i < count; i++) {
-		struct certdeploy_endpoint_report *report = cd_report_endpoint(result, all[i], &seen->reading);
-
-		if (report == NULL || cd_vector_add(&reports, report) != 0)
-			code = CERTDEPLOY_ENOMEM;
-		else if (listing != NULL && all[i]->tls && all[i]->port != 0)
-			code = add_probe(listing, inventory, all[i], report);
-	}
-	if (code == 0 && seen->result != 0)
-		service->state = "failed";
-	if (code == 0)
-		code = cd_report_set_endpoints(result, service, &reports);
-	cd_vector_free(&reports);
-	return code == CERTDEPLOY_ENOMEM ? cd_fail_memory(&result->problems) : code;
-}
-
-/* What each port serves now goes into its report. */
-static int look(struct certdeploy_result *result, struct listing *listing)
-{
-	struct cd_probing how = {.seconds = LIVE_SECONDS};
-	struct cd_probe *probes = calloc(listing->probes.count + 1, sizeof(*probes));
-	int code;
-
-	if (probes == NULL)
-		return cd_fail_memory(&result->problems);
-	for (size_t i = 0; i < listing->probes.count; i++)
-		probes[i] = *(const struct cd_probe *)listing->probes.items[i];
-	code = cd_probe_all(probes, listing->probes.count, &how);
-	for (size_t i = 0; code == 0 && i < listing->probes.count; i++) {
-		struct certdeploy_endpoint_report *report = listing->reports.items[i];
-
-		if (probes[i].sha256[0] == '\0')
-			continue;
-		report->served_sha256 = cd_arena_string(&result->problems.arena, probes[i].sha256);
-		report->served_not_after = probes[i].not_after;
-		report->verified = report->sha256 != NULL && strcmp(report->sha256, probes[i].sha256) == 0;
-	}
-	free(probes);
-	return code;
-}
-
 static int list(struct certdeploy_result *result, struct cd_inventory *inventory,
 		const struct certdeploy_request *request)
 {
-	bool live = cd_request_flag(request, CERTDEPLOY_LIVE, 0) != 0 && inventory->host.root.live;
-	struct listing listing = {0};
-	int code = 0;
+	struct cd_survey survey;
+	int code = cd_survey_make(&survey, result, inventory, cd_request_list(request, CERTDEPLOY_HOSTNAME));
 
-	for (size_t i = 0; code == 0 && i < inventory->services.count; i++)
-		code = list_service(result, inventory, inventory->services.items[i], live ? &listing : NULL);
-	if (code == 0 && live)
-		code = look(result, &listing);
-	cd_vector_free(&listing.probes);
-	cd_vector_free(&listing.reports);
+	if (code == 0 && cd_request_flag(request, CERTDEPLOY_LIVE, 0) != 0)
+		code = cd_survey_look(&survey, 0);
+	cd_survey_close(&survey);
 	return code;
 }
 
 int certdeploy_list(struct certdeploy_result **out, struct certdeploy *cd,
 		    const struct certdeploy_request *request)
 {
-	return with_inventory(out, cd, request, list);
+	return cd_with_inventory(out, cd, request, list);
 }
 
 /* ---- check ---- */

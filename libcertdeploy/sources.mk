@@ -11,8 +11,8 @@ EXTRA_DIST += libcertdeploy/certdeploy.map
 libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certdeploy.c libcertdeploy/handle.h \
 	libcertdeploy/deploy.c \
+	libcertdeploy/operation.h \
 	libcertdeploy/operations.c \
-	libcertdeploy/pending.c \
 	libcertdeploy/plan.c libcertdeploy/plan.h \
 	libcertdeploy/report.c libcertdeploy/report.h \
 	libcertdeploy/request.c \
@@ -77,7 +77,9 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/proof/probe.c libcertdeploy/proof/probe.h \
 	libcertdeploy/proof/proof.c libcertdeploy/proof/proof.h \
 	libcertdeploy/proof/running.c libcertdeploy/proof/running.h \
-	libcertdeploy/proof/starttls.c libcertdeploy/proof/starttls.h
+	libcertdeploy/proof/starttls.c libcertdeploy/proof/starttls.h \
+	libcertdeploy/proof/survey.c libcertdeploy/proof/survey.h \
+	libcertdeploy/proof/verify.c
 libcertdeploy_internal_la_LIBADD = $(OPENSSL_LIBS) $(LIBCONFIG_LIBS) $(PCRE2_LIBS) $(JANSSON_LIBS) $(LIBINTL)
 
 libcertdeploy_la_SOURCES =
