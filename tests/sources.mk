@@ -44,12 +44,14 @@ include tests/fuzz/sources.mk
 # The tool over a library that tells stories, so that every result can be seen.
 check_PROGRAMS += tests/tool/certdeploy-fake
 tests_tool_certdeploy_fake_SOURCES = $(examples_certdeploy_certdeploy_SOURCES) tests/tool/fake-library.c
-tests_tool_certdeploy_fake_CPPFLAGS = $(examples_cppflags)
+tests_tool_certdeploy_fake_CPPFLAGS = -include $(top_builddir)/config.h -I$(top_srcdir)/libcertdeploy \
+	-DCD_LOCALEDIR='"$(abs_builddir)/tests/tool/locale"'
 tests_tool_certdeploy_fake_LDADD = $(JANSSON_LIBS) $(OPENSSL_LIBS) $(LIBINTL)
 EXTRA_DIST += tests/tool/conftest.py tests/tool/test_completion.py tests/tool/test_json.py tests/tool/test_manual.py tests/tool/test_output.py \
-	tests/tool/test_process.py tests/tool/test_usage.py
+	tests/tool/test_process.py \
+	tests/tool/test_translation.py tests/tool/test_usage.py
 
 EXTRA_DIST += tests/installcheck
 installcheck-local:
 	$(top_srcdir)/tests/installcheck $(top_srcdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(libdir) "$(CC)"
-CLEANFILES += tests/tool/.lock
+CLEANFILES += tests/tool/.lock tests/tool/locale/ja/LC_MESSAGES/certdeploy.mo

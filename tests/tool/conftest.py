@@ -78,6 +78,9 @@ def build():
 def fake(build):
     with open(build / "tests/tool/.lock", "w") as lock:  # other processes of the same run
         fcntl.flock(lock, fcntl.LOCK_EX)
+        catalogue = build / "tests/tool/locale/ja/LC_MESSAGES/certdeploy.mo"
+        catalogue.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["msgfmt", "-o", catalogue, TOP / "po/ja.po"], check=True)
         made = subprocess.run(["make", "-s", "-C", build, "tests/tool/certdeploy-fake"], capture_output=True,
                               text=True, env={**os.environ, "MAKEFLAGS": ""})
     assert made.returncode == 0, made.stdout + made.stderr
