@@ -57,7 +57,20 @@ class Result:
             assert self.json.get("exit") == status, f"exit in the JSON is not the status {status}\n{self}"
 
     def __str__(self):
-        return f"$ {shlex.join(self.argv)}\n[status {self.status}]\n{self.out}\n{self.err}"
+        said = self.out
+        if self.json is not None:
+            said = "".join(
+                f"{p['severity']} {p['code']}: {p['message']} ({p.get('file')}:{p.get('line')}; {p.get('service')})\n"
+                for p in self.json.get("problems", [])
+            )
+            said += "".join(f"file {path}: {change}\n" for path, change in self.files.items())
+            said += "".join(
+                f"endpoint {e['name'] or 'default'} {e['listen']} {e['protocol']}: {e['certificate']}"
+                f" serves {(e.get('served_sha256') or '-')[:12]}\n"
+                for e in self.endpoints
+            )
+            said += f"states {self.states}\n"
+        return f"status {self.status} of $ {shlex.join(self.argv)}\n{said}{self.err}"
 
     __repr__ = __str__
 
