@@ -235,8 +235,16 @@ static int start(const struct cd_control *control, struct cd_problems *problems,
 int cd_control_cycle(const struct cd_control *control, struct cd_problems *problems,
 		     const struct cd_root *root)
 {
+	struct cd_problems ignored = {0};
 	struct cd_run stop = {0};
+	int result = CERTDEPLOY_EFAILED;
 
+	/* A start alone would leave a running server with what it has read. */
+	if (control->stop == NULL && control->restart != NULL && cd_control_running(control, root) != 0)
+		result = command(control, &ignored, control->restart, "reload-failed");
+	cd_problems_free(&ignored);
+	if (result == 0 && comes_up(control, root, (int64_t)seconds_of(control) * 1000))
+		return 0;
 	/* Whether there was something to stop shows when it starts. */
 	if (control->stop != NULL)
 		(void)run(&stop, control, control->stop);

@@ -59,6 +59,13 @@ def test_restart_and_start_by_the_control_script(server):
     process.wait_for("the server", lambda: server.running)
 
 
+def test_starting_what_runs_does_no_harm(server):
+    server.start()
+    first = server.pid()
+    server.control("start", check=False)
+    assert server.running and server.pid() == first
+
+
 def test_broken_configuration_fails_the_servers_own_test(server):
     assert server.test()
     with open(server.config, "a", encoding="utf-8") as f:

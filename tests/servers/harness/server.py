@@ -7,18 +7,19 @@ import shutil
 from . import wire
 from .process import alive, end_all, processes_of, run, wait_for
 
-_CTL = """#!/bin/sh
+_CTL = r"""#!/bin/sh
 # start | stop | reload | restart | test: what systemd units do on a host. Each call leaves a line.
 echo "$1" >>{calls}
 stop() {{
-	pid=$(cat {pidfile} 2>/dev/null) || return 0
+	pid=$(tr -d ' \n' <{pidfile} 2>/dev/null) || return 0
 	kill -TERM $pid 2>/dev/null || return 0
 	n=0
 	while kill -0 $pid 2>/dev/null && [ $n -lt 100 ]; do sleep 0.05; n=$((n + 1)); done
 }}
 # a process that ended but was not reaped yet still looks alive to the server's own check
 bury() {{
-	state=$(cut -d' ' -f3 "/proc/$(cat {pidfile} 2>/dev/null)/stat" 2>/dev/null)
+	pid=$(tr -d ' \n' <{pidfile} 2>/dev/null) || return 0
+	state=$(cut -d' ' -f3 "/proc/${{pid:-0}}/stat" 2>/dev/null)
 	case $state in ''|Z|X) rm -f {pidfile} ;; esac
 }}
 [ "$1" != start ] || bury
