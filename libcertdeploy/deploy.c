@@ -136,7 +136,7 @@ static bool is_read(void *user, const char *path)
 	for (size_t i = 0; i < carrying->plan->inventory.services.count; i++) {
 		struct cd_seen *seen = carrying->plan->inventory.services.items[i];
 
-		if (seen->result == 0 && seen->service.adapter->reads != NULL &&
+		if (seen->read && seen->result == 0 && seen->service.adapter->reads != NULL &&
 		    seen->service.adapter->reads(&seen->reading, path))
 			return true;
 	}

@@ -20,6 +20,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/base/arena.c libcertdeploy/base/arena.h \
 	libcertdeploy/base/buffer.c libcertdeploy/base/buffer.h \
 	libcertdeploy/base/file.c libcertdeploy/base/file.h \
+	libcertdeploy/base/json.c libcertdeploy/base/json.h \
 	libcertdeploy/base/language.c libcertdeploy/base/language.h \
 	libcertdeploy/base/pattern.c libcertdeploy/base/pattern.h \
 	libcertdeploy/base/problem.c libcertdeploy/base/problem.h libcertdeploy/base/problems.def \

@@ -17,6 +17,7 @@ unit_tests += tests/unit/test-document
 unit_tests += tests/unit/test-dovecot
 unit_tests += tests/unit/test-file
 unit_tests += tests/unit/test-history
+unit_tests += tests/unit/test-json
 unit_tests += tests/unit/test-names
 unit_tests += tests/unit/test-postfix
 unit_tests += tests/unit/test-postfix-sni

@@ -3,6 +3,7 @@
 #include "certificate/deployment.h"
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "certificate/certificate.h"
 
@@ -84,7 +85,7 @@ static char *write_text(const char *name, const struct cd_order *order, bool liv
 	if (result == 0)
 		result = put_source(object, order, live);
 	if (result == 0)
-		text = json_dumps(object, JSON_INDENT(2) | JSON_SORT_KEYS);
+		text = cd_json_text(object, JSON_INDENT(2) | JSON_SORT_KEYS);
 	json_decref(object);
 	return text;
 }
@@ -103,8 +104,7 @@ int cd_deployment_keep(struct cd_changes *changes, struct cd_host *host, const c
 	change.path = path_of(&changes->arena, state_directory, name);
 	directory.path = cd_arena_format(&changes->arena, "%s/deployments", state_directory);
 	kept = text == NULL ? NULL : cd_arena_format(&changes->arena, "%s\n", text);
-	if (text != NULL)
-		free(text);
+	free(text);
 	if (change.path == NULL || directory.path == NULL || kept == NULL)
 		return cd_fail_memory(host->problems);
 	error = cd_read_file(&old, &length, &identity, &host->root, change.path, FILE_LIMIT);

@@ -2,6 +2,8 @@
 /* audit.c - one line a run in STATE/audit.jsonl: who, what, before and after, how it ended */
 #include "change/work.h"
 
+#include "base/json.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -87,7 +89,7 @@ static int append(int fd, const char *line, size_t length)
 
 static int write_line(struct cd_work *work, json_t *json)
 {
-	char *line = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+	char *line = cd_json_text(json, JSON_COMPACT);
 	size_t length = line == NULL ? 0 : strlen(line);
 	int fd = -1, error = line == NULL ? ENOMEM : 0;
 

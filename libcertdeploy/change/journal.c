@@ -8,6 +8,7 @@
 #include "change/journal.h"
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "change/disk.h"
 
 #include <errno.h>
@@ -214,7 +215,7 @@ static json_t *journal_json(const struct cd_journal *journal)
 int cd_journal_write(const struct cd_journal *journal, struct cd_problems *problems, int directory)
 {
 	json_t *json = journal_json(journal);
-	char *body = json == NULL ? NULL : json_dumps(json, JSON_INDENT(1));
+	char *body = cd_json_text(json, JSON_INDENT(1));
 	char digest[CD_SHA256_TEXT];
 	struct cd_buffer out = {0};
 	int error;

@@ -271,6 +271,7 @@ int cd_inventory_open(struct cd_inventory *inventory, struct certdeploy *cd, str
 
 		problems->service = cd_arena_string(&problems->arena, seen->service.name);
 		seen->result = read_service(inventory, seen);
+		seen->read = true;
 		problems->service = NULL;
 		if (seen->result == CERTDEPLOY_ENOMEM)
 			result = CERTDEPLOY_ENOMEM;

@@ -15,6 +15,7 @@ struct cd_seen {
 	const struct cd_service_settings *configured; /**< NULL: found */
 	struct certdeploy_reading reading;
 	struct cd_names names; /**< of the reading's endpoints, made when first needed */
+	bool read;  /**< the reading was made */
 	int result; /**< of the reading: 0, or why its endpoints are not known */
 	struct cd_control control;
 	const char *version; /**< or NULL */

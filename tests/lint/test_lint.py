@@ -18,7 +18,7 @@ BANNED = set(
 clearenv signal sigaction sigprocmask setlocale printf puts putchar perror vprintf strtok localtime gmtime ctime asctime
 strerror sprintf vsprintf strcpy strcat stpcpy gets getenv_r rand srand random tmpnam tempnam mktemp alarm setitimer
 __printf_chk __sprintf_chk __vprintf_chk __vsprintf_chk __strcpy_chk __strcat_chk __fprintf_chk stdout stderr fprintf
-getpwuid getpwnam getgrgid getgrnam readdir_r inet_ntoa gethostbyname strsignal waitid wait wait3""".split()
+json_dumps getpwuid getpwnam getgrgid getgrnam readdir_r inet_ntoa gethostbyname strsignal waitid wait wait3""".split()
 )
 ADAPTER_MAY = re.compile(
     r"^<(certdeploy-adapter|certdeploy|uthash|utarray|utlist|utstring|assert|ctype|errno|inttypes|limits|stdarg|stdbool|"

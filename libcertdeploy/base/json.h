@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* json.h - JSON as text of our own */
+#ifndef CD_JSON_H
+#define CD_JSON_H
+
+#include <jansson.h>
+
+/**
+ * The text of a value, for free(); NULL when memory is short or json is NULL. What json_dumps() returns
+ * belongs to the allocator that the process has set for jansson, which free() must not be given.
+ */
+char *cd_json_text(const json_t *json, size_t flags);
+
+#endif
