@@ -267,6 +267,7 @@ struct apache_reach {
 	const char *address; /**< NULL: any */
 	uint16_t port;
 	bool first; /**< of those with this port */
+	bool any;   /**< by a listener on all addresses */
 };
 
 struct apache_sets;

@@ -438,9 +438,10 @@ static const struct apache_set *answering(const struct apache_model *model,
 }
 
 static int add_reach(struct apache_model *model, struct apache_reach **list, const char *address,
-		     uint16_t port)
+		     const struct apache_address *listener)
 {
 	struct apache_reach *reach;
+	uint16_t port = listener->port;
 	bool first = true;
 
 	for (; *list != NULL; list = &(*list)->next) {
@@ -454,7 +455,7 @@ static int add_reach(struct apache_model *model, struct apache_reach **list, con
 	reach = certdeploy_alloc(model->reading, sizeof(*reach));
 	if (reach == NULL)
 		return CERTDEPLOY_ENOMEM;
-	*reach = (struct apache_reach){NULL, address, port, first};
+	*reach = (struct apache_reach){NULL, address, port, first, listener->family == APACHE_ANY};
 	*list = reach;
 	return 0;
 }
@@ -475,8 +476,7 @@ static int reach_any(struct apache_model *model, struct apache_reach **out, cons
 			first = false;
 			continue;
 		}
-		return add_reach(model, out, first && !listener->zero ? NULL : candidates[i],
-				 listener->port);
+		return add_reach(model, out, first && !listener->zero ? NULL : candidates[i], listener);
 	}
 	return 0;
 }
@@ -512,8 +512,8 @@ static int reach_one(struct apache_model *model, struct apache_reach **out, cons
 	}
 	/* A name that could not be resolved cannot be connected to. */
 	if ((set != NULL && set->address->family == APACHE_NAMED) || listener->family == APACHE_NAMED)
-		return add_reach(model, out, NULL, 0);
-	return add_reach(model, out, text, listener->port);
+		return add_reach(model, out, NULL, &(struct apache_address){.family = APACHE_NAMED});
+	return add_reach(model, out, text, listener);
 }
 
 int apache_set_reach(struct apache_reach **out, struct apache_model *model, const struct apache_set *set)

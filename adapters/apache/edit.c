@@ -283,12 +283,13 @@ static int add_work(struct apache_plan *plan, const struct certdeploy_assignment
 
 /*
  * Whether every host that inherits from the main server is meant, with the same certificates: then the
- * main server's own lines are changed.
+ * main server's own lines are changed. Never for a single one, which gets its own.
  */
 static const struct apache_work *whole_server(const struct apache_plan *plan)
 {
 	const struct apache_host *main = &plan->model->main;
 	const struct apache_work *first = main->live ? apache_work_of(plan, main) : NULL;
+	size_t count = main->live ? 2 : 0;
 
 	if (main->counts[APACHE_CERTIFICATE] == 0 || (main->live && first == NULL))
 		return NULL;
@@ -303,8 +304,9 @@ static const struct apache_work *whole_server(const struct apache_plan *plan)
 		if (work == NULL || (first != NULL && !same_materials(first, work)))
 			return NULL;
 		first = work;
+		count++;
 	}
-	return first;
+	return count > 1 ? first : NULL;
 }
 
 int apache_plan(struct certdeploy_reading *reading, const struct certdeploy_assignment *assignments,

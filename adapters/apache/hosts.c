@@ -505,9 +505,8 @@ static int add_main(struct apache_model *model)
 	if (main->server_name != NULL)
 		name = lower_copy(model->reading, main->server_name, &result);
 	for (; result == 0 && reach != NULL; reach = reach->next) {
-		struct apache_reach one = {NULL, reach->address, reach->port, true};
-		char *listen = certdeploy_format(model->reading, "%s:%u",
-						 reach->address == NULL ? "*" : reach->address,
+		struct apache_reach one = {NULL, reach->address, reach->port, true, reach->any};
+		char *listen = certdeploy_format(model->reading, "%s:%u", reach->any ? "*" : reach->address,
 						 (unsigned)reach->port);
 
 		if (listen == NULL)

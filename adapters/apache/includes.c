@@ -75,11 +75,15 @@ int apache_read_file(struct apache_reader *reader, const char *path)
 	source.file = file_of(reader, document);
 	if (source.file == NULL)
 		return CERTDEPLOY_ENOMEM;
+	source.bytes = source.file->bytes;
+	source.length = source.file->length;
+	if (source.length >= 3 && memcmp(source.bytes, "\xef\xbb\xbf", 3) == 0)
+		return certdeploy_refuse(
+			reader->reading, "config-syntax", path, 1,
+			_("the file begins with a byte order mark, which httpd takes for a directive"));
 	source.file->reads++;
 	if (reader->model->config_file == NULL)
 		reader->model->config_file = source.file;
-	source.bytes = source.file->bytes;
-	source.length = source.file->length;
 	source.line = 1;
 	source.depth = around == NULL ? 0 : around->depth;
 	reader->base = reader->depth;

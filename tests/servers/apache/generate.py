@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Random valid configurations: address sets, names, includes, definitions, conditions, inheritance.
+
+A Maker writes one configuration for a Plain server from a seed and knows nothing of what it means: what
+it means the real server says, and certdeploy is compared with it.
+"""
+
+import random
+
+ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+NAMES = (
+    "a.test www.a.test b.test www.b.test mail.b.test c.test x.c.test y.x.c.test d.test shop.d.test e.test f.test"
+).split()
+WILD = ("*.a.test", "*.b.test", "*.c.test", "*.x.c.test", "*.test", "w*.test", "?.test", "*", "shop.*", "*d.test")
+
+
+class Maker:
+    """certificates: [(path of certificate, path of key, path of one file with both)]"""
+
+    def __init__(self, web, certificates, seed):
+        self.web, self.certificates = web, certificates
+        self.random = random.Random(seed)
+        self.files = {}
+        self.counter = 0
+        self.macro = False
+
+    def chance(self, share):
+        return self.random.random() < share
+
+    def pick(self, *choices):
+        return self.random.choice(choices)
+
+    # pieces
+
+    def name(self):
+        name = self.random.choice(NAMES)
+        return name.upper() if self.chance(0.1) else name
+
+    def path(self, path):
+        """A path as an argument: bare, quoted, relative, by a variable, split by a continuation."""
+        path = str(path)
+        kind = self.random.random()
+        if kind < 0.5:
+            return path
+        if kind < 0.65:
+            return f'"{path}"'
+        if kind < 0.72:
+            return f"'{path}'"
+        if kind < 0.85:
+            return path.replace(str(self.web.host.etc), self.pick("${ETC}", "${etc}"))
+        if kind < 0.93:
+            return f"{path[:7]}\\\n{path[7:]}"
+        return "../" + path[len(str(self.web.host.etc)) + 1 :]
+
+    def directive(self, name, argument):
+        name = self.pick(name, name, name, name.lower(), name.upper())
+        gap = self.pick(" ", " ", "\t", "   ", " \\\n  ")
+        return f"{name}{gap}{argument}{self.pick('', '', '', '  ')}"
+
+    def pair(self):
+        certificate, key, both = self.random.choice(self.certificates)
+        lines = [self.directive("SSLCertificateFile", self.path(certificate))]
+        lines.append(self.directive("SSLCertificateKeyFile", self.path(key)))
+        if self.chance(0.1):
+            lines.reverse()
+        return lines
+
+    def own_pair(self):
+        """One pair, seldom two; inline, or in a file of its own, or in one that others read too."""
+        kind = self.random.random()
+        lines = self.pair() + (self.pair() if self.chance(0.1) else [])
+        if kind < 0.75:
+            return lines
+        if kind < 0.85:
+            return [f"Include {self.file(lines)}"]
+        if kind < 0.93:
+            self.files.setdefault("shared.inc", "\n".join(self.pair()) + "\n")
+            return ["Include shared.inc"]
+        return ["<IfModule ssl_module>", *lines, "</IfModule>"]
+
+    def file(self, lines, directory="parts"):
+        self.counter += 1
+        name = f"{directory}/{self.counter:03d}.conf"
+        ending = self.pick("\n", "\n", "\n", "\r\n")
+        text = ending.join("\n".join(lines).split("\n"))
+        self.files[name] = text + self.pick(ending, ending, "")
+        return name
+
+    def addresses(self):
+        port, other = self.web.port, self.web.other
+        choices = [f"*:{port}"] * 8 + [f"_default_:{port}", f"0.0.0.0:{port}", f"*:{other}", f"127.0.0.2:{port}"]
+        choices += [f"127.0.0.2:{port}", f"127.0.0.3:{port}", f"127.0.0.1:{other}", "127.0.0.3", "127.0.0.3:*", "*"]
+        choices += [f"localhost:{port}", f"no-such-host.invalid:{port}", f"*:{port} 127.0.0.2:{port}"]
+        choices += ["${PLACE}", f'"*:{port}"', f"[::1]:{port}", f"127.0.0.2:{port} 127.0.0.2:{other}"]
+        return self.random.choice(choices)
+
+    def names(self):
+        lines = []
+        if self.chance(0.92):
+            name = self.name()
+            lines.append(f"ServerName {self.pick(name, name, name, f'https://{name}:443', f'{name}:8443')}")
+        if self.chance(0.05):
+            lines.append(f"ServerName {self.name()}")
+        for _ in range(self.pick(0, 0, 1, 1, 2)):
+            words = [self.random.choice(WILD) if self.chance(0.3) else self.name() for _ in range(self.pick(1, 2, 3))]
+            lines.append(f"ServerAlias {' '.join(words)}")
+        return lines
+
+    def host(self, inherits):
+        closing = self.pick("", "", "", " # end")
+        lines = [f"<VirtualHost {self.addresses()}>{self.pick('', '', ' # a host')}"]
+        body = self.names()
+        tls = self.random.random()
+        if tls < 0.8:
+            body.append(f"SSLEngine {self.pick('on', 'On', 'ON')}")
+        elif tls < 0.9:
+            body.append(f"SSLEngine {self.pick('off', 'Off')}")
+        if tls < 0.95 and not (inherits and self.chance(0.4)):
+            body += self.own_pair()
+        if self.chance(0.2):
+            self.random.shuffle(body) if not any("\\\n" in line or line.startswith("<If") for line in body) else None
+        if self.chance(0.15):
+            body += ["# SSLCertificateFile /none.pem \\", "SSLCertificateKeyFile /none.key"]
+        if self.chance(0.2):
+            body += ["<Directory />", "  Require all granted", "</Directory>"]
+        if self.chance(0.15):
+            body += ["<IfModule !ssl_module>", "SSLCertificateFile /none.pem", "<If>", "</If>", "</IfModule>"]
+        indent = self.pick("", "  ", "\t")
+        lines += [indent + line for line in body] + [f"</VirtualHost>{closing}"]
+        return lines
+
+    def wrapped(self, lines):
+        """The same within something, or elsewhere."""
+        kind = self.random.random()
+        if kind < 0.55:
+            return lines
+        if kind < 0.62:
+            return ["<IfModule mod_ssl.c>", *lines, "</IfModule>"]
+        if kind < 0.67:
+            return ["<IfDefine !NOT_DEFINED>", *self.wrapped(lines), "</IfDefine>"]
+        if kind < 0.71:
+            return ["<IfVersion >= 2.4>", *lines, "</IfVersion>"]
+        if kind < 0.75:
+            return ["<IfDefine NOT_DEFINED>", *lines, "</IfDefine>"]
+        if kind < 0.9:
+            return [f"Include {self.file(lines)}"]
+        if kind < 0.95:
+            self.file(lines, f"glob{self.counter}/sub")
+            return [f"IncludeOptional glob*/s?b/[0-9]{self.counter:03d}.conf".replace("[0-9]0", "[0-9]")]
+        if self.macro or any("${" in line or "$" in line for line in lines):
+            return lines
+        self.macro = True
+        text = "\n".join(lines).replace("ServerName a.test", "ServerName $name")
+        return ["<Macro Site $name>", *text.split("\n"), "</Macro>", "Use site a.test"]
+
+    # the whole
+
+    def listen(self):
+        port, other = self.web.port, self.web.other
+        kind = self.random.random()
+        if kind < 0.4:
+            return [f"Listen {port}", f"Listen {other}"]  # and IPv6
+        if kind < 0.5:
+            return [f"Listen {port} https", f"Listen {other}"]
+        if kind < 0.8:
+            return [f"Listen {a}:{p}" for a in ADDRESSES for p in (port, other)]
+        return [f"Listen {a}:{port} https" for a in ADDRESSES] + [f"Listen 127.0.0.1:{other} http"]
+
+    def write(self):
+        web = self.web
+        main = [f"Define ETC {web.host.etc}", *self.listen()]
+        main.append("Define PLACE \"*:%d 127.0.0.3:%d\"" % (web.port, web.port))
+        main.append(f"ServerName {self.pick('main.test', f'main.test:{web.port}', 'a.test')}")
+        inherits = self.chance(0.35)
+        if inherits:
+            main += self.pair()
+        if inherits and self.chance(0.3):
+            main.append("SSLEngine on")
+        for _ in range(self.random.randint(1, 9)):
+            main += self.wrapped(self.host(inherits))
+        if inherits and self.chance(0.2):
+            main += ["# the pair of the main server again, behind everything", *self.pair()]
+        self.files["httpd.conf"] = web.head() + "\n".join(main) + "\n"
+        for name, text in self.files.items():
+            web.write(name, text)
+        return self
+
+
+def candidates():
+    """Names to ask for: all that configurations may have, and some that only wildcards have."""
+    return [None, *NAMES, "main.test", "q.a.test", "r.q.b.test", "z.c.test", "q.x.c.test", "w1.test", "g.test",
+            "shop.x", "xd.test", "nobody.example"]
