@@ -169,7 +169,7 @@ class Maker:
     def write(self):
         web = self.web
         main = [f"Define ETC {web.host.etc}", *self.listen()]
-        main.append("Define PLACE \"*:%d 127.0.0.3:%d\"" % (web.port, web.port))
+        main.append('Define PLACE "*:%d 127.0.0.3:%d"' % (web.port, web.port))
         main.append(f"ServerName {self.pick('main.test', f'main.test:{web.port}', 'a.test')}")
         inherits = self.chance(0.35)
         if inherits:
@@ -188,5 +188,17 @@ class Maker:
 
 def candidates():
     """Names to ask for: all that configurations may have, and some that only wildcards have."""
-    return [None, *NAMES, "main.test", "q.a.test", "r.q.b.test", "z.c.test", "q.x.c.test", "w1.test", "g.test",
-            "shop.x", "xd.test", "nobody.example"]
+    return [
+        None,
+        *NAMES,
+        "main.test",
+        "q.a.test",
+        "r.q.b.test",
+        "z.c.test",
+        "q.x.c.test",
+        "w1.test",
+        "g.test",
+        "shop.x",
+        "xd.test",
+        "nobody.example",
+    ]

@@ -83,9 +83,7 @@ class Plain(Server):
         )
 
     def head(self):
-        return HEAD.format(
-            home=self.home, run=self.run_dir, log=self.logfile, modules=MODULES, user=self.user
-        )
+        return HEAD.format(home=self.home, run=self.run_dir, log=self.logfile, modules=MODULES, user=self.user)
 
     def write(self, name, data):
         path = self.home / name

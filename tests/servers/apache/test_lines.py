@@ -22,12 +22,8 @@ LINES = {
     "backslash-LF": Row(host_of("SSLCertificateFile \\\n «@a.pem|@full»\n" + KEY) + B, AB, NEW),
     "backslash-CRLF": Row(host_of("SSLCertificateFile \\\r\n «@a.pem|@full»\r\n" + KEY) + B, AB, NEW),
     "in a name": Row(host_of("SSLCertif\\\nicateFile «@a.pem|@full»\n" + KEY) + B, AB, NEW),
-    "in a word": Row(
-        host_of("SSLCertificateFile «@etc/ssl/ce\\\nrts/a.pem|@full»\n" + KEY) + B, AB, NEW
-    ),
-    "in quotes": Row(
-        host_of('SSLCertificateFile "«@etc/ssl/ce\\\nrts/a.pem|@full»"\n' + KEY) + B, AB, NEW
-    ),
+    "in a word": Row(host_of("SSLCertificateFile «@etc/ssl/ce\\\nrts/a.pem|@full»\n" + KEY) + B, AB, NEW),
+    "in quotes": Row(host_of('SSLCertificateFile "«@etc/ssl/ce\\\nrts/a.pem|@full»"\n' + KEY) + B, AB, NEW),
     "two backslashes": Row(
         host_of("# x \\\\\nSSLCertificateFile /none.pem\nSSLCertificateFile «@a.pem|@full»\n" + KEY) + B, AB, NEW
     ),
@@ -59,32 +55,31 @@ LINES = {
         NEW,
         files={"one.inc": "SSLCertificateFile «@a.both|@full»«|\nSSLCertificateKeyFile @key»"},
     ),
-    "CRLF": Row(
-        (host_of("SSLCertificateFile «@a.pem|@full»\n" + KEY) + B).replace("\n", "\r\n"), AB, NEW
-    ),
+    "CRLF": Row((host_of("SSLCertificateFile «@a.pem|@full»\n" + KEY) + B).replace("\n", "\r\n"), AB, NEW),
     "CRLF, inserted": Row(
-        "@m\n" + host_of("").replace("SSLEngine on\n", "\tSSLEngine on\n«|\tSSLCertificateFile @full\n"
-                                     "\tSSLCertificateKeyFile @key\n»").replace("\n", "\r\n") + B,
+        "@m\n"
+        + host_of("")
+        .replace("SSLEngine on\n", "\tSSLEngine on\n«|\tSSLCertificateFile @full\n" "\tSSLCertificateKeyFile @key\n»")
+        .replace("\n", "\r\n")
+        + B,
         {"a.test": "m", "b.test": "b"},
     ),
     "CR only": Row("<VirtualHost *:@port>\r</VirtualHost>\r", refused="config-syntax", starts=False),
     "a bare CR is a blank": Row(host_of("SSLCertificateFile\r«@a.pem|@full»\n" + KEY) + B, AB, NEW),
     "VT and FF are blanks": Row(host_of("\v SSLCertificateFile\f«@a.pem|@full» \v\n" + KEY) + B, AB, NEW),
-    "NUL": Row(
-        host_of("SSLCertificateFile «@a.pem|@full»\0 more \\\n" + KEY) + B, AB, NEW
-    ),
+    "NUL": Row(host_of("SSLCertificateFile «@a.pem|@full»\0 more \\\n" + KEY) + B, AB, NEW),
     "BOM": Row(
-        host_of("@a\n") + "Include bom.conf\n", refused=("config-syntax", "bom.conf", 1),
-        files={"bom.conf": b"\xef\xbb\xbf# comment\n"}, starts=False,
+        host_of("@a\n") + "Include bom.conf\n",
+        refused=("config-syntax", "bom.conf", 1),
+        files={"bom.conf": b"\xef\xbb\xbf# comment\n"},
+        starts=False,
     ),
-    "not UTF-8": Row(
-        host_of("# \xe9\xff\xa0\nSSLCertificateFile «@a.pem|@full»\n" + KEY) + B, AB, NEW
-    ),
-    "a long line": Row(
-        host_of("# " + "x" * 100000 + "\nSSLCertificateFile «@a.pem|@full»\n" + KEY) + B, AB, NEW
-    ),
+    "not UTF-8": Row(host_of("# \xe9\xff\xa0\nSSLCertificateFile «@a.pem|@full»\n" + KEY) + B, AB, NEW),
+    "a long line": Row(host_of("# " + "x" * 100000 + "\nSSLCertificateFile «@a.pem|@full»\n" + KEY) + B, AB, NEW),
     "too long a line": Row(
-        "Include long.inc\n", refused=("config-syntax", "long.inc", 1), files={"long.inc": "# " + "x" * (17 << 20)},
+        "Include long.inc\n",
+        refused=("config-syntax", "long.inc", 1),
+        files={"long.inc": "# " + "x" * (17 << 20)},
         starts=False,
     ),
 }
@@ -93,46 +88,73 @@ WORDS = {
     "double quotes": Row(host_of('SSLCertificateFile "«@a.pem|@full»"\n' + KEY) + B, AB, NEW),
     "single quotes": Row(host_of("SSLCertificateFile '«@a.pem|@full»'\n" + KEY) + B, AB, NEW),
     "escapes in quotes": Row(
-        host_of('SSLCertificateFile "«@etc/ssl/certs/\\"odd\\\\ one|@full»"\n' + KEY) + B, AB, NEW,
+        host_of('SSLCertificateFile "«@etc/ssl/certs/\\"odd\\\\ one|@full»"\n' + KEY) + B,
+        AB,
+        NEW,
     ),
     "escapes without": Row(
-        host_of("SSLCertificateFile «@etc/ssl/certs/odd\\\\two|@full»\n" + KEY) + B, AB, NEW,
+        host_of("SSLCertificateFile «@etc/ssl/certs/odd\\\\two|@full»\n" + KEY) + B,
+        AB,
+        NEW,
     ),
     "another backslash is itself": Row(
-        host_of("SSLCertificateFile «@etc/ssl/certs/odd\\two|@full»\n" + KEY) + B, AB, NEW,
+        host_of("SSLCertificateFile «@etc/ssl/certs/odd\\two|@full»\n" + KEY) + B,
+        AB,
+        NEW,
     ),
     "a quote within a word": Row(
-        host_of("SSLCertificateFile «@etc/ssl/certs/od\"d|@full»\n" + KEY) + B, AB, NEW,
+        host_of('SSLCertificateFile «@etc/ssl/certs/od"d|@full»\n' + KEY) + B,
+        AB,
+        NEW,
     ),
     "text behind a closing quote": Row(
         host_of('SSLCertificateFile "@a.pem"x\n' + KEY), refused=("config-syntax", "SSLCertificateFile"), starts=False
     ),
-    "a quote that is not closed": Row(
-        host_of("SSLCertificateFile «\"@a.pem|\"@full\"»  \n" + KEY) + B, AB, NEW
+    "a quote that is not closed": Row(host_of('SSLCertificateFile «"@a.pem|"@full"»  \n' + KEY) + B, AB, NEW),
+    "a quoted directive": Row(
+        host_of("\"SSLCertificateFile\" «@a.pem|@full»\n'SSLCertificateKeyFile' «@a.key|@key»\n") + B, AB, NEW
     ),
-    "a quoted directive": Row(host_of("\"SSLCertificateFile\" «@a.pem|@full»\n'SSLCertificateKeyFile' «@a.key|@key»\n")
-                              + B, AB, NEW),
     "case": Row(
         "<virtualHOST *:@port>\nSERVERname A.TEST\nsslengine ON\nsslcertificatefile «@a.pem|@full»\n"
-        "SSLCERTIFICATEKEYFILE «@a.key|@key»\n</VIRTUALhost>\n" + B, AB, NEW,
+        "SSLCERTIFICATEKEYFILE «@a.key|@key»\n</VIRTUALhost>\n" + B,
+        AB,
+        NEW,
     ),
     "case of modules": Row(
-        "<IfModule SSL_module>\n" + host_of("@c\n") + "</IfModule>\n"
-        + host_of("SSLCertificateFile «@a.pem|@full»\n" + KEY) + B, AB, NEW,
+        "<IfModule SSL_module>\n"
+        + host_of("@c\n")
+        + "</IfModule>\n"
+        + host_of("SSLCertificateFile «@a.pem|@full»\n" + KEY)
+        + B,
+        AB,
+        NEW,
     ),
     "a comment behind a directive": Row(
-        host_of("SSLCertificateFile @a.pem # old\n" + KEY), refused=("config-syntax", "SSLCertificateFile"),
+        host_of("SSLCertificateFile @a.pem # old\n" + KEY),
+        refused=("config-syntax", "SSLCertificateFile"),
         starts=False,
     ),
     "a variable that is #": Row(
-        "Define hash \"#\"\nDefine file SSLCertificateFile\n"
-        + host_of("# ${hash}\n${file} «@a.pem|@full»\n" + KEY) + B, AB, NEW,
+        'Define hash "#"\nDefine file SSLCertificateFile\n' + host_of("# ${hash}\n${file} «@a.pem|@full»\n" + KEY) + B,
+        AB,
+        NEW,
     ),
     "a new path that needs quotes": Row(
-        host_of("SSLCertificateFile «@a.pem|\"@etc/new certs/full #1.pem\"»\n"
-                "SSLCertificateKeyFile «@a.key|\"@etc/new certs/key 1.pem\"»\n") + B, AB, NEW,
-        target=("--hostname", "a.test", "--install-fullchain", "@etc/new certs/full #1.pem", "--install-key",
-                "@etc/new certs/key 1.pem"),
+        host_of(
+            'SSLCertificateFile «@a.pem|"@etc/new certs/full #1.pem"»\n'
+            'SSLCertificateKeyFile «@a.key|"@etc/new certs/key 1.pem"»\n'
+        )
+        + B,
+        AB,
+        NEW,
+        target=(
+            "--hostname",
+            "a.test",
+            "--install-fullchain",
+            "@etc/new certs/full #1.pem",
+            "--install-key",
+            "@etc/new certs/key 1.pem",
+        ),
     ),
 }
 
