@@ -12,8 +12,11 @@ static void print(const struct tool *tool, const struct certdeploy_result *resul
 	const struct certdeploy_service_report *service;
 	struct table table;
 
-	if (certdeploy_result_service(result, 0) == NULL)
+	if (certdeploy_result_service(result, 0) == NULL) {
+		if (certdeploy_result_code(result) == 0)
+			put_line(stdout, "%s\n", _("No server was found."));
 		return;
+	}
 	table_begin(&table, 5);
 	table.headed = true;
 	table_add(&table, "%s", _("SERVICE"));

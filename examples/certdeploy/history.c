@@ -20,7 +20,8 @@ void print_history(const struct tool *tool, const struct certdeploy_result *resu
 	char when[32];
 
 	if (certdeploy_result_history(result, 0) == NULL) {
-		put_line(stdout, "%s\n", _("No transactions."));
+		if (certdeploy_result_code(result) == 0)
+			put_line(stdout, "%s\n", _("No transactions."));
 		return;
 	}
 	table_begin(&table, 7);

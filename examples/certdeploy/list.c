@@ -52,8 +52,11 @@ void print_endpoint_table(const struct tool *tool, const struct certdeploy_resul
 	const struct certdeploy_service_report *service;
 	struct table table;
 
-	if (certdeploy_result_service(result, 0) == NULL)
+	if (certdeploy_result_service(result, 0) == NULL) {
+		if (certdeploy_result_code(result) == 0)
+			put_line(stdout, "%s\n", _("No server was found."));
 		return;
+	}
 	table_begin(&table, was_looked_at(result) ? LIVE_COLUMNS : LIVE_COLUMNS - 1);
 	table.headed = true;
 	table_add(&table, "%s", _("SERVICE"));

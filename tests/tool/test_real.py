@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The built tool on a tree of files: every command against the schema, the way there and back, bad input."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from harness.process import CLEAN
+from test_usage import COMMANDS
+
+DOVECOT = """# a small Dovecot
+protocols = imap
+ssl = yes
+ssl_cert = </etc/dovecot/old.pem\r
+ssl_key = </etc/dovecot/old.key
+"""
+
+
+@pytest.fixture
+def root(tool, pki):
+    """A tree with a Dovecot that serves a certificate made by itself."""
+    place = tool.root / "etc/dovecot"
+    place.mkdir(parents=True)
+    (place / "dovecot.conf").write_bytes(DOVECOT.encode())
+    old = pki.root("Old Root").leaf("old.example.test")
+    shutil.copy(old.cert, place / "old.pem")
+    shutil.copy(old.key, place / "old.key")
+    return tool.root
+
+
+@pytest.fixture
+def material(leaf):
+    return ["--fullchain", leaf.fullchain, "--key", leaf.key]
+
+
+def snapshot(root):
+    """Every file but the lock, the log and the directories of the state: what a run may not have changed."""
+    found = {}
+    for place, directories, names in os.walk(root):
+        for name in names:
+            path = os.path.join(place, name)
+            if os.path.islink(path):
+                found[path] = os.readlink(path)
+            elif "/var/lib/certdeploy/" not in path:
+                found[path] = hashlib.sha256(open(path, "rb").read()).hexdigest()
+    return found
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_as_the_schema_says(tool, root, schema, material, command):
+    tool("deploy", *material, "--default").expect(0)
+    args = material if command == "check" else [*material, "--default"] if command in ("plan", "deploy") else []
+    run = tool(command, *args)
+    schema(run.json)
+    assert run.status in (0, 8), run
+    assert run.json["command"] == command and run.json["exit"] == run.status
+
+
+def test_there_and_back(tool, root, schema, leaf, material):
+    before = snapshot(root)
+    plan = tool("plan", *material, "--default").expect(0)
+    schema(plan.json)
+    assert snapshot(root) == before and plan.json["transaction"] is None
+    assert "-ssl_cert = </etc/dovecot/old.pem\r\n" in plan.json["diff"]
+    assert tool("plan", "--exit-code", *material, "--default").status == 10
+
+    done = tool("deploy", *material, "--default").expect(0)
+    schema(done.json)
+    assert done.json["changed"] and done.json["certificates"][0]["sha256"] == leaf.sha256
+    text = (root / "etc/dovecot/dovecot.conf").read_bytes()
+    assert text.count(b"\r\n") == 1 and b"old.pem" not in text and text.startswith(b"# a small Dovecot\n")
+    listed = tool("list").expect(0)
+    assert {e["sha256"] for e in listed.endpoints} == {leaf.sha256}
+
+    after = snapshot(root)
+    again = tool("deploy", *material, "--default").expect(0)
+    assert not again.json["changed"] and again.json["transaction"] is None and snapshot(root) == after
+    assert tool("plan", "--exit-code", *material, "--default").status == 0
+
+    history = tool("history").expect(0).json["history"]
+    assert [t["id"] for t in history] == [done.json["transaction"]]
+    assert tool("diff").expect(0).json["diff"] == done.json["diff"]
+    shown = tool("show", done.json["transaction"]).expect(0)
+    assert [f for f in shown.json["files"] if f["path"] == "/etc/dovecot/dovecot.conf" and f["backup"]]
+    back = tool("rollback").expect(0)
+    schema(back.json)
+    assert snapshot(root) == before
+
+
+def test_diff_can_be_applied(tool, root, material, tmp_path):
+    """What `plan` prints is a patch that gives the very bytes that `deploy` writes."""
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    argv, own = tool.argv("plan", *material, "--default", with_json=False)
+    plan = subprocess.run(argv, env={**CLEAN, **own}, stdout=subprocess.PIPE, check=True)
+    subprocess.run(["patch", "-s", "-p1", "--binary", "-d", copy], input=plan.stdout, check=True)
+    tool("deploy", *material, "--default").expect(0)
+    assert (copy / "etc/dovecot/dovecot.conf").read_bytes() == (root / "etc/dovecot/dovecot.conf").read_bytes()
+
+
+def test_request_on_stdin(tool, root, leaf, schema):
+    request = {"fullchain": leaf.fullchain.read_text(), "key": leaf.key.read_text(), "default": True}
+    run = tool("deploy", "-", stdin=json.dumps({**request, "dry_run": True})).expect(0)
+    schema(run.json)
+    assert run.json["command"] == "plan" and run.json["transaction"] is None
+    run = tool("deploy", "-", stdin=json.dumps(request)).expect(0)
+    schema(run.json)
+    assert run.json["changed"] and run.json["certificates"][0]["sha256"] == leaf.sha256
+
+
+@pytest.fixture
+def bad(tmp_path, pki, leaf):
+    def file(name, text):
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    other = pki.root("Other Root").leaf("other.example.test")
+    return {
+        "missing": ["--cert", tmp_path / "none.pem", "--key", leaf.key],
+        "directory": ["--cert", tmp_path, "--key", leaf.key],
+        "empty": ["--cert", file("empty.pem", ""), "--key", leaf.key],
+        "not PEM": ["--cert", file("text.pem", "no certificate\n"), "--key", leaf.key],
+        "cut off": ["--cert", file("cut.pem", leaf.cert.read_text()[:300]), "--key", leaf.key],
+        "endless": ["--cert", "/dev/zero", "--key", leaf.key],
+        "wrong key": ["--fullchain", leaf.fullchain, "--key", other.key],
+        "no key": ["--fullchain", leaf.fullchain],
+        "no chain": ["--cert", leaf.cert, "--key", leaf.key],
+        "unknown service": ["--fullchain", leaf.fullchain, "--key", leaf.key, "--service", "nginx"],
+        "unknown name": ["--fullchain", leaf.fullchain, "--key", leaf.key, "--hostname", "elsewhere.example"],
+        "unknown listener": ["--fullchain", leaf.fullchain, "--key", leaf.key, "--listener", "*:7"],
+        "nothing": [],
+        "no such certificate": ["--name", "nobody"],
+    }
+
+
+@pytest.mark.parametrize("case, status, codes", [
+    ("missing", 1, ["not-found"]),
+    ("directory", 6, ["not-understood"]),
+    ("empty", 6, ["not-a-certificate", "pem-damaged"]),
+    ("not PEM", 6, ["not-a-certificate"]),
+    ("cut off", 6, ["not-a-certificate", "pem-damaged"]),
+    ("endless", 6, ["not-understood", "too-large"]),
+    ("wrong key", 6, ["key-mismatch"]),
+    ("no key", 6, ["key-missing"]),
+    ("no chain", 6, ["chain-incomplete"]),
+    ("unknown service", 2, ["unknown-service"]),
+    ("unknown name", 6, ["name-mismatch", "no-endpoint"]),
+    ("unknown listener", 6, ["no-endpoint"]),
+    ("nothing", 2, ["usage"]),
+    ("no such certificate", 6, ["unknown-name"]),
+])
+def test_bad_input(tool, root, schema, bad, case, status, codes):
+    before = snapshot(root)
+    run = tool("deploy", *bad[case], *(["--default"] if bad[case] and case[:7] != "unknown" else []))
+    schema(run.json)
+    assert run.status == status, run
+    errors = [p for p in run.problems if p["severity"] == "error"]
+    assert errors and {p["code"] for p in errors} & set(codes), run
+    assert not run.json["changed"] and run.json["transaction"] is None
+    assert snapshot(root) == before
+    text = tool.text("deploy", *bad[case], *(["--default"] if bad[case] and case[:7] != "unknown" else []))
+    assert text.status == run.status and f"[{errors[0]['code']}]" in text.err
+
+
+def test_nothing_to_serve(tool, schema, material):
+    run = tool("deploy", *material, "--default")
+    schema(run.json)
+    assert run.status == 1 and run.codes[-1] == "no-service"
+    assert tool.text("discover").expect(0).out == "No server was found.\n"
+    assert tool.text("list").expect(0).out == "No server was found.\n"
+
+
+def test_configuration_not_understood(tool, root, schema, material):
+    (root / "etc/dovecot/dovecot.conf").write_text(DOVECOT + "local_name x {\n")
+    before = snapshot(root)
+    run = tool("deploy", *material, "--default")
+    schema(run.json)
+    assert run.status == 6 and snapshot(root) == before
+    assert any(p["file"] == "/etc/dovecot/dovecot.conf" and p["line"] for p in run.problems), run
+
+
+def test_missing_root(tool, schema, tmp_path):
+    tool.root = tmp_path / "nowhere"
+    run = tool("list")
+    schema(run.json)
+    assert run.status in (1, 6) and run.json["problems"][0]["file"] == str(tool.root)
+
+
+def test_certificates_with_escapes(tool, pki, schema, tmp_path):
+    """What stands in a certificate is somebody else's text."""
+    evil = "evil\x1b[31mred\u202e"
+    key, cert = tmp_path / "k.pem", tmp_path / "c.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", key, "-out", cert, "-days", "30", "-utf8", "-subj", f"/CN=x.example.test/O={evil}",
+                    "-addext", "subjectAltName=DNS:x.example.test"], check=True, capture_output=True)
+    for args in (["check", "--cert", cert, "--key", key], ["check", "--cert", cert, "--key", key, "--accept", "self-signed"]):
+        text = tool.text(*args)
+        assert "\x1b" not in text.out + text.err and "\u202e" not in text.out + text.err
+        run = tool(*args)
+        schema(run.json)
+        assert "\x1b" not in json.dumps(run.json, ensure_ascii=False).replace("\\u001b", "")
+
+
+def test_names_with_escapes(tool, schema):
+    run = tool.text("deploy", "--cert", "/none\x1b[31m", "--service", "\x1b]0;title\x07")
+    assert "\x1b" not in run.err and "\\x1b" in run.err
+    schema(tool("list", "--service", "\x1b[31m\u202e").json)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to become nobody")
+def test_not_root(tool, root, leaf, schema):
+    """Reading needs no rights; changing says what it needs. Nothing is left behind."""
+    for place in [root, *root.parents]:
+        if str(place).startswith("/tmp/"):
+            place.chmod(place.stat().st_mode | 0o755)
+    key = root.parent / "key.pem"
+    key.write_text(leaf.key.read_text())
+    full = root.parent / "full.pem"
+    full.write_text(leaf.fullchain.read_text())
+    key.chmod(0o644), full.chmod(0o644)
+    before = snapshot(root)
+    argv, own = tool.argv()
+    if any("/root/" in word for word in argv):
+        pytest.skip("the build directory cannot be read by others")
+
+    def nobody(*args):
+        done = subprocess.run([*argv, *map(str, args)], env={**CLEAN, **own}, user=65534, group=65534, extra_groups=[],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        return done.returncode, json.loads(done.stdout)
+
+    for args in (["discover"], ["list"], ["plan", "--fullchain", full, "--key", key, "--default"],
+                 ["check", "--fullchain", full, "--key", key]):
+        status, report = nobody(*args)
+        schema(report)
+        assert status == 0, report
+    status, report = nobody("deploy", "--fullchain", full, "--key", key, "--default")
+    schema(report)
+    assert status == 9 and any(p["code"] == "not-permitted" and p["fix"] for p in report["problems"])
+    assert snapshot(root) == before
+
+
+def test_passphrase_appears_nowhere(tool, root, leaf, tmp_path):
+    """T18: a passphrase and a key leave no trace outside the store."""
+    canary = "C4nary-Passphrase-7f3a91"
+    locked, secret = tmp_path / "locked.pem", tmp_path / "secret"
+    secret.write_text(canary + "\n")
+    subprocess.run(["openssl", "pkcs8", "-topk8", "-in", leaf.key, "-out", locked, "-passout", f"file:{secret}"],
+                   check=True)
+    key = "".join(leaf.key.read_text().splitlines()[1:2])
+    for args in (["plan"], ["deploy"], ["history"], ["show"], ["diff"]):
+        more = ["--fullchain", leaf.fullchain, "--key", locked, "--passphrase-file", secret, "--default"]
+        run = tool("-vv", *args, *(more if args[0] in ("plan", "deploy") else []))
+        assert run.status == 0, run
+        text = tool.text("-vv", *args, *(more if args[0] in ("plan", "deploy") else []))
+        for out in (run.out, run.err, text.out, text.err):
+            assert canary not in out and key not in out
+    for place, _, names in os.walk(root):
+        for name in names:
+            content = open(os.path.join(place, name), "rb").read()
+            assert canary.encode() not in content
+            if key.encode() in content:
+                assert "/etc/ssl/certdeploy/" in place and os.stat(os.path.join(place, name)).st_mode & 0o077 == 0
