@@ -5,8 +5,9 @@
  *	fuzz-NAME [-r ROUNDS] [-s SEED] [FILE | FOLDER]…
  *
  * Every file is given as it is, then ROUNDS times with a few bytes changed; the changes follow from
- * SEED alone. Without files: the target's corpus in the source tree. A crash names the input: it is
- * written to fuzz-NAME.input before it is tried when FUZZ_KEEP is set.
+ * SEED alone. Without files: the target's corpus in the source tree, tests/fuzz/corpus/NAME. With
+ * FUZZ_KEEP in the environment each input is first written to the file that it names, so that the one
+ * that ends the program is left there.
  */
 #include "fuzz.h"
 
@@ -39,7 +40,7 @@ static void try_input(const uint8_t *bytes, size_t length)
 	if (length != 0)
 		memcpy(copy, bytes, length);
 	if (getenv("FUZZ_KEEP") != NULL) {
-		FILE *file = fopen("fuzz-" CD_FUZZ_NAME ".input", "w");
+		FILE *file = fopen(getenv("FUZZ_KEEP"), "w");
 
 		if (file == NULL || fwrite(copy, 1, length, file) != length || fclose(file) != 0)
 			exit(99);
@@ -136,8 +137,14 @@ static void run_path(const char *path, unsigned long rounds)
 
 int main(int argc, char **argv)
 {
+	const char *name = strstr(argv[0], "fuzz-");
 	unsigned long rounds = 50;
 	int option;
+
+	/* The last one: a folder may be called so as well. */
+	while (name != NULL && strstr(name + 1, "fuzz-") != NULL)
+		name = strstr(name + 1, "fuzz-");
+	name = name == NULL ? "" : name + strlen("fuzz-");
 
 	while ((option = getopt(argc, argv, "r:s:")) != -1) {
 		if (option == 'r')
@@ -152,11 +159,11 @@ int main(int argc, char **argv)
 		char path[4096];
 
 		(void)snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/%s", source == NULL ? "." : source,
-			       CD_FUZZ_NAME);
+			       name);
 		run_path(path, rounds);
 	}
 	for (int i = optind; i < argc; i++)
 		run_path(argv[i], rounds);
-	(void)printf("%s: %zu files, %zu inputs\n", CD_FUZZ_NAME, files, tried);
+	(void)printf("%s: %zu files, %zu inputs\n", name, files, tried);
 	return files == 0 ? 1 : 0;
 }
