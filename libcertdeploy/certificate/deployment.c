@@ -73,8 +73,8 @@ static int put_source(json_t *object, const struct cd_order *order, bool live)
 
 static char *write_text(const char *name, const struct cd_order *order, bool live)
 {
-	json_t *object = json_pack("{s:s, s:s, s:b, s:b}", "schema", "certdeploy-deployment/1", "name", name,
-				   "default", (int)order->defaults, "all", (int)order->all);
+	json_t *object = json_pack("{s:s, s:s, s:b, s:b}", "schema", "certdeploy-deployment/1", "name",
+				   name, "default", (int)order->defaults, "all", (int)order->all);
 	int result = object == NULL ? CERTDEPLOY_ENOMEM : 0;
 	char *text = NULL;
 
@@ -95,7 +95,8 @@ int cd_deployment_keep(struct cd_changes *changes, struct cd_host *host, const c
 {
 	struct cd_change directory = {
 		.kind = CD_CHANGE_DIRECTORY, .mode = 0700, .owner = (uid_t)-1, .group = (gid_t)-1};
-	struct cd_change change = {.kind = CD_CHANGE_FILE, .mode = 0600, .owner = (uid_t)-1, .group = (gid_t)-1};
+	struct cd_change change = {
+		.kind = CD_CHANGE_FILE, .mode = 0600, .owner = (uid_t)-1, .group = (gid_t)-1};
 	char *text = write_text(name, order, host->root.live), *old = NULL, *kept;
 	struct cd_identity identity = {0};
 	size_t length = 0;
@@ -161,7 +162,8 @@ static int take_list(struct cd_vector *list, struct cd_arena *strings, const jso
 
 	json_array_foreach(array, index, value)
 	{
-		char *text = json_is_string(value) ? cd_arena_string(strings, json_string_value(value)) : NULL;
+		char *text =
+			json_is_string(value) ? cd_arena_string(strings, json_string_value(value)) : NULL;
 
 		if (text == NULL || cd_vector_add(list, text) != 0)
 			return CERTDEPLOY_ENOMEM;
@@ -185,7 +187,8 @@ static struct cd_piece *take_piece(struct cd_arena *strings, struct cd_host *hos
 		return NULL;
 	while (number < KIND_COUNT && strcmp(kinds[number], kind) != 0)
 		number++;
-	if (number < KIND_COUNT && cd_place_find(&place, &ignored, &host->root, path, CD_TRUST_CHECK) == 0) {
+	if (number < KIND_COUNT &&
+	    cd_place_find(&place, &ignored, &host->root, path, CD_TRUST_CHECK) == 0) {
 		fd = openat(place.directory, place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		cd_place_close(&place);
 	}
@@ -198,7 +201,8 @@ static struct cd_piece *take_piece(struct cd_arena *strings, struct cd_host *hos
 		free(bytes);
 		return NULL;
 	}
-	*piece = (struct cd_piece){.kind = (enum certdeploy_material_kind)number, .bytes = bytes, .length = length};
+	*piece = (struct cd_piece){
+		.kind = (enum certdeploy_material_kind)number, .bytes = bytes, .length = length};
 	piece->origin = piece->file = cd_arena_string(strings, path);
 	return piece;
 }
@@ -245,17 +249,20 @@ int cd_deployment_recall(struct cd_order *order, struct cd_arena *strings, struc
 	object = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
 	free(text);
 	if (object == NULL)
-		return cd_fail(host->problems, CERTDEPLOY_EREFUSED, "not-understood", path, (size_t)error.line,
-			       _("the remembered deployment cannot be read"));
+		return cd_fail(host->problems, CERTDEPLOY_EREFUSED, "not-understood", path,
+			       (size_t)error.line, _("the remembered deployment cannot be read"));
 	order->defaults = json_is_true(json_object_get(object, "default"));
 	order->all = json_is_true(json_object_get(object, "all"));
 	for (size_t i = 0; result == 0 && i < LIST_COUNT; i++)
-		result = take_list(&order->lists[lists[i].option], strings, json_object_get(object, lists[i].key));
+		result = take_list(&order->lists[lists[i].option], strings,
+				   json_object_get(object, lists[i].key));
 	if (result == 0)
-		result = take_list(&order->lists[CERTDEPLOY_SERVICE], strings, json_object_get(object, "service"));
+		result = take_list(&order->lists[CERTDEPLOY_SERVICE], strings,
+				   json_object_get(object, "service"));
 	copy = cd_arena_string(strings, name);
 	if (result == 0)
-		result = copy == NULL ? CERTDEPLOY_ENOMEM : cd_vector_add(&order->lists[CERTDEPLOY_NAME], copy);
+		result = copy == NULL ? CERTDEPLOY_ENOMEM
+				      : cd_vector_add(&order->lists[CERTDEPLOY_NAME], copy);
 	if (result == 0)
 		result = take_source(order, strings, host, json_object_get(object, "source"));
 	json_decref(object);

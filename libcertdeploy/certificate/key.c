@@ -19,13 +19,7 @@
 
 /* ---- DER, as far as it must be seen before it is decoded ---- */
 
-struct der {
-	const unsigned char *at;
-	long left;
-};
-
-/* Step into or over one element: its tag, or -1. Only definite lengths, as DER has them. */
-static int der_next(struct der *der, struct der *inside)
+int cd_der_next(struct cd_der *der, struct cd_der *inside)
 {
 	const unsigned char *at = der->at;
 	int tag = 0, class = 0, form;
@@ -36,25 +30,25 @@ static int der_next(struct der *der, struct der *inside)
 	form = ASN1_get_object(&at, &length, &tag, &class, der->left);
 	if ((form & 0x80) != 0 || (form & 0x01) != 0)
 		return -1;
-	*inside = (struct der){at, length};
+	*inside = (struct cd_der){at, length};
 	der->left -= (long)(at - der->at) + length;
 	der->at = at + length;
 	return class == V_ASN1_UNIVERSAL ? tag : tag | class << 8;
 }
 
-static int der_enter(const unsigned char *bytes, long length, struct der *inside)
+int cd_der_enter(const unsigned char *bytes, long length, struct cd_der *inside)
 {
-	struct der outer = {bytes, length};
+	struct cd_der outer = {bytes, length};
 
-	return der_next(&outer, inside) == V_ASN1_SEQUENCE && outer.left == 0 ? 0 : -1;
+	return cd_der_next(&outer, inside) == V_ASN1_SEQUENCE && outer.left == 0 ? 0 : -1;
 }
 
 /* Length of the next number without its sign byte, in bytes; -1: none, or negative. */
-static long der_number(struct der *der)
+static long der_number(struct cd_der *der)
 {
-	struct der number;
+	struct cd_der number;
 
-	if (der_next(der, &number) != V_ASN1_INTEGER || number.left < 1 || (number.at[0] & 0x80) != 0)
+	if (cd_der_next(der, &number) != V_ASN1_INTEGER || number.left < 1 || (number.at[0] & 0x80) != 0)
 		return -1;
 	return number.left - (number.left > 1 && number.at[0] == 0);
 }
@@ -63,9 +57,9 @@ static long der_number(struct der *der)
 static bool rsa_is_sane(const unsigned char *bytes, long length)
 {
 	long modulus, exponent;
-	struct der key;
+	struct cd_der key;
 
-	if (der_enter(bytes, length, &key) != 0 || der_number(&key) != 1)
+	if (cd_der_enter(bytes, length, &key) != 0 || der_number(&key) != 1)
 		return false;
 	modulus = der_number(&key);
 	exponent = der_number(&key);
@@ -80,22 +74,31 @@ static bool rsa_is_sane(const unsigned char *bytes, long length)
 	return key.left == 0; /* more would be further primes */
 }
 
-static bool is_known_curve(int curve)
+unsigned cd_curve_bits(int curve)
 {
-	return curve == NID_X9_62_prime256v1 || curve == NID_secp384r1 || curve == NID_secp521r1;
+	switch (curve) {
+	case NID_X9_62_prime256v1:
+		return 256;
+	case NID_secp384r1:
+		return 384;
+	case NID_secp521r1:
+		return 521;
+	default:
+		return 0;
+	}
 }
 
 /* ECPrivateKey: the curve that it names itself; NID_undef: none; -1: not understood. */
 static int ec_inner_curve(const unsigned char *bytes, long length)
 {
-	struct der key, element, parameters;
+	struct cd_der key, element, parameters;
 	ASN1_OBJECT *object;
 	int tag, curve;
 
-	if (der_enter(bytes, length, &key) != 0 || der_number(&key) != 1 ||
-	    der_next(&key, &element) != V_ASN1_OCTET_STRING || element.left > 66)
+	if (cd_der_enter(bytes, length, &key) != 0 || der_number(&key) != 1 ||
+	    cd_der_next(&key, &element) != V_ASN1_OCTET_STRING || element.left > 66)
 		return -1;
-	tag = der_next(&key, &parameters);
+	tag = cd_der_next(&key, &parameters);
 	if (tag != (V_ASN1_CONTEXT_SPECIFIC << 8 | 0))
 		return NID_undef;
 	object = d2i_ASN1_OBJECT(NULL, &parameters.at, parameters.left);
@@ -130,7 +133,7 @@ static const char *key_fault(const PKCS8_PRIV_KEY_INFO *info)
 	case NID_X9_62_id_ecPublicKey:
 		curve = type == V_ASN1_OBJECT ? value : NULL;
 		inner = ec_inner_curve(bytes, length);
-		if (curve == NULL || !is_known_curve(OBJ_obj2nid(curve)) || inner == -1 ||
+		if (curve == NULL || cd_curve_bits(OBJ_obj2nid(curve)) == 0 || inner == -1 ||
 		    (inner != NID_undef && inner != OBJ_obj2nid(curve)))
 			return _("the key is not on one of the curves P-256, P-384 and P-521");
 		return NULL;
@@ -418,7 +421,7 @@ static int open_traditional(struct cd_given *given, const char *header, unsigned
 int cd_key_read(struct cd_given *given, const char *label, const char *header, unsigned char *der,
 		size_t length)
 {
-	struct der key, element;
+	struct cd_der key, element;
 	bool encrypted = header != NULL && strstr(header, "ENCRYPTED") != NULL;
 	int result, first, second;
 
@@ -431,15 +434,15 @@ int cd_key_read(struct cd_given *given, const char *label, const char *header, u
 			return result;
 	}
 	/* What it is, is told by its first two elements; the label only has to be a key's. */
-	if (der_enter(der, (long)length, &key) != 0) {
+	if (cd_der_enter(der, (long)length, &key) != 0) {
 		/* Padding may come out right by chance. */
 		if (encrypted)
 			return cd_given_fail(given, "wrong-passphrase",
 					     _("the passphrase does not open the key"));
 		return refuse_key(given, _("the private key cannot be read"));
 	}
-	first = der_next(&key, &element);
-	second = der_next(&key, &element);
+	first = cd_der_next(&key, &element);
+	second = cd_der_next(&key, &element);
 	if (first == V_ASN1_SEQUENCE && second == V_ASN1_OCTET_STRING)
 		return key_from_encrypted(given, der, length);
 	if (first == V_ASN1_INTEGER && second == V_ASN1_SEQUENCE)

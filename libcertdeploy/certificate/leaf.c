@@ -3,39 +3,63 @@
 #include "certificate/leaf.h"
 
 #include "base/text.h"
-#include "certificate/material.h"
+#include "certificate/summary.h"
 
 #include <openssl/err.h>
 
-static int describe(struct certdeploy_leaf *leaf, struct cd_arena *arena, X509 *x509)
+static bool serves_clients(const struct cd_summary *summary)
 {
-	leaf->key_type = cd_key_type(x509);
-	leaf->not_before = cd_seconds(X509_get0_notBefore(x509));
-	leaf->not_after = cd_seconds(X509_get0_notAfter(x509));
-	leaf->self_signed = X509_NAME_cmp(X509_get_subject_name(x509), X509_get_issuer_name(x509)) == 0;
-	leaf->client_auth = (X509_get_extension_flags(x509) & EXFLAG_XKUSAGE) == 0 ||
-			    (X509_get_extended_key_usage(x509) & XKU_SSL_CLIENT) != 0;
-	if (cd_certificate_names(&leaf->names, arena, x509) != 0)
-		return CERTDEPLOY_ENOMEM;
-	return cd_fingerprints(&leaf->sha256, NULL, arena, x509);
+	EXTENDED_KEY_USAGE *usages = X509V3_get_d2i(summary->extensions, NID_ext_key_usage, NULL, NULL);
+	bool found = usages == NULL;
+
+	for (int i = 0; i < sk_ASN1_OBJECT_num(usages); i++)
+		found = found || OBJ_obj2nid(sk_ASN1_OBJECT_value(usages, i)) == NID_client_auth;
+	EXTENDED_KEY_USAGE_free(usages);
+	return found;
+}
+
+static int describe(struct certdeploy_leaf *leaf, struct cd_arena *arena, const void *der, size_t length)
+{
+	struct cd_summary summary;
+	int result = cd_summary_read(&summary, der, length);
+
+	if (result != 0)
+		return result;
+	leaf->key_type = summary.key_type;
+	leaf->not_before = summary.not_before;
+	leaf->not_after = summary.not_after;
+	leaf->self_signed = summary.self_issued;
+	leaf->client_auth = serves_clients(&summary);
+	leaf->sha256 = cd_sha256_text(arena, summary.der, summary.length);
+	result = cd_summary_names(&leaf->names, arena, &summary);
+	cd_summary_free(&summary);
+	return leaf->sha256 == NULL ? CERTDEPLOY_ENOMEM : result;
 }
 
 int cd_leaf_parse(const struct certdeploy_leaf **out, struct cd_arena *arena, const char *bytes,
 		  size_t length)
 {
 	struct certdeploy_leaf *leaf = cd_arena_alloc(arena, sizeof(*leaf));
-	STACK_OF(X509) *found = cd_certificates_in(bytes, length);
-	int result = CERTDEPLOY_ENOMEM;
+	enum cd_armour_result outcome = CD_ARMOUR_BLOCK;
+	int result = CERTDEPLOY_EREFUSED;
+	struct cd_armour armour;
+	struct cd_block block;
 
 	*out = NULL;
-	if (leaf != NULL && found != NULL)
-		result = sk_X509_num(found) < 1 ? CERTDEPLOY_EREFUSED
-						: describe(leaf, arena, sk_X509_value(found, 0));
-	if (result == 0) {
-		leaf->certificates = (size_t)sk_X509_num(found);
-		*out = leaf;
+	if (leaf == NULL)
+		return CERTDEPLOY_ENOMEM;
+	cd_armour_open(&armour, bytes, length);
+	while (outcome != CD_ARMOUR_END && outcome != CD_ARMOUR_MEMORY) {
+		outcome = cd_armour_next(&armour, &block);
+		if (outcome == CD_ARMOUR_BLOCK && cd_ends_with(block.label, "CERTIFICATE") &&
+		    leaf->certificates++ == 0)
+			result = describe(leaf, arena, block.data.bytes, block.data.length);
+		cd_block_free(&block);
 	}
-	sk_X509_pop_free(found, X509_free);
+	if (outcome == CD_ARMOUR_MEMORY)
+		result = CERTDEPLOY_ENOMEM;
+	if (result == 0)
+		*out = leaf;
 	ERR_clear_error();
 	return result;
 }

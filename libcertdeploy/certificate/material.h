@@ -127,6 +127,18 @@ bool cd_utf16(struct cd_buffer *out, const char *bytes, size_t length);
 
 /* ---- key.c ---- */
 
+/** DER, as far as it must be seen before it is decoded. */
+struct cd_der {
+	const unsigned char *at;
+	long left;
+};
+
+/** Step over one element and look into it: its tag, or -1. Only definite lengths, as DER has them. */
+int cd_der_next(struct cd_der *der, struct cd_der *inside);
+/** Look into the one sequence that the bytes are. Returns 0 or -1. */
+int cd_der_enter(const unsigned char *bytes, long length, struct cd_der *inside);
+/** Bits of a curve that is taken; 0: it is not. */
+unsigned cd_curve_bits(int curve);
 /** A key in one of its DER forms. label: of the PEM block, or NULL. header: see struct cd_block. */
 int cd_key_read(struct cd_given *given, const char *label, const char *header, unsigned char *der,
 		size_t length);
@@ -183,18 +195,23 @@ int cd_chain_check(const struct cd_chain *chain, struct cd_problems *problems, c
 
 /* ---- report.c ---- */
 
+struct cd_summary;
+
 /** The certificate's names, lower case; the common name where there are no others. */
 int cd_certificate_names(const char *const **names, struct cd_arena *arena, X509 *x509);
 int cd_names_of(const char *const **names, struct cd_arena *arena, const GENERAL_NAMES *alternatives,
 		const X509_NAME *subject);
-/** SHA-256 of the certificate and, unless NULL, of its public key. */
-int cd_fingerprints(const char **sha256, const char **public_key_sha256, struct cd_arena *arena,
-		    X509 *x509);
+int cd_summary_names(const char *const **names, struct cd_arena *arena, const struct cd_summary *summary);
+/** Fill everything that the certificate says of itself. A self-issued one counts as self-signed. */
+int cd_report_summary(struct certdeploy_certificate_report *report, struct cd_arena *arena,
+		      const struct cd_summary *summary);
+/** The same; whether it is self-signed is proven by its signature. */
 int cd_report_fill(struct certdeploy_certificate_report *report, struct cd_arena *arena, X509 *x509);
 /** An algorithm's or usage's long or short name, else its number. */
 const char *cd_object_text(struct cd_arena *arena, const ASN1_OBJECT *object, bool is_long);
 char *cd_name_text(struct cd_arena *arena, const X509_NAME *name);
 int64_t cd_seconds(const ASN1_TIME *time);
+char *cd_sha256_text(struct cd_arena *arena, const void *bytes, size_t length);
 
 /* ---- load.c ---- */
 

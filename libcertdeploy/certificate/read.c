@@ -137,7 +137,7 @@ const char *cd_public_key_fault(X509_PUBKEY *public_key)
 	if (nid == NID_X9_62_id_ecPublicKey) {
 		curve = type == V_ASN1_OBJECT ? value : NULL;
 		type = curve == NULL ? NID_undef : OBJ_obj2nid(curve);
-		if (type != NID_X9_62_prime256v1 && type != NID_secp384r1 && type != NID_secp521r1)
+		if (cd_curve_bits(type) == 0)
 			return _("the public key is not on one of the curves P-256, P-384 and P-521");
 	} else if (nid != NID_rsaEncryption && nid != NID_ED25519) {
 		return _("keys of this type are not supported; RSA, ECDSA and Ed25519 are");

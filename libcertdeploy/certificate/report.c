@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* report.c - a certificate in words: everything foreign in it made printable */
-#include "certificate/material.h"
+#include "certificate/summary.h"
 
 #include "base/text.h"
 
@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define TEXT_LIMIT 1024
+#define USAGES_LIMIT 100
 
 int64_t cd_seconds(const ASN1_TIME *time)
 {
@@ -135,102 +136,123 @@ int cd_certificate_names(const char *const **names, struct cd_arena *arena, X509
 	return result;
 }
 
+int cd_summary_names(const char *const **names, struct cd_arena *arena, const struct cd_summary *summary)
+{
+	GENERAL_NAMES *alternatives = X509V3_get_d2i(summary->extensions, NID_subject_alt_name, NULL, NULL);
+	int result = cd_names_of(names, arena, alternatives, summary->subject);
+
+	GENERAL_NAMES_free(alternatives);
+	return result;
+}
+
 /* ---- the report ---- */
 
-static int fill_usages(struct certdeploy_certificate_report *report, struct cd_arena *arena, X509 *x509)
+char *cd_sha256_text(struct cd_arena *arena, const void *bytes, size_t length)
 {
-	EXTENDED_KEY_USAGE *usages = X509_get_ext_d2i(x509, NID_ext_key_usage, NULL, NULL);
+	char *text = cd_arena_alloc(arena, CD_SHA256_TEXT);
+
+	return text != NULL && cd_sha256(text, bytes, length) == 0 ? text : NULL;
+}
+
+static int fill_usages(struct certdeploy_certificate_report *report, struct cd_arena *arena,
+		       const struct cd_summary *summary)
+{
+	EXTENDED_KEY_USAGE *usages = X509V3_get_d2i(summary->extensions, NID_ext_key_usage, NULL, NULL);
 	int count = sk_ASN1_OBJECT_num(usages);
 	const char **list;
 
-	if (count < 0 || count > 100)
-		count = count < 0 ? 0 : 100;
+	if (count < 0 || count > USAGES_LIMIT)
+		count = count < 0 ? 0 : USAGES_LIMIT;
 	list = cd_arena_array(arena, (size_t)count + 1, sizeof(*list));
 	for (int i = 0; list != NULL && i < count; i++) {
 		list[i] = cd_object_text(arena, sk_ASN1_OBJECT_value(usages, i), false);
-		if (list[i] == NULL) {
+		if (list[i] == NULL)
 			list = NULL;
-			break;
-		}
 	}
 	EXTENDED_KEY_USAGE_free(usages);
 	report->usages = (const char *const *)list;
 	return list == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
-static bool has_must_staple(X509 *x509)
+/* status_request of RFC 6066 in the TLS features of RFC 7633 */
+static bool has_must_staple(const struct cd_summary *summary)
 {
-	TLS_FEATURE *features = X509_get_ext_d2i(x509, NID_tlsfeature, NULL, NULL);
+	TLS_FEATURE *features = X509V3_get_d2i(summary->extensions, NID_tlsfeature, NULL, NULL);
 	bool found = false;
 
-	/* status_request of RFC 6066 */
 	for (int i = 0; i < sk_ASN1_INTEGER_num(features); i++)
 		found = found || ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features, i)) == 5;
 	TLS_FEATURE_free(features);
 	return found;
 }
 
-int cd_fingerprints(const char **sha256, const char **public_key_sha256, struct cd_arena *arena, X509 *x509)
+static bool is_authority(const struct cd_summary *summary)
 {
-	unsigned char digest[EVP_MAX_MD_SIZE], *der = NULL;
-	unsigned size = 0;
-	char *text = cd_arena_alloc(arena, CD_SHA256_TEXT), *key = cd_arena_alloc(arena, CD_SHA256_TEXT);
-	int length;
+	BASIC_CONSTRAINTS *constraints =
+		X509V3_get_d2i(summary->extensions, NID_basic_constraints, NULL, NULL);
+	bool authority = constraints != NULL && constraints->ca != 0;
 
-	if (text == NULL || key == NULL || X509_digest(x509, EVP_sha256(), digest, &size) != 1)
-		return CERTDEPLOY_ENOMEM;
-	cd_hex(text, digest, size);
-	*sha256 = text;
-	if (public_key_sha256 == NULL)
-		return 0;
-	length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &der);
-	if (length < 1 || cd_sha256(key, der, (size_t)length) != 0)
-		length = -1;
-	OPENSSL_free(der);
-	*public_key_sha256 = key;
-	return length < 1 ? CERTDEPLOY_ENOMEM : 0;
+	BASIC_CONSTRAINTS_free(constraints);
+	return authority;
 }
 
-static char *serial_text(struct cd_arena *arena, const X509 *x509)
+static char *serial_text(struct cd_arena *arena, const ASN1_INTEGER *serial)
 {
-	const ASN1_INTEGER *serial = X509_get0_serialNumber(x509);
 	int length = ASN1_STRING_length(serial);
-	char *text = length < 0 || length > 64 ? NULL : cd_arena_alloc(arena, (size_t)length * 2 + 2);
+	char *text;
 
-	if (text == NULL)
+	if (length < 0 || length > 64)
 		return cd_arena_string(arena, "?");
+	text = cd_arena_alloc(arena, (size_t)length * 2 + 2);
+	if (text == NULL)
+		return NULL;
 	if ((ASN1_STRING_type(serial) & V_ASN1_NEG) != 0)
 		*text = '-';
 	cd_hex(text + strlen(text), ASN1_STRING_get0_data(serial), (size_t)length);
 	return text;
 }
 
-int cd_report_fill(struct certdeploy_certificate_report *report, struct cd_arena *arena, X509 *x509)
+int cd_report_summary(struct certdeploy_certificate_report *report, struct cd_arena *arena,
+		      const struct cd_summary *summary)
 {
-	EVP_PKEY *key = X509_get0_pubkey(x509);
-	const X509_ALGOR *signature = NULL;
 	const ASN1_OBJECT *algorithm = NULL;
 
-	X509_get0_signature(NULL, &signature, x509);
-	X509_ALGOR_get0(&algorithm, NULL, NULL, signature);
-	report->key_type = cd_key_type(x509);
-	report->key_bits = key == NULL ? 0 : (unsigned)EVP_PKEY_bits(key);
-	report->subject = cd_name_text(arena, X509_get_subject_name(x509));
-	report->issuer = cd_name_text(arena, X509_get_issuer_name(x509));
-	report->serial = serial_text(arena, x509);
+	X509_ALGOR_get0(&algorithm, NULL, NULL, summary->signature);
+	report->key_type = summary->key_type;
+	report->key_bits = summary->key_bits;
+	report->subject = cd_name_text(arena, summary->subject);
+	report->issuer = cd_name_text(arena, summary->issuer);
+	report->serial = serial_text(arena, summary->serial);
 	report->signature = cd_object_text(arena, algorithm, true);
-	report->not_before = cd_seconds(X509_get0_notBefore(x509));
-	report->not_after = cd_seconds(X509_get0_notAfter(x509));
-	report->must_staple = has_must_staple(x509);
-	report->authority = X509_check_ca(x509) == 1;
-	report->self_signed = cd_is_self_signed(x509);
+	report->not_before = summary->not_before;
+	report->not_after = summary->not_after;
+	report->must_staple = has_must_staple(summary);
+	report->authority = is_authority(summary);
+	report->self_signed = summary->self_issued;
+	report->sha256 = cd_sha256_text(arena, summary->der, summary->length);
+	report->public_key_sha256 = cd_sha256_text(arena, summary->public_key, summary->public_key_length);
 	if (report->subject == NULL || report->issuer == NULL || report->serial == NULL ||
-	    report->signature == NULL || fill_usages(report, arena, x509) != 0 ||
-	    cd_certificate_names(&report->names, arena, x509) != 0 ||
-	    cd_fingerprints(&report->sha256, &report->public_key_sha256, arena, x509) != 0)
+	    report->signature == NULL || report->sha256 == NULL || report->public_key_sha256 == NULL ||
+	    fill_usages(report, arena, summary) != 0 ||
+	    cd_summary_names(&report->names, arena, summary) != 0)
 		return CERTDEPLOY_ENOMEM;
 	report->name = report->names[0] == NULL ? report->subject : report->names[0];
 	return 0;
+}
+
+int cd_report_fill(struct certdeploy_certificate_report *report, struct cd_arena *arena, X509 *x509)
+{
+	struct cd_summary summary;
+	unsigned char *der = NULL;
+	int length = i2d_X509(x509, &der), result = CERTDEPLOY_ENOMEM;
+
+	if (length > 0 && cd_summary_read(&summary, der, (size_t)length) == 0) {
+		result = cd_report_summary(report, arena, &summary);
+		report->self_signed = cd_is_self_signed(x509);
+		cd_summary_free(&summary);
+	}
+	OPENSSL_free(der);
+	return result;
 }
 
 /* ---- names in the store ---- */

@@ -163,7 +163,8 @@ static int carry_over(struct plan *plan, const struct cd_stored_pair *old)
 			_("%s also has an %s certificate, which is not good for the same names any more"),
 			plan->request->name, old->key_type);
 	*pair = (struct pair){.old = old, .suffix = old->suffix, .key_type = old->key_type, .names = names};
-	if (cd_fingerprints(&pair->sha256, NULL, &plan->changes->arena, old->x509) != 0)
+	pair->sha256 = cd_arena_string(&plan->changes->arena, old->sha256);
+	if (pair->sha256 == NULL)
 		return short_of_memory(plan);
 	for (size_t i = 0; i < CD_STORED_PARTS; i++) {
 		const struct cd_stored_file *file = &old->files[i];

@@ -3,10 +3,15 @@
 #include "certificate/stored.h"
 
 #include "base/text.h"
+#include "certificate/summary.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_LIMIT ((size_t)1 << 20)
 
@@ -49,7 +54,9 @@ static int read_pair(struct cd_stored *stored, struct cd_host *host, const char 
 		     const char *suffix, size_t suffix_length, unsigned parts)
 {
 	struct cd_stored_pair *pair = &stored->pairs[stored->count];
+	unsigned char digest[EVP_MAX_MD_SIZE];
 	STACK_OF(X509) * found;
+	unsigned size = 0;
 	int result = 0;
 
 	if (stored->count >= CD_STORED_LIMIT || suffix_length >= sizeof(pair->suffix))
@@ -73,6 +80,8 @@ static int read_pair(struct cd_stored *stored, struct cd_host *host, const char 
 	pair->x509 = sk_X509_shift(found);
 	pair->key_type = pair->x509 == NULL ? "unknown" : cd_key_type(pair->x509);
 	sk_X509_pop_free(found, X509_free);
+	if (pair->x509 != NULL && X509_digest(pair->x509, EVP_sha256(), digest, &size) == 1)
+		cd_hex(pair->sha256, digest, size);
 	return found == NULL ? cd_fail_memory(host->problems) : 0;
 }
 
@@ -190,24 +199,56 @@ int cd_store_load(struct cd_certificates *out, struct cd_host *host, const char 
 	return result;
 }
 
-static int list_name(struct cd_vector *out, struct cd_host *host, const char *directory, const char *name)
+/* One certificate file of a name, described without being decoded whole. */
+static int list_file(struct cd_vector *out, struct cd_host *host, const char *bytes, size_t length,
+		     const char *name)
 {
-	struct cd_stored stored;
-	int result = cd_stored_read(&stored, host, directory, name, 1U << CD_STORED_CERT);
+	struct certdeploy_certificate_report *report;
+	struct cd_summary summary;
+	struct cd_armour armour;
+	struct cd_block block;
+	int result = 0;
 
-	for (size_t i = 0; result == 0 && i < stored.count; i++) {
-		struct certdeploy_certificate_report *report =
-			cd_arena_alloc(&host->arena, sizeof(*report));
-
-		if (stored.pairs[i].x509 == NULL)
-			continue;
-		if (report == NULL || cd_report_fill(report, &host->arena, stored.pairs[i].x509) != 0 ||
+	cd_armour_open(&armour, bytes, length);
+	if (cd_armour_next(&armour, &block) == CD_ARMOUR_BLOCK &&
+	    cd_summary_read(&summary, block.data.bytes, block.data.length) == 0) {
+		report = cd_arena_alloc(&host->arena, sizeof(*report));
+		if (report == NULL || cd_report_summary(report, &host->arena, &summary) != 0 ||
 		    cd_vector_add(out, report) != 0)
 			result = cd_fail_memory(host->problems);
 		else
 			report->name = name;
+		cd_summary_free(&summary);
 	}
-	cd_stored_free(&stored);
+	cd_block_free(&block);
+	return result;
+}
+
+/* The file names of a generation: see store.h. */
+static int list_name(struct cd_vector *out, struct cd_host *host, const char *store, const char *name)
+{
+	static const char *const files[] = {"cert.pem", "cert-rsa.pem", "cert-ecdsa.pem",
+					    "cert-ed25519.pem"};
+	char path[PATH_MAX];
+	int result = 0, directory;
+
+	if (snprintf(path, sizeof(path), "%s/%s/current", store, name) >= (int)sizeof(path))
+		return 0;
+	directory = cd_open(&host->root, path, O_PATH | O_DIRECTORY);
+	for (size_t i = 0; directory != -1 && result == 0 && i < sizeof(files) / sizeof(*files); i++) {
+		int fd = openat(directory, files[i],
+				O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+		char *bytes = NULL;
+		size_t length = 0;
+
+		if (fd != -1 && cd_read_fd(&bytes, &length, NULL, fd, FILE_LIMIT) == 0)
+			result = list_file(out, host, bytes, length, name);
+		if (fd != -1)
+			(void)close(fd);
+		free(bytes);
+	}
+	if (directory != -1)
+		(void)close(directory);
 	return result;
 }
 

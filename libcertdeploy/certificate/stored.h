@@ -27,8 +27,9 @@ enum cd_stored_part {
 
 /** The files of one key type. */
 struct cd_stored_pair {
-	char suffix[32]; /**< "" or "-ecdsa": before ".pem" */
-	const char *key_type;
+	char suffix[32];      /**< "" or "-ecdsa": before ".pem" */
+	const char *key_type; /**< "unknown" where cert.pem cannot be read */
+	char sha256[65];
 	X509 *x509;
 	struct cd_stored_file files[CD_STORED_PARTS];
 };
