@@ -133,14 +133,7 @@ static bool is_read(void *user, const char *path)
 {
 	const struct carrying *carrying = user;
 
-	for (size_t i = 0; i < carrying->plan->inventory.services.count; i++) {
-		struct cd_seen *seen = carrying->plan->inventory.services.items[i];
-
-		if (seen->read && seen->result == 0 && seen->service.adapter->reads != NULL &&
-		    seen->service.adapter->reads(&seen->reading, path))
-			return true;
-	}
-	return false;
+	return cd_inventory_reads(&carrying->plan->inventory, path);
 }
 
 static int prove(void *user)
@@ -274,9 +267,12 @@ static int report_deployed(struct certdeploy_result *result, struct carrying *ca
 
 /* ---- the operations ---- */
 
+/* After the diffs of services that were deployed before, where each stands alone. */
 static int copy_diff(struct certdeploy_result *result, const struct cd_plan *plan)
 {
-	result->diff = cd_arena_copy(&result->problems.arena, cd_buffer_text(&plan->diff), plan->diff.length);
+	const char *before = result->diff == NULL ? "" : result->diff;
+
+	result->diff = cd_arena_format(&result->problems.arena, "%s%s", before, cd_buffer_text(&plan->diff));
 	return result->diff == NULL ? cd_fail_memory(&result->problems) : 0;
 }
 
@@ -316,13 +312,95 @@ int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
 	return cd_result_end(out, result, code);
 }
 
+/* One plan, one transaction. only: these services (NULL: all). */
+static int deploy(struct certdeploy_result *result, const struct certdeploy_request *request,
+		  const char *const *only)
+{
+	struct carrying carrying = {0};
+	struct cd_plan plan;
+	bool done = false;
+	int code = cd_plan_make_for(&plan, result->cd, &result->problems, request, only);
+
+	carrying.plan = &plan;
+	if (code == 0)
+		code = prepare(&carrying, request);
+	if (code == 0)
+		code = carry_out(&carrying, &done);
+	code = report_plan(result, &plan, code);
+	if (done)
+		code = report_deployed(result, &carrying, code) == 0 ? code : CERTDEPLOY_ENOMEM;
+	if (report_services(result, &plan, &carrying.proof, done ? &carrying.transaction : NULL) != 0)
+		code = code == 0 ? CERTDEPLOY_ENOMEM : code;
+	if (code == 0 && plan.left_out != 0)
+		code = CERTDEPLOY_EPARTIAL;
+	cd_proof_free(&carrying.proof);
+	cd_transaction_free(&carrying.transaction);
+	cd_plan_close(&plan);
+	return code;
+}
+
+/* A service without the target has nothing to fail at, while another has it. */
+static bool has_no_endpoint(const struct cd_problems *problems, size_t from)
+{
+	const struct certdeploy_problem *error = cd_problems_error(problems, from);
+
+	return error != NULL && strcmp(error->code, "no-endpoint") == 0;
+}
+
+struct tally {
+	size_t done;
+	int failed; /* the first service's code that is not 0 */
+};
+
+static int deploy_alone(struct certdeploy_result *result, const struct certdeploy_request *request,
+			const char *service, struct tally *tally)
+{
+	const char *const only[] = {service, NULL};
+	size_t from = result->problems.list.count;
+	int code = deploy(result, request, only);
+
+	if (code == CERTDEPLOY_EREFUSED && has_no_endpoint(&result->problems, from))
+		cd_problems_soften(&result->problems, from);
+	else if (code == 0 || code == CERTDEPLOY_EPARTIAL)
+		tally->done++;
+	if (code != 0 && cd_problems_failed(&result->problems, from) && tally->failed == 0)
+		tally->failed = code;
+	return code == CERTDEPLOY_ENOMEM || code == CERTDEPLOY_ECANCELLED || code == CERTDEPLOY_ELOCKED ? code
+													: 0;
+}
+
+/* --keep-going: each service is a transaction of its own. */
+static int deploy_each(struct certdeploy_result *result, const struct certdeploy_request *request)
+{
+	struct cd_inventory inventory;
+	struct tally tally = {0};
+	bool changed = false;
+	int code = cd_inventory_open(&inventory, result->cd, &result->problems, request, false);
+
+	if (code == 0 && inventory.services.count == 0)
+		code = cd_fail(&result->problems, CERTDEPLOY_EFAILED, "no-service", NULL, 0,
+			       _("no server that certdeploy knows was found on this host"));
+	for (size_t i = 0; code == 0 && i < inventory.services.count; i++) {
+		const struct cd_seen *seen = inventory.services.items[i];
+
+		result->changed = false;
+		code = deploy_alone(result, request, seen->service.name, &tally);
+		changed = changed || result->changed;
+	}
+	cd_inventory_close(&inventory);
+	result->changed = changed;
+	if (code != 0)
+		return code;
+	if (tally.done == 0)
+		return tally.failed != 0 ? tally.failed : CERTDEPLOY_EREFUSED;
+	return tally.failed == 0 ? 0 : CERTDEPLOY_EPARTIAL;
+}
+
 int certdeploy_deploy(struct certdeploy_result **out, struct certdeploy *cd,
 		      const struct certdeploy_request *request)
 {
 	struct certdeploy_result *result = cd_result_begin(cd);
-	struct carrying carrying = {0};
-	struct cd_plan plan;
-	bool done = false;
+	bool alone = cd_request_flag(request, CERTDEPLOY_KEEP_GOING, 0) != 0;
 	int code;
 
 	*out = NULL;
@@ -330,24 +408,9 @@ int certdeploy_deploy(struct certdeploy_result **out, struct certdeploy *cd,
 		return CERTDEPLOY_ENOMEM;
 	if (cd->broken != 0)
 		return cd_result_end(out, result, cd_broken(result));
-	carrying.plan = &plan;
 	code = cd_recover_first(cd, &result->problems, request);
-	if (code == 0) {
-		code = cd_plan_make(&plan, cd, &result->problems, request);
-		if (code == 0)
-			code = prepare(&carrying, request);
-		if (code == 0)
-			code = carry_out(&carrying, &done);
-		code = report_plan(result, &plan, code);
-		if (done)
-			code = report_deployed(result, &carrying, code) == 0 ? code : CERTDEPLOY_ENOMEM;
-		if (report_services(result, &plan, &carrying.proof, done ? &carrying.transaction : NULL) != 0)
-			code = code == 0 ? CERTDEPLOY_ENOMEM : code;
-		if (code == 0 && plan.left_out != 0)
-			code = CERTDEPLOY_EPARTIAL;
-		cd_proof_free(&carrying.proof);
-		cd_transaction_free(&carrying.transaction);
-		cd_plan_close(&plan);
-	}
+	if (code == 0)
+		code = alone ? deploy_each(result, request)
+			     : deploy(result, request, cd_request_list(request, CERTDEPLOY_SERVICE));
 	return cd_result_end(out, result, code);
 }

@@ -4,6 +4,7 @@
 #include "change/transaction.h"
 #include "operation.h"
 #include "proof/running.h"
+#include "proof/standing.h"
 #include "proof/survey.h"
 #include "report.h"
 
@@ -14,6 +15,7 @@
 #include <time.h>
 
 #define DEFAULT_WAIT 30
+#define PROOF_SECONDS 30
 
 int cd_broken(struct certdeploy_result *result)
 {
@@ -396,10 +398,53 @@ static int undo(struct certdeploy_result *result, struct cd_transaction *transac
 	return code;
 }
 
+/* What a rollback needs to know of the host, as far as its configurations can be read at all. */
+struct going_back {
+	struct certdeploy *cd;
+	struct cd_problems ignored;
+	struct cd_inventory inventory;
+	struct cd_transaction transaction;
+	unsigned seconds;
+};
+
+static bool is_read(void *user, const char *path)
+{
+	const struct going_back *back = user;
+
+	return cd_inventory_reads(&back->inventory, path);
+}
+
+static int prove(void *user)
+{
+	struct going_back *back = user;
+
+	return cd_standing_prove(back->cd, back->transaction.problems, back->transaction.services,
+				 back->transaction.service_count, back->seconds);
+}
+
+static int carry_back(struct certdeploy_result *result, const struct cd_root *root,
+		      const struct certdeploy_request *request)
+{
+	struct going_back back = {.cd = result->cd};
+	bool verify = cd_request_flag(request, CERTDEPLOY_NO_VERIFY, 0) == 0;
+	int code;
+
+	back.seconds = (unsigned)cd_request_flag(request, CERTDEPLOY_VERIFY_TIMEOUT, PROOF_SECONDS);
+	(void)cd_inventory_open_only(&back.inventory, result->cd, &back.ignored, request, NULL, true);
+	prepare(&back.transaction, result->cd, &result->problems, root, request, "rollback");
+	back.transaction.is_read = is_read;
+	back.transaction.prove = verify ? prove : NULL;
+	back.transaction.user = &back;
+	code = undo(result, &back.transaction, request);
+	cd_transaction_free(&back.transaction);
+	cd_inventory_close(&back.inventory);
+	cd_problems_free(&back.ignored);
+	return code;
+}
+
 static int rollback(struct certdeploy_result *result, const struct cd_root *root,
 		    const struct certdeploy_request *request)
 {
-	struct cd_transaction transaction;
 	int recovered, code;
 
 	code = recover_at(&recovered, result->cd, &result->problems, root, request);
@@ -408,10 +453,7 @@ static int rollback(struct certdeploy_result *result, const struct cd_root *root
 		result->changed = recovered == 1;
 		return code;
 	}
-	prepare(&transaction, result->cd, &result->problems, root, request, "rollback");
-	code = undo(result, &transaction, request);
-	cd_transaction_free(&transaction);
-	return code;
+	return carry_back(result, root, request);
 }
 
 int certdeploy_rollback(struct certdeploy_result **out, struct certdeploy *cd,

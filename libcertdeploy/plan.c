@@ -678,15 +678,15 @@ static int rehearse(struct cd_plan *plan)
 	return result;
 }
 
-int cd_plan_make(struct cd_plan *plan, struct certdeploy *cd, struct cd_problems *problems,
-		 const struct certdeploy_request *request)
+int cd_plan_make_for(struct cd_plan *plan, struct certdeploy *cd, struct cd_problems *problems,
+		     const struct certdeploy_request *request, const char *const *only)
 {
 	bool install_only = cd_request_flag(request, CERTDEPLOY_INSTALL_ONLY, 0) != 0;
 	int result;
 
 	*plan = (struct cd_plan){.cd = cd, .problems = problems, .request = request};
 	plan->edits.problems = problems;
-	result = cd_inventory_open(&plan->inventory, cd, problems, request, !install_only);
+	result = cd_inventory_open_only(&plan->inventory, cd, problems, request, only, !install_only);
 	if (result == 0)
 		result = cd_running_settle(&plan->inventory);
 	if (result == 0)
@@ -709,6 +709,12 @@ int cd_plan_make(struct cd_plan *plan, struct certdeploy *cd, struct cd_problems
 		result = rehearse(plan);
 	}
 	return problems->out_of_memory ? CERTDEPLOY_ENOMEM : result;
+}
+
+int cd_plan_make(struct cd_plan *plan, struct certdeploy *cd, struct cd_problems *problems,
+		 const struct certdeploy_request *request)
+{
+	return cd_plan_make_for(plan, cd, problems, request, cd_request_list(request, CERTDEPLOY_SERVICE));
 }
 
 static void close_order(struct cd_planned_order *planned)

@@ -59,6 +59,9 @@ struct cd_plan {
  */
 int cd_plan_make(struct cd_plan *plan, struct certdeploy *cd, struct cd_problems *problems,
 		 const struct certdeploy_request *request);
+/** The same for these services alone (NULL-terminated), whatever the request says. */
+int cd_plan_make_for(struct cd_plan *plan, struct certdeploy *cd, struct cd_problems *problems,
+		     const struct certdeploy_request *request, const char *const *only);
 void cd_plan_close(struct cd_plan *plan);
 
 /** Nothing to write and nothing to run. */

@@ -79,6 +79,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/proof/probe.c libcertdeploy/proof/probe.h \
 	libcertdeploy/proof/proof.c libcertdeploy/proof/proof.h \
 	libcertdeploy/proof/running.c libcertdeploy/proof/running.h \
+	libcertdeploy/proof/standing.c libcertdeploy/proof/standing.h \
 	libcertdeploy/proof/starttls.c libcertdeploy/proof/starttls.h \
 	libcertdeploy/proof/survey.c libcertdeploy/proof/survey.h \
 	libcertdeploy/proof/verify.c

@@ -254,8 +254,9 @@ static int read_service(struct cd_inventory *inventory, struct cd_seen *seen)
 	return result;
 }
 
-int cd_inventory_open(struct cd_inventory *inventory, struct certdeploy *cd, struct cd_problems *problems,
-		      const struct certdeploy_request *request, bool read)
+int cd_inventory_open_only(struct cd_inventory *inventory, struct certdeploy *cd,
+			   struct cd_problems *problems, const struct certdeploy_request *request,
+			   const char *const *only, bool read)
 {
 	int result;
 
@@ -265,7 +266,7 @@ int cd_inventory_open(struct cd_inventory *inventory, struct certdeploy *cd, str
 	if (result == 0)
 		result = cd_adapters_open(&inventory->adapters, problems);
 	if (result == 0)
-		result = choose_services(inventory, cd_request_list(request, CERTDEPLOY_SERVICE));
+		result = choose_services(inventory, only);
 	for (size_t i = 0; result == 0 && read && i < inventory->services.count; i++) {
 		struct cd_seen *seen = inventory->services.items[i];
 
@@ -279,6 +280,13 @@ int cd_inventory_open(struct cd_inventory *inventory, struct certdeploy *cd, str
 			result = cd_progress(cd, problems, seen->service.name, i + 1, inventory->services.count);
 	}
 	return result;
+}
+
+int cd_inventory_open(struct cd_inventory *inventory, struct certdeploy *cd, struct cd_problems *problems,
+		      const struct certdeploy_request *request, bool read)
+{
+	return cd_inventory_open_only(inventory, cd, problems, request,
+				      cd_request_list(request, CERTDEPLOY_SERVICE), read);
 }
 
 void cd_inventory_close(struct cd_inventory *inventory)
@@ -313,4 +321,16 @@ int cd_inventory_reread(struct certdeploy_reading *reading, struct cd_inventory 
 	cd_reading_open(reading, &inventory->host, &seen->service, overlay);
 	reading->environment = seen->reading.environment;
 	return seen->service.adapter->read(reading);
+}
+
+bool cd_inventory_reads(const struct cd_inventory *inventory, const char *path)
+{
+	for (size_t i = 0; i < inventory->services.count; i++) {
+		struct cd_seen *seen = inventory->services.items[i];
+
+		if (seen->result == 0 && seen->service.adapter->reads != NULL &&
+		    seen->service.adapter->reads(&seen->reading, path))
+			return true;
+	}
+	return false;
 }

@@ -41,10 +41,17 @@ struct cd_inventory {
  */
 int cd_inventory_open(struct cd_inventory *inventory, struct certdeploy *cd, struct cd_problems *problems,
 		      const struct certdeploy_request *request, bool read);
+/** The same with only these services (NULL-terminated) instead of those of the request. */
+int cd_inventory_open_only(struct cd_inventory *inventory, struct certdeploy *cd,
+			   struct cd_problems *problems, const struct certdeploy_request *request,
+			   const char *const *only, bool read);
 void cd_inventory_close(struct cd_inventory *inventory);
 
 /** The first result other than 0 among the services, or 0. */
 int cd_inventory_result(const struct cd_inventory *inventory);
+
+/** Would any of these servers read a file at path as configuration? */
+bool cd_inventory_reads(const struct cd_inventory *inventory, const char *path);
 
 /** Parse a service once more, over an overlay. The reading is to be closed in any case. */
 int cd_inventory_reread(struct certdeploy_reading *reading, struct cd_inventory *inventory,

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""--keep-going: each service is a transaction of its own; and a rollback is proven on the ports like a deployment."""
+
+import pytest
+
+from harness.scene import Scene, material
+from harness.tool import OK, PARTIAL, REFUSED, ROLLED_BACK
+
+NAME = "mail.example.test"
+
+
+@pytest.fixture
+def leaf(ca):
+    return ca.leaf(NAME)
+
+
+@pytest.mark.needs("apache", "dovecot")
+def test_one_service_fails_and_the_other_changes(host, leaf):
+    web, mail = host.apache(), host.dovecot()
+    host.start()
+    host.write_config(overrides={"dovecot": {"test": ("/bin/false",)}})
+    result = host.tool("deploy", "--keep-going", "--default", *material(leaf)).expect(PARTIAL, "test-failed")
+    assert result.states == {"apache": "verified", "dovecot": "rolled-back"}
+    assert result.json["changed"] is True
+    assert set(web.served().values()) == {leaf.sha256}
+    assert set(mail.served().values()) == {host.old.sha256}
+
+
+@pytest.mark.needs("apache", "dovecot")
+def test_without_it_both_are_put_back(host, leaf):
+    host.apache(), host.dovecot()
+    host.start()
+    host.write_config(overrides={"dovecot": {"test": ("/bin/false",)}})
+    scene = Scene(host)
+    host.tool("deploy", "--default", *material(leaf)).expect(ROLLED_BACK, "test-failed")
+    scene.assert_files_are_back(ignore=[host.store])
+    assert set(host.served().values()) == {host.old.sha256}
+
+
+@pytest.mark.needs("apache")
+def test_a_target_that_no_service_has_is_refused(host, leaf):
+    host.apache()
+    host.start()
+    host.tool("deploy", "--keep-going", "--hostname", NAME, *material(leaf)).expect(REFUSED, "no-endpoint")
+
+
+@pytest.mark.needs("apache")
+def test_a_rollback_that_the_server_does_not_take_is_undone(host, leaf):
+    web = host.apache()
+    host.start()
+    host.tool("deploy", "--default", *material(leaf)).expect(OK)
+    control = web.ctl.read_text()
+    web.ctl.write_text('#!/bin/sh\nexit 0\n')  # says that it reloads, and does not
+    scene = Scene(host)
+    host.tool("rollback", "--verify-timeout", "3").expect(ROLLED_BACK, "served-other")
+    scene.assert_files_are_back()
+    assert set(web.served().values()) == {leaf.sha256}
+    web.ctl.write_text(control)
+    host.tool("rollback").expect(OK)
+    assert set(web.served().values()) == {host.old.sha256}
