@@ -12,12 +12,15 @@ examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/tool.h examples/cer
 	examples/certdeploy/deploy.c \
 	examples/certdeploy/diff.c \
 	examples/certdeploy/discover.c \
+	examples/certdeploy/doctor.c \
 	examples/certdeploy/environment.c \
+	examples/certdeploy/expiry.c \
 	examples/certdeploy/help.c \
 	examples/certdeploy/history.c \
 	examples/certdeploy/json.c \
 	examples/certdeploy/list.c \
 	examples/certdeploy/main.c \
+	examples/certdeploy/monitoring.c \
 	examples/certdeploy/options.c \
 	examples/certdeploy/outcome.c \
 	examples/certdeploy/plan.c \

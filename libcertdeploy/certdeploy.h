@@ -178,6 +178,10 @@ enum certdeploy_flag {
 	CERTDEPLOY_OLDER,       /**< prune: only what is older than so many seconds */
 	CERTDEPLOY_ALL_OR_NOTHING, /**< of several certificates none is deployed when one cannot be */
 	CERTDEPLOY_NO_REMEMBER, /**< do not keep the deployment for renewals without arguments */
+	CERTDEPLOY_WARN_SECONDS, /**< expiry: warn when less than so many seconds are left … */
+	CERTDEPLOY_WARN_PERCENT, /**< … or less than so many percent of its life */
+	CERTDEPLOY_CRIT_SECONDS, /**< expiry: the same for a critical state */
+	CERTDEPLOY_CRIT_PERCENT,
 };
 
 CERTDEPLOY_API int certdeploy_request_new(struct certdeploy_request **out, struct certdeploy *cd);
@@ -260,6 +264,9 @@ struct certdeploy_endpoint_report {
 	bool targeted;
 	bool verified;
 	const char *note; /**< e.g. "managed by mod_md", or NULL */
+	int64_t not_before; /**< of that leaf; 0: unknown */
+	/** certdeploy_expiry(): "good", "warning", "critical", "expired", "unknown"; else NULL. */
+	const char *expiry;
 };
 
 struct certdeploy_service_report {
@@ -348,6 +355,21 @@ CERTDEPLOY_API int certdeploy_deploy(struct certdeploy_result **out, struct cert
 				     const struct certdeploy_request *request);
 /** Compare store, configuration and wire. Reads only. EDIFFERENT when they differ. */
 CERTDEPLOY_API int certdeploy_verify(struct certdeploy_result **out, struct certdeploy *cd,
+				     const struct certdeploy_request *request);
+/**
+ * What runs out when: every endpoint's certificate as configured and as served, the worse of the two in
+ * its `expiry`, and the store's certificates. By default a warning is due when less than a third of its
+ * life is left, a critical state below a tenth; for lives under ten days a half and a fifth. Reads only.
+ * Returns 0 also when something runs out: the problems "expires-soon" and "expired" say so.
+ */
+CERTDEPLOY_API int certdeploy_expiry(struct certdeploy_result **out, struct certdeploy *cd,
+				     const struct certdeploy_request *request);
+/**
+ * Why is it not served? Checks in order of dependency, for the host names of the request or everything:
+ * what hangs on a failed check is not looked at. Each finding is a problem with its fix. Reads only.
+ * EDIFFERENT when one of them is an error.
+ */
+CERTDEPLOY_API int certdeploy_doctor(struct certdeploy_result **out, struct certdeploy *cd,
 				     const struct certdeploy_request *request);
 /** Past transactions, newest first. Reads only. */
 CERTDEPLOY_API int certdeploy_history(struct certdeploy_result **out, struct certdeploy *cd,

@@ -8,7 +8,7 @@
 #include "host/settings.h"
 
 #define CD_LISTS (CERTDEPLOY_FILE + 1)
-#define CD_FLAGS (CERTDEPLOY_NO_REMEMBER + 1)
+#define CD_FLAGS (CERTDEPLOY_CRIT_PERCENT + 1)
 
 struct certdeploy {
 	struct cd_arena arena;

@@ -90,6 +90,7 @@ struct certdeploy_endpoint_report *cd_report_endpoint(struct certdeploy_result *
 	if (leaf != NULL) {
 		report->sha256 = keep(result, leaf->sha256);
 		report->key_type = keep(result, leaf->key_type);
+		report->not_before = leaf->not_before;
 		report->not_after = leaf->not_after;
 	}
 	return report;

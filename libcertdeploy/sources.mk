@@ -76,6 +76,8 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/host/settings.c libcertdeploy/host/settings.h \
 	libcertdeploy/host/target.c libcertdeploy/host/target.h \
 	libcertdeploy/proof/attempt.c libcertdeploy/proof/attempt.h \
+	libcertdeploy/proof/doctor.c \
+	libcertdeploy/proof/expiry.c \
 	libcertdeploy/proof/probe.c libcertdeploy/proof/probe.h \
 	libcertdeploy/proof/proof.c libcertdeploy/proof/proof.h \
 	libcertdeploy/proof/running.c libcertdeploy/proof/running.h \

@@ -91,7 +91,7 @@ static json_t *certificate_object(const struct certdeploy_certificate_report *re
 static json_t *endpoint_object(const struct certdeploy_endpoint_report *report)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, "
-			 "s:b, s:o}",
+			 "s:b, s:o, s:o, s:o}",
 			 "name", text(report->name), "listen", text(report->listen), "protocol",
 			 text(report->protocol), "file", text(report->file), "line",
 			 number_or_null(report->line), "certificate", text(report->certificate), "key",
@@ -100,7 +100,8 @@ static json_t *endpoint_object(const struct certdeploy_endpoint_report *report)
 			 text(report->served_sha256), "served_not_after", moment(report->served_not_after),
 			 "default", report->is_default, "tls", report->tls, "inherited", report->inherited,
 			 "targeted", report->targeted, "verified", report->verified, "note",
-			 text(report->note));
+			 text(report->note), "not_before", moment(report->not_before), "expiry",
+			 text(report->expiry));
 }
 
 static json_t *service_object(const struct certdeploy_service_report *report)

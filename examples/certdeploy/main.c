@@ -97,6 +97,9 @@ static int report(struct tool *tool, struct certdeploy *cd, const struct certdep
 	const struct certdeploy_problem *problem = lone_problem(tool, cd, result, code);
 	int status = exit_status(code);
 
+	if (tool->command != NULL && tool->command->status != NULL && tool->format == FORMAT_NAGIOS &&
+	    !tool->json)
+		return tool->command->status(tool, result, status);
 	if (status == 0 && tool->exit_code && result != NULL && has_work(result))
 		status = EXIT_TO_DO;
 	if (tool->json) {

@@ -99,6 +99,24 @@ static int once(struct tool *tool, const char **place, const char *name, const c
 	return 0;
 }
 
+static int set_format(struct tool *tool, const char *value)
+{
+	static const char *const formats[] = {"text", "nagios", "prometheus", "html"};
+
+	tool->json = tool->json || strcmp(value, "json") == 0;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (strcmp(value, formats[i]) == 0 &&
+		    (i <= FORMAT_NAGIOS || tool->command->id == COMMAND_EXPIRY)) {
+			tool->format = (enum format)i;
+			return 0;
+		}
+	if (strcmp(value, "json") == 0)
+		return 0;
+	return usage_error(tool, tool->command->id == COMMAND_EXPIRY
+					 ? _("--format takes text, json, nagios, prometheus or html")
+					 : _("--format takes text, json or nagios"));
+}
+
 int set_tool_option(struct tool *tool, const struct option_row *row, const char *value)
 {
 	switch ((enum tool_option)row->value) {
@@ -138,6 +156,8 @@ int set_tool_option(struct tool *tool, const struct option_row *row, const char 
 	case TOOL_DRY_RUN:
 		tool->dry_run = true;
 		return 0;
+	case TOOL_FORMAT:
+		return set_format(tool, value);
 	case TOOL_EXIT_CODE:
 		tool->exit_code = true;
 		return 0;
@@ -266,6 +286,8 @@ static int read_options(struct tool *tool, int argc, char **argv, bool stop_at_w
 
 static int take_operands(struct tool *tool, char *const *words, size_t count)
 {
+	const char *name;
+
 	if (tool->json && count == 1 && strcmp(words[0], "-") == 0) {
 		if (tool->setting_count != 0 || tool->passphrase_file != NULL ||
 		    tool->passphrase_fd != -1 || tool->batch_file != NULL ||
@@ -281,7 +303,8 @@ static int take_operands(struct tool *tool, char *const *words, size_t count)
 				   words[tool->command->operand == NULL ? 0 : 1]);
 	if (count == 0)
 		return 0;
-	return add_setting(tool, find_option(tool->command, "transaction", strlen("transaction")), words[0],
+	name = tool->command->id == COMMAND_DOCTOR ? "hostname" : "transaction";
+	return add_setting(tool, find_option(tool->command, name, strlen(name)), words[0],
 			   strlen(words[0]));
 }
 

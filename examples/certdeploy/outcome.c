@@ -9,7 +9,8 @@ static const char *const words[] = {
 	N_("none"),     N_("reload"),    N_("restart"),     N_("start"),    N_("unchanged"),
 	N_("planned"),  N_("changed"),   N_("reloaded"),    N_("verified"), N_("rolled-back"),
 	N_("failed"),   N_("edited"),    N_("created"),     N_("replaced"), N_("removed"),
-	N_("restored"), N_("committed"), N_("interrupted"), N_("broken"),
+	N_("restored"), N_("committed"), N_("interrupted"), N_("broken"),   N_("good"),
+	N_("warning"),  N_("critical"),  N_("expired"),     N_("unknown"),
 };
 
 const char *localized_word(const char *word)

@@ -278,6 +278,10 @@ static int take_member(struct tool *tool, const char *key, const json_t *value)
 		if (!json_is_boolean(value))
 			return usage_error(tool, _("\"%s\" takes true or false"), key);
 		return json_is_true(value) ? add_setting(tool, row, NULL, 0) : 0;
+	case EFFECT_LIFE:
+		if (json_is_string(value))
+			return add_strings(tool, key, row, false, value);
+		/* fall through */
 	case EFFECT_NUMBER:
 	case EFFECT_SECONDS:
 		return add_number(tool, key, row, value);
@@ -392,16 +396,34 @@ static int parse_number(long *number, struct tool *tool, const struct setting *s
 
 	errno = 0;
 	*number = strtol(setting->value, &end, 10);
-	factor = row->effect == EFFECT_SECONDS ? seconds_in(*end) : *end == '\0';
+	factor = row->effect == EFFECT_NUMBER ? *end == '\0' : seconds_in(*end);
 	if (errno != 0 || end == setting->value || factor == 0 || (*end != '\0' && end[1] != '\0') ||
 	    *number < 0 || *number > INT_MAX / factor)
 		return usage_error(tool,
-				   row->effect == EFFECT_SECONDS
+				   row->effect == EFFECT_NUMBER ? _("--%s takes a number")
+				   : row->effect == EFFECT_SECONDS
 					   ? _("--%s takes a time, as 90s, 12h or 30d")
-					   : _("--%s takes a number"),
+					   : _("--%s takes a part of a life or a time, as 33%% or 30d"),
 				   row->name);
 	*number *= factor;
 	return 0;
+}
+
+/* "33%" or "30d". */
+static int set_life(struct tool *tool, struct certdeploy_request *request, const struct setting *setting)
+{
+	int seconds = setting->option->value;
+	long number = 0;
+	char *end = NULL;
+	int result;
+
+	errno = 0;
+	number = strtol(setting->value, &end, 10);
+	if (errno == 0 && end != setting->value && strcmp(end, "%") == 0 && number >= 0 && number <= 100)
+		return certdeploy_request_set(request, (enum certdeploy_flag)(seconds + 1), number);
+	result = parse_number(&number, tool, setting);
+	return result == 0 ? certdeploy_request_set(request, (enum certdeploy_flag)seconds, number)
+			   : result;
 }
 
 static int add_stdin(struct tool *tool, struct certdeploy_request *request, int kind)
@@ -468,6 +490,8 @@ static int apply(struct tool *tool, struct certdeploy_request *request, const st
 	case EFFECT_LIST:
 		return certdeploy_request_add(request, (enum certdeploy_list_option)row->value,
 					      setting->value);
+	case EFFECT_LIFE:
+		return set_life(tool, request, setting);
 	case EFFECT_NUMBER:
 	case EFFECT_SECONDS:
 		result = parse_number(&number, tool, setting);

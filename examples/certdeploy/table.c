@@ -12,9 +12,10 @@
 #define LOCKING (ON(DEPLOY) | ON(PLAN) | ON(ROLLBACK) | ON(RECOVER) | ON(PRUNE))
 
 const struct command *const command_table[] = {
-	&command_discover, &command_list,    &command_check,    &command_plan, &command_deploy,
-	&command_verify,   &command_history, &command_show,     &command_diff, &command_rollback,
-	&command_recover,  &command_prune,   &command_adapters, NULL,
+	&command_discover, &command_list,   &command_check,    &command_plan,
+	&command_deploy,   &command_verify, &command_doctor,   &command_expiry,
+	&command_history,  &command_show,   &command_diff,     &command_rollback,
+	&command_recover,  &command_prune,  &command_adapters, NULL,
 };
 
 /* Options whose help is NULL share the line of the next in the help. */
@@ -49,10 +50,10 @@ const struct option_row option_table[] = {
 
 	/* the target */
 	{"service", 0, "NAME", EFFECT_LIST, CERTDEPLOY_SERVICE,
-	 CHANGING | ON(LIST) | ON(DISCOVER) | ON(VERIFY) | ON(ROLLBACK),
+	 CHANGING | ON(LIST) | ON(DISCOVER) | ON(VERIFY) | ON(DOCTOR) | ON(EXPIRY) | ON(ROLLBACK),
 	 N_("only this service; may be repeated")},
-	{"hostname", 0, "HOST", EFFECT_LIST, CERTDEPLOY_HOSTNAME, MATERIAL | ON(LIST) | ON(VERIFY),
-	 N_("this host name; may be repeated")},
+	{"hostname", 0, "HOST", EFFECT_LIST, CERTDEPLOY_HOSTNAME,
+	 MATERIAL | ON(LIST) | ON(VERIFY) | ON(DOCTOR) | ON(EXPIRY), N_("this host name; may be repeated")},
 	{"address", 0, "IP[:PORT]", EFFECT_LIST, CERTDEPLOY_ADDRESS, CHANGING, NULL},
 	{"listener", 0, "L", EFFECT_LIST, CERTDEPLOY_LISTENER, CHANGING, N_("what listens there")},
 	{"default", 0, NULL, EFFECT_FLAG, CERTDEPLOY_DEFAULT, CHANGING, NULL},
@@ -93,6 +94,11 @@ const struct option_row option_table[] = {
 	{"verify-timeout", 0, "TIME", EFFECT_SECONDS, CERTDEPLOY_VERIFY_TIMEOUT, WAYS | ON(VERIFY),
 	 N_("for a port to serve it")},
 	{"dry-run", 0, NULL, EFFECT_TOOL, TOOL_DRY_RUN, CHANGING, N_("show the changes, make none (plan)")},
+	{"warn", 0, NULL, EFFECT_LIFE, CERTDEPLOY_WARN_SECONDS, ON(EXPIRY), NULL},
+	{"crit", 0, "33%|30d", EFFECT_LIFE, CERTDEPLOY_CRIT_SECONDS, ON(EXPIRY),
+	 N_("limits of what is left, of its life or in time")},
+	{"format", 0, "FORMAT", EFFECT_TOOL, TOOL_FORMAT, ON(EXPIRY) | ON(DOCTOR),
+	 N_("text, json, nagios, prometheus or html")},
 	{"exit-code", 0, NULL, EFFECT_TOOL, TOOL_EXIT_CODE, ON(PLAN),
 	 N_("exit 10 when there is something to do")},
 	{"transaction", 0, "ID", EFFECT_ONCE, CERTDEPLOY_TRANSACTION, ON(SHOW) | ON(DIFF) | ON(ROLLBACK),

@@ -25,6 +25,8 @@ enum command_id {
 	COMMAND_DEPLOY,
 	COMMAND_DIFF,
 	COMMAND_DISCOVER,
+	COMMAND_DOCTOR,
+	COMMAND_EXPIRY,
 	COMMAND_HISTORY,
 	COMMAND_LIST,
 	COMMAND_PLAN,
@@ -45,9 +47,12 @@ struct command {
 	int (*run)(struct certdeploy_result **out, struct certdeploy *cd,
 		   const struct certdeploy_request *request);
 	void (*print)(const struct tool *tool, const struct certdeploy_result *result);
+	/** Exit status where it is not the library's code, as for monitoring; NULL: it is. */
+	int (*status)(const struct tool *tool, const struct certdeploy_result *result, int status);
 };
 
 extern const struct command command_adapters, command_check, command_deploy, command_diff, command_discover,
+	command_doctor, command_expiry,
 	command_history, command_list, command_plan, command_prune, command_recover, command_rollback,
 	command_show, command_verify;
 
@@ -58,6 +63,9 @@ struct setting {
 	size_t length;   /**< of value */
 	bool is_content; /**< value is the material itself, not a file's name */
 };
+
+/** How expiry and doctor write; JSON is tool.json. */
+enum format { FORMAT_TEXT, FORMAT_NAGIOS, FORMAT_PROMETHEUS, FORMAT_HTML };
 
 /** What to show instead of running a command. */
 enum show { SHOW_NOTHING, SHOW_HELP, SHOW_VERSION, SHOW_COMPLETION };
@@ -78,6 +86,7 @@ struct tool {
 	bool from_stdin; /**< the request is one JSON object on standard input */
 	bool dry_run;
 	bool exit_code; /**< plan: 10 when there is something to do */
+	enum format format;
 	int verbosity;  /**< -1 quiet, 0, 1, 2 */
 	bool color_out;
 	bool color_err;
@@ -140,6 +149,7 @@ enum effect {
 	EFFECT_FLAG,     /**< value: enum certdeploy_flag */
 	EFFECT_NUMBER,   /**< the same, with a number */
 	EFFECT_SECONDS,  /**< the same, with a time: 90, 90s, 15m, 12h, 30d */
+	EFFECT_LIFE,     /**< the same, or with a percentage: 33% sets the flag after it */
 	EFFECT_TOOL,     /**< value: enum tool_option */
 	EFFECT_NEXT,     /**< another certificate begins; not in the table */
 };
@@ -156,6 +166,7 @@ enum tool_option {
 	TOOL_HELP,
 	TOOL_DRY_RUN,
 	TOOL_EXIT_CODE,
+	TOOL_FORMAT,
 	TOOL_PASSPHRASE_FILE,
 	TOOL_PASSPHRASE_FD,
 	TOOL_BATCH,
@@ -262,6 +273,20 @@ void print_outcome(const struct tool *tool, const struct certdeploy_result *resu
 
 void print_endpoint_table(const struct tool *tool, const struct certdeploy_result *result);
 void print_history(const struct tool *tool, const struct certdeploy_result *result);
+
+/* ---- monitoring.c ---- */
+
+/** Exit statuses of monitoring plug-ins. */
+enum { NAGIOS_OK, NAGIOS_WARNING, NAGIOS_CRITICAL, NAGIOS_UNKNOWN };
+
+/** The one line of a plug-in: state, sentence and, unless NULL, performance data. */
+void print_nagios(int state, const char *sentence, const char *data);
+/** The state that the problems of a result make. */
+int nagios_state(const struct certdeploy_result *result);
+/** Metrics of all endpoints in the text format of Prometheus. */
+void print_prometheus(const struct certdeploy_result *result);
+/** A page for people that stands alone. */
+void print_html(const struct tool *tool, const struct certdeploy_result *result);
 
 /* ---- columns.c ---- */
 

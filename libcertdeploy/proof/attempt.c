@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "certificate/material.h"
 #include "proof/starttls.h"
 
 #include <errno.h>
@@ -54,6 +55,7 @@ struct cd_attempt {
 	/* the certificate shown, not yet proven */
 	bool seen;
 	char sha256[CD_SHA256_TEXT];
+	int64_t not_before;
 	int64_t not_after;
 	unsigned chain_length;
 };
@@ -143,14 +145,13 @@ static int note_certificate(X509_STORE_CTX *context, void *unused)
 	X509 *leaf = X509_STORE_CTX_get0_cert(context);
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
-	struct tm parts;
 
 	(void)unused;
 	if (attempt == NULL || leaf == NULL || X509_digest(leaf, EVP_sha256(), digest, &size) != 1)
 		return 0;
 	cd_hex(attempt->sha256, digest, size);
-	attempt->not_after =
-		ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &parts) == 1 ? (int64_t)timegm(&parts) : 0;
+	attempt->not_before = cd_seconds(X509_get0_notBefore(leaf));
+	attempt->not_after = cd_seconds(X509_get0_notAfter(leaf));
 	attempt->chain_length = (unsigned)sk_X509_num(X509_STORE_CTX_get0_untrusted(context));
 	attempt->seen = true;
 	return 1;
@@ -244,6 +245,7 @@ static int ended_served(struct cd_attempt *attempt)
 	struct cd_probe *probe = attempt->probe;
 
 	memcpy(probe->sha256, attempt->sha256, sizeof(probe->sha256));
+	probe->not_before = attempt->not_before;
 	probe->not_after = attempt->not_after;
 	probe->chain_length = attempt->chain_length;
 	return ended(attempt, CD_PROBE_SERVED, "");

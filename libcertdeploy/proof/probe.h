@@ -32,6 +32,7 @@ struct cd_probe {
 	/* results */
 	enum cd_probe_state state;
 	char sha256[65]; /**< of the leaf served last; "" if none was */
+	int64_t not_before;
 	int64_t not_after;
 	unsigned chain_length; /**< certificates sent, with the leaf */
 	char detail[160];      /**< why not, in a few words; not translated, harmless to print */

@@ -6,8 +6,8 @@ import unicodedata
 
 import pytest
 
-COMMANDS = ["adapters", "check", "deploy", "diff", "discover", "history", "list", "plan", "prune", "recover",
-            "rollback", "show", "verify"]
+COMMANDS = ["adapters", "check", "deploy", "diff", "discover", "doctor", "expiry", "history", "list", "plan",
+            "prune", "recover", "rollback", "show", "verify"]
 
 
 @pytest.mark.parametrize("args, sentence", [
@@ -29,6 +29,11 @@ COMMANDS = ["adapters", "check", "deploy", "diff", "discover", "history", "list"
     (["deploy", "--wait", "-1"], "--wait takes a time"),
     (["deploy", "--wait", "99999999999d"], "--wait takes a time"),
     (["prune", "--keep", "3d"], "--keep takes a number"),
+    (["expiry", "--warn", "101%"], "--warn takes a part of a life or a time, as 33% or 30d"),
+    (["expiry", "--crit", "x"], "--crit takes a part of a life or a time"),
+    (["expiry", "--format", "xml"], "--format takes text, json, nagios, prometheus or html"),
+    (["doctor", "--format", "html"], "--format takes text, json or nagios"),
+    (["doctor", "one", "two"], 'doctor does not take the word "two"'),
     (["deploy", "--name", "a", "--name", "b"], "--name is given twice"),
     (["deploy", "--service", ""], "the value of --service is empty"),
     (["deploy", "--cert", "-", "--key", "-"], "standard input (-) can be read only once"),

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* doctor.c - why a certificate is not served, and what to do */
+#include "tool.h"
+
+static void print(const struct tool *tool, const struct certdeploy_result *result)
+{
+	const struct certdeploy_problem *problem;
+
+	(void)tool;
+	for (size_t i = 0; (problem = certdeploy_result_problem(result, i)) != NULL; i++)
+		if (problem->severity != CERTDEPLOY_NOTICE)
+			return;
+	put_line(stdout, "%s\n", _("Nothing is wrong."));
+}
+
+static int status(const struct tool *tool, const struct certdeploy_result *result, int status_of_library)
+{
+	const struct certdeploy_problem *problem, *worst = NULL;
+	int state = result == NULL ? NAGIOS_UNKNOWN : nagios_state(result);
+
+	(void)tool;
+	for (size_t i = 0; result != NULL && (problem = certdeploy_result_problem(result, i)) != NULL; i++)
+		if (worst == NULL || problem->severity > worst->severity)
+			worst = problem;
+	if (state == NAGIOS_OK && status_of_library != 0)
+		state = NAGIOS_UNKNOWN;
+	print_nagios(state,
+		     worst != NULL && state != NAGIOS_OK ? worst->message
+		     : state == NAGIOS_OK                ? _("Nothing is wrong.")
+							 : _("nothing could be looked at"),
+		     NULL);
+	return state;
+}
+
+const struct command command_doctor = {
+	.name = "doctor",
+	.id = COMMAND_DOCTOR,
+	.operand = "[HOST]",
+	.summary = N_("find out why a certificate is not served"),
+	.run = certdeploy_doctor,
+	.print = print,
+	.status = status,
+};

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* expiry.c - what runs out when */
+#include "tool.h"
+
+#include <string.h>
+#include <time.h>
+
+#define COLUMNS 6
+
+static void add_row(struct table *table, const struct tool *tool,
+		    const struct certdeploy_service_report *service,
+		    const struct certdeploy_endpoint_report *endpoint)
+{
+	char until[32], left[64];
+
+	(void)tool;
+	table_add(table, "%s", service->name);
+	table_add(table, "%s %s", endpoint->protocol == NULL ? "-" : endpoint->protocol,
+		  endpoint->listen == NULL ? "-" : endpoint->listen);
+	table_add(table, "%s", endpoint->name == NULL ? _("(default)") : endpoint->name);
+	table_add(table, "%s", show_time(until, endpoint->not_after));
+	table_add(table, "%s", endpoint->not_after == 0 ? "-" : show_days(left, endpoint->not_after));
+	table_add(table, "%s", localized_word(endpoint->expiry));
+}
+
+static void print_text(const struct tool *tool, const struct certdeploy_result *result)
+{
+	const struct certdeploy_service_report *service;
+	struct table table;
+
+	if (certdeploy_result_service(result, 0) == NULL)
+		return;
+	table_begin(&table, COLUMNS);
+	table.headed = true;
+	table_add(&table, "%s", _("SERVICE"));
+	table_add(&table, "%s", _("LISTENER"));
+	table_add(&table, "%s", _("NAME"));
+	table_add(&table, "%s", _("VALID UNTIL"));
+	table_add(&table, "%s", _("TIME LEFT"));
+	table_add(&table, "%s", _("STATE"));
+	for (size_t i = 0; (service = certdeploy_result_service(result, i)) != NULL; i++)
+		for (size_t j = 0; service->endpoints[j] != NULL; j++)
+			if (service->endpoints[j]->tls)
+				add_row(&table, tool, service, service->endpoints[j]);
+	table_print(&table, tool);
+	table_free(&table);
+}
+
+static void print(const struct tool *tool, const struct certdeploy_result *result)
+{
+	switch (tool->format) {
+	case FORMAT_PROMETHEUS:
+		print_prometheus(result);
+		break;
+	case FORMAT_HTML:
+		print_html(tool, result);
+		break;
+	default:
+		print_text(tool, result);
+	}
+}
+
+/* Until when everything is good: the earlier of what is configured and what is served. */
+static int64_t earliest(const struct certdeploy_result *result, const char **name, size_t *count,
+			int *state)
+{
+	const struct certdeploy_service_report *service;
+	int64_t first = 0;
+
+	for (size_t i = 0; (service = certdeploy_result_service(result, i)) != NULL; i++)
+		for (size_t j = 0; service->endpoints[j] != NULL; j++) {
+			const struct certdeploy_endpoint_report *endpoint = service->endpoints[j];
+			int64_t until = endpoint->not_after;
+
+			if (!endpoint->tls)
+				continue;
+			if (endpoint->served_not_after != 0 &&
+			    (until == 0 || endpoint->served_not_after < until))
+				until = endpoint->served_not_after;
+			++*count;
+			if (endpoint->expiry != NULL && strcmp(endpoint->expiry, "unknown") == 0)
+				*state = *state == NAGIOS_OK ? NAGIOS_UNKNOWN : *state;
+			if (until != 0 && (first == 0 || until < first)) {
+				first = until;
+				*name = endpoint->name == NULL ? endpoint->listen : endpoint->name;
+			}
+		}
+	return first;
+}
+
+static int status(const struct tool *tool, const struct certdeploy_result *result, int status_of_library)
+{
+	char sentence[512], data[64], left[64];
+	const char *name = NULL;
+	int state = result == NULL || status_of_library != 0 ? NAGIOS_UNKNOWN : nagios_state(result);
+	size_t count = 0;
+	int64_t first;
+
+	if (state == NAGIOS_UNKNOWN) {
+		const struct certdeploy_problem *problem =
+			result == NULL ? NULL : certdeploy_result_problem(result, 0);
+
+		print_nagios(state,
+			     problem != NULL                 ? problem->message
+			     : tool->problem.message != NULL ? tool->problem.message
+							     : _("nothing could be looked at"),
+			     NULL);
+		return state;
+	}
+	first = earliest(result, &name, &count, &state);
+	(void)snprintf(sentence, sizeof(sentence), _("%zu endpoints, the first expires %s (%.200s)"), count,
+		       first == 0 ? "-" : show_days(left, first), name == NULL ? "-" : name);
+	(void)snprintf(data, sizeof(data), "'days'=%lld;;;0 'endpoints'=%zu;;;0",
+		       first == 0 ? 0 : (long long)(first - (int64_t)time(NULL)) / 86400, count);
+	print_nagios(state, sentence, data);
+	return state;
+}
+
+const struct command command_expiry = {
+	.name = "expiry",
+	.id = COMMAND_EXPIRY,
+	.operand = NULL,
+	.summary = N_("show what runs out when"),
+	.run = certdeploy_expiry,
+	.print = print,
+	.status = status,
+};
