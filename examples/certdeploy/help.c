@@ -87,6 +87,5 @@ void print_help(const struct command *command)
 	for (const struct command *const *row = command_table; *row != NULL; row++)
 		(void)printf("  %-10s %s\n", (*row)->name, _((*row)->summary));
 	(void)printf("  %-10s %s\n", "help", _("explain a command: certdeploy help COMMAND"));
-	(void)printf("%s\n", _("Global options:"));
 	print_options(NULL);
 }
