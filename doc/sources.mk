@@ -2,6 +2,8 @@
 dist_doc_DATA = doc/certdeploy.schema.json
 dist_man_MANS = doc/certdeploy.1 doc/certdeploy.conf.5 doc/libcertdeploy.3 doc/certdeploy-adapter.7
 man_MANS = doc/certdeploy-problems.7
+jamandir = $(mandir)/ja/man1
+dist_jaman_DATA = doc/ja/certdeploy.1
 
 EXTRA_DIST += tools/problems-page
 CLEANFILES += doc/certdeploy-problems.7

@@ -53,3 +53,5 @@ install-data-local:
 		"$(DESTDIR)$(bashcompletiondir)/certdeploy"
 uninstall-local:
 	rm -f "$(DESTDIR)$(bashcompletiondir)/certdeploy"
+
+EXTRA_DIST += examples/perl/Certdeploy.pm examples/perl/t/certdeploy.t
