@@ -134,3 +134,13 @@ def test_both_languages_tell_the_same():
         return re.findall(r"^\.(?:Sh|Ss [a-z]+|Dl .*)$|(?<=^\.It Fl )[^A-Z]*?(?= Ar|$)", text, re.M)
 
     assert outline(DOC / "ja/certdeploy.1") == outline(DOC / "certdeploy.1")
+
+
+def test_both_readmes_show_the_same():
+    """Commands, settings and code in README.ja are those of README."""
+    def code(path):
+        blocks = re.findall(r"^ {4,22}\S.*$", path.read_text(), re.M)
+        return [line for line in blocks if not re.search(r"\S {2,}\S", line)]
+
+    ours, theirs = code(TOP / "README"), code(TOP / "README.ja")
+    assert [line for line in ours if line not in theirs and line.isascii()] == []
