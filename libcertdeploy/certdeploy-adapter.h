@@ -89,8 +89,9 @@ CERTDEPLOY_API bool certdeploy_accepts(const struct certdeploy_reading *reading,
 struct certdeploy_document;
 
 /**
- * @return 0; CERTDEPLOY_ENOTFOUND: no such file (nothing recorded); CERTDEPLOY_EPERMISSION: not
- *         readable; CERTDEPLOY_EREFUSED: not a regular file, or larger than 64 MiB
+ * @return 0; CERTDEPLOY_ENOTFOUND: no such file, or a directory (nothing recorded);
+ *         CERTDEPLOY_EPERMISSION: not readable; CERTDEPLOY_EREFUSED: a device or the like, or larger
+ *         than 64 MiB
  */
 CERTDEPLOY_API int certdeploy_read(const struct certdeploy_document **out,
 				   struct certdeploy_reading *reading, const char *path);

@@ -403,13 +403,24 @@ struct comparing {
 	const struct cd_table *written; /* path that the store changes -> itself */
 };
 
+static void add_part(struct cd_buffer *key, const char *part)
+{
+	if (part != NULL)
+		cd_buffer_add(key, part, strlen(part));
+	cd_buffer_add(key, "\n", 1);
+}
+
 /* Which endpoint is which in two readings. */
 static int key_of(struct cd_buffer *key, const struct certdeploy_endpoint *endpoint)
 {
 	key->length = 0;
-	cd_buffer_format(key, "%s\n%s\n%s\n%s\n%u", endpoint->listen, endpoint->protocol,
-			 endpoint->name == NULL ? "" : endpoint->name,
-			 endpoint->address == NULL ? "" : endpoint->address, (unsigned)endpoint->port);
+	add_part(key, endpoint->listen);
+	add_part(key, endpoint->protocol);
+	add_part(key, endpoint->name);
+	add_part(key, endpoint->address);
+	/* There is a key for each endpoint: printf would be most of the work. */
+	for (unsigned port = endpoint->port, i = 0; i < 4; port /= 16, i++)
+		cd_buffer_add(key, &"0123456789abcdef"[port % 16], 1);
 	return key->failed ? CERTDEPLOY_ENOMEM : 0;
 }
 

@@ -117,6 +117,8 @@ struct apache_lines {
 	size_t budget; /**< bytes that may still be read: an end to what grows without one */
 };
 
+/** Go on to the next line that may matter: quicker than to take each. */
+void apache_skip_opaque(struct apache_source *source);
 /** 1 a line, 0 the end (of the file; macros go over into what stands around them), or an error. */
 int apache_next_line(struct apache_lines *lines, struct apache_line *line);
 

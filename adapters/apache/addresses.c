@@ -357,7 +357,7 @@ static struct apache_sets *add(struct apache_model *model, const struct address_
 		return NULL;
 	entry->key = *key;
 	HASH_ADD(hh, model->by_address, key, sizeof(*key), entry);
-	return find(model, key);
+	return entry->hh.tbl == NULL ? NULL : entry;
 }
 
 HASH_FUNCTION_END

@@ -3,7 +3,7 @@
  * hash.h - uthash in the reading's memory
  *
  * Every function that adds to a table has a variable named `reading`. Nothing is freed before the
- * reading ends. After adding, look again: when memory is short the entry is not there.
+ * reading ends. An entry that was added and has no hh.tbl was not: memory is short.
  */
 #ifndef CD_APACHE_HASH_H
 #define CD_APACHE_HASH_H

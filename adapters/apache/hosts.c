@@ -219,9 +219,8 @@ static int complete_name(struct apache_model *model, struct apache_host *host)
 	return 0;
 }
 
+/* The key is the name. */
 struct name_entry {
-	const char *text;
-	const struct apache_host *host; /* the first that has it */
 	UT_hash_handle hh;
 };
 
@@ -254,15 +253,17 @@ static int learn(struct certdeploy_reading *reading, struct name_entry **table, 
 		 size_t length)
 {
 	struct name_entry *entry;
+	unsigned hash;
 
-	if (known(*table, text, length))
+	HASH_VALUE(text, length, hash);
+	HASH_FIND_BYHASHVALUE(hh, *table, text, length, hash, entry);
+	if (entry != NULL)
 		return 0;
 	entry = certdeploy_alloc(reading, sizeof(*entry));
 	if (entry == NULL)
 		return CERTDEPLOY_ENOMEM;
-	entry->text = text;
-	HASH_ADD_KEYPTR(hh, *table, text, length, entry);
-	return known(*table, text, length) ? 0 : CERTDEPLOY_ENOMEM;
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh, *table, text, length, hash, entry);
+	return entry->hh.tbl == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
 HASH_FUNCTION_END

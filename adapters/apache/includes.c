@@ -22,7 +22,7 @@ HASH_FUNCTION_BEGIN
 static struct apache_file *file_of(struct apache_reader *reader, const struct certdeploy_document *document)
 {
 	struct certdeploy_reading *reading = reader->reading;
-	struct apache_file_entry *entry, *added = NULL;
+	struct apache_file_entry *entry;
 
 	HASH_FIND_PTR(reader->files, &document, entry);
 	if (entry != NULL)
@@ -36,8 +36,7 @@ static struct apache_file *file_of(struct apache_reader *reader, const struct ce
 	entry->file.bytes = certdeploy_document_bytes(document, &entry->file.length);
 	entry->file.has_nul = memchr(entry->file.bytes, '\0', entry->file.length) != NULL;
 	HASH_ADD_PTR(reader->files, document, entry);
-	HASH_FIND_PTR(reader->files, &document, added);
-	return added == NULL ? NULL : &entry->file;
+	return entry->hh.tbl == NULL ? NULL : &entry->file;
 }
 
 HASH_FUNCTION_END
@@ -59,19 +58,13 @@ static int end_file(struct apache_reader *reader, size_t base)
 	return 0;
 }
 
-int apache_read_file(struct apache_reader *reader, const char *path)
+static int read_document(struct apache_reader *reader, const struct certdeploy_document *document)
 {
-	const struct certdeploy_document *document;
 	struct apache_source source = {0}, *around = reader->lines.source;
 	size_t base = reader->base;
 	struct apache_line line;
-	int result = certdeploy_read(&document, reader->reading, path);
+	int result = 0;
 
-	if (result == CERTDEPLOY_ENOTFOUND)
-		return certdeploy_refuse(reader->reading, "config-syntax", path, 0,
-					 _("the file to be included is not there"));
-	if (result != 0)
-		return result;
 	source.file = file_of(reader, document);
 	if (source.file == NULL)
 		return CERTDEPLOY_ENOMEM;
@@ -79,8 +72,12 @@ int apache_read_file(struct apache_reader *reader, const char *path)
 	source.length = source.file->length;
 	if (source.length >= 3 && memcmp(source.bytes, "\xef\xbb\xbf", 3) == 0)
 		return certdeploy_refuse(
-			reader->reading, "config-syntax", path, 1,
+			reader->reading, "config-syntax", source.file->path, 1,
 			_("the file begins with a byte order mark, which httpd takes for a directive"));
+	if (source.length + 1 > reader->lines.budget)
+		return certdeploy_refuse(reader->reading, "too-large", source.file->path, 0,
+					 _("the configuration includes itself beyond any sensible size"));
+	reader->lines.budget -= source.length + 1;
 	source.file->reads++;
 	if (reader->model->config_file == NULL)
 		reader->model->config_file = source.file;
@@ -88,7 +85,8 @@ int apache_read_file(struct apache_reader *reader, const char *path)
 	source.depth = around == NULL ? 0 : around->depth;
 	reader->base = reader->depth;
 	reader->lines.source = &source;
-	while ((result = apache_next_line(&reader->lines, &line)) == 1) {
+	while (apache_skip_opaque(reader->lines.source),
+	       (result = apache_next_line(&reader->lines, &line)) == 1) {
 		result = apache_handle_line(reader, &line);
 		if (result != 0)
 			break;
@@ -100,38 +98,60 @@ int apache_read_file(struct apache_reader *reader, const char *path)
 	return result;
 }
 
-/* A path without wildcards: a file, or a directory with all that is in it. */
-static int include_path(struct apache_reader *reader, const char *path, bool optional, unsigned depth)
+static char *path_in(struct apache_reader *reader, const char *directory, const char *name)
+{
+	size_t length = strlen(directory), own = strlen(name);
+	char *path = certdeploy_alloc(reader->reading, length + own + 2);
+
+	if (path == NULL)
+		return NULL;
+	memcpy(path, directory, length);
+	path[length] = '/';
+	memcpy(path + length + 1, name, own);
+	return path;
+}
+
+static int include_path(struct apache_reader *reader, const char *path, bool optional, unsigned depth);
+
+static int include_directory(struct apache_reader *reader, const char *path, bool optional, unsigned depth)
 {
 	const char *const *names;
 	int result;
 
-	switch (strcmp(path, "/dev/null") == 0 ? CERTDEPLOY_FILE_OTHER
-					       : certdeploy_file_type(reader->reading, path)) {
-	case CERTDEPLOY_FILE_DIRECTORY:
-		if (depth >= SUBDIRECTORY_DEPTH_LIMIT)
-			return certdeploy_refuse(reader->reading, "config-syntax", path, 0,
-						 _("the directories to be included are too deep"));
-		result = certdeploy_directory(&names, reader->reading, path);
-		for (; result == 0 && *names != NULL; names++) {
-			char *inside = certdeploy_format(reader->reading, "%s/%s", path, *names);
+	if (depth >= SUBDIRECTORY_DEPTH_LIMIT)
+		return certdeploy_refuse(reader->reading, "config-syntax", path, 0,
+					 _("the directories to be included are too deep"));
+	result = certdeploy_directory(&names, reader->reading, path);
+	for (; result == 0 && *names != NULL; names++) {
+		const char *inside = path_in(reader, path, *names);
 
-			result = inside == NULL ? CERTDEPLOY_ENOMEM
-						: include_path(reader, inside, optional, depth + 1);
-		}
-		return result;
-	case CERTDEPLOY_FILE_ABSENT:
-		if (optional)
-			return 0;
-		break;
-	case CERTDEPLOY_FILE_REGULAR:
-		break;
-	case CERTDEPLOY_FILE_OTHER:
-		if (strcmp(path, "/dev/null") == 0)
-			return 0;
-		break;
+		result = inside == NULL ? CERTDEPLOY_ENOMEM
+					: include_path(reader, inside, optional, depth + 1);
 	}
-	return apache_read_file(reader, path);
+	return result;
+}
+
+/* A path without wildcards: a file, or a directory with all that is in it. */
+static int include_path(struct apache_reader *reader, const char *path, bool optional, unsigned depth)
+{
+	const struct certdeploy_document *document;
+	int result = strcmp(path, "/dev/null") == 0 ? 0 : certdeploy_read(&document, reader->reading, path);
+
+	if (result == 0 && strcmp(path, "/dev/null") != 0)
+		return read_document(reader, document);
+	if (result != CERTDEPLOY_ENOTFOUND)
+		return result;
+	if (certdeploy_file_type(reader->reading, path) == CERTDEPLOY_FILE_DIRECTORY)
+		return include_directory(reader, path, optional, depth);
+	if (optional)
+		return 0;
+	return certdeploy_refuse(reader->reading, "config-syntax", path, 0,
+				 _("the file to be included is not there"));
+}
+
+int apache_read_file(struct apache_reader *reader, const char *path)
+{
+	return include_path(reader, path, false, 0);
 }
 
 /* Walk down a pattern component by component; rest begins after the slash behind path. */
@@ -147,7 +167,7 @@ static int include_pattern(struct apache_reader *reader, const struct apache_lin
 	if (component == NULL)
 		return CERTDEPLOY_ENOMEM;
 	if (!apache_is_glob(component)) {
-		path = certdeploy_format(reader->reading, "%s/%s", path, component);
+		path = path_in(reader, path, component);
 		if (path == NULL)
 			return CERTDEPLOY_ENOMEM;
 		return last ? include_path(reader, path, optional, 0)
@@ -163,7 +183,7 @@ static int include_pattern(struct apache_reader *reader, const struct apache_lin
 
 		if (!apache_glob_matches(component, *names))
 			continue;
-		inside = certdeploy_format(reader->reading, "%s/%s", path, *names);
+		inside = path_in(reader, path, *names);
 		if (inside == NULL)
 			return CERTDEPLOY_ENOMEM;
 		if (!last && certdeploy_file_type(reader->reading, inside) != CERTDEPLOY_FILE_DIRECTORY)

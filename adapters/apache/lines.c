@@ -10,14 +10,69 @@
 
 #include <string.h>
 
+static unsigned char lower(char byte)
+{
+	return (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte);
+}
+
 bool apache_is_space(char byte)
 {
 	return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
-static unsigned char lower(char byte)
+/* How the names of all directives begin that mean something here (directives.c), in lower case. */
+static bool may_tell(char first, char second)
 {
-	return (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte);
+	switch (lower(first)) {
+	case 'd': /* Define, DefaultRuntimeDir */
+		return lower(second) == 'e';
+	case 'i': /* Include */
+		return lower(second) == 'n';
+	case 'l': /* Listen, LoadModule */
+		return lower(second) == 'i' || lower(second) == 'o';
+	case 'm': /* MDomain */
+		return lower(second) == 'd';
+	case 'p': /* PidFile, Protocol */
+		return lower(second) == 'i' || lower(second) == 'r';
+	case 's': /* ServerName, SSLEngine */
+		return lower(second) == 'e' || lower(second) == 's';
+	case 'u': /* UnDefine, UndefMacro, Use */
+		return lower(second) == 'n' || lower(second) == 's';
+	default:
+		return false;
+	}
+}
+
+static bool is_letter(char byte)
+{
+	return lower(byte) >= 'a' && lower(byte) <= 'z';
+}
+
+void apache_skip_opaque(struct apache_source *source)
+{
+	if (source->file == NULL || source->file->has_nul)
+		return;
+	while (source->next < source->length) {
+		const char *at = source->bytes + source->next, *end = source->bytes + source->length;
+		const char *newline = memchr(at, '\n', (size_t)(end - at)), *last;
+
+		if (newline == NULL)
+			return;
+		while (at < newline && apache_is_space(*at))
+			at++;
+		/* Empty, a comment, or two letters of a name that is none of ours. */
+		if (at < newline && *at != '#') {
+			if (newline - at < 2 || !is_letter(at[0]) || !is_letter(at[1]) ||
+			    may_tell(at[0], at[1]))
+				return;
+		}
+		last = newline > source->bytes + source->next && newline[-1] == '\r' ? newline - 1
+										     : newline;
+		if (last > source->bytes + source->next && last[-1] == '\\')
+			return;
+		source->next = (size_t)(newline - source->bytes) + 1;
+		source->line++;
+	}
 }
 
 int apache_compare_caseless(const char *one, const char *other, size_t length)
@@ -252,11 +307,6 @@ int apache_next_line(struct apache_lines *lines, struct apache_line *line)
 		trim(line);
 	}
 	line->end = source->next;
-	if (line->end - line->start > lines->budget)
-		return certdeploy_refuse(lines->reading, "too-large",
-					 source->file == NULL ? NULL : source->file->path, line->number,
-					 _("the configuration includes itself beyond any sensible size"));
-	lines->budget -= line->end - line->start;
 	return 1;
 }
 

@@ -70,7 +70,7 @@ static struct macro *add(struct apache_macros *macros, const char *name)
 		return NULL;
 	memcpy(macro->name, name, length);
 	HASH_ADD_KEYPTR(hh, macros->table, macro->name, length, macro);
-	return find(macros, name);
+	return macro->hh.tbl == NULL ? NULL : macro;
 }
 
 int apache_macro_undefine(struct apache_macros *macros, const char *name)
@@ -295,6 +295,10 @@ int apache_macro_use(struct apache_macros *macros, struct apache_lines *lines,
 	if (lines->source->depth >= MACRO_DEPTH_LIMIT)
 		return refuse(macros, line, _("this macro uses itself"));
 	result = substitute(macros, macro, words + 1, &text);
+	/* What a macro makes is kept, unlike a file's bytes: it counts for more. */
+	if (result == 0 && 4 * text.length + 64 > lines->budget)
+		return refuse(macros, line, _("the macros grow beyond any sensible size"));
+	lines->budget -= result == 0 ? 4 * text.length + 64 : 0;
 	source = certdeploy_alloc(reading, sizeof(*source));
 	if (line->use == NULL)
 		use = certdeploy_alloc(reading, sizeof(*use));

@@ -61,7 +61,7 @@ static int add(struct apache_modules *modules, const char *name)
 		return CERTDEPLOY_ENOMEM;
 	memcpy(module->name, name, length);
 	HASH_ADD_KEYPTR(hh, modules->names, module->name, length, module);
-	return find(modules, name) == NULL ? CERTDEPLOY_ENOMEM : 0;
+	return module->hh.tbl == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
 HASH_FUNCTION_END

@@ -62,7 +62,7 @@ static int put(struct apache_variables *variables, struct value **table, const c
 			return CERTDEPLOY_ENOMEM;
 		memcpy(value->name, name, length);
 		HASH_ADD_KEYPTR(hh, *table, value->name, length, value);
-		if (find(*table, name, length) == NULL)
+		if (value->hh.tbl == NULL)
 			return CERTDEPLOY_ENOMEM;
 	}
 	value->text = text;

@@ -84,7 +84,7 @@ bool cd_identity_same(const struct cd_identity *one, const struct cd_identity *o
 	       same_time(&one->modified, &other->modified) && same_time(&one->changed, &other->changed);
 }
 
-/* Where openat2() is missing (before Linux 5.6, or filtered): by our own walk. */
+/* Where openat2() is missing (before Linux 5.6, or filtered) or gives up: by our own walk. */
 static int open_by_walk(const struct cd_root *root, const char *path, int flags)
 {
 	struct cd_problems ignored = {0};
@@ -110,13 +110,17 @@ static int open_by_walk(const struct cd_root *root, const char *path, int flags)
 int cd_open(const struct cd_root *root, const char *path, int flags)
 {
 	struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC)};
+	unsigned tries = 0;
 	long fd;
 
 	if (root->live)
 		return cd_above_standard(open(path, flags | O_CLOEXEC));
 	how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-	fd = syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
-	if (fd == -1 && (errno == ENOSYS || errno == EPERM))
+	/* EAGAIN: something was renamed anywhere on the system while ".." was being followed. */
+	do {
+		fd = syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+	} while (fd == -1 && errno == EAGAIN && ++tries < 16);
+	if (fd == -1 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
 		fd = open_by_walk(root, path, flags | O_CLOEXEC);
 	return cd_above_standard((int)fd);
 }
@@ -149,9 +153,10 @@ int cd_read_fd(char **bytes, size_t *length, struct cd_identity *identity, int f
 			free(text);
 			return error;
 		}
-		if (got == 0)
-			break;
 		used += (size_t)got;
+		/* Its size is what it had a moment ago; one that changes is found out before it is edited. */
+		if (got == 0 || used == (size_t)status.st_size)
+			break;
 		if (used > limit) {
 			free(text);
 			return EFBIG;

@@ -25,18 +25,20 @@ struct cd_table_entry {
 
 int cd_table_put_bytes(struct cd_table *table, const void *key, size_t length, const void *value)
 {
-	struct cd_table_entry *entry, *added = NULL;
+	struct cd_table_entry *entry;
+	unsigned hash;
 
-	HASH_FIND(hh, table->entries, key, length, entry);
+	HASH_VALUE(key, length, hash);
+	HASH_FIND_BYHASHVALUE(hh, table->entries, key, length, hash, entry);
 	if (entry == NULL) {
 		entry = calloc(1, sizeof(*entry) + length + 1);
 		if (entry == NULL)
 			return CERTDEPLOY_ENOMEM;
 		if (length != 0)
 			memcpy(entry->key, key, length);
-		HASH_ADD_KEYPTR(hh, table->entries, entry->key, length, entry);
-		HASH_FIND(hh, table->entries, key, length, added);
-		if (added == NULL) {
+		HASH_ADD_KEYPTR_BYHASHVALUE(hh, table->entries, entry->key, length, hash, entry);
+		/* So uthash says that memory was short. */
+		if (entry->hh.tbl == NULL) {
 			free(entry);
 			return CERTDEPLOY_ENOMEM;
 		}

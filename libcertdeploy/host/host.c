@@ -76,12 +76,12 @@ static int load_document(struct certdeploy_document **out, struct cd_host *host,
 		return cd_fail_memory(host->problems);
 	case ENOENT:
 	case ENOTDIR:
+	case EISDIR:
 		return CERTDEPLOY_ENOTFOUND;
 	case EFBIG:
 		return cd_fail(host->problems, CERTDEPLOY_EREFUSED, "too-large", path, 0,
 			       _("the file is larger than any sensible configuration"));
 	case EINVAL:
-	case EISDIR:
 		return cd_fail(host->problems, CERTDEPLOY_EREFUSED, "config-not-understood", path, 0,
 			       _("not a regular file"));
 	default:
