@@ -378,7 +378,7 @@ static int deploy_each(struct certdeploy_result *result, const struct certdeploy
 	int code = cd_inventory_open(&inventory, result->cd, &result->problems, request, false);
 
 	if (code == 0 && inventory.services.count == 0)
-		code = cd_fail(&result->problems, CERTDEPLOY_EFAILED, "no-service", NULL, 0,
+		code = cd_fail(&result->problems, CERTDEPLOY_EREFUSED, "no-service", NULL, 0,
 			       _("no server that certdeploy knows was found on this host"));
 	for (size_t i = 0; code == 0 && i < inventory.services.count; i++) {
 		const struct cd_seen *seen = inventory.services.items[i];

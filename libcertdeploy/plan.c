@@ -705,7 +705,7 @@ int cd_plan_make_for(struct cd_plan *plan, struct certdeploy *cd, struct cd_prob
 	if (result == 0 && !install_only)
 		result = cd_inventory_result(&plan->inventory);
 	if (result == 0 && !install_only && plan->inventory.services.count == 0)
-		result = cd_fail(problems, CERTDEPLOY_EFAILED, "no-service", NULL, 0,
+		result = cd_fail(problems, CERTDEPLOY_EREFUSED, "no-service", NULL, 0,
 				 _("no server that certdeploy knows was found on this host"));
 	if (result == 0)
 		result = plan_orders(plan, install_only);

@@ -168,7 +168,7 @@ static int take_configured(struct cd_inventory *inventory, const struct cd_servi
 static int choose_services(struct cd_inventory *inventory, const char *const *wanted)
 {
 	const struct cd_vector *configured = &inventory->cd->settings.services;
-	int result = configured->count == 0 ? search_host(inventory, wanted) : 0;
+	int result = inventory->cd->settings.search ? search_host(inventory, wanted) : 0;
 
 	for (size_t i = 0; result == 0 && i < configured->count; i++) {
 		const struct cd_service_settings *settings = configured->items[i];
@@ -185,7 +185,7 @@ static int choose_services(struct cd_inventory *inventory, const char *const *wa
 			there = there || strcmp(seen->service.name, *wanted) == 0;
 		}
 		if (!there)
-			result = cd_fail(inventory->problems, CERTDEPLOY_EUSAGE, "unknown-service", NULL, 0,
+			result = cd_fail(inventory->problems, CERTDEPLOY_EREFUSED, "unknown-service", NULL, 0,
 					 _("there is no service named \"%s\" on this host"),
 					 cd_safe(&inventory->problems->arena, *wanted));
 	}

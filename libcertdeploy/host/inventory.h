@@ -36,7 +36,7 @@ struct cd_inventory {
  * that cannot be read stays in the list with its result, its problems recorded.
  *
  * @param read  false: only find them
- * @return 0; CERTDEPLOY_EUSAGE "unknown-service"; CERTDEPLOY_EREFUSED; CERTDEPLOY_ENOMEM. The inventory
+ * @return 0; CERTDEPLOY_EREFUSED "unknown-service" and others; CERTDEPLOY_ENOMEM. The inventory
  *         is to be closed in any case.
  */
 int cd_inventory_open(struct cd_inventory *inventory, struct certdeploy *cd, struct cd_problems *problems,

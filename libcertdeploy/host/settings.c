@@ -231,6 +231,7 @@ static int read_setting(const struct loading *loading, const config_setting_t *s
 		return refuse(loading, setting, _("no such setting"));
 	if (config_setting_type(setting) != CONFIG_TYPE_LIST)
 		return refuse(loading, setting, _("a list of groups is expected"));
+	settings->search = false;
 	for (int i = 0; result == 0 && i < config_setting_length(setting); i++)
 		result = read_service(loading, config_setting_get_elem(setting, (unsigned)i));
 	return result;
@@ -339,7 +340,7 @@ int cd_settings_load(struct cd_settings *settings, struct cd_arena *arena, struc
 	struct loading loading = {settings, arena, problems};
 	int result;
 
-	*settings = (struct cd_settings){.state = DEFAULT_STATE, .keep = DEFAULT_KEEP};
+	*settings = (struct cd_settings){.state = DEFAULT_STATE, .keep = DEFAULT_KEEP, .search = true};
 	result = read_file(&loading, file, root);
 	if (result == CERTDEPLOY_ENOTFOUND || result == CERTDEPLOY_EFAILED)
 		result = CERTDEPLOY_EREFUSED;

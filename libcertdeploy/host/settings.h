@@ -29,7 +29,8 @@ struct cd_settings {
 	const char *chain_directory;
 	bool backup_beside;
 	unsigned keep;
-	struct cd_vector services; /**< of struct cd_service_settings; none: search the host */
+	struct cd_vector services; /**< of struct cd_service_settings */
+	bool search; /**< no `services` at all: search the host (an empty list means none) */
 };
 
 /**

@@ -84,6 +84,18 @@ static void test_defaults(void **state)
 	assert_string_equal(loaded.settings.state, "/var/lib/certdeploy");
 	assert_int_equal(loaded.settings.keep, 10);
 	assert_int_equal(loaded.settings.services.count, 0);
+	assert_true(loaded.settings.search);
+	unload(&loaded);
+}
+
+static void test_an_empty_list_means_none(void **state)
+{
+	struct loaded loaded;
+
+	(void)state;
+	load(&loaded, "services = ( );");
+	assert_int_equal(loaded.result, 0);
+	assert_false(loaded.settings.search);
 	unload(&loaded);
 }
 
@@ -144,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_everything_is_read),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_an_empty_list_means_none),
 		cmocka_unit_test(test_mistakes_have_a_line),
 		cmocka_unit_test(test_others_must_not_write_it),
 	};
