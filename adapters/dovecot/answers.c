@@ -64,8 +64,26 @@ static int use_patterns(struct certdeploy_reading *reading, const char *name, us
 	return result;
 }
 
+/* Is there an endpoint of the name on the listener already? */
+static bool is_known(struct certdeploy_reading *reading, const char *name,
+		     const struct dovecot_place *place)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(reading, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct dovecot_place *other = endpoints[i]->own;
+
+		if (other->listener == place->listener && other->context == place->context &&
+		    other->name != NULL && strcmp(other->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A new endpoint for the name beside every default one that is not about one address only. */
-static int use_new(struct certdeploy_reading *reading, const char *name, use_function *use, void *user)
+static int use_new(struct certdeploy_reading *reading, const char *name, bool found, use_function *use,
+		   void *user)
 {
 	struct dovecot_model *model = certdeploy_model(reading);
 	size_t count;
@@ -78,7 +96,8 @@ static int use_new(struct certdeploy_reading *reading, const char *name, use_fun
 		struct dovecot_place *made;
 
 		if (place->name != NULL ||
-		    (place->context->local != NULL && place->listener->address == NULL))
+		    (place->context->local != NULL && place->listener->address == NULL) ||
+		    (found && is_known(reading, name, place)))
 			continue;
 		made = certdeploy_alloc(reading, sizeof(*made));
 		endpoint = certdeploy_alloc(reading, sizeof(*endpoint));
@@ -87,6 +106,7 @@ static int use_new(struct certdeploy_reading *reading, const char *name, use_fun
 		made->listener = place->listener;
 		made->context = place->context;
 		made->name = name;
+		dovecot_find_home(made, dovecot_find_name(model, name));
 		if (dovecot_effective(&made->effective, model, made->context, name) != 0 ||
 		    dovecot_make_endpoint(endpoint, model, made) != 0)
 			return CERTDEPLOY_ENOMEM;
@@ -125,9 +145,11 @@ int dovecot_answers(struct certdeploy_reading *reading, const char *hostname, bo
 	if (name == NULL)
 		return CERTDEPLOY_ENOMEM;
 	result = use_named(reading, name, use, user, &found);
-	if (result != 0 || found)
+	if (result != 0)
 		return result;
-	if (own != NULL && strcasecmp(own, name) == 0)
+	if (!found && own != NULL && strcasecmp(own, name) == 0)
 		return use_default(reading, use, user);
-	return create ? use_new(reading, name, use, user) : use_patterns(reading, name, use, user);
+	if (create)
+		return use_new(reading, name, found, use, user);
+	return found ? 0 : use_patterns(reading, name, use, user);
 }

@@ -105,7 +105,8 @@ static struct dovecot_filter *intern_filter(struct dovecot_model *model,
 	if (filter == NULL)
 		return NULL;
 	*filter = *wanted;
-	filter->order = model->filters.count;
+	/* Even: a trial's filter goes between two of them. */
+	filter->order = 2 * model->filters.count;
 	if (dovecot_vector_add(&model->filters, reading, filter) != 0 ||
 	    dovecot_table_put(&model->by_identity, reading, identity, strlen(identity), filter) != 0)
 		return NULL;

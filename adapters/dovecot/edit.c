@@ -131,14 +131,15 @@ static const char *path_of(const struct dovecot_wish *wish, size_t slot)
 						       : wish->material->paths.certificate;
 }
 
-/* Change the lines that decide. */
-static int edit_own(struct dovecot_editor *editor, const struct dovecot_place *place,
-		    const struct dovecot_wish *wishes)
+/* Change the lines of a filter that has some already. */
+static int edit_lines(struct dovecot_editor *editor, const struct dovecot_place *place,
+		      const struct dovecot_filter *filter, const struct dovecot_wish *wishes)
 {
-	const struct dovecot_value *beside = place->effective.values[DOVECOT_CERT];
-	const struct dovecot_filter *filter = beside->filter;
+	const struct dovecot_value *beside = NULL;
 	int result = 0;
 
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY && beside == NULL; slot++)
+		beside = own_value(place, filter, slot);
 	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY && result == 0; slot++) {
 		const struct dovecot_wish *wish = &wishes[slot / 2];
 		const struct dovecot_value *value = own_value(place, filter, slot);
@@ -157,60 +158,135 @@ static int edit_own(struct dovecot_editor *editor, const struct dovecot_place *p
 	return result;
 }
 
-/* Filters for this protocol or address that would end the connections of a name of its own (2.3). */
-static int check_conflicts(struct dovecot_editor *editor, const struct dovecot_place *place)
+static bool has_lines(const struct dovecot_place *place, const struct dovecot_filter *filter)
 {
-	const struct dovecot_model *model = editor->model;
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
+		if (own_value(place, filter, slot) != NULL)
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; !model->v24 && i < model->filters.count; i++) {
-		const struct dovecot_filter *filter = model->filters.items[i];
+/* ---- trying it out ---- */
 
-		if (filter->local_name != NULL || (filter->protocol == NULL && filter->local.bits == 0))
+static const struct dovecot_value tried; /* what the trial's filter has */
+
+/* The filter as it will be, with the wishes in it. */
+static void set_trial(struct dovecot_trial *trial, const struct dovecot_model *model,
+		      const struct dovecot_place *place, const struct dovecot_wish *wishes, bool moved)
+{
+	*trial = (struct dovecot_trial){.instead = place->filter};
+	if (place->filter != NULL) {
+		trial->filter = *place->filter;
+	} else {
+		trial->filter.local_name = place->name;
+		trial->filter.parent = model->v24 ? model->root : NULL;
+	}
+	if (place->filter == NULL || moved) {
+		const struct dovecot_filter *hides = dovecot_hiding(model, place->name);
+
+		trial->filter.order = SIZE_MAX;
+		if (hides != NULL)
+			trial->filter.order = hides->order - 1;
+	}
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
+		if (wishes[slot / 2].material != NULL || wishes[slot / 2].drop)
+			trial->filter.values[slot] = &tried;
+}
+
+/* Who wins where the trial's filter does not, and does Dovecot end such connections? */
+struct outcome {
+	const struct dovecot_value *winner;
+	const struct dovecot_value *rival;
+};
+
+static int try_out(struct outcome *outcome, struct dovecot_editor *editor,
+		   const struct dovecot_place *place, struct dovecot_trial *trial)
+{
+	const struct dovecot_vector *contexts = &editor->model->contexts;
+
+	*outcome = (struct outcome){0};
+	for (size_t i = 0; i < contexts->count; i++) {
+		const struct dovecot_context *context = contexts->items[i];
+		struct dovecot_effective effective;
+
+		if (!dovecot_fits(&trial->filter, context))
 			continue;
-		/* A name within `local` is narrower than that, and only there. */
-		if (place->filter != NULL && place->filter->local.bits > 0 && filter->protocol == NULL)
-			continue;
-		for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
-			if (filter->values[slot] != NULL)
-				return certdeploy_refuse(
-					editor->reading, "conflicting-filters",
-					filter->values[slot]->input->path, filter->values[slot]->line,
-					_("with a certificate for %s as well, Dovecot would end every "
-					  "connection that both apply to"),
-					place->name);
+		if (dovecot_effective_with(&effective, editor->model, context, place->name, trial) != 0)
+			return CERTDEPLOY_ENOMEM;
+		if (effective.conflict[0] != NULL)
+			outcome->rival = effective.conflict[effective.conflict[0] == &tried ? 1 : 0];
+		if (effective.values[DOVECOT_CERT] != &tried)
+			outcome->winner = effective.values[DOVECOT_CERT];
 	}
 	return 0;
 }
 
-/* Would a value in the filter win over the one that wins now? */
-static bool would_win(const struct dovecot_editor *editor, const struct dovecot_place *place)
+static int refuse_outcome(struct dovecot_editor *editor, const struct dovecot_place *place,
+			  const struct outcome *outcome)
 {
-	const struct dovecot_value *now = place->effective.values[DOVECOT_CERT];
+	const struct dovecot_value *at = outcome->rival != NULL ? outcome->rival : outcome->winner;
 
-	return now == NULL || dovecot_precedence(editor->model, place->filter, now->filter) < 0;
+	if (outcome->rival != NULL)
+		return certdeploy_refuse(editor->reading, "conflicting-filters", at->input->path, at->line,
+					 _("with a certificate for %s as well, Dovecot would end every "
+					   "connection that both apply to"),
+					 place->name);
+	return certdeploy_refuse(editor->reading, "config-not-understood", at->input->path, at->line,
+				 _("this certificate would go on being served for %s"), place->name);
 }
 
-/* Give an endpoint lines of its own. */
+/* Find out whether the filter must move to take effect, and whether it would at all. */
+static int must_move(bool *move, struct dovecot_editor *editor, const struct dovecot_place *place,
+		     const struct dovecot_wish *wishes)
+{
+	struct dovecot_trial trial;
+	struct outcome outcome;
+	int result;
+
+	*move = false;
+	for (;;) {
+		set_trial(&trial, editor->model, place, wishes, *move);
+		result = try_out(&outcome, editor, place, &trial);
+		if (result != 0 || (outcome.winner == NULL && outcome.rival == NULL))
+			return result;
+		if (outcome.rival != NULL || place->filter == NULL || *move)
+			return refuse_outcome(editor, place, &outcome);
+		*move = true;
+	}
+}
+
+/* Give an endpoint lines of its own. separate: what stands in its filter belongs to others as well. */
 static int edit_new(struct dovecot_editor *editor, const struct dovecot_place *place,
-		    const struct dovecot_wish *wishes)
+		    const struct dovecot_wish *wishes, bool separate)
 {
 	const struct dovecot_value *like = place->effective.values[DOVECOT_CERT];
-	int result = place->name == NULL ? 0 : check_conflicts(editor, place);
+	bool move = false;
+	int result;
 
+	if (place->name == NULL && place->filter == editor->model->root)
+		return has_lines(place, place->filter) ? edit_lines(editor, place, place->filter, wishes)
+						       : dovecot_fill_top(editor, wishes);
+	result = place->name == NULL ? 0 : must_move(&move, editor, place, wishes);
 	if (result != 0)
 		return result;
 	if (place->filter == NULL)
 		return dovecot_new_block(editor, place->name, wishes, like);
 	if (place->filter->blocks.count == 0)
 		return certdeploy_refuse(editor->reading, "config-not-understood", editor->model->config, 0,
-					 _("there is no certificate to replace; set one up first"));
-	if (!would_win(editor, place))
-		return dovecot_move_block(editor, place->filter, place->name == NULL ? "" : place->name,
-					  wishes, like);
+					 _("there is no block that could be given the certificate"));
+	if (move)
+		return dovecot_move_block(editor, place->filter, place->name, wishes, like);
+	if (!separate && has_lines(place, place->filter))
+		return edit_lines(editor, place, place->filter, wishes);
 	return dovecot_fill_filter(editor, place->filter, wishes, like);
 }
 
-/* ---- all of them ---- */
+/* ---- what endpoints share ---- */
+
+struct use {
+	bool all; /* everybody who shares it gets the same */
+	const struct certdeploy_assignment *first;
+};
 
 static bool same_materials(const struct certdeploy_assignment *one,
 			   const struct certdeploy_assignment *other)
@@ -222,6 +298,121 @@ static bool same_materials(const struct certdeploy_assignment *one,
 	return one->materials[i] == other->materials[i] && one->drop_other_types == other->drop_other_types;
 }
 
+static bool is_own(const struct dovecot_place *place)
+{
+	return place->own && place->effective.values[DOVECOT_CERT] != NULL;
+}
+
+/* The line, or the block, that decides; NULL: none that could be shared. */
+static const char *shared_key(struct dovecot_editor *editor, const struct dovecot_place *place)
+{
+	if (is_own(place))
+		return place->effective.values[DOVECOT_CERT]->site;
+	return certdeploy_format(editor->reading, "block %p", (const void *)place->shared);
+}
+
+static const struct certdeploy_assignment *assigned(const struct dovecot_editor *editor, const char *name)
+{
+	if (name == NULL)
+		name = "";
+	return dovecot_table_get(&editor->assigned, name, strlen(name));
+}
+
+static int note_use(struct dovecot_editor *editor, const struct certdeploy_endpoint *endpoint)
+{
+	const struct dovecot_place *place = endpoint->own;
+	const struct certdeploy_assignment *assignment = assigned(editor, place->name);
+	const char *key = shared_key(editor, place);
+	struct use *use;
+
+	if (key == NULL)
+		return CERTDEPLOY_ENOMEM;
+	use = dovecot_table_get(&editor->uses, key, strlen(key));
+	if (use == NULL) {
+		use = certdeploy_alloc(editor->reading, sizeof(*use));
+		if (use == NULL ||
+		    dovecot_table_put(&editor->uses, editor->reading, key, strlen(key), use) != 0)
+			return CERTDEPLOY_ENOMEM;
+		*use = (struct use){true, assignment};
+	}
+	if (assignment == NULL || !same_materials(use->first == NULL ? assignment : use->first, assignment))
+		use->all = false;
+	if (use->first == NULL)
+		use->first = assignment;
+	return 0;
+}
+
+static int note_uses(struct dovecot_editor *editor, const struct certdeploy_assignment *assignments,
+		     size_t count)
+{
+	size_t endpoint_count;
+	const struct certdeploy_endpoint *const *endpoints =
+		certdeploy_endpoints(editor->reading, &endpoint_count);
+	int result = 0;
+
+	for (size_t i = 0; i < count && result == 0; i++) {
+		const char *name = assignments[i].endpoint->name;
+
+		if (name == NULL)
+			name = "";
+		if (dovecot_table_get(&editor->assigned, name, strlen(name)) == NULL)
+			result = dovecot_table_put(&editor->assigned, editor->reading, name, strlen(name),
+						   (void *)(uintptr_t)&assignments[i]);
+	}
+	for (size_t i = 0; i < endpoint_count && result == 0; i++)
+		if (endpoints[i]->tls)
+			result = note_use(editor, endpoints[i]);
+	return result;
+}
+
+/* ---- all of them ---- */
+
+/* May the lines that decide be changed where they stand? */
+static int in_place(bool *may, struct dovecot_editor *editor, const struct certdeploy_endpoint *endpoint)
+{
+	const struct dovecot_place *place = endpoint->own;
+	const struct dovecot_value *value = place->effective.values[DOVECOT_CERT];
+	const char *key = shared_key(editor, place), *names = dovecot_filter_name(value->filter);
+	const struct use *use;
+
+	if (key == NULL)
+		return CERTDEPLOY_ENOMEM;
+	use = dovecot_table_get(&editor->uses, key, strlen(key));
+	*may = (use != NULL && use->all) ||
+	       (!value->input->repeated && (names == NULL || strchr(names, ' ') == NULL));
+	if (*may || place->name != NULL)
+		return 0;
+	return certdeploy_refuse(editor->reading, "shared-lines", value->input->path, value->line,
+				 _("these lines are read for other names as well"));
+}
+
+/* Either the lines that decide, or new ones. */
+static int edit_place(struct dovecot_editor *editor, const struct certdeploy_endpoint *endpoint,
+		      const struct dovecot_wish *wishes)
+{
+	struct dovecot_place place = *(const struct dovecot_place *)endpoint->own;
+	const char *key = shared_key(editor, &place);
+	const struct use *use;
+	bool may = false;
+	int result;
+
+	if (key == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (is_own(&place)) {
+		result = in_place(&may, editor, endpoint);
+		if (result != 0)
+			return result;
+		if (may)
+			return edit_lines(editor, &place, place.effective.values[DOVECOT_CERT]->filter,
+					  wishes);
+		return edit_new(editor, &place, wishes, true);
+	}
+	use = dovecot_table_get(&editor->uses, key, strlen(key));
+	if (place.filter == NULL && place.shared != NULL && use != NULL && use->all)
+		place.filter = place.shared;
+	return edit_new(editor, &place, wishes, false);
+}
+
 static int edit_one(struct dovecot_editor *editor, struct dovecot_table *deciders,
 		    const struct certdeploy_assignment *assignment)
 {
@@ -229,30 +420,27 @@ static int edit_one(struct dovecot_editor *editor, struct dovecot_table *decider
 	const struct dovecot_place *place = endpoint->own;
 	const struct certdeploy_assignment *first;
 	struct dovecot_wish wishes[2];
-	const void **key = certdeploy_alloc(editor->reading, sizeof(*key));
-	bool own = place->own && place->effective.values[DOVECOT_CERT] != NULL;
-	int result;
+	const char *key = endpoint->decider;
+	bool may = false;
+	int result = 0;
 
-	if (key == NULL)
-		return CERTDEPLOY_ENOMEM;
 	if (endpoint->untouchable != NULL && !certdeploy_accepts(editor->reading, endpoint->untouchable))
 		return certdeploy_refuse(editor->reading, endpoint->untouchable, endpoint->file,
 					 endpoint->line, "%s", endpoint->note);
-	*key = endpoint->decider;
-	first = dovecot_table_get(deciders, (const char *)key, sizeof(*key));
+	first = dovecot_table_get(deciders, key, strlen(key));
 	if (first != NULL && !same_materials(first, assignment))
 		return certdeploy_refuse(editor->reading, "shared-lines", endpoint->file, endpoint->line,
 					 _("the same lines cannot name different certificates"));
-	/* What has lines of its own is looked at again: other lines may belong to it. */
-	if (first != NULL && !own)
-		return 0;
-	if (dovecot_table_put(deciders, editor->reading, (const char *)key, sizeof(*key),
-			      (void *)(uintptr_t)assignment) != 0)
+	/* What is changed in place is looked at again: other lines may belong to it. */
+	if (first != NULL && is_own(place))
+		result = in_place(&may, editor, endpoint);
+	if (result != 0 || (first != NULL && !may))
+		return result;
+	if (dovecot_table_put(deciders, editor->reading, key, strlen(key), (void *)(uintptr_t)assignment) !=
+	    0)
 		return CERTDEPLOY_ENOMEM;
 	result = choose(wishes, editor, &place->effective, assignment);
-	if (result != 0)
-		return result;
-	return own ? edit_own(editor, place, wishes) : edit_new(editor, place, wishes);
+	return result == 0 ? edit_place(editor, endpoint, wishes) : result;
 }
 
 static bool was_changed(const struct dovecot_editor *editor, const struct dovecot_value *value)
@@ -373,7 +561,7 @@ int dovecot_plan(struct certdeploy_reading *reading, const struct certdeploy_ass
 	struct dovecot_editor editor = {
 		.model = certdeploy_model(reading), .reading = reading, .edits = edits};
 	struct dovecot_table deciders = {0};
-	int result = 0;
+	int result = note_uses(&editor, assignments, count);
 
 	for (size_t i = 0; i < count && result == 0; i++)
 		result = edit_one(&editor, &deciders, &assignments[i]);

@@ -9,8 +9,10 @@ struct dovecot_editor {
 	struct dovecot_model *model;
 	struct certdeploy_reading *reading;
 	struct certdeploy_edits *edits;
-	struct dovecot_table done;  /**< what was changed already: by document and offset */
-	struct dovecot_table sites; /**< sites of the values changed */
+	struct dovecot_table done;     /**< what was changed already: by document and offset */
+	struct dovecot_table sites;    /**< sites of the values changed */
+	struct dovecot_table assigned; /**< name, "" for none -> struct certdeploy_assignment */
+	struct dovecot_table uses;     /**< what several endpoints share -> who of them is assigned */
 	size_t added_filters;
 	bool changed;
 };
@@ -26,6 +28,10 @@ int dovecot_plan(struct certdeploy_reading *reading, const struct certdeploy_ass
 		 size_t count, struct certdeploy_edits *edits);
 
 /* ---- write.c: text ---- */
+
+/** Each change is made once: several endpoints may be decided by the same bytes. */
+int dovecot_first_time(bool *first, struct dovecot_editor *editor,
+		       const struct certdeploy_document *document, const char *what, size_t offset);
 
 /** A path as the value of a slot; NULL when the grammar cannot say it (recorded) or memory is short. */
 const char *dovecot_spell_path(struct dovecot_editor *editor, const char *path);
@@ -49,6 +55,10 @@ const char *dovecot_indent(struct dovecot_editor *editor, const struct certdeplo
 
 /* ---- place.c: where new lines go ---- */
 
+/** The first filter of the file that would hide a new one for the name (2.3), or NULL. */
+const struct dovecot_filter *dovecot_hiding(const struct dovecot_model *model, const char *name);
+/** Put the wishes at the top level, where no certificate is set yet. */
+int dovecot_fill_top(struct dovecot_editor *editor, const struct dovecot_wish *wishes);
 /** Put the wishes into a block of the filter, which has none of the slots yet. */
 int dovecot_fill_filter(struct dovecot_editor *editor, struct dovecot_filter *filter,
 			const struct dovecot_wish *wishes, const struct dovecot_value *like);

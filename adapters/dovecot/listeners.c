@@ -332,15 +332,41 @@ static int forbid(struct certdeploy_endpoint *endpoint, const struct dovecot_mod
 	return 0;
 }
 
+/*
+ * The same text for the same decision. Names that share lines can be parted, by a block of their own;
+ * listeners of one name, and all that are decided by the same lines for everybody, cannot.
+ */
+static const void *decider_of(struct dovecot_model *model, const struct dovecot_place *place)
+{
+	const struct dovecot_value *certificate = place->effective.values[DOVECOT_CERT];
+	const struct dovecot_filter *filter = place->filter != NULL ? place->filter : place->shared;
+	char *text;
+	void *kept;
+
+	if (place->own && certificate != NULL)
+		text = certdeploy_format(model->reading, "%s %s", certificate->site,
+					 place->name == NULL ? "" : place->name);
+	else
+		text = certdeploy_format(model->reading, "in %p %s", (const void *)filter,
+					 place->name == NULL ? "" : place->name);
+	if (text == NULL)
+		return NULL;
+	kept = dovecot_table_get(&model->deciders, text, strlen(text));
+	if (kept != NULL)
+		return kept;
+	return dovecot_table_put(&model->deciders, model->reading, text, strlen(text), text) == 0 ? text
+												  : NULL;
+}
+
 int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_model *model,
 			  const struct dovecot_place *place)
 {
 	const struct dovecot_listener *listener = place->listener;
 	const struct dovecot_value *certificate = place->effective.values[DOVECOT_CERT];
 	const struct dovecot_value *root_ssl = model->root->values[DOVECOT_SSL];
-	const struct dovecot_block *block = place->filter == NULL || place->filter->blocks.count == 0
-						    ? NULL
-						    : place->filter->blocks.items[0];
+	const struct dovecot_filter *home = place->filter != NULL ? place->filter : place->shared;
+	const struct dovecot_block *block =
+		home == NULL || home->blocks.count == 0 ? NULL : home->blocks.items[0];
 
 	*endpoint = (struct certdeploy_endpoint){.name = place->name, .protocol = listener->protocol};
 	if (label(&endpoint->listen, model, place) != 0 || address(endpoint, model, place) != 0 ||
@@ -364,10 +390,9 @@ int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_m
 		endpoint->server_name = NULL;
 	endpoint->tls = !says_no(root_ssl) && !says_no(place->effective.values[DOVECOT_SSL]);
 	endpoint->inherited = !place->own && certificate != NULL;
-	endpoint->decider =
-		place->own && certificate != NULL ? certificate->site : (const void *)place->filter;
+	endpoint->decider = decider_of(model, place);
 	if (endpoint->decider == NULL)
-		endpoint->decider = place->name == NULL ? (const void *)model->root : place->name;
+		return CERTDEPLOY_ENOMEM;
 	endpoint->own = place;
 	return forbid(endpoint, model, &place->effective);
 }
@@ -400,17 +425,19 @@ static bool carries(const struct dovecot_name *name, const struct dovecot_filter
 	return false;
 }
 
-/* The filter of the name, or of the address, that is not about a protocol. */
+/* The filter of the name, or of the address, that is not about a protocol; for one name, or for several. */
 static struct dovecot_filter *home_of(const struct dovecot_vector *filters,
-				      const struct dovecot_context *context)
+				      const struct dovecot_context *context, bool several)
 {
 	struct dovecot_filter *home = NULL;
 
 	for (size_t i = 0; i < filters->count; i++) {
 		struct dovecot_filter *filter = filters->items[i];
 		const struct dovecot_net *local = dovecot_filter_local(filter);
+		const char *names = dovecot_filter_name(filter);
 
-		if (!dovecot_fits(filter, context) || dovecot_filter_has_protocol(filter))
+		if (!dovecot_fits(filter, context) || dovecot_filter_has_protocol(filter) ||
+		    (names != NULL && strchr(names, ' ') != NULL) != several)
 			continue;
 		/* One for this very address comes before one for all. */
 		if (home == NULL || (local != NULL && dovecot_filter_local(home) == NULL))
@@ -428,12 +455,30 @@ static bool is_about_local(const struct dovecot_name *name, const struct dovecot
 	return false;
 }
 
-static bool fits_any(const struct dovecot_name *name, const struct dovecot_context *context)
+static bool sets_material(const struct dovecot_filter *filter)
 {
-	for (size_t i = 0; i < name->filters.count; i++)
-		if (dovecot_fits(name->filters.items[i], context))
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
+		if (filter->values[slot] != NULL)
 			return true;
 	return false;
+}
+
+/* Does the configuration say something about the name's certificate here? Else it is as good as unknown. */
+static bool says_something(const struct dovecot_name *name, const struct dovecot_context *context)
+{
+	for (size_t i = 0; i < name->filters.count; i++)
+		if (dovecot_fits(name->filters.items[i], context) && sets_material(name->filters.items[i]))
+			return true;
+	return false;
+}
+
+void dovecot_find_home(struct dovecot_place *place, const struct dovecot_name *name)
+{
+	if (name == NULL)
+		return;
+	place->filter = home_of(&name->filters, place->context, false);
+	if (place->filter == NULL)
+		place->shared = home_of(&name->filters, place->context, true);
 }
 
 static int serve_name(struct dovecot_model *model, struct serving *serving, const struct dovecot_name *name,
@@ -443,7 +488,7 @@ static int serve_name(struct dovecot_model *model, struct serving *serving, cons
 	const struct dovecot_value *certificate;
 	struct dovecot_place *copy;
 
-	if (!fits_any(name, &serving->context))
+	if (!says_something(name, &serving->context))
 		return 0;
 	if (dovecot_effective(&place.effective, model, &serving->context, name->text) != 0)
 		return CERTDEPLOY_ENOMEM;
@@ -452,7 +497,7 @@ static int serve_name(struct dovecot_model *model, struct serving *serving, cons
 	/* For one address, only what differs from all addresses is worth a line of its own. */
 	if (!everywhere && !is_about_local(name, &serving->context) && place.effective.conflict[0] == NULL)
 		return 0;
-	place.filter = home_of(&name->filters, &serving->context);
+	dovecot_find_home(&place, name);
 	copy = certdeploy_alloc(model->reading, sizeof(*copy));
 	if (copy == NULL)
 		return CERTDEPLOY_ENOMEM;
@@ -469,7 +514,8 @@ static int serve(struct dovecot_model *model, struct serving *serving, bool ever
 	if (place == NULL)
 		return CERTDEPLOY_ENOMEM;
 	place->context = &serving->context;
-	place->filter = everywhere ? model->root : home_of(&serving->context.nameless, &serving->context);
+	place->filter =
+		everywhere ? model->root : home_of(&serving->context.nameless, &serving->context, false);
 	if (dovecot_effective(&place->effective, model, &serving->context, NULL) != 0 ||
 	    dovecot_vector_add(&serving->places, model->reading, place) != 0)
 		return CERTDEPLOY_ENOMEM;
@@ -504,6 +550,8 @@ static int find_serving(struct serving **out, struct serving **all, struct dovec
 	serving = certdeploy_alloc(model->reading, sizeof(*serving));
 	if (serving == NULL ||
 	    dovecot_context(&serving->context, model, listener->protocol, listener->service, local) != 0)
+		return CERTDEPLOY_ENOMEM;
+	if (dovecot_vector_add(&model->contexts, model->reading, &serving->context) != 0)
 		return CERTDEPLOY_ENOMEM;
 	serving->next = *all;
 	*all = serving;

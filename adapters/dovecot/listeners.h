@@ -28,16 +28,18 @@ struct dovecot_place {
 	struct dovecot_effective effective;
 	/** The filter that a value of its own goes to; NULL: has none yet. */
 	struct dovecot_filter *filter;
+	/** A filter for this and other names, where there is none for this name alone. Or NULL. */
+	struct dovecot_filter *shared;
 	bool own; /**< the certificate is not taken over from a wider scope */
 };
 
 /** Add the endpoints of the model to the reading. */
 int dovecot_add_endpoints(struct dovecot_model *model);
 
-/**
- * The endpoint of a name on each listener, made up where the configuration has none: see answers() in
- * certdeploy-adapter.h.
- */
+/** Find out which filters of the configuration are about the place's name, or NULL: none. */
+void dovecot_find_home(struct dovecot_place *place, const struct dovecot_name *name);
+
+/** The endpoint of a place. */
 int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_model *model,
 			  const struct dovecot_place *place);
 

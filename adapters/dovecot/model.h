@@ -130,10 +130,12 @@ struct dovecot_model {
 	struct dovecot_table documents; /**< by address of the document -> struct dovecot_input */
 	struct dovecot_vector values;   /**< in order */
 	struct dovecot_table sites;
+	struct dovecot_table deciders;
 	struct dovecot_table settings;   /**< path within the root filter -> struct dovecot_setting */
 	struct dovecot_vector listeners; /**< of struct dovecot_listener_section, in order */
 	struct dovecot_table listener_names;
 	struct dovecot_vector includes; /**< of struct dovecot_include */
+	struct dovecot_vector contexts; /**< of struct dovecot_context: all that endpoints have */
 	size_t order;
 	struct dovecot_names *names; /**< settings.c: filters by name */
 	struct dovecot_table asked;  /**< answers.c: names asked for */

@@ -137,8 +137,7 @@ static size_t earliest(const struct dovecot_model *model, const char *name)
 	return order;
 }
 
-/* The first filter of the file that would hide a new one (2.3). */
-static const struct dovecot_filter *hiding(const struct dovecot_model *model, const char *name)
+const struct dovecot_filter *dovecot_hiding(const struct dovecot_model *model, const char *name)
 {
 	for (size_t i = 0; !model->v24 && i < model->filters.count; i++)
 		if (competes(model, model->filters.items[i], name))
@@ -150,7 +149,7 @@ static int find_spot(struct spot *spot, struct dovecot_editor *editor, const cha
 		     const struct dovecot_block *moved)
 {
 	const struct dovecot_model *model = editor->model;
-	const struct dovecot_filter *hides = hiding(model, name);
+	const struct dovecot_filter *hides = dovecot_hiding(model, name);
 	const struct dovecot_value *global = model->root->values[DOVECOT_CERT];
 	size_t order = earliest(model, name);
 
@@ -201,6 +200,59 @@ static int insert(struct dovecot_editor *editor, const struct spot *spot, const 
 	editor->changed = true;
 	return certdeploy_splice(editor->edits, editor->reading, document, spot->offset, 0, whole,
 				 strlen(whole));
+}
+
+/* Whole lines directly after a value's own. */
+static int insert_after(struct dovecot_editor *editor, const struct dovecot_value *value, const char *text)
+{
+	const struct certdeploy_document *document = value->input->document;
+	const char *bytes = certdeploy_document_bytes(document, &(size_t){0});
+	const char *newline = certdeploy_document_newline(document, value->start);
+
+	if (value->end > 0 && bytes[value->end - 1] != '\n')
+		text = certdeploy_format(editor->reading, "%s%s", newline, text);
+	if (text == NULL)
+		return CERTDEPLOY_ENOMEM;
+	editor->changed = true;
+	return certdeploy_splice(editor->edits, editor->reading, document, value->end, 0, text,
+				 strlen(text));
+}
+
+/* After another setting of TLS, or before the first block: Dovecot 2.3 warns of what comes after it. */
+int dovecot_fill_top(struct dovecot_editor *editor, const struct dovecot_wish *wishes)
+{
+	const struct dovecot_model *model = editor->model;
+	const struct dovecot_value *beside = NULL;
+	const struct dovecot_block *first = NULL;
+	struct dovecot_text text = {0};
+	struct spot spot = end_of(model->inputs.items[0]);
+	int result;
+
+	for (size_t slot = 0; slot < DOVECOT_SLOTS; slot++)
+		if (model->root->values[slot] != NULL && model->root->values[slot]->block == NULL &&
+		    !model->root->values[slot]->nested)
+			beside = model->root->values[slot];
+	for (size_t i = 0; i < model->filters.count && first == NULL; i++)
+		if (sets_certificate(model->filters.items[i]) && i != 0)
+			first = block_at(model->filters.items[i], 0);
+	while (first != NULL && first->outer != NULL)
+		first = first->outer;
+	if (beside != NULL && !beside->input->repeated && beside->input->at_top)
+		spot = (struct spot){beside->input, beside->end, true};
+	else if (first != NULL && is_plain_place(first))
+		spot = (struct spot){first->input, above_comments(first->input->document, first->start),
+				     true};
+	else if (first != NULL)
+		return certdeploy_refuse(
+			editor->reading, "config-not-understood", first->input->path, first->line,
+			_("there is no good place for the default certificate; set one up"));
+	result = dovecot_lines_for(&text, editor, wishes, NULL, "",
+				   certdeploy_document_newline(spot.input->document, spot.offset));
+	if (result != 0)
+		return result;
+	if (beside == NULL || spot.input != beside->input)
+		return insert(editor, &spot, text.bytes);
+	return insert_after(editor, beside, text.bytes);
 }
 
 /* How far the lines within a block are indented, after an example in the same file. */
@@ -286,14 +338,17 @@ int dovecot_fill_filter(struct dovecot_editor *editor, struct dovecot_filter *fi
 	const char *newline = certdeploy_document_newline(document, block->start);
 	const char *indent = inner_indent(editor, block);
 	struct dovecot_text text = {0};
+	bool first;
 	int result;
 
 	if (indent == NULL)
 		return CERTDEPLOY_ENOMEM;
+	result = dovecot_first_time(&first, editor, document, "fill", offset);
+	if (result != 0 || !first)
+		return result;
 	result = dovecot_lines_for(&text, editor, wishes, like, indent, newline);
 	if (result != 0)
 		return result;
-	editor->changed = true;
 	return certdeploy_splice(editor->edits, editor->reading, document, offset, 0, text.bytes,
 				 text.length);
 }

@@ -280,5 +280,8 @@ int dovecot_read_files(struct dovecot_model *model)
 		else if (result > 0 && (result = check_first(&reader, &line)) == 0)
 			result = one_line(&reader, &line);
 	}
+	if (result == 0 && model->v24 && model->order == 0)
+		return certdeploy_refuse(model->reading, "config-syntax", model->config, 0,
+					 _("the first setting must be dovecot_config_version"));
 	return result == 0 ? dovecot_blocks_close(&reader) : result;
 }

@@ -321,8 +321,27 @@ static void take_filter(struct dovecot_effective *effective, const struct doveco
 	}
 }
 
-int dovecot_effective(struct dovecot_effective *effective, const struct dovecot_model *model,
-		      const struct dovecot_context *context, const char *name)
+/* The filter of the trial takes its place among those with a name. */
+static int try_filter(struct dovecot_vector *named, const struct dovecot_model *model,
+		      const struct dovecot_context *context, struct dovecot_trial *trial)
+{
+	if (!dovecot_fits(&trial->filter, context))
+		return 0;
+	for (size_t i = 0; i < named->count; i++)
+		if (named->items[i] == trial->instead) {
+			named->items[i] = &trial->filter;
+			sort(model, named);
+			return 0;
+		}
+	if (dovecot_vector_add(named, model->reading, &trial->filter) != 0)
+		return CERTDEPLOY_ENOMEM;
+	sort(model, named);
+	return 0;
+}
+
+int dovecot_effective_with(struct dovecot_effective *effective, const struct dovecot_model *model,
+			   const struct dovecot_context *context, const char *name,
+			   struct dovecot_trial *trial)
 {
 	const struct dovecot_vector *nameless = &context->nameless;
 	const struct dovecot_filter *before = NULL;
@@ -331,6 +350,8 @@ int dovecot_effective(struct dovecot_effective *effective, const struct dovecot_
 
 	*effective = (struct dovecot_effective){0};
 	if (name != NULL && named_filters(&named, model, context, name) != 0)
+		return CERTDEPLOY_ENOMEM;
+	if (trial != NULL && try_filter(&named, model, context, trial) != 0)
 		return CERTDEPLOY_ENOMEM;
 	while (i < named.count || j < nameless->count) {
 		const struct dovecot_filter *filter;
@@ -344,4 +365,10 @@ int dovecot_effective(struct dovecot_effective *effective, const struct dovecot_
 		before = filter;
 	}
 	return 0;
+}
+
+int dovecot_effective(struct dovecot_effective *effective, const struct dovecot_model *model,
+		      const struct dovecot_context *context, const char *name)
+{
+	return dovecot_effective_with(effective, model, context, name, NULL);
 }

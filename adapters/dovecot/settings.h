@@ -39,7 +39,19 @@ struct dovecot_name *dovecot_find_name(const struct dovecot_model *model, const 
 int dovecot_context(struct dovecot_context *context, const struct dovecot_model *model,
 		    const char *protocol, const char *service, const struct dovecot_net *local);
 
-/** name in lower case, or NULL: the client asks for none. */
+/** A filter as it would be after an edit. */
+struct dovecot_trial {
+	const struct dovecot_filter *instead; /**< of this one; NULL: it would be new */
+	struct dovecot_filter filter;
+};
+
+/**
+ * name in lower case, or NULL: the client asks for none. trial: NULL, or a filter of the name to be
+ * taken for there.
+ */
+int dovecot_effective_with(struct dovecot_effective *effective, const struct dovecot_model *model,
+			   const struct dovecot_context *context, const char *name,
+			   struct dovecot_trial *trial);
 int dovecot_effective(struct dovecot_effective *effective, const struct dovecot_model *model,
 		      const struct dovecot_context *context, const char *name);
 

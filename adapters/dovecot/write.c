@@ -56,9 +56,8 @@ const char *dovecot_spell_path(struct dovecot_editor *editor, const char *path)
 	return path == NULL ? NULL : certdeploy_format(editor->reading, "\"%s\"", path);
 }
 
-/* Once for each place: several endpoints may be decided by the same bytes. */
-static int first_time(bool *first, struct dovecot_editor *editor,
-		      const struct certdeploy_document *document, const char *what, size_t offset)
+int dovecot_first_time(bool *first, struct dovecot_editor *editor,
+		       const struct certdeploy_document *document, const char *what, size_t offset)
 {
 	const char *key =
 		certdeploy_format(editor->reading, "%s %p %zu", what, (const void *)document, offset);
@@ -76,7 +75,7 @@ static int splice(struct dovecot_editor *editor, const struct dovecot_value *val
 		  struct dovecot_span span, const char *text)
 {
 	bool first;
-	int result = first_time(&first, editor, value->input->document, "value", span.offset);
+	int result = dovecot_first_time(&first, editor, value->input->document, "value", span.offset);
 
 	if (result != 0 || !first)
 		return result;
@@ -210,7 +209,7 @@ int dovecot_add_beside(struct dovecot_editor *editor, const struct dovecot_value
 	what = certdeploy_format(editor->reading, "beside %d", (int)slot);
 	if (what == NULL)
 		return CERTDEPLOY_ENOMEM;
-	result = first_time(&first, editor, document, what, value->end);
+	result = dovecot_first_time(&first, editor, document, what, value->end);
 	if (result != 0 || !first)
 		return result;
 	if (value->end > 0 && bytes[value->end - 1] == '\n')

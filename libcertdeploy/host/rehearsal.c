@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "change/scratch.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,8 @@ static int write_copy(struct cd_scratch *scratch, struct cd_problems *problems,
 	int result = 0;
 
 	for (size_t i = 0; result == 0 && i < rehearsal->file_count; i++)
-		result = cd_scratch_write(scratch, problems, rehearsal->files[i].name, rehearsal->files[i].bytes,
-					  rehearsal->files[i].length);
+		result = cd_scratch_write(scratch, problems, rehearsal->files[i].name,
+					  rehearsal->files[i].bytes, rehearsal->files[i].length);
 	return result;
 }
 
@@ -44,25 +45,45 @@ static int run_over(struct cd_run *run, struct cd_seen *seen, struct certdeploy_
 	return result == CERTDEPLOY_ENOMEM ? cd_fail_memory(problems) : result;
 }
 
-static bool has_line(const char *text, const char *line, size_t length)
+/* Equal but for numbers: an edit above moves the lines that old warnings name. */
+static bool same_but_numbers(const char *one, size_t one_length, const char *other, size_t other_length)
 {
-	const char *at = text;
+	size_t i = 0, j = 0;
 
-	while ((at = memmem(at, strlen(at), line, length)) != NULL) {
-		if ((at == text || at[-1] == '\n') && (at[length] == '\n' || at[length] == '\0'))
-			return true;
-		at++;
+	while (i < one_length && j < other_length) {
+		bool numbers = isdigit((unsigned char)one[i]) && isdigit((unsigned char)other[j]);
+
+		if (!numbers && one[i++] != other[j++])
+			return false;
+		while (numbers && i < one_length && isdigit((unsigned char)one[i]))
+			i++;
+		while (numbers && j < other_length && isdigit((unsigned char)other[j]))
+			j++;
 	}
-	return false;
+	return i == one_length && j == other_length;
 }
 
-/* The first line of the new text that the old one lacks, or NULL. */
+static size_t count_lines_like(const char *text, const char *line, size_t length)
+{
+	size_t count = 0;
+
+	while (*text != '\0') {
+		size_t end = strcspn(text, "\n");
+
+		count += same_but_numbers(text, end, line, length);
+		text += end + (text[end] == '\n');
+	}
+	return count;
+}
+
+/* The first line of the new text that the old one has not, or not as often; or NULL. */
 static const char *new_line(struct cd_arena *arena, const char *before, const char *after)
 {
 	for (const char *line = after; *line != '\0';) {
 		size_t length = strcspn(line, "\n");
 
-		if (length != 0 && !has_line(before, line, length))
+		if (length != 0 &&
+		    count_lines_like(after, line, length) > count_lines_like(before, line, length))
 			return cd_printable(arena, line, length, 400);
 		line += length + (line[length] == '\n');
 	}
@@ -70,10 +91,12 @@ static const char *new_line(struct cd_arena *arena, const char *before, const ch
 }
 
 static int judge(struct cd_seen *seen, struct certdeploy_reading *after, struct cd_problems *problems,
-		 const struct certdeploy_rehearsal *rehearsal, const struct cd_run *old, const struct cd_run *new)
+		 const struct certdeploy_rehearsal *rehearsal, const struct cd_run *old,
+		 const struct cd_run *new)
 {
 	const char *config = cd_service_get(&seen->service, "config");
-	const char *line = new_line(&problems->arena, cd_buffer_text(&old->errors), cd_buffer_text(&new->errors));
+	const char *line =
+		new_line(&problems->arena, cd_buffer_text(&old->errors), cd_buffer_text(&new->errors));
 
 	if (old->status != 0) {
 		line = new_line(&problems->arena, "", cd_buffer_text(&old->errors));

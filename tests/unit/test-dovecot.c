@@ -150,6 +150,96 @@ static void test_known_name(void **state)
 						      "ssl_key = </wk\n}\n");
 }
 
+static void test_shared_lines(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	/* one of two names gets a block of its own, before the one that both had */
+	check_edit(
+		PAIR "local_name \"a.example mail.example.jp\" {\n  ssl_cert = </a\n  ssl_key = </ak\n}\n",
+		"mail.example.jp",
+		PAIR
+		"\n" NAMED("mail.example.jp") "\nlocal_name \"a.example mail.example.jp\" {\n  ssl_cert = "
+					      "</a\n  ssl_key = </ak\n}\n");
+	/* both of them: the lines are changed */
+	assert_int_equal(read_conf(&fixture, PAIR
+				   "local_name \"a.example mail.example.jp\" {\n  ssl_cert = </a\n}\n"),
+			 0);
+	fixture.materials = rsa;
+	assert_int_equal(cd_adapter_dovecot.answers(&fixture.reading, "A.example", true, assign, &fixture),
+			 0);
+	assert_int_equal(plan_for(&fixture, "mail.example.jp", rsa), 0);
+	assert_string_equal(edited(&fixture, CONF),
+			    PAIR "local_name \"a.example mail.example.jp\" {\n  ssl_cert = <" FULL
+				 "\n  ssl_key = <" KEY "\n}\n");
+	fixture_close(&fixture);
+	/* a snippet of several blocks: the name's own lines come after it */
+	fixture_open(&fixture);
+	put(&fixture, CONF,
+	    PAIR "local_name a.example {\n  !include tls.inc\n}\nlocal_name mail.example.jp {\n  !include "
+		 "tls.inc\n}\n");
+	put(&fixture, "/etc/dovecot/tls.inc", "ssl_cert = </s\nssl_key = </sk\n");
+	assert_int_equal(fixture_read(&fixture), 0);
+	assert_int_equal(plan_for(&fixture, "mail.example.jp", rsa), 0);
+	assert_null(edited(&fixture, "/etc/dovecot/tls.inc"));
+	assert_string_equal(served(&fixture, &fixture.after, "imaps/993", "mail.example.jp"), FULL);
+	assert_string_equal(served(&fixture, &fixture.after, "imaps/993", "a.example"), "/s");
+	fixture_close(&fixture);
+	/* the global key is used by a certificate of another block */
+	check_no_plan(PAIR "local_name a.example {\n  ssl_cert = </a\n}\n", NULL, "shared-lines", 4);
+}
+
+static void test_addresses(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	assert_int_equal(
+		read_conf(&fixture, PAIR
+			  "local 10.0.0.1 {\n  ssl_cert = </ten\n  ssl_key = </tenk\n}\n"
+			  "local 10.0.0.0/8 {\n  ssl_cert = </net\n  ssl_key = </netk\n"
+			  "  local_name x.example {\n    ssl_cert = </x\n    ssl_key = </xk\n  }\n}\n"),
+		0);
+	assert_string_equal(served(&fixture, &fixture.reading, "imaps/993", NULL), "/old.pem");
+	assert_string_equal(served(&fixture, &fixture.reading, "10.0.0.1:imaps/993", NULL), "/ten");
+	assert_string_equal(find_endpoint(&fixture.reading, "10.0.0.1:imaps/993", NULL)->address,
+			    "10.0.0.1");
+	assert_string_equal(served(&fixture, &fixture.reading, "10.0.0.0/8:imaps/993", NULL), "/net");
+	assert_int_equal(find_endpoint(&fixture.reading, "10.0.0.0/8:imaps/993", NULL)->port, 0);
+	assert_string_equal(served(&fixture, &fixture.reading, "10.0.0.0/8:imaps/993", "x.example"), "/x");
+	assert_string_equal(served(&fixture, &fixture.reading, "imaps/993", "x.example"), "none");
+	fixture_close(&fixture);
+}
+
+/* What has no certificate at all gets one, before the blocks that have. */
+static void test_first_certificate(void **state)
+{
+	(void)state;
+	check_edit("ssl = yes # on\nlisten = *\n", NULL, "ssl = yes # on\n" NEW "listen = *\n");
+	check_edit("listen = *\n", NULL, "listen = *\n\n" NEW);
+	check_edit("# names\nlocal_name a.example {\n  ssl_cert = </a\n}\n", NULL,
+		   NEW "\n# names\nlocal_name a.example {\n  ssl_cert = </a\n}\n");
+}
+
+static void test_limit(void **state)
+{
+	struct fixture fixture;
+	char *text = malloc(200000), *at = text;
+
+	(void)state;
+	assert_non_null(text);
+	at += sprintf(at, "%s", PAIR);
+	for (unsigned i = 0; i < 1420; i++)
+		at += sprintf(at, "local_name n%u.example {\n  ssl_cert = </c%u\n}\n", i, i);
+	check_no_plan(text, "mail.example.jp", "server-limit", 0);
+	strcpy(at, "service config {\n  vsz_limit = 2G\n}\n");
+	assert_int_equal(read_conf(&fixture, text), 0);
+	assert_int_equal(plan_for(&fixture, "mail.example.jp", rsa), 0);
+	fixture_close(&fixture);
+	free(text);
+}
+
 static void test_syntax(void **state)
 {
 	(void)state;
@@ -188,9 +278,16 @@ static void test_conflicts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stock_debian), cmocka_unit_test(test_default),
-		cmocka_unit_test(test_new_name),     cmocka_unit_test(test_known_name),
-		cmocka_unit_test(test_syntax),       cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_stock_debian),
+		cmocka_unit_test(test_default),
+		cmocka_unit_test(test_new_name),
+		cmocka_unit_test(test_known_name),
+		cmocka_unit_test(test_shared_lines),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_first_certificate),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_conflicts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Dovecot's own tools as judges: 2.3 as installed, 2.4 in a bootstrap directory of Debian trixie."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from harness.process import CLEAN
+
+SLOTS_23 = ("ssl_cert", "ssl_key", "ssl_alt_cert", "ssl_alt_key")
+SLOTS_24 = ("cert_file", "key_file", "alt_cert_file", "alt_key_file")
+PACKAGES = "dovecot-core,dovecot-imapd,dovecot-pop3d,dovecot-lmtpd,dovecot-submissiond,dovecot-managesieved"
+MIRROR = os.environ.get("CERTDEPLOY_DEBIAN_MIRROR", "http://deb.debian.org/debian")
+
+
+class Unavailable(Exception):
+    pass
+
+
+def trixie():
+    """The bootstrap directory, made once a machine (about a minute)."""
+    if os.geteuid() != 0:
+        raise Unavailable("Dovecot 2.4: a bootstrap directory is made and entered by root only")
+    given = os.environ.get("XDG_CACHE_HOME")
+    cache = Path(given) if given else Path("/var/cache")
+    place = cache / "certdeploy-tests/dovecot-2.4"
+    done = place.with_name("dovecot-2.4.ok")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with open(place.with_name("dovecot-2.4.lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            _bootstrap(place)
+            done.touch()
+    return place
+
+
+def _bootstrap(place):
+    failed = place.with_name("dovecot-2.4.failed")
+    if failed.exists() and failed.stat().st_mtime > os.stat("/proc/1").st_ctime:
+        raise Unavailable(failed.read_text())
+    if shutil.which("debootstrap") is None:
+        raise Unavailable("Dovecot 2.4: debootstrap is not installed")
+    shutil.rmtree(place, ignore_errors=True)
+    made = subprocess.run(
+        ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", str(place), MIRROR],
+        env=CLEAN, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=900, check=False,
+    )
+    if made.returncode != 0:
+        shutil.rmtree(place, ignore_errors=True)
+        reason = f"Dovecot 2.4: {MIRROR} is out of reach or incomplete: {made.stdout.strip()[-200:]}"
+        failed.write_text(reason)
+        raise Unavailable(reason)
+
+
+class Oracle:
+    """doveconf of one version. base: where trees for it must lie."""
+
+    def __init__(self, version):
+        self.version, self.v24 = version, version == "2.4"
+        self.top = trixie() if self.v24 else Path("/")
+        if not self.v24 and shutil.which("doveconf") is None:
+            raise Unavailable("dovecot is not installed")
+
+    def directory(self):
+        """A new directory that this version's programs see."""
+        return Path(tempfile.mkdtemp(prefix="certdeploy-", dir=self.top / "tmp"))
+
+    def inside(self, path):
+        return "/" + str(Path(path).relative_to(self.top))
+
+    def argv(self, program, *args):
+        chroot = ["chroot", str(self.top)] if self.v24 else []
+        return [*chroot, program, *map(str, args)]
+
+    def run(self, program, *args):
+        return subprocess.run(
+            self.argv(program, *args), env=CLEAN, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=120, check=False,
+        )
+
+    def doveconf(self, config, *args):
+        return self.run("doveconf", "-c", self.inside(config), *args)
+
+    def accepts(self, config):
+        return self.doveconf(config, "-n").returncode == 0
+
+    def material(self, config, protocol, local=None, name=None):
+        """(certificate, key, alternative certificate, its key) as written, or "conflict"."""
+        keys = ("protocol", "local", "local_name") if self.v24 else ("service", "local", "lname")
+        filters = [a for k, v in zip(keys, (protocol, local, name)) if v for a in ("-f", f"{k}={v}")]
+        slots = SLOTS_24 if self.v24 else SLOTS_23
+        done = self.doveconf(config, "-P", *filters, *(["ssl_server"] if self.v24 else slots))
+        if done.returncode != 0:
+            assert "Conflict in setting" in done.stderr, done.stderr
+            return "conflict"
+        found = {}
+        for line in done.stdout.splitlines():
+            key, _, value = line.strip().partition(" =")
+            found[key] = value.strip().strip('"')
+        return tuple(found.get(slot, "") for slot in slots)

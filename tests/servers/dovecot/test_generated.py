@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Random configurations: what the adapter takes them to mean, and what its edits do, judged by doveconf."""
+
+import random
+import shutil
+import subprocess
+
+import pytest
+
+from harness.process import CLEAN
+from harness.tool import OK, REFUSED, Tool, build_directory
+
+from . import generate
+
+HOWEVER = [None, None, "127.0.0.1", "10.0.0.1", "10.0.9.9", "::1", "fd00::5"]
+SERVICES = {"imap": "imap-login", "pop3": "pop3-login", "lmtp": "lmtp"}
+PORTS = ("imap", "pop3")  # lmtp listens on no port here
+ASKED = generate.NAMES + ["www.q.jp", "q.a.jp"]
+
+
+def effective(tree, oracle, questions):
+    """The adapter's answers, as the oracle gives them."""
+    program = build_directory() / "tests/servers/dovecot/dovecot-effective"
+    # doveconf of 2.4 cannot be asked about `service X {`
+    text = "".join(
+        f"{p} {'-' if oracle.v24 else SERVICES[p]} {local or '-'} {name or '-'}\n" for p, local, name in questions
+    )
+    done = subprocess.run([program, tree, oracle.version], env=CLEAN, input=text, capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [l if l == "conflict" else tuple(l.split("\t")[:4]) for l in done.stdout.splitlines()]
+
+
+def accepted(seed, tree, oracle):
+    """A configuration that Dovecot accepts, or None: (path, random)."""
+    r = random.Random(seed)
+    config = generate.Generator(r, oracle.version, nesting=not oracle.v24).write(tree)
+    return (config, r) if oracle.accepts(config) else None
+
+
+def rounds(soak, few, many):
+    return range(many if soak else few)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_meaning(oracle, soak, part):
+    seen = 0
+    for i in rounds(soak, 4, 250):
+        seed, tree = 1000 * part + i, oracle.directory()
+        try:
+            made = accepted(seed, tree, oracle)
+            if made is None:
+                continue
+            config, r = made
+            questions = [(p, None, None) for p in SERVICES]
+            questions += [(r.choice(list(SERVICES)), r.choice(HOWEVER), r.choice([None] + ASKED)) for _ in range(8)]
+            for question, answer in zip(questions, effective(tree, oracle, questions)):
+                assert answer == oracle.material(config, *question), f"seed {seed}: {question}\n{config.read_text()}"
+            seen += 1
+        finally:
+            shutil.rmtree(tree)
+    assert seen > 0
+
+
+@pytest.fixture(scope="module")
+def leaf(pki):
+    ca = pki.root("Root of the generated").authority("CA of the generated")
+    return ca.leaf("a.jp", "*.a.jp", "*.mail.a.jp", "b.jp", "*.b.jp", "*.q.jp")
+
+
+def words(paths, oracle):
+    """What the slots should say."""
+    mark = "" if oracle.v24 else "<"
+    return tuple(f"{mark}{p}" for p in paths)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_edits(oracle, leaf, soak, part):
+    """A name gets its certificate for every protocol; nobody else is served anything new."""
+    changed = refused = 0
+    for i in rounds(soak, 4, 250):
+        seed, tree = 5000 + 1000 * part + i, oracle.directory()
+        try:
+            made = accepted(seed, tree, oracle)
+            if made is None:
+                continue
+            config, r = made
+            name = r.choice(ASKED)
+            others = [(p, local, n) for p in PORTS for local in (None, "10.0.0.1") for n in [None] + ASKED if n != name]
+            questions = r.sample(others, 10)
+            before = [oracle.material(config, *q) for q in questions]
+            about = f"seed {seed} {name}\n"
+            drop = ["--drop-other-types"] if r.random() < 0.8 else []
+            done = Tool(root=tree).run("deploy", "--service", "dovecot", "--cert", leaf.cert, "--key", leaf.key,
+                                       "--chain", leaf.chain, "--hostname", name, *drop)
+            assert done.status in (OK, REFUSED), about + str(done)
+            if done.status == REFUSED:
+                refused += 1
+                assert [oracle.material(config, *q) for q in questions] == before, about
+                continue
+            assert oracle.accepts(config), about
+            paths = [f"/etc/ssl/certdeploy/a.jp/current/{f}.pem" for f in ("fullchain", "key")]
+            for protocol in PORTS:
+                now = oracle.material(config, protocol, None, name)
+                assert now[:2] == words(paths, oracle), f"{about}{protocol} {now}\n{done}"
+            for question, old in zip(questions, before):
+                assert oracle.material(config, *question) == old, f"{about}{question}\n{done}"
+            again = Tool(root=tree).run("plan", "--service", "dovecot", "--cert", leaf.cert, "--key", leaf.key,
+                                        "--chain", leaf.chain, "--hostname", name, *drop)
+            assert not [f for f in again.files if "/dovecot/" in f], f"{about}{again}"
+            changed += 1
+        finally:
+            shutil.rmtree(tree)
+    assert changed > 0

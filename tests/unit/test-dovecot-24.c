@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-dovecot-24.c - Dovecot 2.4: another spelling, another order, and certificates of two key types */
+#include "dovecot.h"
+
+#define HEAD "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
+#define PAIR HEAD "ssl_server_cert_file = /old.pem\nssl_server_key_file = /old.key\n"
+#define NEW HEAD "ssl_server_cert_file = " FULL "\nssl_server_key_file = " KEY "\n"
+#define NAMED(name)                                                                                        \
+	"local_name " name " {\n  ssl_server_cert_file = " FULL "\n  ssl_server_key_file = " KEY "\n}\n"
+
+static void test_spellings(void **state)
+{
+	(void)state;
+	check_edit(PAIR, NULL, NEW);
+	check_edit(NEW, NULL, NULL);
+	check_edit(HEAD "ssl_server {\n  cert_file = \"/a b.pem\"\n  key_file='/k'  # c\n}\n", NULL,
+		   HEAD "ssl_server {\n  cert_file = \"" FULL "\"\n  key_file='" KEY "'  # c\n}\n");
+	check_edit(HEAD "ssl_server {\n\tssl_server_cert_file = /a\n}\n", NULL,
+		   HEAD "ssl_server {\n\tssl_server_cert_file = " FULL "\n\tssl_server_key_file = " KEY
+			"\n}\n");
+	check_edit(HEAD "ssl_server/cert_file = /a\n", NULL,
+		   HEAD "ssl_server/cert_file = " FULL "\nssl_server/key_file = " KEY "\n");
+	/* < makes the contents the name of a file: never meant */
+	check_edit(HEAD "ssl_server_cert_file = </a\nssl_server_key_file = $SET:x\n", NULL, NEW);
+	/* flat and nested are one setting */
+	check_edit(PAIR "ssl_server {\n  cert_file = /b\n}\n", NULL,
+		   HEAD "ssl_server_cert_file = /old.pem\nssl_server_key_file = " KEY
+			"\nssl_server {\n  cert_file = " FULL "\n}\n");
+}
+
+static void test_order(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	check_edit(PAIR, "mail.example.jp", PAIR "\n" NAMED("mail.example.jp"));
+	/* nested stays nested */
+	check_edit(HEAD "ssl_server {\n  cert_file = /a\n  key_file = /k\n}\n", "mail.example.jp",
+		   HEAD
+		   "ssl_server {\n  cert_file = /a\n  key_file = /k\n}\n\nlocal_name mail.example.jp {\n"
+		   "  ssl_server {\n    cert_file = " FULL "\n    key_file = " KEY "\n  }\n}\n");
+	/* the last wins: after the pattern, and after the protocol */
+	check_edit(
+		PAIR
+		"local_name *.example.jp {\n  ssl_server_cert_file = /w\n  ssl_server_key_file = /wk\n}\n"
+		"protocol imap {\n  ssl_server_cert_file = /i\n  ssl_server_key_file = /ik\n}\n",
+		"mail.example.jp",
+		PAIR
+		"local_name *.example.jp {\n  ssl_server_cert_file = /w\n  ssl_server_key_file = /wk\n}\n"
+		"protocol imap {\n  ssl_server_cert_file = /i\n  ssl_server_key_file = /ik\n}\n\n" NAMED(
+			"mail.example.jp"));
+	/* a pattern that comes later hides it: the block moves behind it */
+	check_edit(
+		PAIR
+		"local_name mail.example.jp {\n  ssl_server_cert_file = /a\n  ssl_server_key_file = "
+		"/ak\n}\n"
+		"local_name *.example.jp {\n  ssl_server_cert_file = /w\n  ssl_server_key_file = /wk\n}\n",
+		"mail.example.jp",
+		PAIR "local_name *.example.jp {\n  ssl_server_cert_file = /w\n  ssl_server_key_file = "
+		     "/wk\n}\n\n" NAMED("mail.example.jp"));
+	assert_int_equal(
+		read_conf(&fixture, PAIR
+			  "local_name a.example {\n ssl_server_cert_file = /a\n}\nlocal_name *.example "
+			  "{\n ssl_server_cert_file = /w\n}\n"),
+		0);
+	assert_string_equal(served(&fixture, &fixture.reading, "imaps/993", "a.example"), "/w");
+	assert_true(find_endpoint(&fixture.reading, "imaps/993", "a.example")->inherited);
+	fixture_close(&fixture);
+}
+
+static void test_refused(void **state)
+{
+	(void)state;
+	check_refused(HEAD "ssl_cert = </x\n", "config-syntax", 3);
+	check_refused(HEAD "local_name \"a b\" {\n}\n", "config-syntax", 3);
+	check_refused(HEAD "ssl_server {\n  local_name a {\n  }\n}\n", "config-syntax", 4);
+	check_refused(HEAD "dovecot_config_version\n", "config-syntax", 3);
+	check_refused(HEAD "group @tls one {\n  ssl_server_cert_file = /x\n}\n@tls = one\n",
+		      "config-not-understood", 6);
+	/* a section with a name comes before every other filter */
+	check_no_plan(PAIR "service imap-login {\n  ssl_server_cert_file = /s\n}\n", "mail.example.jp",
+		      "config-not-understood", 6);
+}
+
+static void test_listeners(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	assert_int_equal(
+		read_conf(&fixture,
+			  PAIR "protocols {\n  imap = yes\n  submission = yes\n  pop3 = no\n}\n"
+			       "listen = 127.0.0.1 ::1\n"
+			       "service imap-login {\n  inet_listener imap {\n    port = 0\n  }\n"
+			       "  inet_listener imaps {\n    port = 10993\n    listen = *\n  }\n"
+			       "  inet_listener extra {\n    port = 10143\n    haproxy = yes\n  }\n}\n"),
+		0);
+	assert_non_null(find_endpoint(&fixture.reading, "imaps/10993", NULL));
+	assert_null(find_endpoint(&fixture.reading, "127.0.0.1:imap/143", NULL));
+	assert_string_equal(find_endpoint(&fixture.reading, "127.0.0.1:extra/10143", NULL)->address,
+			    "127.0.0.1");
+	assert_int_equal(find_endpoint(&fixture.reading, "127.0.0.1:extra/10143", NULL)->port, 0);
+	assert_string_equal(find_endpoint(&fixture.reading, "[::1]:submissions/465", NULL)->protocol,
+			    "submissions");
+	assert_int_equal(find_endpoint(&fixture.reading, "[::1]:submission/587", NULL)->start,
+			 CERTDEPLOY_START_SMTP);
+	assert_null(find_endpoint(&fixture.reading, "127.0.0.1:pop3/110", NULL));
+	fixture_close(&fixture);
+}
+
+/* ---- key types ---- */
+
+static void plan_types(const char *before, const struct certdeploy_material *const *materials, bool drop,
+		       const char *want)
+{
+	struct fixture fixture;
+
+	assert_int_equal(read_conf(&fixture, before), 0);
+	fixture.drop = drop;
+	if (want == NULL) {
+		assert_int_equal(plan_for(&fixture, NULL, materials), CERTDEPLOY_EREFUSED);
+		assert_string_equal(error_code(&fixture), "other-key-type");
+	} else {
+		assert_int_equal(plan_for(&fixture, NULL, materials), 0);
+		assert_string_equal(edited(&fixture, CONF), want);
+	}
+	fixture_close(&fixture);
+}
+
+static void test_key_types(void **state)
+{
+	static const char two[] =
+		PAIR "ssl_server_alt_cert_file = /alt.pem\nssl_server_alt_key_file = /alt.key\n";
+	struct fixture fixture;
+	const struct certdeploy_endpoint *one;
+
+	(void)state;
+	plan_types(two, both, false,
+		   NEW "ssl_server_alt_cert_file = " ECFULL "\nssl_server_alt_key_file = " ECKEY "\n");
+	/* the second certificate is not there, so it cannot be good */
+	plan_types(two, rsa, false, NULL);
+	plan_types(two, rsa, true, NEW);
+	/* a second certificate where there was one */
+	assert_int_equal(read_conf(&fixture, PAIR), 0);
+	assert_int_equal(plan_for(&fixture, NULL, both), 0);
+	one = find_endpoint(&fixture.after, "imaps/993", NULL);
+	assert_int_equal(one->pair_count, 2);
+	assert_string_equal(one->pairs[0].certificate, FULL);
+	assert_string_equal(one->pairs[0].key, KEY);
+	assert_string_equal(one->pairs[1].certificate, ECFULL);
+	assert_string_equal(one->pairs[1].key, ECKEY);
+	fixture_close(&fixture);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_spellings), cmocka_unit_test(test_order),
+		cmocka_unit_test(test_refused),   cmocka_unit_test(test_listeners),
+		cmocka_unit_test(test_key_types),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
