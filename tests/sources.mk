@@ -41,6 +41,7 @@ EXTRA_DIST += tests/unit/apache.h tests/unit/dovecot.h tests/unit/postfix.h
 tests_unit_test_probe_LDADD = $(LDADD) $(OPENSSL_LIBS) -lpthread
 endif
 
+include tests/faults/sources.mk
 include tests/fuzz/sources.mk
 
 # The tool over a library that tells stories, so that every result can be seen.

@@ -343,24 +343,49 @@ static int read_original(char **bytes, size_t *length, struct undoing *undoing,
 		       _("its backup is not any more what was put there"));
 }
 
-/* A directory that the transaction made holds something that it did not put there. */
-static bool holds_foreign(struct undoing *undoing, const struct cd_entry *entry)
+/*
+ * Whether a directory that the transaction made holds something that it did not put there. Returns 0 or
+ * an errno.
+ */
+static int find_foreign(bool *foreign, struct undoing *undoing, const struct cd_entry *entry)
 {
-	int directory = cd_disk_directory(undoing->root, entry->path);
+	int directory = cd_disk_directory(undoing->root, entry->path), error;
 	struct cd_arena arena = {0};
 	struct cd_vector names = {0};
-	bool foreign = directory == -1 || cd_disk_list(&names, &arena, directory) != 0;
 
-	for (size_t i = 0; !foreign && i < names.count; i++) {
+	*foreign = false;
+	if (directory == -1)
+		return errno;
+	error = cd_disk_list(&names, &arena, directory);
+	for (size_t i = 0; error == 0 && !*foreign && i < names.count; i++) {
 		const char *path = cd_arena_format(&arena, "%s/%s", entry->path, (char *)names.items[i]);
 
-		foreign = path == NULL || cd_table_get(&undoing->ours, path) == NULL;
+		if (path == NULL)
+			error = ENOMEM;
+		else
+			*foreign = cd_table_get(&undoing->ours, path) == NULL;
 	}
-	if (directory != -1)
-		(void)close(directory);
+	(void)close(directory);
 	cd_vector_free(&names);
 	cd_arena_free(&arena);
-	return foreign;
+	return error;
+}
+
+/* *keep: the directory stays, as somebody uses it. */
+static int remove_back(bool *keep, struct undoing *undoing, struct cd_change *change,
+		       const struct cd_entry *entry)
+{
+	int error = 0;
+
+	change->kind = CD_CHANGE_REMOVE;
+	if (entry->after.kind == CD_SIDE_DIRECTORY) {
+		/* What is inside goes before it and changes its times. */
+		change->compare = false;
+		error = find_foreign(keep, undoing, entry);
+	}
+	return error == 0 ? 0
+			  : cd_fail_errno(undoing->problems, error, entry->path,
+					  _("cannot list the directory"));
 }
 
 static int add_back(struct undoing *undoing, const struct cd_entry *entry, const struct cd_identity *now)
@@ -377,15 +402,12 @@ static int add_back(struct undoing *undoing, const struct cd_entry *entry, const
 		.service = entry->service,
 	};
 	char *bytes = NULL;
+	bool keep = false;
 	int result = 0;
 
 	switch (entry->before.kind) {
 	case CD_SIDE_NOTHING:
-		change.kind = CD_CHANGE_REMOVE;
-		/* What is inside goes before it and changes its times. */
-		change.compare = entry->after.kind != CD_SIDE_DIRECTORY;
-		if (entry->after.kind == CD_SIDE_DIRECTORY && holds_foreign(undoing, entry))
-			return 0;
+		result = remove_back(&keep, undoing, &change, entry);
 		break;
 	case CD_SIDE_FILE:
 		change.kind = CD_CHANGE_FILE;
@@ -400,8 +422,9 @@ static int add_back(struct undoing *undoing, const struct cd_entry *entry, const
 		change.kind = CD_CHANGE_DIRECTORY;
 		break;
 	}
-	if (result == 0)
-		result = cd_changes_add(undoing->changes, undoing->problems, &change);
+	if (result != 0 || keep)
+		return result;
+	result = cd_changes_add(undoing->changes, undoing->problems, &change);
 	if (result == 0 && entry->service == NULL)
 		undoing->all_services = true;
 	else if (result == 0 && cd_table_put(&undoing->services, entry->service, entry) != 0)

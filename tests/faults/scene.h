@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* scene.h - a host with three servers and a store, a deployment over all of it, and a judge */
+#ifndef CD_SCENE_H
+#define CD_SCENE_H
+
+#include "change/history.h"
+#include "change/transaction.h"
+
+/*
+ * The servers are stood for by files: run/NAME.up is there while a server runs, and run/NAME.served is
+ * the configuration that it last read. scene_command() is what their commands do.
+ */
+
+#define SCENE_SECRET "SECRET" /* in every key, old and new */
+
+struct scene {
+	char path[512];
+	struct cd_root root;
+	struct cd_problems problems;
+};
+
+/** Build the host below an existing empty directory. */
+void scene_build(const char *path);
+
+void scene_open(struct scene *scene, const char *path);
+void scene_close(struct scene *scene);
+
+/** The operations under test. program: what plays the servers' commands. */
+int scene_deploy(struct scene *scene, const char *program);
+int scene_rollback(struct scene *scene, const char *program);
+int scene_recover(struct scene *scene);
+
+/** Play a server's command, or the program that builds a table: argv as it is given to a program. */
+int scene_command(const char *const *argv);
+
+/** One line for each path below the host, but for its state and its servers' memory; to be freed. */
+char *scene_picture(const char *path);
+
+/** The modification times of its files, in one text; to be freed. */
+char *scene_times(const char *path);
+
+/** Keys that somebody else than their owner and group could read. */
+unsigned scene_open_keys(const char *path);
+
+/** NULL, or what is wrong with the servers: each runs with what its configuration now says. */
+const char *scene_servers_wrong(const char *path);
+
+/** NULL, or what was left in the state directory that should not be there. */
+const char *scene_litter(const char *path);
+
+#endif
