@@ -90,7 +90,6 @@ def test_a_directory_and_a_fifo(scene, leaf, tmp_path):
         ["deploy", "--no-such-option"],
         ["no-such-command"],
         [],
-        ["deploy"],
         ["deploy", "--cert"],
         ["plan", "--exit-code", "--listener"],
         ["rollback", "--nonsense"],
@@ -172,10 +171,11 @@ def test_a_server_file_is_missing(host, leaf):
 
 
 def test_no_service(host, leaf):
+    """An empty list of services is empty: the servers of this machine are not searched, nor ever touched."""
     host.write_config()
-    result = host.tool("deploy", *material(leaf), "--all")
-    judge(result, REFUSED, "no-service")
     assert host.tool("discover").expect().json["services"] == []
+    judge(host.tool("plan", *material(leaf), "--all"), REFUSED, "no-service")
+    judge(host.tool("plan", *material(leaf)), REFUSED, "no-service")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
@@ -225,7 +225,6 @@ REQUESTS = {
     "not UTF-8": '{"cert": "\udcff"}',
     "a flag as text": '{"cert": "x", "all": "yes"}',
     "NUL": '{"hostname": "a\\u0000b"}',
-    "no material": "{}",
 }
 
 

@@ -333,7 +333,9 @@ def test_hostname_reaches_one_site_of_many(host, ca):
     changed = [os.path.basename(p) for p in scene.changed() if not p.startswith(str(host.store))]
     assert changed == ["site3.example.test.conf"]
     absent = ca.leaf("site33.example.test")
-    result = host.tool("deploy", *material(absent), "--hostname", "site33.example.test").expect(REFUSED, "no-endpoint")
+    result = host.tool("deploy", *material(absent), "--hostname", "site33.example.test").expect(
+        REFUSED, "no-endpoint"
+    )
     assert "site3.example.test" in result.problem("no-endpoint")["message"] + result.problem("no-endpoint")["fix"]
 
 
