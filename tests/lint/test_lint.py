@@ -297,7 +297,8 @@ def test_python_compiles():
 
 
 def test_manual_pages():
-    pages = [n for n in tracked(".1", ".3", ".5", ".7", ".8") if n.startswith("doc/")]
+    # mandoc knows the sections' names in English only: tests/tool looks at the translated pages
+    pages = [n for n in tracked(".1", ".3", ".5", ".7", ".8") if n.startswith("doc/") and "/ja/" not in n]
     if not pages:
         pytest.skip("no manual pages yet")
     if not shutil.which("mandoc"):
