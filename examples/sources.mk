@@ -17,6 +17,7 @@ examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/tool.h examples/cer
 	examples/certdeploy/expiry.c \
 	examples/certdeploy/help.c \
 	examples/certdeploy/history.c \
+	examples/certdeploy/hook.c \
 	examples/certdeploy/json.c \
 	examples/certdeploy/list.c \
 	examples/certdeploy/main.c \

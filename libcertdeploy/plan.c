@@ -20,7 +20,7 @@ static struct cd_planned_order *add_order(struct cd_plan *plan, const struct cd_
 
 	if (planned == NULL || cd_vector_add(&plan->orders, planned) != 0)
 		return NULL;
-	planned->order = order;
+	planned->order = planned->target = order;
 	return planned;
 }
 
@@ -35,7 +35,7 @@ static int recall(struct cd_plan *plan, const char *name)
 	planned->recalled = calloc(1, sizeof(*planned->recalled));
 	if (planned->recalled == NULL)
 		return cd_fail_memory(plan->problems);
-	planned->order = planned->recalled;
+	planned->order = planned->target = planned->recalled;
 	result = cd_deployment_recall(planned->recalled, &plan->arena, &plan->inventory.host,
 				      plan->cd->settings.state, name);
 	if (result == 0)
@@ -59,6 +59,21 @@ static int recall_all(struct cd_plan *plan)
 	return result;
 }
 
+/* New material for a name that is remembered, without a target of its own: it goes where the last went. */
+static int recall_target(struct cd_plan *plan, struct cd_planned_order *planned, const char *name)
+{
+	int result;
+
+	planned->recalled = calloc(1, sizeof(*planned->recalled));
+	if (planned->recalled == NULL)
+		return cd_fail_memory(plan->problems);
+	result = cd_deployment_recall(planned->recalled, &plan->arena, &plan->inventory.host,
+				      plan->cd->settings.state, name);
+	if (result == 0)
+		planned->target = planned->recalled;
+	return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
+}
+
 static bool has_target(const struct cd_order *order)
 {
 	struct cd_target target;
@@ -75,6 +90,7 @@ static int collect_orders(struct cd_plan *plan)
 	for (size_t i = 0; result == 0 && orders != NULL && i < orders->count; i++) {
 		const struct cd_order *order = orders->items[i];
 		const char *name = cd_order_value(order, CERTDEPLOY_NAME);
+		struct cd_planned_order *planned;
 
 		if (order->pieces.count == 0 && name == NULL) {
 			result = orders->count == 1 ? recall_all(plan)
@@ -87,7 +103,13 @@ static int collect_orders(struct cd_plan *plan)
 			if (result != CERTDEPLOY_ENOTFOUND)
 				continue;
 		}
-		result = add_order(plan, order) == NULL ? cd_fail_memory(plan->problems) : 0;
+		planned = add_order(plan, order);
+		if (planned == NULL)
+			result = cd_fail_memory(plan->problems);
+		else if (name != NULL && !has_target(order) && cd_store_name_is_valid(name))
+			result = recall_target(plan, planned, name);
+		else
+			result = 0;
 	}
 	return result;
 }
@@ -124,7 +146,7 @@ static int load_certificates(struct cd_plan *plan, struct cd_planned_order *plan
 
 	if (planned->order->pieces.count != 0)
 		result = load_pieces(plan, planned, &load);
-	if (result == CERTDEPLOY_ENOMEM || (result != 0 && planned->recalled == NULL &&
+	if (result == CERTDEPLOY_ENOMEM || (result != 0 && planned->order != planned->recalled &&
 					    planned->order->pieces.count != 0))
 		return result;
 	if (result != 0) {
@@ -204,7 +226,7 @@ static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
 			       &store);
 	if (result == 0 && remember && store.name != NULL)
 		result = cd_deployment_keep(&plan->changes, &plan->inventory.host, plan->cd->settings.state,
-					    store.name, planned->order);
+					    store.name, planned->target, &planned->order->pieces);
 	return result;
 }
 
@@ -217,7 +239,7 @@ static int plan_order(struct cd_plan *plan, struct cd_planned_order *planned, bo
 		planned->names = certificate_names(plan, planned);
 		result = planned->names == NULL ? cd_fail_memory(plan->problems) : 0;
 	}
-	cd_target_of_order(&target, planned->order);
+	cd_target_of_order(&target, planned->target);
 	target.names = planned->names;
 	if (result == 0 && !install_only)
 		result = cd_target_select(&planned->selection, &plan->inventory, &target);

@@ -9,7 +9,8 @@
 /** One certificate on its way, and where it goes. */
 struct cd_planned_order {
 	const struct cd_order *order;
-	struct cd_order *recalled; /**< the same, where it was remembered; owned */
+	const struct cd_order *target; /**< says where it goes: the order, or what is remembered */
+	struct cd_order *recalled;     /**< what is remembered under its name; owned; or NULL */
 	struct cd_certificates certificates;
 	const char *const *names; /**< all that the certificates cover */
 	struct cd_selection selection;

@@ -41,6 +41,15 @@ static const char *const noted_names[NOTED_COUNT] = {
 };
 static char noted[NOTED_COUNT][VALUE_LIMIT];
 
+/* What issuers tell their hooks: paths and names, used as nothing else. */
+static const char *const issuer_names[] = {
+	"RENEWED_LINEAGE",  "LEGO_HOOK_CERT_NAME", "LEGO_HOOK_CERT_DOMAIN", "LEGO_HOOK_CERT_PATH",
+	"LEGO_CERT_DOMAIN", "LEGO_CERT_PATH",      "LEGO_CERT_KEY_PATH",    "LEGO_HOOK_CERT_KEY_PATH",
+	"Le_Domain",        "CERT_KEY_PATH",       "CERT_FULLCHAIN_PATH",
+};
+#define ISSUER_NAMES (sizeof(issuer_names) / sizeof(issuer_names[0]))
+static char issuer_values[ISSUER_NAMES][ISSUER_VALUE];
+
 static volatile sig_atomic_t interrupted;
 
 /* Descriptors 0 to 2 must be open, or the next file opened would become standard error. */
@@ -68,8 +77,27 @@ static void note(int which)
 		noted[which][0] = '1';
 }
 
+static void note_issuer(size_t which)
+{
+	const char *value = getenv(issuer_names[which]);
+	size_t length = value == NULL ? 0 : strlen(value);
+
+	if (length != 0 && length < ISSUER_VALUE)
+		memcpy(issuer_values[which], value, length + 1);
+}
+
+const char *issuer_variable(const char *name)
+{
+	for (size_t i = 0; i < ISSUER_NAMES; i++)
+		if (strcmp(issuer_names[i], name) == 0)
+			return issuer_values[i];
+	return NULL;
+}
+
 static void replace_environment(void)
 {
+	for (size_t i = 0; i < ISSUER_NAMES; i++)
+		note_issuer(i);
 	for (int i = 0; i < NOTED_COUNT; i++)
 		note(i);
 	(void)clearenv();

@@ -17,8 +17,7 @@ static void option_line(char line[LINE_ROOM], const struct option_row **next, co
 	for (;; row++) {
 		if (row->name == NULL)
 			break;
-		if ((command == NULL && row->commands != 0) ||
-		    (command != NULL && (row->commands & 1U << command->id) == 0))
+		if ((row->commands & 1U << command->id) == 0)
 			continue;
 		used += (size_t)snprintf(line + used, LINE_ROOM - used, "%s", used == 0 ? "" : ", ");
 		if (row->letter != 0)
@@ -87,5 +86,5 @@ void print_help(const struct command *command)
 	for (const struct command *const *row = command_table; *row != NULL; row++)
 		(void)printf("  %-10s %s\n", (*row)->name, _((*row)->summary));
 	(void)printf("  %-10s %s\n", "help", _("explain a command: certdeploy help COMMAND"));
-	print_options(NULL);
+	(void)printf("%s\n", _("Global: -c FILE, --root DIR, --json, --color WHEN, --lang L, -q, -v, --version"));
 }

@@ -288,6 +288,8 @@ static int take_operands(struct tool *tool, char *const *words, size_t count)
 {
 	const char *name;
 
+	if (tool->command->id == COMMAND_HOOK)
+		return take_hook(tool, words, count);
 	if (tool->json && count == 1 && strcmp(words[0], "-") == 0) {
 		if (tool->setting_count != 0 || tool->passphrase_file != NULL ||
 		    tool->passphrase_fd != -1 || tool->batch_file != NULL ||

@@ -15,7 +15,8 @@ const struct command *const command_table[] = {
 	&command_discover, &command_list,   &command_check,    &command_plan,
 	&command_deploy,   &command_verify, &command_doctor,   &command_expiry,
 	&command_history,  &command_show,   &command_diff,     &command_rollback,
-	&command_recover,  &command_prune,  &command_adapters, NULL,
+	&command_recover,  &command_prune,  &command_adapters, &command_hook,
+	NULL,
 };
 
 /* Options whose help is NULL share the line of the next in the help. */

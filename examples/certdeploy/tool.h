@@ -28,6 +28,7 @@ enum command_id {
 	COMMAND_DOCTOR,
 	COMMAND_EXPIRY,
 	COMMAND_HISTORY,
+	COMMAND_HOOK,
 	COMMAND_LIST,
 	COMMAND_PLAN,
 	COMMAND_PRUNE,
@@ -53,7 +54,7 @@ struct command {
 
 extern const struct command command_adapters, command_check, command_deploy, command_diff, command_discover,
 	command_doctor, command_expiry,
-	command_history, command_list, command_plan, command_prune, command_recover, command_rollback,
+	command_history, command_hook, command_list, command_plan, command_prune, command_recover, command_rollback,
 	command_show, command_verify;
 
 /** What was asked for, one row: an option of the command line or a member of the JSON object. */
@@ -126,6 +127,15 @@ void set_language(const char *language);
 /** From here on Ctrl-C, TERM and HUP only raise a flag, which was_interrupted() tells. */
 void catch_interrupts(void);
 bool was_interrupted(void);
+
+/** What an issuer's variable held when we were started, or NULL; cut at ISSUER_VALUE bytes to nothing. */
+#define ISSUER_VALUE 4096
+const char *issuer_variable(const char *name);
+
+/* ---- hook.c ---- */
+
+/** Turn the words after "hook" and the issuer's variables into settings of deploy. As parse_options(). */
+int take_hook(struct tool *tool, char *const *words, size_t count);
 
 /* ---- options.c ---- */
 

@@ -50,12 +50,12 @@ static int put_list(json_t *object, const char *key, const char *const *values)
 }
 
 /* Only files can be found again; inline material is in the store alone. */
-static int put_source(json_t *object, const struct cd_order *order, bool live)
+static int put_source(json_t *object, const struct cd_vector *pieces, bool live)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; array != NULL && i < order->pieces.count; i++) {
-		const struct cd_piece *piece = order->pieces.items[i];
+	for (size_t i = 0; array != NULL && i < pieces->count; i++) {
+		const struct cd_piece *piece = pieces->items[i];
 		json_t *entry;
 
 		if (!live || piece->file == NULL || (size_t)piece->kind >= KIND_COUNT) {
@@ -71,19 +71,20 @@ static int put_source(json_t *object, const struct cd_order *order, bool live)
 	return array != NULL && json_object_set_new(object, "source", array) == 0 ? 0 : CERTDEPLOY_ENOMEM;
 }
 
-static char *write_text(const char *name, const struct cd_order *order, bool live)
+static char *write_text(const char *name, const struct cd_order *target,
+			const struct cd_vector *pieces, bool live)
 {
 	json_t *object = json_pack("{s:s, s:s, s:b, s:b}", "schema", "certdeploy-deployment/1", "name",
-				   name, "default", (int)order->defaults, "all", (int)order->all);
+				   name, "default", (int)target->defaults, "all", (int)target->all);
 	int result = object == NULL ? CERTDEPLOY_ENOMEM : 0;
 	char *text = NULL;
 
 	for (size_t i = 0; result == 0 && i < LIST_COUNT; i++)
-		result = put_list(object, lists[i].key, cd_order_list(order, lists[i].option));
+		result = put_list(object, lists[i].key, cd_order_list(target, lists[i].option));
 	if (result == 0)
-		result = put_list(object, "service", cd_order_list(order, CERTDEPLOY_SERVICE));
+		result = put_list(object, "service", cd_order_list(target, CERTDEPLOY_SERVICE));
 	if (result == 0)
-		result = put_source(object, order, live);
+		result = put_source(object, pieces, live);
 	if (result == 0)
 		text = cd_json_text(object, JSON_INDENT(2) | JSON_SORT_KEYS);
 	json_decref(object);
@@ -91,13 +92,13 @@ static char *write_text(const char *name, const struct cd_order *order, bool liv
 }
 
 int cd_deployment_keep(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
-		       const char *name, const struct cd_order *order)
+		       const char *name, const struct cd_order *target, const struct cd_vector *pieces)
 {
 	struct cd_change directory = {
 		.kind = CD_CHANGE_DIRECTORY, .mode = 0700, .owner = (uid_t)-1, .group = (gid_t)-1};
 	struct cd_change change = {
 		.kind = CD_CHANGE_FILE, .mode = 0600, .owner = (uid_t)-1, .group = (gid_t)-1};
-	char *text = write_text(name, order, host->root.live), *old = NULL, *kept;
+	char *text = write_text(name, target, pieces, host->root.live), *old = NULL, *kept;
 	struct cd_identity identity = {0};
 	size_t length = 0;
 	int error, result = 0;

@@ -14,9 +14,12 @@
 #include "handle.h"
 #include "host/host.h"
 
-/** What is to be remembered of an order; no change when it is remembered so already. */
+/**
+ * Remember a target and, of the pieces, the files they came from; no change when it is remembered so
+ * already.
+ */
 int cd_deployment_keep(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
-		       const char *name, const struct cd_order *order);
+		       const char *name, const struct cd_order *target, const struct cd_vector *pieces);
 
 /** Names of all deployments, NULL-terminated, in host->arena. None: an empty list. */
 int cd_deployment_names(const char *const **names, struct cd_host *host, const char *state_directory);

@@ -147,7 +147,7 @@ def bad(tmp_path, pki, leaf):
     ("wrong key", 6, ["key-mismatch"]),
     ("no key", 6, ["key-missing"]),
     ("no chain", 6, ["chain-incomplete"]),
-    ("unknown service", 2, ["unknown-service"]),
+    ("unknown service", 6, ["unknown-service"]),
     ("unknown name", 6, ["name-mismatch", "no-endpoint"]),
     ("unknown listener", 6, ["no-endpoint"]),
     ("nothing", 2, ["usage"]),
@@ -169,7 +169,7 @@ def test_bad_input(tool, root, schema, bad, case, status, codes):
 def test_nothing_to_serve(tool, schema, material):
     run = tool("deploy", *material, "--default")
     schema(run.json)
-    assert run.status == 1 and run.codes[-1] == "no-service"
+    assert run.status == 6 and run.codes[-1] == "no-service"
     assert tool.text("discover").expect(0).out == "No server was found.\n"
     assert tool.text("list").expect(0).out == "No server was found.\n"
 
