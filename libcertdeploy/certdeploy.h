@@ -157,6 +157,18 @@ enum certdeploy_list_option {
 	CERTDEPLOY_INSTALL_FULLCHAIN,
 	CERTDEPLOY_TRANSACTION, /**< a transaction's id, for show, diff and rollback; once */
 	CERTDEPLOY_FILE,        /**< rollback: only this file */
+	/* certdeploy_csr(): the fields of a request; each once, but names and units */
+	CERTDEPLOY_COMMON_NAME, /**< default: the first name */
+	CERTDEPLOY_SAN,         /**< a host name or IP address to be covered */
+	CERTDEPLOY_ORGANIZATION,
+	CERTDEPLOY_UNIT,
+	CERTDEPLOY_LOCALITY,
+	CERTDEPLOY_STATE,
+	CERTDEPLOY_COUNTRY, /**< two letters */
+	CERTDEPLOY_EMAIL,
+	CERTDEPLOY_KEY_TYPE, /**< "rsa:2048" (default), "rsa:3072", "rsa:4096", "ec:p256", "ec:p384", "ed25519" */
+	CERTDEPLOY_PROFILE,  /**< "lenient" (default) or "strict": the rules for the fields */
+	CERTDEPLOY_FORMAT,   /**< certdeploy_export(): "pkcs12" (default), "pkcs12-legacy", "pem", "cert", "key", … */
 };
 
 enum certdeploy_flag {
@@ -182,6 +194,10 @@ enum certdeploy_flag {
 	CERTDEPLOY_WARN_PERCENT, /**< … or less than so many percent of its life */
 	CERTDEPLOY_CRIT_SECONDS, /**< expiry: the same for a critical state */
 	CERTDEPLOY_CRIT_PERCENT,
+	CERTDEPLOY_SELF_SIGNED, /**< certdeploy_csr(): a certificate signed by itself instead of a request */
+	CERTDEPLOY_DAYS,        /**< certdeploy_csr(): how long that is valid (default 365) */
+	CERTDEPLOY_ENCRYPT_KEY, /**< certdeploy_csr(): ask for a passphrase and encrypt the key */
+	CERTDEPLOY_NOT_STORED,  /**< certdeploy_csr(): only hand the result out, keep nothing on the host */
 };
 
 CERTDEPLOY_API int certdeploy_request_new(struct certdeploy_request **out, struct certdeploy *cd);
@@ -305,6 +321,15 @@ struct certdeploy_adapter_report {
 	const char *file; /**< of a loaded module; NULL: built in */
 };
 
+/** Something made by an operation for the caller to keep: a key, a request, a PKCS#12 file. */
+struct certdeploy_output {
+	const char *name; /**< "key", "csr", "certificate", "pkcs12", "pem", "tlsa" */
+	const void *bytes; /**< text is followed by a NUL that does not count */
+	size_t length;
+	bool secret; /**< holds a private key: write it to a file of mode 0600; wiped with the result */
+	bool text;   /**< PEM or lines; else binary */
+};
+
 CERTDEPLOY_API void certdeploy_result_free(struct certdeploy_result *result);
 
 /** The code that the operation returned, so that a result can be judged on its own. */
@@ -328,6 +353,9 @@ CERTDEPLOY_API const struct certdeploy_transaction_report *
 certdeploy_result_history(const struct certdeploy_result *result, size_t position);
 CERTDEPLOY_API const struct certdeploy_adapter_report *
 certdeploy_result_adapter(const struct certdeploy_result *result, size_t position);
+
+CERTDEPLOY_API const struct certdeploy_output *
+certdeploy_result_output(const struct certdeploy_result *result, size_t position);
 
 /* ---- the operations ----
  *
@@ -389,6 +417,31 @@ CERTDEPLOY_API int certdeploy_recover(struct certdeploy_result **out, struct cer
 /** Remove old backups. */
 CERTDEPLOY_API int certdeploy_prune(struct certdeploy_result **out, struct certdeploy *cd,
 				    const struct certdeploy_request *request);
+/**
+ * Make a private key and a certificate signing request, or a self-signed certificate. Kept in the store
+ * under CERTDEPLOY_NAME (default: the first name), where a certificate issued later finds its key,
+ * unless CERTDEPLOY_NOT_STORED; handed out as outputs "key" and "csr" or "certificate".
+ *
+ * @return 0; CERTDEPLOY_EREFUSED: a field breaks the rules; CERTDEPLOY_EUSAGE: no name, unknown key type
+ */
+CERTDEPLOY_API int certdeploy_csr(struct certdeploy_result **out, struct certdeploy *cd,
+				  const struct certdeploy_request *request);
+/**
+ * Hand out what the store has under CERTDEPLOY_NAME, in CERTDEPLOY_FORMAT: "pkcs12" (AES-256) and
+ * "pkcs12-legacy" (3DES and SHA-1, for old Windows and Java) ask for a passphrase; "pem" is key, leaf
+ * and chain; "cert", "chain", "fullchain" and "key" are single parts. Reads only.
+ */
+CERTDEPLOY_API int certdeploy_export(struct certdeploy_result **out, struct certdeploy *cd,
+				     const struct certdeploy_request *request);
+/** Put the request's material into the store under CERTDEPLOY_NAME; no configuration changes. */
+CERTDEPLOY_API int certdeploy_import(struct certdeploy_result **out, struct certdeploy *cd,
+				     const struct certdeploy_request *request);
+/**
+ * The DANE records (RFC 6698) of the store's certificate CERTDEPLOY_NAME, or of the request's material:
+ * 3 1 1 and 3 0 1, for the host names CERTDEPLOY_HOSTNAME (default: the certificate's own). Reads only.
+ */
+CERTDEPLOY_API int certdeploy_tlsa(struct certdeploy_result **out, struct certdeploy *cd,
+				   const struct certdeploy_request *request);
 /** Adapters built in and loaded. Reads only. */
 CERTDEPLOY_API int certdeploy_adapters(struct certdeploy_result **out, struct certdeploy *cd,
 				       const struct certdeploy_request *request);

@@ -7,8 +7,8 @@
 #include "base/problem.h"
 #include "host/settings.h"
 
-#define CD_LISTS (CERTDEPLOY_FILE + 1)
-#define CD_FLAGS (CERTDEPLOY_CRIT_PERCENT + 1)
+#define CD_LISTS (CERTDEPLOY_FORMAT + 1)
+#define CD_FLAGS (CERTDEPLOY_NOT_STORED + 1)
 
 struct certdeploy {
 	struct cd_arena arena;
@@ -67,6 +67,7 @@ struct certdeploy_result {
 	struct cd_vector files;
 	struct cd_vector history;
 	struct cd_vector adapters;
+	struct cd_vector outputs; /**< of struct certdeploy_output */
 	int code;
 	bool changed;
 	const char *transaction;

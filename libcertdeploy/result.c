@@ -24,6 +24,7 @@ void certdeploy_result_free(struct certdeploy_result *result)
 	cd_vector_free(&result->files);
 	cd_vector_free(&result->history);
 	cd_vector_free(&result->adapters);
+	cd_vector_free(&result->outputs);
 	cd_problems_free(&result->problems);
 	free(result);
 }
@@ -124,4 +125,9 @@ const struct certdeploy_adapter_report *certdeploy_result_adapter(const struct c
 								   size_t position)
 {
 	return at(&result->adapters, position);
+}
+
+const struct certdeploy_output *certdeploy_result_output(const struct certdeploy_result *result, size_t position)
+{
+	return at(&result->outputs, position);
 }

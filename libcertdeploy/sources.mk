@@ -10,6 +10,9 @@ EXTRA_DIST += libcertdeploy/certdeploy.map
 
 libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certdeploy.c libcertdeploy/handle.h \
+	libcertdeploy/csr.c \
+	libcertdeploy/keeping.c libcertdeploy/keeping.h \
+	libcertdeploy/move.c \
 	libcertdeploy/deploy.c \
 	libcertdeploy/operation.h \
 	libcertdeploy/operations.c \
@@ -34,11 +37,13 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certificate/chain.c \
 	libcertdeploy/certificate/check.c \
 	libcertdeploy/certificate/csr.c \
+	libcertdeploy/certificate/fields.c \
+	libcertdeploy/certificate/issue.c libcertdeploy/certificate/issue.h \
 	libcertdeploy/certificate/key.c \
 	libcertdeploy/certificate/leaf.c libcertdeploy/certificate/leaf.h \
 	libcertdeploy/certificate/load.c \
 	libcertdeploy/certificate/material.h \
-	libcertdeploy/certificate/pkcs12.c \
+	libcertdeploy/certificate/pkcs12.c libcertdeploy/certificate/pkcs12.h \
 	libcertdeploy/certificate/read.c \
 	libcertdeploy/certificate/report.c \
 	libcertdeploy/certificate/store.c libcertdeploy/certificate/store.h \

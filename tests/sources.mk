@@ -19,6 +19,7 @@ unit_tests += tests/unit/test-dovecot-24
 unit_tests += tests/unit/test-file
 unit_tests += tests/unit/test-history
 unit_tests += tests/unit/test-json
+unit_tests += tests/unit/test-issue
 unit_tests += tests/unit/test-names
 unit_tests += tests/unit/test-postfix
 unit_tests += tests/unit/test-postfix-sni
@@ -33,6 +34,7 @@ EXTRA_DIST += tests/unit/postfix.h
 tests_unit_test_certificate_chain_SOURCES = tests/unit/test-certificate-chain.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_certificate_check_SOURCES = tests/unit/test-certificate-check.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_certificate_read_SOURCES = tests/unit/test-certificate-read.c tests/unit/issue.c tests/unit/issue.h
+tests_unit_test_issue_SOURCES = tests/unit/test-issue.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_store_SOURCES = tests/unit/test-store.c tests/unit/issue.c tests/unit/issue.h
 # A small host with fake servers.
 tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c tests/unit/host.h

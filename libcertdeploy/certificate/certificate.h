@@ -43,6 +43,9 @@ struct cd_certificates {
 struct cd_load {
 	const struct cd_piece *pieces;
 	size_t count;
+	/** Keys that may belong to it, looked at only when no key was given. */
+	const struct cd_piece *spare_keys;
+	size_t spare_count;
 	certdeploy_passphrase_fn *passphrase; /**< or NULL: encrypted keys are refused */
 	void *user;
 	const char *const *accepted; /**< codes that may pass */

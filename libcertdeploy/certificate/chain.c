@@ -300,6 +300,15 @@ static bool issues_another(const struct cd_given *given, const struct cd_given_c
 	return false;
 }
 
+static size_t given_keys(const struct cd_given *given)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < given->keys.count; i++)
+		count += !((const struct cd_given_key *)given->keys.items[i])->spare;
+	return count;
+}
+
 static int add_leaf(struct cd_vector *chains, struct cd_given *given, struct cd_given_certificate *leaf,
 		    struct cd_given_key *key)
 {
@@ -310,7 +319,7 @@ static int add_leaf(struct cd_vector *chains, struct cd_given *given, struct cd_
 	leaf->leaf = leaf->used = true;
 	if (key != NULL)
 		key->used = true;
-	*chain = (struct cd_chain){.leaf = leaf, .key = key, .keys = given->keys.count};
+	*chain = (struct cd_chain){.leaf = leaf, .key = key, .keys = given_keys(given)};
 	return 0;
 }
 
@@ -468,10 +477,12 @@ static void report_keys(struct cd_given *given)
 			if (cd_key_fits(key->key, certificate->x509))
 				owner = certificate->subject;
 		}
-		if (!key->used && owner != NULL)
+		if (key->used || key->spare)
+			continue;
+		if (owner != NULL)
 			cd_problem(given->problems, CERTDEPLOY_WARNING, "key-unused", key->place.origin,
 				   key->place.line, _("the key is the one of %s and is left out"), owner);
-		else if (!key->used)
+		else
 			cd_problem(given->problems, CERTDEPLOY_WARNING, "key-unused", key->place.origin,
 				   key->place.line, _("the key belongs to no certificate that was given"));
 	}

@@ -48,6 +48,7 @@ struct cd_given_key {
 	struct cd_place_given place;
 	EVP_PKEY *key;
 	bool encrypted; /**< it was, as it came */
+	bool spare;     /**< not given: it was at hand */
 	bool used;
 };
 

@@ -5,14 +5,16 @@
  * PKCS12_parse() would derive with whatever iterations the file names and decode any key type, and
  * takes one key only; so its parts are walked one by one.
  */
-#include "certificate/material.h"
+#include "certificate/pkcs12.h"
 
 #include "base/text.h"
+#include "certificate/material.h"
 
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>
 
 #define DEPTH_LIMIT 4
+#define PKCS12_ROUNDS 100000
 
 static int refuse(struct cd_given *given)
 {
@@ -182,5 +184,36 @@ int cd_pkcs12_read(struct cd_given *given, const unsigned char *der, size_t leng
 		result = cd_given_fail(given, "not-understood",
 				       _("the encryption is of a kind that is not supported"));
 	PKCS12_free(pkcs12);
+	return result;
+}
+
+/* ---- writing ---- */
+
+int cd_pkcs12_write(struct cd_buffer *out, const struct cd_certificate *certificate, const char *name,
+		    const char *passphrase, bool legacy)
+{
+	const int cipher = legacy ? NID_pbe_WithSHA1And3_Key_TripleDES_CBC : NID_aes_256_cbc;
+	const int rounds = legacy ? 2048 : PKCS12_ROUNDS;
+	unsigned char *der = NULL;
+	PKCS12 *pkcs12;
+	int length = -1, result = CERTDEPLOY_ENOMEM;
+
+	ERR_clear_error();
+	pkcs12 = PKCS12_create(passphrase, name, certificate->key, certificate->x509, certificate->chain,
+			       cipher, cipher, rounds, -1, 0);
+	if (pkcs12 == NULL)
+		return cd_was_unsupported() ? CERTDEPLOY_EREFUSED : CERTDEPLOY_ENOMEM;
+	if (PKCS12_set_mac(pkcs12, passphrase, -1, NULL, 0, rounds, legacy ? EVP_sha1() : EVP_sha256()) ==
+		    1 &&
+	    PKCS12_verify_mac(pkcs12, passphrase, -1) == 1)
+		length = i2d_PKCS12(pkcs12, &der);
+	if (length > 0) {
+		cd_buffer_add(out, der, (size_t)length);
+		result = out->failed ? CERTDEPLOY_ENOMEM : 0;
+		OPENSSL_cleanse(der, (size_t)length);
+	}
+	OPENSSL_free(der);
+	PKCS12_free(pkcs12);
+	ERR_clear_error();
 	return result;
 }

@@ -98,7 +98,7 @@ int cd_given_add_key(struct cd_given *given, EVP_PKEY *pkey, bool encrypted)
 		return cd_fail_memory(given->problems);
 	}
 	given->place.position = given->position++;
-	*key = (struct cd_given_key){given->place, pkey, encrypted, false};
+	*key = (struct cd_given_key){.place = given->place, .key = pkey, .encrypted = encrypted};
 	return 0;
 }
 
@@ -417,6 +417,22 @@ static int take_piece(struct cd_given *given, const struct cd_piece *piece)
 	return result;
 }
 
+static int read_spare_keys(struct cd_given *given)
+{
+	for (size_t i = 0; i < given->load->spare_count; i++) {
+		size_t from = given->problems->list.count;
+		int result = take_piece(given, &given->load->spare_keys[i]);
+
+		if (result == CERTDEPLOY_ENOMEM)
+			return result;
+		if (result != 0)
+			cd_problems_soften(given->problems, from);
+	}
+	for (size_t i = 0; i < given->keys.count; i++)
+		((struct cd_given_key *)given->keys.items[i])->spare = true;
+	return 0;
+}
+
 int cd_given_read(struct cd_given *given)
 {
 	int result = 0;
@@ -424,6 +440,9 @@ int cd_given_read(struct cd_given *given)
 	for (size_t i = 0; result == 0 && i < given->load->count; i++)
 		if (given->load->pieces[i].kind != CERTDEPLOY_MATERIAL_CSR)
 			result = take_piece(given, &given->load->pieces[i]);
+	/* One that cannot be read is no fault of what was given. */
+	if (result == 0 && given->keys.count == 0)
+		result = read_spare_keys(given);
 	if (result == 0 && given->certificates.count == 0) {
 		given->place = (struct cd_place_given){0};
 		result = cd_given_fail(given, "not-a-certificate", _("no certificate was given"));

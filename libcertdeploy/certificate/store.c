@@ -286,8 +286,7 @@ static struct cd_identity identity_of(const struct plan *plan, const char *path)
 	return identity;
 }
 
-/* Make a directory and those above it that are not there. */
-static int add_directories(struct plan *plan, const char *path)
+int cd_store_directories(struct cd_changes *changes, struct cd_host *host, const char *path)
 {
 	int result = 0;
 
@@ -296,12 +295,12 @@ static int add_directories(struct plan *plan, const char *path)
 			.kind = CD_CHANGE_DIRECTORY, .mode = 0755, .owner = (uid_t)-1, .group = (gid_t)-1};
 
 		at = strchr(at + 1, '/');
-		change.path = cd_arena_copy(&plan->changes->arena, path,
+		change.path = cd_arena_copy(&changes->arena, path,
 					    at == NULL ? strlen(path) : (size_t)(at - path));
 		if (change.path == NULL)
-			return short_of_memory(plan);
-		if (cd_host_file_type(plan->host, change.path) == CERTDEPLOY_FILE_ABSENT)
-			result = add_change(plan, &change);
+			return cd_fail_memory(host->problems);
+		if (cd_host_file_type(host, change.path) == CERTDEPLOY_FILE_ABSENT)
+			result = cd_changes_add(changes, host->problems, &change);
 	}
 	return result;
 }
@@ -434,7 +433,7 @@ static int add_generation(struct plan *plan)
 	if (directory == NULL || link.path == NULL)
 		return short_of_memory(plan);
 	link.before = identity_of(plan, link.path);
-	result = add_directories(plan, directory);
+	result = cd_store_directories(plan->changes, plan->host, directory);
 	for (size_t i = 0; result == 0 && i < plan->count; i++)
 		result = add_pair_files(plan, &plan->pairs[i]);
 	if (result == 0)

@@ -4,6 +4,7 @@
  *
  *	STORE/NAME/GENERATION/cert.pem chain.pem fullchain.pem key.pem combined.pem
  *	STORE/NAME/current -> GENERATION
+ *	STORE/NAME/requests/TIME-DIGITS/key.pem request.pem
  *
  * GENERATION is UTC time and the first digits of the leaf's SHA-256. Configurations name
  * STORE/NAME/current/…, so a renewal switches key and certificate together by renaming one link.
@@ -45,6 +46,17 @@ int cd_store_plan(const struct certdeploy_material *const **materials, struct cd
 /** Load what the store holds under a name; load's own pieces are not looked at. */
 int cd_store_load(struct cd_certificates *out, struct cd_host *host, const char *directory,
 		  const char *name, const struct cd_load *load);
+
+/** Make a directory and those above it that are not there. */
+int cd_store_directories(struct cd_changes *changes, struct cd_host *host, const char *path);
+
+/**
+ * Keys that wait under a name: of its requests, the newest first, and of its current generation.
+ * pieces lie in host->arena, their bytes are wiped and freed with cd_store_free_keys().
+ */
+int cd_store_keys(const struct cd_piece **pieces, size_t *count, struct cd_host *host,
+		  const char *directory, const char *name);
+void cd_store_free_keys(const struct cd_piece *pieces, size_t count);
 
 /** Names in the store: struct certdeploy_certificate_report in host->arena. */
 int cd_store_list(struct cd_vector *out, struct cd_host *host, const char *directory);

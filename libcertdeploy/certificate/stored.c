@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define FILE_LIMIT ((size_t)1 << 20)
+#define CD_SPARE_KEYS 16 /* requests of one name whose keys are tried */
 
 const char *cd_stored_name(enum cd_stored_part part)
 {
@@ -197,6 +198,64 @@ int cd_store_load(struct cd_certificates *out, struct cd_host *host, const char 
 		result = cd_certificates_load(out, host->problems, &from_store);
 	cd_stored_free(&stored);
 	return result;
+}
+
+static int add_key(struct cd_piece *pieces, size_t *count, struct cd_host *host, const char *path)
+{
+	char *bytes = NULL;
+	size_t length = 0;
+	int error = cd_read_file(&bytes, &length, NULL, &host->root, path, CD_KEY_LIMIT);
+
+	if (error != 0)
+		return error == ENOMEM ? cd_fail_memory(host->problems) : 0;
+	pieces[(*count)++] = (struct cd_piece){
+		.kind = CERTDEPLOY_MATERIAL_KEY, .bytes = bytes, .length = length, .origin = path};
+	return 0;
+}
+
+int cd_store_keys(const struct cd_piece **out, size_t *count, struct cd_host *host, const char *directory,
+		  const char *name)
+{
+	static const char *const files[] = {"key.pem", "key-rsa.pem", "key-ecdsa.pem", "key-ed25519.pem"};
+	const size_t current = sizeof(files) / sizeof(*files);
+	struct cd_piece *pieces = cd_arena_array(&host->arena, CD_SPARE_KEYS + current, sizeof(*pieces));
+	const char *requests = cd_arena_format(&host->arena, "%s/%s/requests", directory, name);
+	const char *const *names = NULL;
+	size_t found = 0;
+	int result;
+
+	*out = pieces;
+	*count = 0;
+	if (pieces == NULL || requests == NULL)
+		return cd_fail_memory(host->problems);
+	result = cd_host_directory(&names, host, requests);
+	if (result == CERTDEPLOY_ENOTFOUND)
+		result = 0;
+	while (names != NULL && names[found] != NULL)
+		found++;
+	/* Names begin with the time. */
+	while (result == 0 && found-- > 0 && *count < CD_SPARE_KEYS) {
+		const char *path = cd_arena_format(&host->arena, "%s/%s/key.pem", requests, names[found]);
+
+		result = path == NULL ? cd_fail_memory(host->problems) : add_key(pieces, count, host, path);
+	}
+	for (size_t i = 0; result == 0 && i < current; i++) {
+		const char *path =
+			cd_arena_format(&host->arena, "%s/%s/current/%s", directory, name, files[i]);
+
+		result = path == NULL ? cd_fail_memory(host->problems) : add_key(pieces, count, host, path);
+	}
+	return result;
+}
+
+void cd_store_free_keys(const struct cd_piece *pieces, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char *bytes = (char *)(uintptr_t)pieces[i].bytes;
+
+		OPENSSL_cleanse(bytes, pieces[i].length);
+		free(bytes);
+	}
 }
 
 /* One certificate file of a name, described without being decoded whole. */

@@ -120,7 +120,7 @@ static void read_key(struct cd_summary *summary)
 		break;
 	case NID_ED25519:
 		summary->key_type = "ed25519";
-		summary->key_bits = 253; /* as OpenSSL counts them */
+		summary->key_bits = 256;
 		break;
 	case NID_ED448:
 		summary->key_type = "ed448";

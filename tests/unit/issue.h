@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* issue.h - certificates made for tests: a CA of any shape in a few words */
-#ifndef CD_ISSUE_H
-#define CD_ISSUE_H
+#ifndef CD_TEST_ISSUE_H
+#define CD_TEST_ISSUE_H
 
 #include "unit.h"
 

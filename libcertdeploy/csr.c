@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * csr.c - a private key and a certificate signing request, kept until the certificate arrives
+ *
+ *	STORE/NAME/requests/TIME-DIGITS/key.pem request.pem
+ *
+ * DIGITS are the first of the public key's SHA-256. A self-signed certificate becomes a generation.
+ */
+#include "keeping.h"
+
+#include "base/text.h"
+#include "certificate/issue.h"
+#include "report.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+#include <time.h>
+
+#define PASSPHRASE_LIMIT 1024
+
+static void fill(struct cd_wish *wish, const struct certdeploy_request *request)
+{
+	*wish = (struct cd_wish){
+		.common_name = cd_request_value(request, CERTDEPLOY_COMMON_NAME),
+		.names = cd_request_list(request, CERTDEPLOY_SAN),
+		.organization = cd_request_value(request, CERTDEPLOY_ORGANIZATION),
+		.units = cd_request_list(request, CERTDEPLOY_UNIT),
+		.locality = cd_request_value(request, CERTDEPLOY_LOCALITY),
+		.state = cd_request_value(request, CERTDEPLOY_STATE),
+		.country = cd_request_value(request, CERTDEPLOY_COUNTRY),
+		.email = cd_request_value(request, CERTDEPLOY_EMAIL),
+		.key_type = cd_request_value(request, CERTDEPLOY_KEY_TYPE),
+		.profile = cd_request_value(request, CERTDEPLOY_PROFILE),
+		.self_signed = cd_request_flag(request, CERTDEPLOY_SELF_SIGNED, 0) != 0,
+		.days = cd_request_flag(request, CERTDEPLOY_DAYS, 0),
+		.now = (int64_t)time(NULL),
+	};
+}
+
+static int ask_passphrase(struct cd_wish *wish, struct certdeploy_result *result, char *buffer)
+{
+	const struct certdeploy *cd = result->cd;
+	int length = cd->passphrase == NULL
+			     ? -1
+			     : cd->passphrase(cd->user, _("the new key"), buffer, PASSPHRASE_LIMIT);
+
+	if (length < 1 || length > PASSPHRASE_LIMIT)
+		return cd_fail(&result->problems, CERTDEPLOY_EREFUSED, "key-encrypted", NULL, 0,
+			       _("the new key is to be encrypted, and no passphrase was given"));
+	wish->passphrase = buffer;
+	wish->passphrase_length = (size_t)length;
+	return 0;
+}
+
+static int add_file(struct cd_keeping *keeping, const char *directory, const char *name, const char *text,
+		    bool secret)
+{
+	const struct cd_change change = {
+		.kind = CD_CHANGE_FILE,
+		.path = cd_arena_format(&keeping->changes.arena, "%s/%s", directory, name),
+		.bytes = cd_arena_string(&keeping->changes.arena, text),
+		.length = strlen(text),
+		.compare = true,
+		.mode = secret ? 0600 : 0644,
+		.owner = (uid_t)-1,
+		.group = (gid_t)-1,
+		.secret = secret,
+	};
+
+	if (change.path == NULL || change.bytes == NULL)
+		return cd_fail_memory(&keeping->result->problems);
+	return cd_changes_add(&keeping->changes, &keeping->result->problems, &change);
+}
+
+static int keep_request(struct cd_keeping *keeping, const struct cd_issue *issue, const char *name,
+			const char *public_key_sha256)
+{
+	const char *directory;
+	char when[17];
+	int code;
+
+	keeping->changes.arena.secret = true;
+	cd_utc_compact(when, (int64_t)time(NULL));
+	directory = cd_arena_format(&keeping->changes.arena, "%s/%s/requests/%s-%.8s",
+				    keeping->result->cd->settings.store, name, when, public_key_sha256);
+	if (directory == NULL)
+		return cd_fail_memory(&keeping->result->problems);
+	code = cd_store_directories(&keeping->changes, &keeping->host, directory);
+	if (code == 0)
+		code = add_file(keeping, directory, "key.pem", issue->key_pem, true);
+	return code == 0 ? add_file(keeping, directory, "request.pem", issue->csr_pem, false) : code;
+}
+
+/* The name in the store: as given, or made of the first name. */
+static const char *name_in_store(struct cd_keeping *keeping, const struct cd_issue *issue)
+{
+	const char *name = cd_request_value(keeping->request, CERTDEPLOY_NAME);
+	const char *const names[] = {issue->name, NULL};
+	const struct cd_certificate like = {.names = names};
+
+	if (name == NULL)
+		name = cd_certificate_store_name(&keeping->result->problems.arena, &like);
+	return name != NULL && cd_store_name_is_valid(name) ? name : NULL;
+}
+
+static int keep_self_signed(struct cd_keeping *keeping, const struct cd_issue *issue, const char *name)
+{
+	static const char *const accepted[] = {"self-signed", NULL};
+	const struct cd_piece pieces[] = {
+		{.kind = CERTDEPLOY_MATERIAL_CERT,
+		 .bytes = issue->certificate_pem,
+		 .length = strlen(issue->certificate_pem),
+		 .origin = _("the new certificate")},
+		{.kind = CERTDEPLOY_MATERIAL_KEY,
+		 .bytes = issue->key_pem,
+		 .length = strlen(issue->key_pem),
+		 .origin = _("the new key")},
+	};
+
+	return cd_keeping_store(&name, keeping, pieces, 2, name, accepted);
+}
+
+static int keep(struct cd_keeping *keeping, const struct cd_issue *issue, const char *public_key_sha256)
+{
+	const char *name = name_in_store(keeping, issue);
+	int code;
+
+	if (name == NULL)
+		return cd_fail(&keeping->result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("this cannot be a name in the store; give one with --name"));
+	code = issue->csr_pem == NULL ? keep_self_signed(keeping, issue, name)
+				      : keep_request(keeping, issue, name, public_key_sha256);
+	return code == 0 ? cd_keeping_run(keeping, "request", name) : code;
+}
+
+static int describe(const char **public_key_sha256, struct certdeploy_result *result,
+		    const struct cd_issue *issue)
+{
+	const struct certdeploy_certificate_report *report = NULL;
+	const struct cd_piece piece = {
+		.kind = CERTDEPLOY_MATERIAL_CSR, .bytes = issue->csr_pem, .length = strlen(issue->csr_pem)};
+	int code = cd_request_describe(&report, &result->problems.arena, &result->problems, &piece);
+
+	if (code != 0)
+		return code;
+	*public_key_sha256 = report->public_key_sha256;
+	return cd_report_certificate(result, report, NULL);
+}
+
+static int put_out(struct cd_keeping *keeping, const struct cd_issue *issue)
+{
+	int code = cd_keeping_put(keeping, "key", issue->key_pem, strlen(issue->key_pem), true, true);
+
+	if (code == 0 && issue->csr_pem != NULL)
+		code = cd_keeping_put(keeping, "csr", issue->csr_pem, strlen(issue->csr_pem), false, true);
+	if (code == 0 && issue->certificate_pem != NULL)
+		code = cd_keeping_put(keeping, "certificate", issue->certificate_pem,
+				      strlen(issue->certificate_pem), false, true);
+	return code;
+}
+
+int certdeploy_csr(struct certdeploy_result **out, struct certdeploy *cd,
+		   const struct certdeploy_request *request)
+{
+	struct certdeploy_result *result = cd_result_begin(cd);
+	bool stored = cd_request_flag(request, CERTDEPLOY_NOT_STORED, 0) == 0;
+	char passphrase[PASSPHRASE_LIMIT + 1] = "";
+	const char *public_key_sha256 = "";
+	struct cd_keeping keeping;
+	struct cd_issue issue = {0};
+	struct cd_wish wish;
+	int code;
+
+	*out = NULL;
+	if (result == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (cd->broken != 0)
+		return cd_result_end(out, result, cd_broken(result));
+	fill(&wish, request);
+	code = cd_keeping_open(&keeping, result, request, stored);
+	if (code == 0 && cd_request_flag(request, CERTDEPLOY_ENCRYPT_KEY, 0) != 0)
+		code = ask_passphrase(&wish, result, passphrase);
+	if (code == 0)
+		code = cd_issue(&issue, &result->problems, &wish);
+	if (code == 0 && issue.csr_pem != NULL)
+		code = describe(&public_key_sha256, result, &issue);
+	if (code == 0 && stored)
+		code = keep(&keeping, &issue, public_key_sha256);
+	if (code == 0)
+		code = put_out(&keeping, &issue);
+	OPENSSL_cleanse(passphrase, sizeof(passphrase));
+	cd_issue_free(&issue);
+	cd_keeping_close(&keeping);
+	return cd_result_end(out, result, code);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* keeping.c - what operations on the store alone have in common */
+#include "keeping.h"
+
+#include "base/text.h"
+#include "report.h"
+
+#include <time.h>
+
+#define DEFAULT_WAIT 30
+
+int cd_keeping_open(struct cd_keeping *keeping, struct certdeploy_result *result,
+		    const struct certdeploy_request *request, bool changing)
+{
+	int code = 0;
+
+	*keeping = (struct cd_keeping){.result = result, .request = request, .host.root.fd = -1};
+	/* A key that is handed out, or stands in a change, is wiped with the result. */
+	result->problems.arena.secret = true;
+	if (changing)
+		code = cd_recover_first(result->cd, &result->problems, request);
+	if (code == 0)
+		code = cd_host_open(&keeping->host, &result->problems, result->cd->root);
+	keeping->host.accepted = cd_request_list(request, CERTDEPLOY_ACCEPT);
+	return code;
+}
+
+void cd_keeping_close(struct cd_keeping *keeping)
+{
+	cd_overlay_free(&keeping->overlay);
+	cd_changes_free(&keeping->changes);
+	cd_host_close(&keeping->host);
+}
+
+static int step(void *user, const char *what, size_t done, size_t total)
+{
+	struct certdeploy_result *result = user;
+
+	return cd_progress(result->cd, &result->problems, what, done, total);
+}
+
+int cd_keeping_run(struct cd_keeping *keeping, const char *command, const char *name)
+{
+	struct certdeploy_result *result = keeping->result;
+	const char *const names[] = {name, NULL};
+	struct cd_transaction transaction = {
+		.root = &keeping->host.root,
+		.problems = &result->problems,
+		.state_directory = result->cd->settings.state,
+		.changes = &keeping->changes,
+		.command = command,
+		.certificates = names,
+		.keep = result->cd->settings.keep,
+		.wait = (unsigned)cd_request_flag(keeping->request, CERTDEPLOY_WAIT, DEFAULT_WAIT),
+		.progress = step,
+		.user = result,
+	};
+	int code;
+
+	if (keeping->changes.list.count == 0)
+		return 0;
+	code = cd_transaction_run(&transaction);
+	result->transaction =
+		transaction.id[0] == '\0' ? NULL : cd_arena_string(&result->problems.arena, transaction.id);
+	result->changed = code == 0;
+	for (size_t i = 0; i < transaction.files.count; i++)
+		if (cd_vector_add(&result->files, transaction.files.items[i]) != 0)
+			code = cd_fail_memory(&result->problems);
+	cd_transaction_free(&transaction);
+	return code;
+}
+
+int cd_keeping_store(const char **stored, struct cd_keeping *keeping, const struct cd_piece *pieces,
+		     size_t count, const char *name, const char *const *accepted)
+{
+	struct certdeploy_result *result = keeping->result;
+	struct cd_certificates certificates;
+	const struct cd_load load = {
+		.pieces = pieces,
+		.count = count,
+		.passphrase = result->cd->passphrase,
+		.user = result->cd->user,
+		.accepted = accepted,
+		.need_key = true,
+		.now = (int64_t)time(NULL),
+		.chain_directory = result->cd->settings.chain_directory,
+	};
+	struct cd_store_request request = {
+		.directory = result->cd->settings.store,
+		.name = name,
+		.certificates = &certificates,
+		.now = load.now,
+		.keep = result->cd->settings.keep,
+		.accepted = accepted,
+		.drop_other_types = cd_request_flag(keeping->request, CERTDEPLOY_DROP_OTHER_TYPES, 0) != 0,
+	};
+	const struct certdeploy_material *const *materials = NULL;
+	int code = cd_certificates_load(&certificates, &result->problems, &load);
+
+	if (code == 0 && name == NULL)
+		request.name =
+			cd_certificate_store_name(&result->problems.arena, certificates.list.items[0]);
+	if (code == 0 && request.name == NULL)
+		code = cd_fail(&result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("the certificate has no name to be stored by; give one with --name"));
+	*stored = request.name;
+	for (size_t i = 0; code != CERTDEPLOY_ENOMEM && i < certificates.list.count; i++)
+		if (cd_report_certificate(result,
+					  ((struct cd_certificate *)certificates.list.items[i])->report,
+					  request.name) != 0)
+			code = CERTDEPLOY_ENOMEM;
+	if (code == 0)
+		code = cd_store_plan(&materials, &keeping->changes, &keeping->overlay, &keeping->host,
+				     &request);
+	/* The changes borrow the bytes. */
+	for (size_t i = 0; code == 0 && i < keeping->changes.list.count; i++) {
+		struct cd_change *change = keeping->changes.list.items[i];
+
+		if (change->bytes != NULL)
+			change->bytes =
+				cd_arena_copy(&keeping->changes.arena, change->bytes, change->length);
+		if (change->kind == CD_CHANGE_FILE && change->bytes == NULL)
+			code = cd_fail_memory(&result->problems);
+	}
+	cd_certificates_free(&certificates);
+	return code;
+}
+
+int cd_keeping_put(struct cd_keeping *keeping, const char *name, const void *bytes, size_t length,
+		   bool secret, bool text)
+{
+	struct cd_arena *arena = &keeping->result->problems.arena;
+	struct certdeploy_output *output = cd_arena_alloc(arena, sizeof(*output));
+	char *copy = cd_arena_copy(arena, bytes, length);
+
+	if (output == NULL || copy == NULL || cd_vector_add(&keeping->result->outputs, output) != 0)
+		return cd_fail_memory(&keeping->result->problems);
+	*output = (struct certdeploy_output){
+		.name = name, .bytes = copy, .length = length, .secret = secret, .text = text};
+	return 0;
+}
