@@ -11,7 +11,7 @@ use JSON::PP ();
 our $VERSION = '0.1.0';
 
 my %commands = map { $_ => 1 } qw(
-	adapters check deploy diff discover history list plan prune recover rollback show verify
+	adapters check deploy diff discover doctor expiry history list plan prune recover rollback show verify
 );
 
 sub new {
@@ -118,7 +118,7 @@ request goes to the tool's standard input, so that neither keys nor names stand 
 
 All may be left out. C<< program => ['sudo', '-n', 'certdeploy'] >> runs it with other rights.
 
-=item deploy(KEY => VALUE, ...), plan, check, list, discover, verify, history, show, diff, rollback, recover, prune, adapters
+=item deploy(KEY => VALUE, ...), plan, check, list, discover, verify, doctor, expiry, history, show, diff, rollback, recover, prune, adapters
 
 Flags are C<\1> and C<\0>, or JSON booleans: C<< default => \1 >>. A failure is a result with C<ok> false.
 They die only when the tool cannot be run or gives no result.

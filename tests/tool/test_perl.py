@@ -20,3 +20,12 @@ def test_perl(fake):
     assert "not ok" not in done.stdout and "\nok 10" in done.stdout
     if shutil.which("podchecker"):
         subprocess.run(["podchecker", TOP / "examples/perl/Certdeploy.pm"], check=True, capture_output=True)
+
+
+def test_every_command_is_a_method():
+    import re
+
+    from test_usage import COMMANDS
+
+    listed = re.search(r"qw\(\s*(.*?)\)", (TOP / "examples/perl/Certdeploy.pm").read_text().split("%commands")[1], re.S)
+    assert sorted(listed.group(1).split()) == COMMANDS

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -212,14 +214,16 @@ def test_names_with_escapes(tool, schema):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root to become nobody")
-def test_not_root(tool, root, leaf, schema):
+def test_not_root(tool, root, leaf, schema, request):
     """Reading needs no rights; changing says what it needs. Nothing is left behind."""
-    for place in [root, *root.parents]:
-        if str(place).startswith("/tmp/"):
-            place.chmod(place.stat().st_mode | 0o755)
-    key = root.parent / "key.pem"
+    # pytest closes its own directory to others whenever one of its runs begins
+    open_place = Path(tempfile.mkdtemp(prefix="certdeploy-"))
+    request.addfinalizer(lambda: shutil.rmtree(open_place))
+    open_place.chmod(0o755)
+    root = tool.root = Path(shutil.copytree(root, open_place / "root"))
+    key = open_place / "key.pem"
     key.write_text(leaf.key.read_text())
-    full = root.parent / "full.pem"
+    full = open_place / "full.pem"
     full.write_text(leaf.fullchain.read_text())
     key.chmod(0o644), full.chmod(0o644)
     before = snapshot(root)
