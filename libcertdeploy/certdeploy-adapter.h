@@ -332,6 +332,8 @@ struct certdeploy_rehearsal {
 	const char *const *argv;
 	/** Compare what both runs printed; NULL: not needed. Records the problem and returns its code. */
 	int (*judge)(struct certdeploy_reading *reading, const char *before, const char *after);
+	/** Whether a line that only the new run printed to standard error does not matter; NULL: all do. */
+	bool (*harmless)(struct certdeploy_reading *reading, const char *line);
 };
 
 /* ---- the adapter ---- */

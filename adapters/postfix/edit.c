@@ -59,20 +59,20 @@ static int replace_in_piece(struct postfix_model *model, const struct postfix_li
 		      text);
 }
 
+static int refuse_nul(struct postfix_model *model, const struct postfix_line *line)
+{
+	if (!line->has_nul)
+		return 0;
+	return certdeploy_refuse(model->reading, "config-not-understood",
+				 certdeploy_document_path(line->document), line->number,
+				 _("the line holds a NUL byte"));
+}
+
 int postfix_replace(struct postfix_model *model, const struct postfix_line *line, struct postfix_span span,
 		    const char *text)
 {
-	int result = 0;
+	int result = text == NULL ? CERTDEPLOY_ENOMEM : refuse_nul(model, line);
 
-	if (line->has_nul)
-		return certdeploy_refuse(model->reading, "config-not-understood",
-					 certdeploy_document_path(line->document), line->number,
-					 _("the line holds a NUL byte"));
-	if (span.start == span.end) {
-		size_t offset = postfix_line_offset(line, span.start);
-
-		return splice(model, line, offset, offset, text);
-	}
 	for (size_t i = 0; result == 0 && i < line->piece_count; i++) {
 		const struct postfix_piece *piece = &line->pieces[i];
 
@@ -82,6 +82,24 @@ int postfix_replace(struct postfix_model *model, const struct postfix_line *line
 		text = ""; /* the new text goes where the old one began */
 	}
 	return result;
+}
+
+int postfix_insert_before(struct postfix_model *model, const struct postfix_line *line, size_t position,
+			  const char *text)
+{
+	size_t offset = postfix_line_offset(line, position);
+	int result = refuse_nul(model, line);
+
+	return result == 0 ? splice(model, line, offset, offset, text) : result;
+}
+
+int postfix_insert_after(struct postfix_model *model, const struct postfix_line *line, size_t position,
+			 const char *text)
+{
+	size_t offset = postfix_line_offset(line, position) + 1;
+	int result = refuse_nul(model, line);
+
+	return result == 0 ? splice(model, line, offset, offset, text) : result;
 }
 
 int postfix_check_path(struct postfix_model *model, const char *path, bool list, bool option)
@@ -122,18 +140,34 @@ const char *postfix_doubled(struct postfix_model *model, const char *text)
 	return out.failed ? NULL : out.bytes;
 }
 
-/* An empty value stands right behind the "=" and the blanks after it. */
+static const struct postfix_piece *piece_at(const struct postfix_line *line, size_t position)
+{
+	const struct postfix_piece *piece = &line->pieces[line->piece_count - 1];
+
+	while (piece > line->pieces && piece->text > position)
+		piece--;
+	return piece;
+}
+
+/*
+ * An empty value stands right behind the "=" and the blanks after it on the same line. They are written
+ * again with it, so that what another edit inserts behind comes after the value.
+ */
 static int fill_empty(struct postfix_model *model, const struct postfix_line *line, size_t equals,
 		      const char *text, bool spaced)
 {
-	size_t at = equals + 1;
+	const struct postfix_piece *piece = piece_at(line, equals);
+	size_t at = equals + 1, end = piece->text + piece->length,
+	       offset = postfix_line_offset(line, equals);
+	int result = refuse_nul(model, line);
 
-	while (line->text[at] == ' ' || line->text[at] == '\t')
+	while (at < end && (line->text[at] == ' ' || line->text[at] == '\t'))
 		at++;
-	if (spaced && at == equals + 1)
-		text = certdeploy_format(model->reading, " %s", text);
-	return text == NULL ? CERTDEPLOY_ENOMEM
-			    : postfix_replace(model, line, (struct postfix_span){at, at}, text);
+	text = certdeploy_format(model->reading, "%.*s%s%s", (int)(at - equals), line->text + equals,
+				 spaced && at == equals + 1 ? " " : "", text);
+	if (result != 0)
+		return result;
+	return text == NULL ? CERTDEPLOY_ENOMEM : splice(model, line, offset, offset + (at - equals), text);
 }
 
 /* ---- main.cf ---- */
@@ -223,15 +257,6 @@ static int set_parameter(struct postfix_model *model, const struct postfix_param
 
 /* ---- master.cf ---- */
 
-static const struct postfix_piece *piece_at(const struct postfix_line *line, size_t position)
-{
-	const struct postfix_piece *piece = &line->pieces[line->piece_count - 1];
-
-	while (piece > line->pieces && piece->text > position)
-		piece--;
-	return piece;
-}
-
 static bool ends_line(const struct postfix_line *line, size_t position)
 {
 	const struct postfix_piece *piece = piece_at(line, position - 1);
@@ -270,13 +295,13 @@ static int insert_option(struct postfix_model *model, struct postfix_row *row, c
 		start = piece_at(line, beside->whole.start)->text;
 		indent = certdeploy_copy(model->reading, line->text + start, beside->whole.start - start);
 	}
-	offset = postfix_line_offset(line, at - 1) + 1;
+	offset = postfix_line_offset(line, at - 1);
 	text = indent == NULL ? NULL
 	       : own_line     ? certdeploy_format(model->reading, "%s%s-o %s",
 						  certdeploy_document_newline(line->document, offset), indent,
 						  argument)
 			      : certdeploy_format(model->reading, " -o %s", argument);
-	return text == NULL ? CERTDEPLOY_ENOMEM : splice(model, line, offset, offset, text);
+	return text == NULL ? CERTDEPLOY_ENOMEM : postfix_insert_after(model, line, at - 1, text);
 }
 
 static int set_option(struct postfix_model *model, struct postfix_row *row, const char *name,
@@ -289,8 +314,6 @@ static int set_option(struct postfix_model *model, struct postfix_row *row, cons
 
 	if (argument == NULL)
 		return CERTDEPLOY_ENOMEM;
-	if (row->line->has_nul)
-		return postfix_replace(model, row->line, (struct postfix_span){0, 0}, "");
 	if (option == NULL)
 		return insert_option(model, row, "smtpd_tls_", argument);
 	if (blanks && !option->braces) {
@@ -298,6 +321,10 @@ static int set_option(struct postfix_model *model, struct postfix_row *row, cons
 		return argument == NULL ? CERTDEPLOY_ENOMEM
 					: postfix_replace(model, row->line, option->whole, argument);
 	}
+	if (option->span.start == option->span.end && !option->braces)
+		return postfix_replace(model, row->line,
+				       (struct postfix_span){option->equals, option->equals + 1},
+				       certdeploy_format(model->reading, "=%s", text));
 	if (option->span.start == option->span.end)
 		return fill_empty(model, row->line, option->equals, text,
 				  option->braces && postfix_space(row->line->text[option->equals - 1]));

@@ -160,6 +160,22 @@ static int read_inline_entry(struct postfix_model *model, struct postfix_map *ma
 	return result == 0 ? add_entry(model, map, entry, true) : result;
 }
 
+/* Whether the first brace is closed by the last byte. */
+static bool in_braces(const char *text, size_t length)
+{
+	int level = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '{')
+			level++;
+		else if (text[i] == '}')
+			level--;
+		if (level <= 0)
+			return length > 1 && i + 1 == length;
+	}
+	return false;
+}
+
 /* position: of the map within its line, or (frozen) nowhere. */
 static int read_inline(struct postfix_model *model, struct postfix_map *map, size_t position)
 {
@@ -168,7 +184,7 @@ static int read_inline(struct postfix_model *model, struct postfix_map *map, siz
 	const char *inside;
 	int result;
 
-	if (length < 2 || map->path[0] != '{' || map->path[length - 1] != '}') {
+	if (!in_braces(map->path, length)) {
 		map->kind = POSTFIX_MAP_OPAQUE;
 		return 0;
 	}
@@ -281,17 +297,16 @@ int postfix_entry_pairs(struct postfix_model *model, struct postfix_entry *entry
 		return 0;
 	while (entry->files[files] != NULL)
 		files++;
-	if (exact || files > 2) {
+	if (exact || files > 1) {
 		result = postfix_chain_pairs(model, &pairs, &count, entry->files);
 	} else {
-		/* One file holds all, of two the first is the key: thousands need not be opened. */
+		/* One file holds all: thousands of them need not be opened. */
 		plain[0] = (struct postfix_pair){.last = files};
 		plain[0].key = certdeploy_join(model->reading, model->queue_directory, entry->files[0]);
-		plain[0].certificate =
-			certdeploy_join(model->reading, model->queue_directory, entry->files[files - 1]);
+		plain[0].certificate = plain[0].key;
 		pairs = plain;
 		count = 1;
-		if (plain[0].key == NULL || plain[0].certificate == NULL)
+		if (plain[0].key == NULL)
 			return CERTDEPLOY_ENOMEM;
 	}
 	entry->pairs.count = 0;

@@ -330,7 +330,7 @@ int postfix_maps_of(struct postfix_map_list **out, struct postfix_model *model, 
 /** The entry that a name has or, absent, would get. */
 int postfix_map_entry(struct postfix_entry **out, struct postfix_model *model, struct postfix_row *row,
 		      const char *hostname);
-/** Work out an entry's pairs. exact: look into the files, else by their number. */
+/** Work out an entry's pairs. exact: look into the files, even into a single one. */
 int postfix_entry_pairs(struct postfix_model *model, struct postfix_entry *entry, bool exact);
 /** See answers() of struct certdeploy_adapter. */
 int postfix_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
@@ -365,7 +365,12 @@ bool postfix_same_list(const char *const *one, const char *const *other);
  * where it is set now, else a new line or option. text is literal; "$" is doubled here.
  */
 int postfix_set(struct postfix_model *model, struct postfix_row *row, const char *name, const char *text);
-/** Replace a stretch of a logical line's text, which may be empty. Whole lines that end empty go. */
+/** Insert at the byte at a position, or behind it: the same where no line ends between the two. */
+int postfix_insert_before(struct postfix_model *model, const struct postfix_line *line, size_t position,
+			  const char *text);
+int postfix_insert_after(struct postfix_model *model, const struct postfix_line *line, size_t position,
+			 const char *text);
+/** Replace a stretch of a logical line's text. Continuation lines that are left empty go. */
 int postfix_replace(struct postfix_model *model, const struct postfix_line *line, struct postfix_span span,
 		    const char *text);
 /** "$" as main.cf and master.cf want it: doubled. NULL: out of memory. */

@@ -74,6 +74,9 @@ static int judge_one(struct certdeploy_reading *reading, const char *name, const
 
 	if (before != NULL && after != NULL && strcmp(before, after) == 0)
 		return 0;
+	/* postconf leaves out what nothing refers to any more. */
+	if (before != NULL && after == NULL && ours != NULL && same_words(ours->value, before))
+		return 0;
 	if (may_differ(name) && after != NULL && ours != NULL && same_words(ours->value, after))
 		return 0;
 	return certdeploy_refuse(
@@ -123,6 +126,32 @@ static int judge(struct certdeploy_reading *reading, const char *before, const c
 	return result == 0 ? judge_all(reading, copies[3], &old, &new) : result;
 }
 
+/* The parameter that a warning of postconf is about, or NULL. */
+static const char *subject(struct certdeploy_reading *reading, const char *line, const char *mark)
+{
+	const char *start = strstr(line, mark);
+
+	if (start == NULL)
+		return NULL;
+	start += strlen(mark);
+	return certdeploy_copy(reading, start, strcspn(start, "="));
+}
+
+/*
+ * A parameter that the administrator made up is not used any more, now that paths are written out; or an
+ * earlier definition, which never counted, differs from the last one now.
+ */
+static bool harmless(struct certdeploy_reading *reading, const char *line)
+{
+	const struct postfix_model *model = certdeploy_model(reading);
+	const char *unused = subject(reading, line, ": unused parameter: ");
+	const char *overridden = subject(reading, line, ": overriding earlier entry: ");
+
+	if (unused != NULL)
+		return !may_differ(unused) && postfix_table_get(&model->main.by_name, unused) != NULL;
+	return overridden != NULL && may_differ(overridden);
+}
+
 int postfix_rehearse(struct certdeploy_reading *reading, struct certdeploy_rehearsal *rehearsal)
 {
 	const struct postfix_model *model = certdeploy_model(reading);
@@ -143,5 +172,6 @@ int postfix_rehearse(struct certdeploy_reading *reading, struct certdeploy_rehea
 	rehearsal->file_count = 2;
 	rehearsal->argv = argv;
 	rehearsal->judge = judge;
+	rehearsal->harmless = harmless;
 	return argv[0] == NULL ? CERTDEPLOY_ENOMEM : 0;
 }

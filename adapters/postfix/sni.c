@@ -257,7 +257,7 @@ static int add_new(struct postfix_model *model, struct postfix_map *map)
 	if (result != 0)
 		return result;
 	if (map->kind == POSTFIX_MAP_INLINE)
-		return postfix_replace(model, map->line, (struct postfix_span){map->tail, map->tail}, text);
+		return postfix_insert_after(model, map->line, map->tail - 1, text);
 	if (map->lines.document == NULL)
 		return certdeploy_create(model->edits, model->reading, map->path, text, strlen(text), true);
 	(void)certdeploy_document_bytes(map->lines.document, &length);
@@ -283,11 +283,8 @@ static int name_map(struct postfix_model *model, const struct postfix_map *map)
 			continue;
 		}
 		text = certdeploy_format(model->reading, "%s,", map->spec);
-		result = text == NULL
-				 ? CERTDEPLOY_ENOMEM
-				 : postfix_replace(
-					   model, value.line,
-					   (struct postfix_span){value.span.start, value.span.start}, text);
+		result = text == NULL ? CERTDEPLOY_ENOMEM
+				      : postfix_insert_before(model, value.line, value.span.start, text);
 	}
 	return result;
 }

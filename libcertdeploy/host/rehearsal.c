@@ -76,15 +76,24 @@ static size_t count_lines_like(const char *text, const char *line, size_t length
 	return count;
 }
 
-/* The first line of the new text that the old one has not, or not as often; or NULL. */
-static const char *new_line(struct cd_arena *arena, const char *before, const char *after)
+/* The first line of the new text that the old one has not, or not as often, and that matters; or NULL. */
+static const char *new_line(struct certdeploy_reading *reading,
+			    const struct certdeploy_rehearsal *rehearsal, const char *before,
+			    const char *after)
 {
+	struct cd_arena *arena = &reading->host->problems->arena;
+
 	for (const char *line = after; *line != '\0';) {
 		size_t length = strcspn(line, "\n");
+		const char *copy;
 
 		if (length != 0 &&
-		    count_lines_like(after, line, length) > count_lines_like(before, line, length))
-			return cd_printable(arena, line, length, 400);
+		    count_lines_like(after, line, length) > count_lines_like(before, line, length)) {
+			copy = cd_arena_copy(arena, line, length);
+			if (copy == NULL || rehearsal->harmless == NULL ||
+			    !rehearsal->harmless(reading, copy))
+				return cd_printable(arena, line, length, 400);
+		}
 		line += length + (line[length] == '\n');
 	}
 	return NULL;
@@ -96,10 +105,10 @@ static int judge(struct cd_seen *seen, struct certdeploy_reading *after, struct 
 {
 	const char *config = cd_service_get(&seen->service, "config");
 	const char *line =
-		new_line(&problems->arena, cd_buffer_text(&old->errors), cd_buffer_text(&new->errors));
+		new_line(after, rehearsal, cd_buffer_text(&old->errors), cd_buffer_text(&new->errors));
 
 	if (old->status != 0) {
-		line = new_line(&problems->arena, "", cd_buffer_text(&old->errors));
+		line = new_line(after, rehearsal, "", cd_buffer_text(&old->errors));
 		return cd_fail(problems, CERTDEPLOY_EREFUSED, "config-syntax", config, 0,
 			       _("%s refuses the configuration as it stands: %s"), old->argv[0],
 			       line == NULL ? "-" : line);

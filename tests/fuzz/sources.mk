@@ -25,3 +25,8 @@ fuzz_targets += tests/fuzz/fuzz-material
 tests_fuzz_fuzz_material_SOURCES = tests/fuzz/fuzz-material.c $(fuzz_main)
 tests_fuzz_fuzz_material_LDADD = libcertdeploy-internal.la
 tests_fuzz_fuzz_material_LDFLAGS = $(fuzz_ldflags)
+
+fuzz_targets += tests/fuzz/fuzz-postfix
+tests_fuzz_fuzz_postfix_SOURCES = tests/fuzz/fuzz-postfix.c $(fuzz_main)
+tests_fuzz_fuzz_postfix_LDADD = libcertdeploy-internal.la
+tests_fuzz_fuzz_postfix_LDFLAGS = $(fuzz_ldflags)

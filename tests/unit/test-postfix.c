@@ -189,6 +189,23 @@ static void test_overrides(void **state)
 		   "  -o smtpd_tls_key_file=" KEY "\n");
 }
 
+static void test_empty_options(void **state)
+{
+	(void)state;
+	check_edit("",
+		   "s inet n - y - - smtpd\n\t-o smtpd_tls_key_file=\n\t-o {smtpd_tls_cert_file = }\n -o "
+		   "x=y\n",
+		   NULL,
+		   "s inet n - y - - smtpd\n\t-o smtpd_tls_key_file=" KEY
+		   "\n\t-o {smtpd_tls_cert_file = " FULL "}\n -o x=y\n");
+	check_edit("", "s inet n - y - - smtpd -o smtpd_tls_key_file= -o x=y\n", NULL,
+		   "s inet n - y - - smtpd -o smtpd_tls_key_file=" KEY " -o smtpd_tls_cert_file=" FULL
+		   " -o x=y\n");
+	check_edit("", "s inet n - y - - smtpd\n\t-o smtpd_tls_key_file=\n", NULL,
+		   "s inet n - y - - smtpd\n\t-o smtpd_tls_key_file=" KEY "\n\t-o smtpd_tls_cert_file=" FULL
+		   "\n");
+}
+
 static void test_one_address_gets_its_own(void **state)
 {
 	struct postfix_fixture fixture;
@@ -285,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_references_are_followed),
 		cmocka_unit_test(test_chain_files),
 		cmocka_unit_test(test_overrides),
+		cmocka_unit_test(test_empty_options),
 		cmocka_unit_test(test_one_address_gets_its_own),
 		cmocka_unit_test(test_two_key_types),
 		cmocka_unit_test(test_broken_files_are_refused),

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The default certificate of each listener, however it is configured, on a real Postfix."""
+
+import pytest
+
+from harness import wire
+
+pytestmark = pytest.mark.needs("postfix")
+
+NAME = "mail.example.test"
+
+
+def deploy(host, leaf, *more):
+    return host.tool("deploy", "--cert", leaf.cert, "--key", leaf.key, "--chain", leaf.chain, *more)
+
+
+def served(mail):
+    return [wire.served(port, **how) for port, how in mail.endpoints()]
+
+
+@pytest.fixture
+def one(ca):
+    return ca.leaf(NAME)
+
+
+def test_legacy_pair(host, one):
+    mail = host.postfix()
+    host.start()
+    text = mail.config.read_text()
+    result = deploy(host, one).expect(0)
+    assert served(mail) == [one.sha256] * 3
+    expected = text.replace(str(host.old_cert), result.endpoints[0]["certificate"])
+    assert mail.config.read_text() == expected.replace(str(host.old_key), result.endpoints[0]["key"])
+    assert wire.served_chain(mail.smtps)[1:], "the chain is not sent"
+
+
+@pytest.mark.parametrize("form", ["{key}, {cert}", "\n  {key}\n# and\n  {cert}", "{combined}"])
+def test_chain_files(host, one, form):
+    mail = host.postfix()
+    combined = host.etc / "ssl/private/all.pem"
+    combined.write_text(host.old.key_pem + host.old.fullchain_pem)
+    text = mail.config.read_text()
+    chain = form.format(key=host.old_key, cert=host.old_cert, combined=combined)
+    mail.config.write_text(f"smtpd_tls_chain_files = {chain}\n{text}")
+    mail.cool()
+    host.start()
+    deploy(host, one).expect(0)
+    assert served(mail) == [one.sha256] * 3
+    assert mail.value("smtpd_tls_cert_file") == str(host.old_cert)  # not in force: left alone
+    assert mail.value("smtpd_tls_chain_files") == str(host.store / NAME / "current/combined.pem")
+
+
+def test_override_is_edited_where_it_stands(host, one):
+    mail = host.postfix()
+    text = mail.master.read_text()
+    line = next(n for n in text.splitlines() if n.startswith(f"{mail.smtps} "))
+    own = f"{line}\n  -o {{ smtpd_tls_cert_file = {host.old_cert} }}\n# key\n\t-o smtpd_tls_key_file={host.old_key}"
+    mail.master.write_text(text.replace(line, own))
+    mail.cool()
+    host.start()
+    deploy(host, one).expect(0)
+    assert served(mail) == [one.sha256] * 3
+    assert str(host.old_cert) not in mail.master.read_text() and "# key\n\t-o" in mail.master.read_text()
+
+
+def test_override_keeps_its_own(host, one):
+    mail = host.postfix()
+    text = mail.master.read_text()
+    line = next(n for n in text.splitlines() if n.startswith(f"{mail.smtps} "))
+    own = f"{line}\n  -o smtpd_tls_cert_file={host.old_cert}\n  -o smtpd_tls_key_file={host.old_key}"
+    mail.master.write_text(text.replace(line, own))
+    mail.cool()
+    host.start()
+    result = deploy(host, one, "--listener", f"{mail.smtp}/inet").expect(0)
+    assert served(mail) == [one.sha256, one.sha256, host.old.sha256]
+    assert str(mail.smtps) in result.problem("keeps-own")["message"]
+
+
+def test_one_address(host, one):
+    mail = host.postfix()
+    port = host.port()
+    mail.add_service(f"127.0.0.2:{port} inet n - n - - smtpd")
+    host.start()
+    deploy(host, one, "--address", f"127.0.0.2:{port}").expect(0)
+    assert wire.served(port, starttls="smtp", address="127.0.0.2") == one.sha256
+    assert served(mail) == [host.old.sha256] * 3
+
+
+def test_dual_key_types(host, ca):
+    mail = host.postfix()
+    rsa, old_ec = ca.leaf(NAME, key="rsa"), ca.leaf(NAME)
+    host.install("ec", old_ec)
+    mail.set(
+        smtpd_tls_eccert_file=host.etc / "ssl/certs/ec.pem", smtpd_tls_eckey_file=host.etc / "ssl/private/ec.key",
+        smtpd_tls_cert_file=rsa.fullchain, smtpd_tls_key_file=rsa.key,
+    )
+    host.start()
+    new = ca.leaf(NAME, key="rsa", again=1)
+    deploy(host, new).expect(0)
+    for port, how in mail.endpoints():
+        assert wire.served(port, sigalgs=wire.RSA_ONLY, **how) == new.sha256
+        assert wire.served(port, sigalgs=wire.ECDSA_ONLY, **how) == old_ec.sha256
+    other = ca.leaf(NAME, "www.example.test", key="rsa")
+    host.write_config()
+    before = host.configuration()
+    deploy(host, other).expect(6, "other-key-type")
+    assert host.configuration() == before
+    deploy(host, other, "--drop-other-types").expect(0)
+    assert served(mail) == [other.sha256] * 3
+    assert mail.value("smtpd_tls_eccert_file") == ""
+
+
+def test_postscreen(host, one):
+    mail = host.postfix()
+    text = mail.master.read_text()
+    line = next(n for n in text.splitlines() if n.startswith(f"{mail.smtp} "))
+    rows = f"{mail.smtp} inet n - n - 1 postscreen\nsmtpd pass - - n - - smtpd\ntlsproxy unix - - n - 0 tlsproxy\n"
+    mail.master.write_text(text.replace(line, rows + "dnsblog unix - - n - 0 dnsblog"))
+    mail.set(postscreen_access_list="permit_mynetworks", postscreen_greet_wait="1s")
+    host.start()
+    deploy(host, one).expect(0)
+    assert served(mail) == [one.sha256] * 3
+    # a client on trial is served by tlsproxy
+    mail.set(postscreen_access_list="", postscreen_bare_newline_enable="yes")
+    mail.reload()
+    assert wire.served(mail.smtp, starttls="smtp") == one.sha256
+
+
+def test_references_and_clients(host, one):
+    mail = host.postfix()
+    mail.set(our_pair=host.old_cert, smtpd_tls_cert_file="$our_pair", smtp_tls_cert_file="$smtpd_tls_cert_file")
+    host.start()
+    result = deploy(host, one).expect(0, "client-usage")
+    assert result.problem("client-usage")["file"] == str(mail.config)
+    assert served(mail) == [one.sha256] * 3
+    assert f"our_pair = {host.old_cert}\n" in mail.config.read_text()
+    assert mail.value("smtp_tls_cert_file") == "$smtpd_tls_cert_file"
+
+
+def test_defined_twice_alike(host, one):
+    """Once the last differs, postconf warns of the first: nothing to be afraid of."""
+    mail = host.postfix()
+    text = mail.config.read_text()
+    mail.config.write_text(f"smtpd_tls_cert_file={host.old_cert}\n{text}")
+    mail.cool()
+    host.start()
+    deploy(host, one).expect(0)
+    assert served(mail) == [one.sha256] * 3
+    assert mail.config.read_text().startswith(f"smtpd_tls_cert_file={host.old_cert}\n")
+
+
+def test_no_newline_at_the_end(host, one):
+    """Where postconf -e of this version would glue two lines together."""
+    mail = host.postfix()
+    host.start()
+    mail.set(smtpd_tls_cert_file=None, smtpd_tls_key_file=None)
+    mail.config.write_text(mail.config.read_text() + "biff = no")
+    mail.cool()
+    deploy(host, one).expect(0)
+    assert served(mail) == [one.sha256] * 3
+    assert mail.value("biff") == "no"
+
+
+def test_tls_off(host, one):
+    mail = host.postfix()
+    host.start()
+    mail.set(smtpd_tls_security_level="none")
+    text = mail.master.read_text()
+    for name in ("smtpd_tls_wrappermode=yes", "smtpd_tls_security_level=encrypt"):
+        text = text.replace(f"  -o {name}\n", "")
+    mail.master.write_text(text)
+    mail.cool()
+    mail.reload()
+    host.write_config()
+    before = host.configuration()
+    deploy(host, one, "--hostname", NAME).expect(6, "tls-off")
+    assert host.configuration() == before
+
+
+@pytest.mark.parametrize("line", ["no equals sign", "smtpd_tls_cert_file = ${open", "mynetworks = ${open"])
+def test_broken_configuration(host, one, line):
+    mail = host.postfix()
+    host.start()
+    mail.config.write_text(mail.config.read_text() + line + "\n")
+    host.write_config()
+    before = host.configuration()
+    problem = deploy(host, one).expect(6, "config-syntax").problem("config-syntax")
+    assert problem["file"] == str(mail.config)
+    assert host.configuration() == before
+
+
+def test_another_instance(host, one):
+    first, second = host.postfix(), host.postfix(name="postfix-out")
+    host.start()
+    deploy(host, one, "--service", "postfix-out").expect(0)
+    assert served(second) == [one.sha256] * 3
+    assert served(first) == [host.old.sha256] * 3

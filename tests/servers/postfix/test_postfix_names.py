@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Certificates by name: tls_server_sni_maps on a real Postfix."""
+
+import stat
+
+import pytest
+
+from harness import wire
+from harness.process import run
+
+pytestmark = pytest.mark.needs("postfix")
+
+
+def deploy(host, leaf, *more):
+    return host.tool("deploy", "--cert", leaf.cert, "--key", leaf.key, "--chain", leaf.chain, *more)
+
+
+def served(mail, sni):
+    return [wire.served(port, sni=sni, **how) for port, how in mail.endpoints()]
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def table(mail, kind, *entries):
+    """A source with these lines, and its index where the kind has one."""
+    source = mail.home / "sni"
+    source.touch(mode=0o600)
+    source.write_text("".join(f"{entry}\n" for entry in entries))
+    if kind != "texthash":
+        run(["/usr/sbin/postmap", "-c", mail.home, "-F", f"{kind}:{source}"])
+    mail.set(tls_server_sni_maps=f"{kind}:{source}")
+    return source
+
+
+def test_new_name_and_its_renewal(host, ca):
+    mail = host.postfix()
+    host.start()
+    one, two = ca.leaf("www.example.test"), ca.leaf("www.example.test", again=1)
+    deploy(host, one, "--hostname", "www.example.test").expect(0)
+    assert served(mail, "www.example.test") == [one.sha256] * 3
+    assert served(mail, None) == [host.old.sha256] * 3
+    assert served(mail, "other.example.test") == [host.old.sha256] * 3
+    source, index = mail.home / "certdeploy_sni", mail.home / "certdeploy_sni.db"
+    assert mode(source) == mode(index) == 0o600
+    assert mail.value("tls_server_sni_maps") == f"hash:{source}"
+    found = run(["/usr/sbin/postmap", "-c", mail.home, "-F", "-q", "www.example.test", f"hash:{source}"]).stdout
+    assert one.pem.strip() in found and one.key_pem.strip() in found
+
+    text, table_before = source.read_bytes(), index.read_bytes()
+    again = deploy(host, one, "--hostname", "www.example.test").expect(0)
+    assert not again.json["changed"], again
+    assert index.read_bytes() == table_before
+
+    deploy(host, two, "--hostname", "www.example.test").expect(0)
+    assert source.read_bytes() == text
+    assert index.read_bytes() != table_before
+    assert mode(index) == 0o600
+    assert served(mail, "www.example.test") == [two.sha256] * 3
+
+    host.tool("rollback").expect(0)
+    assert index.read_bytes() == table_before
+    assert served(mail, "www.example.test") == [one.sha256] * 3
+
+
+@pytest.mark.parametrize("kind", ["hash", "btree", "texthash"])
+def test_existing_table(host, ca, kind):
+    mail = host.postfix()
+    other, one = ca.leaf("*.example.test"), ca.leaf("www.example.test")
+    source = table(
+        mail, kind, "# by hand", f"A.example.test  {other.key},", f"   {other.fullchain}", f".example.test\t{other.combined}"
+    )
+    host.start()
+    before = source.read_text()
+    deploy(host, one, "--hostname", "www.example.test").expect(0)
+    assert source.read_text().startswith(before) and "www.example.test" in source.read_text()[len(before) :]
+    assert served(mail, "www.example.test") == [one.sha256] * 3
+    assert served(mail, "a.example.test") == served(mail, "b.example.test") == [other.sha256] * 3
+    assert served(mail, None) == [host.old.sha256] * 3
+    two = ca.leaf("a.example.test")
+    deploy(host, two, "--hostname", "a.example.test").expect(0)
+    assert served(mail, "a.example.test") == [two.sha256] * 3
+    assert served(mail, "b.example.test") == [other.sha256] * 3
+    assert mode(source) == 0o600
+
+
+def test_inline_table(host, ca):
+    mail = host.postfix()
+    other, one, two = ca.leaf("a.example.test"), ca.leaf("a.example.test", again=1), ca.leaf("new.example.test")
+    mail.set(tls_server_sni_maps=f"inline:{{ {{ a.example.test = {other.key}, {other.fullchain} }} }}")
+    host.start()
+    assert served(mail, "a.example.test") == [other.sha256] * 3
+    deploy(host, one, "--hostname", "a.example.test").expect(0)
+    deploy(host, two, "--hostname", "new.example.test").expect(0)
+    assert served(mail, "a.example.test") == [one.sha256] * 3
+    assert served(mail, "new.example.test") == [two.sha256] * 3
+
+
+def test_two_key_types(host, ca):
+    mail = host.postfix()
+    host.start()
+    ec, rsa = ca.leaf("www.example.test"), ca.leaf("www.example.test", key="rsa")
+    host.tool(
+        "deploy", "--cert", ec.cert, "--key", ec.key, "--chain", ec.chain, "--cert", rsa.cert, "--key", rsa.key,
+        "--hostname", "www.example.test",
+    ).expect(0)
+    for port, how in mail.endpoints():
+        assert wire.served(port, sni="www.example.test", sigalgs=wire.RSA_ONLY, **how) == rsa.sha256
+        assert wire.served(port, sni="www.example.test", sigalgs=wire.ECDSA_ONLY, **how) == ec.sha256
+
+
+def test_lost_source(host, ca):
+    mail = host.postfix()
+    one = ca.leaf("www.example.test")
+    table(mail, "hash", f"a.example.test {one.combined}").unlink()
+    host.start()
+    host.write_config()
+    before = host.configuration()
+    deploy(host, one, "--hostname", "www.example.test").expect(6, "config-not-understood")
+    assert host.configuration() == before
+
+
+def test_missing_file_of_another_name_is_told(host, ca):
+    mail = host.postfix()
+    one = ca.leaf("www.example.test")
+    table(mail, "hash", f"a.example.test {one.combined}", "gone.example.test /nowhere.pem")
+    host.start()
+    result = deploy(host, one, "--hostname", "www.example.test").expect(0)
+    assert "gone.example.test" in result.problem("not-found")["message"]
