@@ -44,6 +44,7 @@ tests_unit_test_probe_LDADD = $(LDADD) $(OPENSSL_LIBS) -lpthread
 endif
 
 include tests/faults/sources.mk
+include tests/bench/sources.mk
 include tests/fuzz/sources.mk
 
 # The tool over a library that tells stories, so that every result can be seen.
