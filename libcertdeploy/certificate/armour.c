@@ -90,6 +90,17 @@ static bool decode(struct cd_buffer *out, const char *text, size_t length)
 	return good;
 }
 
+static size_t count_digits(const char *text, size_t length)
+{
+	size_t count = 0;
+
+	while (count < length &&
+	       ((text[count] >= 'A' && text[count] <= 'Z') || (text[count] >= 'a' && text[count] <= 'z') ||
+		(text[count] >= '0' && text[count] <= '9') || text[count] == '+' || text[count] == '/'))
+		count++;
+	return count;
+}
+
 bool cd_base64(struct cd_buffer *out, const char *text, size_t length)
 {
 	struct cd_buffer clean = {.secret = true};
@@ -97,6 +108,14 @@ bool cd_base64(struct cd_buffer *out, const char *text, size_t length)
 	bool good = true;
 
 	for (size_t i = 0; good && i < length; i++) {
+		size_t run = padding == 0 ? count_digits(text + i, length - i) : 0;
+
+		/* Line by line: a store has thousands of certificates. */
+		if (run != 0) {
+			cd_buffer_add(&clean, text + i, run);
+			i += run - 1;
+			continue;
+		}
 		if (is_space(text[i]))
 			continue;
 		if (text[i] == '\\' && i + 1 < length && (text[i + 1] == 'n' || text[i + 1] == 'r')) {
