@@ -347,7 +347,20 @@ static int plan_edits(struct cd_plan *plan)
 	return result;
 }
 
-static int take_edit(struct cd_plan *plan, const struct cd_file_edit *edit)
+/* A diff names the file itself, not a link to it: patch(1) follows none. */
+static int find_real(struct cd_plan *plan, struct cd_file_edit *edit)
+{
+	struct cd_place place;
+	int result = cd_place_find(&place, plan->problems, &plan->inventory.host.root, edit->path, CD_TRUST_ANY);
+
+	if (result != 0)
+		return result;
+	edit->real = cd_arena_string(&plan->arena, place.path);
+	cd_place_close(&place);
+	return edit->real == NULL ? cd_fail_memory(plan->problems) : 0;
+}
+
+static int take_edit(struct cd_plan *plan, struct cd_file_edit *edit)
 {
 	struct cd_change change = {
 		.kind = CD_CHANGE_FILE,
@@ -362,8 +375,10 @@ static int take_edit(struct cd_plan *plan, const struct cd_file_edit *edit)
 		.service = edit->service,
 	};
 	struct cd_buffer diff = {0};
-	int result;
+	int result = edit->document == NULL ? 0 : find_real(plan, edit);
 
+	if (result != 0)
+		return result;
 	if (edit->document != NULL)
 		change.before = edit->document->identity;
 	cd_diff_add(&diff, edit);

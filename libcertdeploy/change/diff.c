@@ -213,13 +213,14 @@ static void put_hunks(struct hunk_state *state, const struct region *regions, si
 
 void cd_diff_add(struct cd_buffer *out, const struct cd_file_edit *file)
 {
+	const char *path = file->real == NULL ? file->path : file->real;
 	struct cd_splice whole = {0, 0, file->bytes, file->length, 0};
 	struct hunk_state state = {.old = "", .splices = &whole, .out = out, .line = 1};
 	size_t count = 1;
 	struct region *regions;
 
 	if (file->secret) {
-		cd_buffer_format(out, "Only the fact is shown: %s %s\n", file->path,
+		cd_buffer_format(out, "Only the fact is shown: %s %s\n", path,
 				 file->document == NULL ? "is created" : "changes");
 		return;
 	}
@@ -239,8 +240,8 @@ void cd_diff_add(struct cd_buffer *out, const struct cd_file_edit *file)
 	count = drop_equal(&state, regions, collect_regions(&state, count, regions));
 	if (count != 0) {
 		cd_buffer_format(out, "--- %s%s\n", file->document == NULL ? "/dev/null" : "a",
-				 file->document == NULL ? "" : file->path);
-		cd_buffer_format(out, "+++ b%s\n", file->path);
+				 file->document == NULL ? "" : path);
+		cd_buffer_format(out, "+++ b%s\n", path);
 		put_hunks(&state, regions, count);
 	}
 	free(regions);

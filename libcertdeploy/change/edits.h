@@ -8,7 +8,8 @@
 
 /** One file that the plan edits or creates. */
 struct cd_file_edit {
-	const char *path; /**< as opened; the transaction finds the real one */
+	const char *path; /**< as opened */
+	const char *real; /**< where it really lies, for people and patch(1); NULL: not asked for */
 	const struct certdeploy_document *document; /**< NULL: the file is created */
 	struct cd_splice *splices;                  /**< settled once rendered */
 	size_t count;
