@@ -16,7 +16,9 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/deploy.c \
 	libcertdeploy/operation.h \
 	libcertdeploy/operations.c \
-	libcertdeploy/plan.c libcertdeploy/plan.h \
+	libcertdeploy/orders.c \
+	libcertdeploy/plan.c libcertdeploy/plan.h libcertdeploy/plan-steps.h \
+	libcertdeploy/prediction.c \
 	libcertdeploy/report.c libcertdeploy/report.h \
 	libcertdeploy/request.c \
 	libcertdeploy/result.c \

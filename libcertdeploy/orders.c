@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* orders.c - which certificates are to go where: asked for or remembered, loaded, checked, stored */
+#include "plan-steps.h"
+
+#include "base/text.h"
+#include "certificate/deployment.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static struct cd_planned_order *add_order(struct cd_plan *plan, const struct cd_order *order)
+{
+	struct cd_planned_order *planned = cd_arena_alloc(&plan->arena, sizeof(*planned));
+
+	if (planned == NULL || cd_vector_add(&plan->orders, planned) != 0)
+		return NULL;
+	planned->order = planned->target = order;
+	return planned;
+}
+
+/* A remembered deployment instead of an order, or into the target of one that names it. */
+static int recall(struct cd_plan *plan, const char *name)
+{
+	struct cd_planned_order *planned = add_order(plan, NULL);
+	int result;
+
+	if (planned == NULL)
+		return cd_fail_memory(plan->problems);
+	planned->recalled = calloc(1, sizeof(*planned->recalled));
+	if (planned->recalled == NULL)
+		return cd_fail_memory(plan->problems);
+	planned->order = planned->target = planned->recalled;
+	result = cd_deployment_recall(planned->recalled, &plan->arena, &plan->inventory.host,
+				      plan->cd->settings.state, name);
+	if (result == 0)
+		return 0;
+	plan->orders.count--;
+	cd_order_free(planned->recalled);
+	return result;
+}
+
+static int recall_all(struct cd_plan *plan)
+{
+	const char *const *names = NULL;
+	int result = cd_deployment_names(&names, &plan->inventory.host, plan->cd->settings.state);
+
+	if (result == 0 && names[0] == NULL)
+		result = cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+				 _("no certificate was given (--cert, --key, --chain, or --name), and none is "
+				   "remembered"));
+	for (; result == 0 && *names != NULL; names++)
+		result = recall(plan, *names);
+	return result;
+}
+
+/* New material for a name that is remembered, without a target of its own: it goes where the last went. */
+static int recall_target(struct cd_plan *plan, struct cd_planned_order *planned, const char *name)
+{
+	int result;
+
+	planned->recalled = calloc(1, sizeof(*planned->recalled));
+	if (planned->recalled == NULL)
+		return cd_fail_memory(plan->problems);
+	result = cd_deployment_recall(planned->recalled, &plan->arena, &plan->inventory.host,
+				      plan->cd->settings.state, name);
+	if (result == 0)
+		planned->target = planned->recalled;
+	return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
+}
+
+static bool has_target(const struct cd_order *order)
+{
+	struct cd_target target;
+
+	cd_target_of_order(&target, order);
+	return !cd_target_is_empty(&target);
+}
+
+int cd_plan_collect(struct cd_plan *plan)
+{
+	const struct cd_vector *orders = plan->request == NULL ? NULL : &plan->request->orders;
+	int result = orders == NULL ? recall_all(plan) : 0;
+
+	for (size_t i = 0; result == 0 && orders != NULL && i < orders->count; i++) {
+		const struct cd_order *order = orders->items[i];
+		const char *name = cd_order_value(order, CERTDEPLOY_NAME);
+		struct cd_planned_order *planned;
+
+		if (order->pieces.count == 0 && name == NULL) {
+			result = orders->count == 1 ? recall_all(plan)
+						    : cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL,
+							      0, _("an order has neither certificate nor name"));
+			continue;
+		}
+		if (order->pieces.count == 0 && !has_target(order) && cd_store_name_is_valid(name)) {
+			result = recall(plan, name);
+			if (result != CERTDEPLOY_ENOTFOUND)
+				continue;
+		}
+		planned = add_order(plan, order);
+		if (planned == NULL)
+			result = cd_fail_memory(plan->problems);
+		else if (name != NULL && !has_target(order) && cd_store_name_is_valid(name))
+			result = recall_target(plan, planned, name);
+		else
+			result = 0;
+	}
+	return result;
+}
+
+/* ---- the certificate ---- */
+
+static int load_pieces(struct cd_plan *plan, struct cd_planned_order *planned, struct cd_load *load)
+{
+	const struct cd_vector *given = &planned->order->pieces;
+	const char *name = cd_order_value(planned->order, CERTDEPLOY_NAME);
+	struct cd_piece *pieces = cd_arena_array(&plan->arena, given->count, sizeof(*pieces));
+	int result = 0;
+
+	if (pieces == NULL)
+		return cd_fail_memory(plan->problems);
+	for (size_t i = 0; i < given->count; i++)
+		pieces[i] = *(const struct cd_piece *)given->items[i];
+	load->pieces = pieces;
+	load->count = given->count;
+	/* The certificate of a request finds the key that was made for it. */
+	if (name != NULL && cd_store_name_is_valid(name))
+		result = cd_store_keys(&load->spare_keys, &load->spare_count, &plan->inventory.host,
+				       plan->cd->settings.store, name);
+	if (result == 0)
+		result = cd_certificates_load(&planned->certificates, plan->problems, load);
+	cd_store_free_keys(load->spare_keys, load->spare_count);
+	load->spare_keys = NULL;
+	load->spare_count = 0;
+	return result;
+}
+
+/* From the order, or from the store when only its name is given. */
+static int load_certificates(struct cd_plan *plan, struct cd_planned_order *planned)
+{
+	struct cd_load load = {
+		.passphrase = plan->cd->passphrase,
+		.user = plan->cd->user,
+		.accepted = plan->inventory.host.accepted,
+		.need_key = true,
+		.now = (int64_t)time(NULL),
+		.chain_directory = plan->cd->settings.chain_directory,
+	};
+	size_t from = plan->problems->list.count;
+	int result = CERTDEPLOY_ENOTFOUND;
+
+	if (planned->order->pieces.count != 0)
+		result = load_pieces(plan, planned, &load);
+	if (result == CERTDEPLOY_ENOMEM || (result != 0 && planned->order != planned->recalled &&
+					    planned->order->pieces.count != 0))
+		return result;
+	if (result != 0) {
+		/* The issuer's files are gone or unusable: what was deployed last still stands. */
+		cd_problems_soften(plan->problems, from);
+		cd_certificates_free(&planned->certificates);
+		planned->certificates = (struct cd_certificates){0};
+		result = cd_store_load(&planned->certificates, &plan->inventory.host, plan->cd->settings.store,
+				       cd_order_value(planned->order, CERTDEPLOY_NAME), &load);
+	}
+	return result;
+}
+
+static const char *const *certificate_names(struct cd_plan *plan, const struct cd_planned_order *planned)
+{
+	struct cd_vector names = {0};
+	const char *const *list = NULL;
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < planned->certificates.list.count; i++) {
+		const struct cd_certificate *certificate = planned->certificates.list.items[i];
+
+		for (size_t j = 0; result == 0 && certificate->names[j] != NULL; j++)
+			result = cd_vector_add(&names, certificate->names[j]);
+	}
+	if (result == 0)
+		list = cd_arena_list(&plan->arena, names.count == 0 ? (const char *const[]){NULL}
+								    : (const char *const *)names.items);
+	cd_vector_free(&names);
+	return list;
+}
+
+/* ---- where it goes ---- */
+
+static bool chosen_paths(struct certdeploy_paths *paths, const struct cd_order *order)
+{
+	*paths = (struct certdeploy_paths){
+		.certificate = cd_order_value(order, CERTDEPLOY_INSTALL_CERT),
+		.key = cd_order_value(order, CERTDEPLOY_INSTALL_KEY),
+		.chain = cd_order_value(order, CERTDEPLOY_INSTALL_CHAIN),
+		.fullchain = cd_order_value(order, CERTDEPLOY_INSTALL_FULLCHAIN),
+	};
+	return paths->certificate != NULL || paths->key != NULL || paths->chain != NULL ||
+	       paths->fullchain != NULL;
+}
+
+static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
+{
+	struct cd_store_request store = {
+		.directory = plan->cd->settings.store,
+		.certificates = &planned->certificates,
+		.now = (int64_t)time(NULL),
+		.keep = plan->cd->settings.keep,
+		.accepted = plan->inventory.host.accepted,
+		.drop_other_types = cd_request_flag(plan->request, CERTDEPLOY_DROP_OTHER_TYPES, 0) != 0,
+	};
+	bool remember = cd_request_flag(plan->request, CERTDEPLOY_NO_REMEMBER, 0) == 0;
+	struct certdeploy_paths chosen;
+	int result;
+
+	store.name = cd_order_value(planned->order, CERTDEPLOY_NAME);
+	if (chosen_paths(&chosen, planned->order)) {
+		store.chosen = &chosen;
+		store.name = NULL;
+	} else if (store.name == NULL) {
+		store.name = cd_certificate_store_name(&plan->arena, planned->certificates.list.items[0]);
+		if (store.name == NULL)
+			return cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+				       _("the certificate has no name to be stored by; give one with --name"));
+	} else if (!cd_store_name_is_valid(store.name)) {
+		return cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("\"%s\" cannot be a name in the store"),
+			       cd_safe(&plan->problems->arena, store.name));
+	}
+	planned->name = store.name;
+	result = cd_store_plan(&planned->materials, &plan->changes, &plan->overlay, &plan->inventory.host,
+			       &store);
+	if (result == 0 && remember && store.name != NULL)
+		result = cd_deployment_keep(&plan->changes, &plan->inventory.host, plan->cd->settings.state,
+					    store.name, planned->target, &planned->order->pieces);
+	return result;
+}
+
+static int plan_order(struct cd_plan *plan, struct cd_planned_order *planned, bool install_only)
+{
+	struct cd_target target;
+	int result = load_certificates(plan, planned);
+
+	if (result == 0) {
+		planned->names = certificate_names(plan, planned);
+		result = planned->names == NULL ? cd_fail_memory(plan->problems) : 0;
+	}
+	cd_target_of_order(&target, planned->target);
+	target.names = planned->names;
+	if (result == 0 && !install_only)
+		result = cd_target_select(&planned->selection, &plan->inventory, &target);
+	return result == 0 ? plan_store(plan, planned) : result;
+}
+
+/* One bad certificate among many is left out, unless all or none are wanted. */
+int cd_plan_orders(struct cd_plan *plan, bool install_only)
+{
+	bool strict = plan->orders.count == 1 ||
+		      cd_request_flag(plan->request, CERTDEPLOY_ALL_OR_NOTHING, 0) != 0;
+	size_t good = 0;
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < plan->orders.count; i++) {
+		struct cd_planned_order *planned = plan->orders.items[i];
+
+		planned->result = plan_order(plan, planned, install_only);
+		if (planned->result == CERTDEPLOY_ENOMEM || (strict && planned->result != 0))
+			return planned->result;
+		if (planned->result == 0)
+			good++;
+		else if (plan->left_out == 0)
+			plan->left_out = planned->result;
+		result = cd_progress(plan->cd, plan->problems, "plan", i + 1, plan->orders.count);
+	}
+	return result == 0 && good == 0 ? plan->left_out : result;
+}
+
+const struct cd_chosen *cd_planned_chosen(const struct cd_planned_order *order, size_t service)
+{
+	return service < order->selection.services.count ? order->selection.services.items[service] : NULL;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* prediction.c - what each endpoint would be served after the edits, compared with before */
+#include "plan-steps.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct comparing {
+	struct cd_plan *plan;
+	struct cd_planned *planned;
+	struct cd_table before;   /* key -> endpoint */
+	struct cd_table deciders; /* touched, by address -> order */
+	struct cd_table named;    /* key of a chosen endpoint -> order */
+	size_t named_count;
+	const struct cd_table *written; /* path that the store changes -> itself */
+};
+
+static void add_part(struct cd_buffer *key, const char *part)
+{
+	if (part != NULL)
+		cd_buffer_add(key, part, strlen(part));
+	cd_buffer_add(key, "\n", 1);
+}
+
+/* Which endpoint is which in two readings. */
+static int key_of(struct cd_buffer *key, const struct certdeploy_endpoint *endpoint)
+{
+	key->length = 0;
+	add_part(key, endpoint->listen);
+	add_part(key, endpoint->protocol);
+	add_part(key, endpoint->name);
+	add_part(key, endpoint->address);
+	/* There is a key for each endpoint: printf would be most of the work. */
+	for (unsigned port = endpoint->port, i = 0; i < 4; port /= 16, i++)
+		cd_buffer_add(key, &"0123456789abcdef"[port % 16], 1);
+	return key->failed ? CERTDEPLOY_ENOMEM : 0;
+}
+
+static bool same_text(const char *one, const char *other)
+{
+	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+static bool same_pairs(const struct certdeploy_endpoint *one, const struct certdeploy_endpoint *other)
+{
+	if (one->pair_count != other->pair_count || one->tls != other->tls)
+		return false;
+	for (size_t i = 0; i < one->pair_count; i++)
+		if (!same_text(one->pairs[i].certificate, other->pairs[i].certificate) ||
+		    !same_text(one->pairs[i].key, other->pairs[i].key) ||
+		    !same_text(one->pairs[i].chain, other->pairs[i].chain))
+			return false;
+	return true;
+}
+
+static bool has_material(const struct certdeploy_endpoint *endpoint,
+			 const struct certdeploy_material *material)
+{
+	const struct certdeploy_paths *paths = &material->paths;
+
+	for (size_t i = 0; i < endpoint->pair_count; i++) {
+		const struct certdeploy_pair *pair = &endpoint->pairs[i];
+		bool certificate = same_text(pair->certificate, paths->fullchain) ||
+				   same_text(pair->certificate, paths->certificate) ||
+				   same_text(pair->certificate, paths->combined);
+
+		if (certificate && (same_text(pair->key, paths->key) || same_text(pair->key, paths->combined)))
+			return true;
+	}
+	return false;
+}
+
+/* Its files keep their paths but get another content. */
+static bool rewritten(const struct comparing *comparing, const struct certdeploy_endpoint *endpoint)
+{
+	for (size_t i = 0; i < endpoint->pair_count; i++)
+		if (endpoint->pairs[i].certificate != NULL &&
+		    cd_table_get(comparing->written, endpoint->pairs[i].certificate) != NULL)
+			return true;
+	return false;
+}
+
+static int check_target(const struct comparing *comparing, const struct cd_planned_endpoint *planned)
+{
+	const struct certdeploy_endpoint *after = planned->after;
+	struct cd_plan *plan = comparing->plan;
+
+	for (size_t i = 0; planned->order->materials[i] != NULL; i++)
+		if (!has_material(after, planned->order->materials[i]))
+			return cd_fail(plan->problems, CERTDEPLOY_EREFUSED, "config-not-understood", after->file,
+				       after->line, _("the edit would not give %s (%s) the new certificate"),
+				       after->name == NULL ? _("the default") : after->name, after->listen);
+	if (!planned->named && after->name != NULL && !cd_names_cover(planned->order->names, after->name))
+		cd_problem(plan->problems, CERTDEPLOY_WARNING, "name-mismatch", after->file, after->line,
+			   _("%s shares these lines and will be served a certificate that does not cover it"),
+			   after->name);
+	return 0;
+}
+
+static int check_other(const struct comparing *comparing, const struct certdeploy_endpoint *before,
+		       const struct certdeploy_endpoint *after)
+{
+	bool allowed = cd_request_flag(comparing->plan->request, CERTDEPLOY_ALSO_CHANGES, 0) != 0;
+	bool serves = after->tls || (before != NULL && before->tls);
+	bool changes =
+		serves && (before == NULL || !same_pairs(before, after) || rewritten(comparing, after));
+
+	if (!changes)
+		return 0;
+	cd_problem(comparing->plan->problems, allowed ? CERTDEPLOY_WARNING : CERTDEPLOY_ERROR, "other-changes",
+		   after->file, after->line, _("%s (%s) is not in the target but would be served another certificate"),
+		   after->name == NULL ? _("the default") : after->name, after->listen);
+	return allowed ? 0 : CERTDEPLOY_EREFUSED;
+}
+
+static int compare_endpoint(struct comparing *comparing, struct cd_buffer *key,
+			    const struct certdeploy_endpoint *after)
+{
+	struct cd_plan *plan = comparing->plan;
+	struct cd_planned_endpoint *planned = cd_arena_alloc(&plan->arena, sizeof(*planned));
+	const struct certdeploy_endpoint *before;
+	int result;
+
+	if (planned == NULL || key_of(key, after) != 0)
+		return cd_fail_memory(plan->problems);
+	before = cd_table_get(&comparing->before, key->bytes);
+	planned->before = before;
+	planned->after = after;
+	planned->order = cd_table_get(&comparing->named, key->bytes);
+	planned->named = planned->order != NULL;
+	if (!planned->named && before != NULL && before->tls)
+		planned->order = cd_table_get_bytes(&comparing->deciders, &before->decider,
+						    sizeof(before->decider));
+	planned->targeted = planned->order != NULL;
+	if (cd_vector_add(&comparing->planned->endpoints, planned) != 0)
+		return cd_fail_memory(plan->problems);
+	result = planned->targeted ? check_target(comparing, planned) : check_other(comparing, before, after);
+	if (planned->targeted && (before == NULL || !same_pairs(before, after) || rewritten(comparing, after)))
+		comparing->planned->touched = true;
+	return result;
+}
+
+static int index_endpoints(struct comparing *comparing, const struct cd_seen *seen, struct cd_buffer *key)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(&seen->reading, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (key_of(key, all[i]) != 0 || cd_table_put(&comparing->before, key->bytes, all[i]) != 0)
+			return CERTDEPLOY_ENOMEM;
+	return 0;
+}
+
+static int index_chosen(struct comparing *comparing, const struct cd_planned_order *order, size_t service,
+			struct cd_buffer *key)
+{
+	const struct cd_chosen *chosen = cd_planned_chosen(order, service);
+
+	for (size_t i = 0; order->result == 0 && chosen != NULL && i < chosen->endpoints.count; i++) {
+		const struct certdeploy_endpoint *endpoint = chosen->endpoints.items[i];
+
+		if (key_of(key, endpoint) != 0)
+			return CERTDEPLOY_ENOMEM;
+		if (cd_table_get(&comparing->named, key->bytes) != NULL)
+			continue;
+		comparing->named_count++;
+		if (cd_table_put(&comparing->named, key->bytes, order) != 0 ||
+		    cd_table_put_bytes(&comparing->deciders, &endpoint->decider, sizeof(endpoint->decider),
+				       order) != 0)
+			return CERTDEPLOY_ENOMEM;
+	}
+	return 0;
+}
+
+static int index_before(struct comparing *comparing, const struct cd_seen *seen, size_t service,
+			struct cd_buffer *key)
+{
+	const struct cd_plan *plan = comparing->plan;
+	int result = index_endpoints(comparing, seen, key);
+
+	for (size_t i = 0; result == 0 && i < plan->orders.count; i++)
+		result = index_chosen(comparing, plan->orders.items[i], service, key);
+	return result;
+}
+
+/* Paths whose content the store changes: what names them changes without an edit. */
+static int index_written(struct cd_table *written, const struct cd_overlay *overlay)
+{
+	for (size_t i = 0; i < overlay->owned.count; i++) {
+		const struct certdeploy_document *document = overlay->owned.items[i];
+
+		if (cd_table_put(written, document->path, document) != 0)
+			return CERTDEPLOY_ENOMEM;
+	}
+	return 0;
+}
+
+/* Every chosen endpoint must be there afterwards. */
+static int check_all_there(const struct comparing *comparing)
+{
+	const struct cd_planned *planned = comparing->planned;
+	size_t named = 0;
+
+	for (size_t i = 0; i < planned->endpoints.count; i++)
+		named += ((const struct cd_planned_endpoint *)planned->endpoints.items[i])->named ? 1 : 0;
+	if (named >= comparing->named_count)
+		return 0;
+	return cd_fail(comparing->plan->problems, CERTDEPLOY_EREFUSED, "config-not-understood",
+		       cd_service_get(&planned->seen->service, "config"), 0,
+		       _("after the edit an endpoint of the target would be missing"));
+}
+
+static int compare_service(struct comparing *comparing, size_t service)
+{
+	struct cd_planned *planned = comparing->planned;
+	struct cd_buffer key = {0};
+	size_t count = 0;
+	const struct certdeploy_endpoint *const *all;
+	int result;
+
+	planned->read_again = true;
+	result = cd_inventory_reread(&planned->after, &comparing->plan->inventory, planned->seen,
+				     &comparing->plan->overlay);
+	if (result == 0 && index_before(comparing, planned->seen, service, &key) != 0)
+		result = cd_fail_memory(comparing->plan->problems);
+	all = certdeploy_endpoints(&planned->after, &count);
+	/* All are looked at, so that every name that would change is told at once. */
+	for (size_t i = 0; i < count && result != CERTDEPLOY_ENOMEM; i++) {
+		int one = compare_endpoint(comparing, &key, all[i]);
+
+		result = result == 0 || one == CERTDEPLOY_ENOMEM ? one : result;
+	}
+	if (result == 0)
+		result = check_all_there(comparing);
+	cd_buffer_free(&key);
+	return result;
+}
+
+int cd_plan_predict(struct cd_plan *plan)
+{
+	struct cd_table written = {0};
+	int result = index_written(&written, &plan->overlay) == 0 ? 0 : cd_fail_memory(plan->problems);
+
+	for (size_t i = 0; result == 0 && i < plan->inventory.services.count; i++) {
+		struct comparing comparing = {.plan = plan, .written = &written};
+
+		comparing.planned = cd_arena_alloc(&plan->arena, sizeof(*comparing.planned));
+		if (comparing.planned == NULL || cd_vector_add(&plan->services, comparing.planned) != 0) {
+			result = cd_fail_memory(plan->problems);
+			break;
+		}
+		comparing.planned->seen = plan->inventory.services.items[i];
+		plan->problems->service = cd_arena_string(&plan->problems->arena,
+							  comparing.planned->seen->service.name);
+		result = compare_service(&comparing, i);
+		plan->problems->service = NULL;
+		cd_table_free(&comparing.before);
+		cd_table_free(&comparing.deciders);
+		cd_table_free(&comparing.named);
+	}
+	cd_table_free(&written);
+	return result;
+}
