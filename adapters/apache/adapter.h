@@ -5,11 +5,12 @@
  * lines.c      physical lines -> logical lines -> words, each byte known by its place in the file
  * variables.c  Define, ${NAME} and the environment
  * envvars.c    the shell file that sets the environment (Debian's envvars)
- * modules.c    which modules are there, what directives they bring, the server's version
+ * modules.c    which modules are there, the server's version; known.c: directives of each module
  * macros.c     <Macro>, Use
  * read.c       lines in reading order; includes.c: files; sections.c: conditions, virtual hosts, other
  *              sections; directives.c: what single directives do
  * addresses.c  <VirtualHost> and Listen addresses, the sets they make, where to connect
+ * merge.c      own certificates over inherited ones
  * hosts.c      which virtual host answers for which name -> endpoints
  * pairs.c      what a virtual host is to serve; edit.c: the lines that say so; write.c: a value in
  *              Apache's grammar
@@ -185,9 +186,11 @@ struct apache_version {
 int apache_modules_new(struct apache_modules **out, struct certdeploy_reading *reading);
 /** LoadModule NAME FILE */
 int apache_module_load(struct apache_modules *modules, const char *name, const char *file);
-/** <IfModule NAME>; also takes what the settings may say: ssl */
+/** <IfModule NAME> */
 bool apache_module_is(const struct apache_modules *modules, const char *name);
-/** <IfDirective>, <IfSection>: 1 known and there, 0 not there, -1 cannot be told. */
+/** By its bare name: ssl. */
+bool apache_module_has(const struct apache_modules *modules, const char *base);
+/** <IfDirective>, <IfSection> (known.c): 1 known and there, 0 not there, -1 cannot be told. */
 int apache_directive_is(const struct apache_modules *modules, const char *name, bool section);
 /** The answer of `apache2 -V` for a compiled-in path, e.g. "HTTPD_ROOT"; or NULL. */
 const char *apache_compiled_in(struct certdeploy_reading *reading, const char *name);
@@ -337,7 +340,9 @@ struct apache_host {
 	struct apache_ref *refs;
 	struct apache_ref *last_ref;
 	const struct certdeploy_pair *pairs; /**< after merging */
-	const char *confcmd_file;            /**< SSLOpenSSLConfCmd that names a certificate or key */
+	const char *confcmd_file;            /**< SSLOpenSSLConfCmd that names a certificate or key … */
+	const char *confcmd_certificate;     /**< … and what it names, or NULL */
+	const char *confcmd_key;
 	uint32_t confcmd_line;
 	uint32_t line;
 	uint32_t order;
@@ -404,6 +409,12 @@ bool apache_reads(struct certdeploy_reading *reading, const char *path);
 /* ---- hosts.c ---- */
 
 int apache_add_endpoints(struct apache_model *model);
+int apache_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
+		   int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user);
+
+/* ---- merge.c ---- */
+
+int apache_make_pairs(struct apache_model *model, struct apache_host *host);
 /** The lines in force after merging with the main server's: the nth of a kind, how many there are. */
 const struct apache_ref *apache_merged_ref(const struct apache_model *model, const struct apache_host *host,
 					   enum apache_kind kind, size_t position);
@@ -411,8 +422,6 @@ size_t apache_merged_count(const struct apache_model *model, const struct apache
 			   enum apache_kind kind);
 /** The chain file in force, own or inherited, or NULL. */
 const struct apache_ref *apache_chain_ref(const struct apache_model *model, const struct apache_host *host);
-int apache_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
-		   int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user);
 
 /* ---- edit.c, write.c ---- */
 

@@ -177,6 +177,10 @@ static int do_conf_cmd(struct apache_reader *reader, const struct apache_line *l
 	    apache_same_caseless(words.values[0], "PrivateKey")) {
 		host->confcmd_file = apache_line_file(line);
 		host->confcmd_line = (uint32_t)apache_line_number(line);
+		if (apache_same_caseless(words.values[0], "PrivateKey"))
+			host->confcmd_key = words.values[1];
+		else
+			host->confcmd_certificate = words.values[1];
 	}
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * modules.c - which modules are there, what directives they bring, the server's version
+ * modules.c - which modules are there, and the server's version
  *
  * <IfModule> knows a module by its structure's name (ssl_module) and by its source file's (mod_ssl.c);
  * both regard case. The compiled-in ones are asked from the binary; on a tree they are those of
@@ -180,6 +180,14 @@ bool apache_module_is(const struct apache_modules *modules, const char *name)
 	return find(modules, name) != NULL;
 }
 
+bool apache_module_has(const struct apache_modules *modules, const char *base)
+{
+	char symbol[64];
+	int length = snprintf(symbol, sizeof(symbol), "%s_module", base);
+
+	return length > 0 && (size_t)length < sizeof(symbol) && find(modules, symbol) != NULL;
+}
+
 /* ---- the version ---- */
 
 static bool parse_version(struct apache_version *version, const char *text)
@@ -308,14 +316,4 @@ const char *apache_compiled_in(struct certdeploy_reading *reading, const char *n
 		return NULL;
 	found += strlen(key);
 	return certdeploy_copy(reading, found, strcspn(found, "\"\n"));
-}
-
-/* ---- directives ---- */
-
-int apache_directive_is(const struct apache_modules *modules, const char *name, bool section)
-{
-	(void)modules;
-	(void)name;
-	(void)section;
-	return -1;
 }

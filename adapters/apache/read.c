@@ -158,19 +158,24 @@ static int start_model(struct apache_model *model)
 }
 
 /* Relative to the ServerRoot that is in force at the end. */
+static int resolve_path(struct apache_model *model, const char **path)
+{
+	if (*path == NULL || strncmp(*path, "pkcs11:", 7) == 0 ||
+	    ((*path)[0] == '/' && strstr(*path, "//") == NULL && strstr(*path, "/.") == NULL))
+		return 0;
+	*path = certdeploy_join(model->reading, model->server_root, *path);
+	return *path == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
 static int resolve_refs(struct apache_model *model, struct apache_host *host)
 {
-	for (struct apache_ref *ref = host->refs; ref != NULL; ref = ref->next) {
-		if (strncmp(ref->value, "pkcs11:", 7) == 0)
-			continue;
-		if (ref->value[0] == '/' && strstr(ref->value, "//") == NULL &&
-		    strstr(ref->value, "/.") == NULL)
-			continue;
-		ref->value = certdeploy_join(model->reading, model->server_root, ref->value);
-		if (ref->value == NULL)
-			return CERTDEPLOY_ENOMEM;
-	}
-	return 0;
+	int result = resolve_path(model, &host->confcmd_certificate);
+
+	if (result == 0)
+		result = resolve_path(model, &host->confcmd_key);
+	for (struct apache_ref *ref = host->refs; result == 0 && ref != NULL; ref = ref->next)
+		result = resolve_path(model, &ref->value);
+	return result;
 }
 
 int apache_read(struct certdeploy_reading *reading)

@@ -9,9 +9,11 @@ libcertdeploy_internal_la_SOURCES += \
 	adapters/apache/hash.h \
 	adapters/apache/hosts.c \
 	adapters/apache/includes.c \
+	adapters/apache/known.c \
 	adapters/apache/layouts.c \
 	adapters/apache/lines.c \
 	adapters/apache/macros.c \
+	adapters/apache/merge.c \
 	adapters/apache/modules.c \
 	adapters/apache/pairs.c \
 	adapters/apache/read.c adapters/apache/read.h \

@@ -28,6 +28,7 @@ class Listing:
 
     def endpoint(self, listen, name):
         """The endpoint that answers for a name in a set, by the listing alone."""
+        name = name and name.lower()
         endpoints = [e for e in self.sets.get(listen, []) if e["tls"]]
         named = [e for e in endpoints if e["name"]]
         for match in (lambda e: e["name"] == name, lambda e: glob(e["name"], name or "")):

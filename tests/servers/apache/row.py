@@ -107,7 +107,7 @@ class Stage:
     def ask(self, name):
         """name, or name@address:port for elsewhere than 127.0.0.1:@port."""
         sni, address, port = self.where(name)
-        return wire.served(port, sni=sni, address=address)
+        return wire.served(port, sni=sni, address=f"[{address}]" if ":" in address else address)
 
     def where(self, name):
         sni, _, place = (name or "").partition("@")

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * merge.c - the certificates of a virtual host, laid by position over those of the main server
+ *
+ * As modssl_ctx_cfg_merge_certkeys_array() of mod_ssl.
+ */
+#include "adapter.h"
+
+#include <string.h>
+
+/* Of mod_ssl (CERTKEYS_IDX_MAX + 1): own entries beyond these are added behind the inherited ones. */
+#define OWN_FIRST 3
+
+static const struct apache_ref *nth_ref(const struct apache_host *host, enum apache_kind kind,
+					size_t wanted)
+{
+	for (const struct apache_ref *ref = host->refs; ref != NULL; ref = ref->next)
+		if (ref->kind == kind && wanted-- == 0)
+			return ref;
+	return NULL;
+}
+
+const struct apache_ref *apache_merged_ref(const struct apache_model *model, const struct apache_host *host,
+					   enum apache_kind kind, size_t position)
+{
+	const struct apache_host *base = &model->main;
+	size_t own = host->counts[kind], first = own < OWN_FIRST ? own : OWN_FIRST, inherited;
+
+	if (host == base || position < first)
+		return nth_ref(host, kind, position);
+	inherited = base->counts[kind] > first ? base->counts[kind] : first;
+	if (position < inherited)
+		return nth_ref(base, kind, position);
+	return nth_ref(host, kind, position - inherited + first);
+}
+
+size_t apache_merged_count(const struct apache_model *model, const struct apache_host *host,
+			   enum apache_kind kind)
+{
+	size_t own = host->counts[kind], base = model->main.counts[kind];
+	size_t first = own < OWN_FIRST ? own : OWN_FIRST;
+
+	if (host == &model->main)
+		return own;
+	return (base > first ? base : first) + own - first;
+}
+
+const struct apache_ref *apache_chain_ref(const struct apache_model *model, const struct apache_host *host)
+{
+	const struct apache_ref *last = NULL;
+
+	for (const struct apache_ref *ref = host->refs; ref != NULL; ref = ref->next)
+		if (ref->kind == APACHE_CHAIN)
+			last = ref;
+	if (last == NULL && host != &model->main)
+		return apache_chain_ref(model, &model->main);
+	return last;
+}
+
+static const char *ref_file(const struct apache_ref *ref)
+{
+	return ref->file != NULL ? ref->file->path : ref->use->file;
+}
+
+/* The pair that SSLOpenSSLConfCmd adds; returns how many. */
+static size_t add_confcmd(const struct apache_host *host, struct certdeploy_pair *pair)
+{
+	if (host->confcmd_certificate == NULL)
+		return 0;
+	*pair = (struct certdeploy_pair){host->confcmd_certificate,
+					 host->confcmd_key != NULL ? host->confcmd_key
+								   : host->confcmd_certificate,
+					 NULL, host->confcmd_file, host->confcmd_line};
+	return 1;
+}
+
+int apache_make_pairs(struct apache_model *model, struct apache_host *host)
+{
+	size_t count = apache_merged_count(model, host, APACHE_CERTIFICATE);
+	const struct apache_ref *chain = apache_chain_ref(model, host);
+	const struct apache_host *base = host == &model->main ? NULL : &model->main;
+	struct certdeploy_pair *pairs;
+	size_t extra = base != NULL && base->confcmd_certificate != NULL ? 1 : 0;
+
+	extra += host->confcmd_certificate != NULL ? 1 : 0;
+	if (count + extra > UINT16_MAX)
+		return certdeploy_refuse(model->reading, "config-syntax", host->file->path, host->line,
+					 _("there are too many certificates"));
+	host->pair_count = (uint16_t)(count + extra);
+	if (base != NULL && host->refs == NULL && host->confcmd_certificate == NULL) {
+		host->pairs = base->pairs;
+		return 0;
+	}
+	if (count + extra == 0)
+		return 0;
+	pairs = certdeploy_alloc(model->reading, (count + extra) * sizeof(*pairs));
+	if (pairs == NULL)
+		return CERTDEPLOY_ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const struct apache_ref *certificate =
+			apache_merged_ref(model, host, APACHE_CERTIFICATE, i);
+		const struct apache_ref *key = apache_merged_ref(model, host, APACHE_KEY, i);
+
+		pairs[i].certificate = certificate->value;
+		pairs[i].key = key == NULL ? certificate->value : key->value;
+		pairs[i].chain = chain == NULL ? NULL : chain->value;
+		pairs[i].file = ref_file(certificate);
+		pairs[i].line = certificate->number;
+	}
+	/* Applied behind all others, the main server's first. */
+	if (base != NULL)
+		count += add_confcmd(base, &pairs[count]);
+	(void)add_confcmd(host, &pairs[count]);
+	host->pairs = pairs;
+	return 0;
+}

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Address sets, names, TLS or not, pairs and chains: what a client gets, and what an edit makes of it."""
+
+import pytest
+from apache.plain import MODULES, Plain
+from apache.row import Row, check
+from apache.test_lines import AB, KEY, NEW, B, host_of
+from apache.test_reading import PAIR, A
+
+pytestmark = pytest.mark.needs("apache")
+
+ALL = "Listen @port\n"
+SPECIAL = "127.0.0.2:port"
+INSERT = "«|SSLCertificateFile @full\nSSLCertificateKeyFile @key\n»"
+
+ADDRESSES = {
+    "several addresses": Row(
+        A.replace("*:@port", "127.0.0.1:@port 127.0.0.2:@port"),
+        {"a.test": "a", "a.test@127.0.0.2:port": "a"},
+        ("a.test", "a.test@127.0.0.2:port"),
+        listen=ALL,
+    ),
+    "_default_ and 0.0.0.0 and *": Row(
+        A.replace("*:", "_default_:") + B.replace("*:", "0.0.0.0:") + host_of("@c\n", "c.test"),
+        {**AB, "c.test": "c"},
+        NEW,
+        listen=ALL,
+    ),
+    "[::1]": Row(
+        A + B.replace("*:", "[::1]:"),
+        {"a.test": "a", "b.test": "a", "b.test@::1:port": "b"},
+        ("a.test", "b.test"),
+        listen=ALL,
+    ),
+    "::1 without brackets": Row(host_of("@c\n").replace("*:@port", "::1") + A + B, AB, NEW),
+    "a host name": Row(A.replace("*:", "localhost:") + B, {"a.test": "a", f"b.test@{SPECIAL}": "b"}, listen=ALL),
+    "a name that does not resolve": Row(host_of("@c\n").replace("*:", "no-such-host.invalid:") + A + B, AB, NEW),
+    "without a port": Row(
+        A + B.replace("*:@port", "127.0.0.2"),
+        {"a.test": "a", f"b.test@{SPECIAL}": "b", f"a.test@{SPECIAL}": "b"},
+        listen=ALL,
+    ),
+    "port *": Row(
+        A.replace("@port", "*") + B,
+        {"a.test": "b", "a.test@127.0.0.1:other": "a"},
+        ("a.test@127.0.0.1:other",),
+        listen=ALL + "Listen @other\n",
+    ),
+    "the port of the main server": Row(
+        "ServerName main.test:@port\n" + A.replace("*:@port", "127.0.0.1") + B,
+        {"a.test": "a", f"b.test@{SPECIAL}": "b"},
+        listen=ALL,
+    ),
+    "a port without Listen": Row(A + host_of("@c\n").replace("@port", "@other") + B, AB, NEW),
+    "only a port without Listen": Row(
+        B + A.replace("«@a.pem|@full»", "@a.pem").replace("«@a.key|@key»", "@a.key").replace("@port", "@other"),
+        {"b.test": "b"},
+        refused="no-endpoint",
+    ),
+    "a specific set hides the other": Row(
+        A + B.replace("*:", "127.0.0.2:"), {"a.test": "a", f"a.test@{SPECIAL}": "b"}, ("a.test",), listen=ALL
+    ),
+    "no set: the main server": Row(
+        "SSLEngine on\n" + PAIR + B.replace("*:", "127.0.0.2:"),
+        {"main.test": "a", "x.test": "a", f"b.test@{SPECIAL}": "b"},
+        ("main.test", "x.test"),
+        ("--hostname", "main.test"),
+        listen=ALL,
+    ),
+    "twins on all addresses": Row(
+        A + A.replace("*:", "127.0.0.2:").replace("a.pem", "c.pem").replace("a.key", "c.key") + B,
+        {**AB, f"a.test@{SPECIAL}": "c"},
+        ("a.test", None, f"a.test@{SPECIAL}"),
+        listen=ALL,
+    ),
+}
+
+NAMES = {
+    "an earlier wildcard": Row(
+        host_of("ServerAlias *.test\n" + PAIR, "w.test") + B,
+        {"w.test": "a", "b.test": "a", "a.test": "a", None: "a"},
+        ("w.test", "b.test", "a.test", None),
+    ),
+    "a later wildcard": Row(
+        A + host_of("ServerAlias *.test\n@b\n", "w.test"), {"a.test": "a", "b.test": "b", "x.y.test": "b"}
+    ),
+    "a wildcard matches dots": Row(
+        B + host_of("ServerAlias *.w.test\n" + PAIR, "a.test"),
+        {"q.r.w.test": "a", "w.test": "b", ".w.test": "a"},
+        ("q.r.w.test", ".w.test"),
+        ("--hostname", "q.r.w.test"),
+    ),
+    "the last ServerName": Row(
+        B + host_of("ServerName other.test\n" + PAIR, "first.test"),
+        {"other.test": "a", "first.test": "b"},
+        ("other.test",),
+        ("--hostname", "other.test"),
+    ),
+    "scheme and port": Row(
+        B + A.replace("ServerName a.test", "ServerName https://a.test:443"), AB | {None: "b"}, ("a.test",)
+    ),
+    "an alias with a port": Row(
+        B + A.replace("ServerName a.test", "ServerName a.test\nServerAlias c.test:443"), {"a.test": "a", "c.test": "b"}
+    ),
+    "capital letters": Row(
+        B + A.replace("ServerName a.test", "ServerName A.Test"), {"a.test": "a", "A.TEST": "a"}, ("a.test", "A.TEST")
+    ),
+    "no ServerName": Row(
+        B + A.replace("ServerName a.test\n", ""),
+        {"main.test": "a", "b.test": "b"},
+        ("main.test",),
+        ("--hostname", "main.test"),
+    ),
+    "a name that only the default catches": Row(B + host_of("@c\n", "c.test"), {"a.test": "b"}, refused="no-endpoint"),
+    "a twin behind": Row(A + host_of("@c\n") + B, AB, NEW),
+}
+
+TLS = {
+    "Listen … https": Row(A.replace("SSLEngine on\n", "") + B, AB, NEW, listen="Listen @port https\n"),
+    "Protocol https": Row(A.replace("SSLEngine on\n", "Protocol https\n") + B, AB, NEW),
+    "SSLEngine on for all": Row(
+        "SSLEngine on\n@m\n" + A.replace("SSLEngine on\n", "") + B.replace("SSLEngine on\n", ""), AB, NEW
+    ),
+    "a first host without TLS": Row(
+        "<VirtualHost *:@port>\nServerName p.test\n</VirtualHost>\n" + host_of("@a\n"),
+        {"a.test": None},
+        refused="tls-off",
+    ),
+    "SSLEngine optional": Row(
+        host_of("@a\n").replace("SSLEngine on", "SSLEngine optional"), {"a.test": None}, refused="no-endpoint"
+    ),
+    "a host without TLS behind": Row(
+        B + host_of("@a\n").replace("SSLEngine on", "SSLEngine off"),
+        {"a.test": "b", "b.test": "b"},
+        refused=("tls-off", "<VirtualHost"),
+    ),
+    "inherited": Row("@m\n" + host_of(INSERT) + host_of("", "b.test"), {"a.test": "m", "b.test": "m", None: "m"}, NEW),
+    "inherited from behind": Row(
+        host_of(INSERT) + host_of("", "b.test") + "@m\n", {"a.test": "m", "b.test": "m", None: "m"}, NEW
+    ),
+    "inherited, no SSLEngine in the host": Row(
+        "SSLEngine on\n@m\n"
+        + host_of(INSERT.replace("|", "|"))
+        .replace("SSLEngine on\n", "")
+        .replace("ServerName a.test\n" + INSERT, INSERT + "ServerName a.test\n")
+        + host_of("", "b.test"),
+        {"a.test": "m", "b.test": "m"},
+    ),
+    "inherited, all": Row(
+        PAIR.replace("a.", "m.") + host_of("") + host_of("", "b.test"),
+        {"a.test": "m", "b.test": "m"},
+        ("a.test", "b.test"),
+        ("--all",),
+    ),
+    "two pairs": Row(
+        host_of(
+            "SSLCertificateFile «@c.pem|@full»\nSSLCertificateFile «@a.pem|@full»\n"
+            "SSLCertificateKeyFile «@c.key|@key»\nSSLCertificateKeyFile «@a.key|@key»\n"
+        )
+        + B,
+        AB,
+        NEW,
+    ),
+    "combined": Row(host_of("SSLCertificateFile «@a.both|@full»\n«|SSLCertificateKeyFile @key\n»") + B, AB, NEW),
+    "two combined": Row(
+        host_of(
+            "SSLCertificateFile «@c.both|@full»\nSSLCertificateFile «@a.both|@full»\n"
+            "«|SSLCertificateKeyFile @key\nSSLCertificateKeyFile @key\n»"
+        )
+        + B,
+        AB,
+        NEW,
+    ),
+    "key before certificate": Row(host_of(KEY + "SSLCertificateFile «@a.pem|@full»\n") + B, AB, NEW),
+    "a key too many": Row(host_of(PAIR + "SSLCertificateKeyFile @b.key\n") + B, AB, NEW),
+    "own by position over inherited": Row(
+        "@m\n@c\n"
+        + host_of(PAIR + "«|SSLCertificateFile @full\nSSLCertificateKeyFile @key\n»")
+        + host_of("", "b.test"),
+        {"a.test": "c", "b.test": "c"},
+    ),
+    "another key type": Row(host_of(PAIR) + B, AB, NEW, key="rsa"),
+    "an own chain file": Row(
+        host_of("SSLCertificateFile «@a.pem|@cert»\n" + KEY + "SSLCertificateChainFile «@m.pem|@chain»\n") + B, AB, NEW
+    ),
+    "the last chain file": Row(
+        host_of(
+            "SSLCertificateChainFile @b.pem\nSSLCertificateFile «@a.pem|@cert»\n"
+            + KEY
+            + "SSLCertificateChainFile «@m.pem|@chain»\n"
+        )
+        + B,
+        AB,
+        NEW,
+    ),
+    "an inherited chain file": Row(
+        "SSLCertificateChainFile @m.pem\n"
+        + host_of("SSLCertificateFile «@a.pem|@cert»\n" + KEY + "«|SSLCertificateChainFile @chain\n»")
+        + B,
+        AB,
+        NEW,
+    ),
+    "SSLOpenSSLConfCmd": Row(
+        host_of("@a\nSSLOpenSSLConfCmd Certificate @c.pem\nSSLOpenSSLConfCmd PrivateKey @c.key\n") + B,
+        {"a.test": "c", "b.test": "b"},
+        refused="config-not-understood",
+    ),
+    "other SSLOpenSSLConfCmd": Row(host_of(PAIR + "SSLOpenSSLConfCmd Options -SessionTicket\n") + B, AB, NEW),
+    "what is never touched": Row(
+        host_of(
+            "SSLCACertificateFile @m.pem\nSSLCACertificatePath @etc/ssl/certs\nSSLCADNRequestFile @m.pem\n"
+            + PAIR
+            + "SSLProxyCACertificateFile @m.pem\nSSLProxyMachineCertificateFile @m.both\nSSLVerifyClient none\n"
+            "SSLOCSPResponderCertificateFile @m.pem\n"
+        )
+        + B,
+        AB,
+        NEW,
+    ),
+    "no influence": Row(
+        "NameVirtualHost *:@port\nSSLStrictSNIVHostCheck off\n" + host_of("Protocols http/1.1\n" + PAIR) + B, AB, NEW
+    ),
+    "disabled sites": Row(
+        "Include sites-enabled/*.conf\n",
+        AB,
+        NEW,
+        files={"sites-enabled/1.conf": A, "sites-enabled/2.conf": B, "sites-available/3.conf": host_of("@c\n")},
+    ),
+}
+
+REQUESTS = {
+    "the default": Row(A + B, AB, ("a.test", None), ("--default",)),
+    "everything": Row(
+        A + host_of("SSLCertificateFile «@b.pem|@full»\nSSLCertificateKeyFile «@b.key|@key»\n", "b.test"),
+        AB,
+        ("a.test", "b.test", None),
+        ("--all",),
+    ),
+    "an address": Row(
+        B + A.replace("*:", "127.0.0.2:"),
+        {f"a.test@{SPECIAL}": "a", "b.test": "b"},
+        (f"a.test@{SPECIAL}",),
+        ("--address", "127.0.0.2"),
+        listen="Listen 127.0.0.1:@port\nListen 127.0.0.2:@port\n",
+    ),
+    "an address of a host that has two": Row(
+        host_of("@a\n").replace("*:@port", "127.0.0.1:@port 127.0.0.2:@port"),
+        target=("--address", "127.0.0.2"),
+        refused="shared-lines",
+        listen="Listen 127.0.0.1:@port\nListen 127.0.0.2:@port\n",
+    ),
+    "an address of the wildcard set": Row(
+        host_of("@a\n"),
+        target=("--address", "127.0.0.2"),
+        refused="shared-lines",
+        listen="Listen 127.0.0.1:@port\nListen 127.0.0.2:@port\n",
+    ),
+}
+ROWS = {**ADDRESSES, **NAMES, **TLS, **REQUESTS}
+
+
+@pytest.mark.parametrize("row", [pytest.param(r, id=n) for n, r in ROWS.items()])
+def test_row(host, pki, ca, row):
+    check(Plain(host), pki, ca, row)
+
+
+def test_a_domain_of_mod_md_is_left_alone(host, pki, ca):
+    row = Row(
+        f"LoadModule watchdog_module {MODULES}/mod_watchdog.so\nLoadModule md_module {MODULES}/mod_md.so\n"
+        "MDomain a.test\nMDCertificateAgreement accepted\nMDStoreDir @etc/md\nMDRenewMode manual\n" + host_of("") + B,
+        serves={"b.test": "b"},
+        refused="managed-elsewhere",
+    )
+    row.site = row.site.replace(f"LoadModule watchdog_module {MODULES}/mod_watchdog.so\n", "")
+    check(Plain(host), pki, ca, row)
