@@ -11,6 +11,11 @@ fuzz_main = tests/fuzz/fuzz.h tests/fuzz/standalone.c
 fuzz_ldflags = $(AM_LDFLAGS)
 endif
 
+fuzz_targets += tests/fuzz/fuzz-apache
+tests_fuzz_fuzz_apache_SOURCES = tests/fuzz/fuzz-apache.c $(fuzz_main)
+tests_fuzz_fuzz_apache_LDADD = libcertdeploy-internal.la
+tests_fuzz_fuzz_apache_LDFLAGS = $(fuzz_ldflags)
+
 fuzz_targets += tests/fuzz/fuzz-dovecot
 tests_fuzz_fuzz_dovecot_SOURCES = tests/fuzz/fuzz-dovecot.c $(fuzz_main)
 tests_fuzz_fuzz_dovecot_LDADD = libcertdeploy-internal.la
