@@ -95,8 +95,10 @@ static int write_line(struct cd_work *work, json_t *json)
 
 	if (error == 0) {
 		line[length] = '\n';
-		fd = cd_disk_open(work->state.directory, AUDIT, O_RDWR | O_CREAT | O_APPEND, 0600);
+		fd = cd_disk_open_own(work->state.directory, AUDIT, O_APPEND);
 		error = fd == -1 ? errno : append(fd, line, length + 1);
+		if (error == 0 && fsync(work->state.directory) == -1)
+			error = errno;
 	}
 	if (fd != -1)
 		(void)close(fd);

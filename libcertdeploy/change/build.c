@@ -17,7 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUILD "build"
 #define SECONDS 120
 #define PRODUCT_LIMIT ((size_t)256 << 20)
 #define OUTPUT_LIMIT ((size_t)16384)
@@ -126,34 +125,17 @@ static int put_source(struct build *build)
 	return error == 0 ? 0 : fail(build, error);
 }
 
-/* "hash:%s" with the copy's path in place of "%s". */
-static const char *argument(struct build *build, const char *pattern)
-{
-	const char *at = strstr(pattern, "%s");
-
-	if (at == NULL)
-		return pattern;
-	return cd_arena_format(arena_of(build), "%.*s%s/%s%s", (int)(at - pattern), pattern, build->path,
-			       build->source, at + 2);
-}
-
 static int run_program(struct build *build)
 {
 	struct cd_problems *problems = build->work->problems;
 	struct cd_run run = {
 		.environment = build->asked->environment, .seconds = SECONDS, .output_limit = OUTPUT_LIMIT};
-	size_t count = 0;
-	const char **argv, *said;
+	const char *copy = cd_arena_format(arena_of(build), "%s/%s", build->path, build->source);
+	const char *const *argv =
+		copy == NULL ? NULL : cd_argv_with(arena_of(build), build->asked->argv, copy);
+	const char *said;
 	int result;
 
-	while (build->asked->argv[count] != NULL)
-		count++;
-	argv = cd_arena_array(arena_of(build), count + 1, sizeof(*argv));
-	for (size_t i = 0; argv != NULL && i < count; i++) {
-		argv[i] = argument(build, build->asked->argv[i]);
-		if (argv[i] == NULL)
-			return cd_fail_memory(problems);
-	}
 	if (argv == NULL)
 		return cd_fail_memory(problems);
 	run.argv = argv;
@@ -254,8 +236,8 @@ static int build_one(struct cd_work *work, const struct cd_change_build *asked, 
 
 	(void)snprintf(name, sizeof(name), "%zu", number);
 	build.source = slash == NULL ? asked->source : slash + 1;
-	build.path = cd_arena_format(arena_of(&build), "%s%s/%s/" BUILD "/%s", work->root->path,
-				     work->state.path, work->where, name);
+	build.path = cd_arena_format(arena_of(&build), "%s%s/" CD_BUILD "/%s", work->root->path,
+				     work->state.path, name);
 	if (build.path == NULL)
 		return cd_fail_memory(work->problems);
 	build.directory = cd_disk_make_directory(parent, name, 0700);
@@ -288,14 +270,14 @@ int cd_work_build(struct cd_work *work)
 			tell_not_built(work, changes->builds.items[i]);
 		return 0;
 	}
-	parent = cd_disk_make_directory(work->directory, BUILD, 0700);
+	parent = cd_disk_make_directory(work->state.directory, CD_BUILD, 0700);
 	if (parent == -1)
 		return cd_fail_errno(work->problems, errno, work->state.path, _("cannot make a directory"));
 	for (size_t i = 0; result == 0 && i < changes->builds.count; i++)
 		result = build_one(work, changes->builds.items[i], parent, i);
 	(void)close(parent);
 	/* Copies of keys do not stay. */
-	error = cd_disk_remove(work->directory, BUILD);
+	error = cd_disk_remove(work->state.directory, CD_BUILD);
 	if (result == 0 && error != 0)
 		result = cd_fail_errno(work->problems, error, work->state.path,
 				       _("cannot remove the private copies"));

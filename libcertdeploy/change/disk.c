@@ -83,15 +83,16 @@ int cd_disk_parent(const char **name, const struct cd_root *root, const char *pa
 
 int cd_disk_make_directory(int directory, const char *name, mode_t mode)
 {
-	bool made = mkdirat(directory, name, mode) == 0;
+	int fd = cd_disk_open(directory, name, O_RDONLY | O_DIRECTORY, 0);
 	struct stat status;
-	int fd;
 
-	if (!made && errno != EEXIST)
+	if (fd != -1 || errno != ENOENT)
+		return fd;
+	if (mkdirat(directory, name, mode) == -1 && errno != EEXIST)
 		return -1;
 	fd = cd_disk_open(directory, name, O_RDONLY | O_DIRECTORY, 0);
-	if (fd == -1 || !made)
-		return fd;
+	if (fd == -1)
+		return -1;
 	/* The umask may have taken bits away. */
 	if (fstat(fd, &status) == 0 && ((status.st_mode & 0777) == mode || fchmod(fd, mode) == 0))
 		return fd;
@@ -116,6 +117,18 @@ int cd_disk_write(int fd, const void *bytes, size_t length)
 		length -= (size_t)done;
 	}
 	return 0;
+}
+
+int cd_disk_open_own(int directory, const char *name, int flags)
+{
+	int fd = cd_disk_open(directory, name, O_RDWR | flags, 0);
+
+	if (fd == -1 && errno == ENOENT) {
+		fd = cd_disk_open(directory, name, O_RDWR | O_CREAT | O_EXCL | flags, 0600);
+		if (fd == -1 && errno == EEXIST)
+			fd = cd_disk_open(directory, name, O_RDWR | flags, 0);
+	}
+	return fd;
 }
 
 int cd_disk_put(int directory, const char *name, const void *bytes, size_t length, bool flush)

@@ -23,6 +23,8 @@ int cd_disk_open(int directory, const char *name, int flags, mode_t mode);
 int cd_disk_make_directory(int directory, const char *name, mode_t mode);
 
 int cd_disk_write(int fd, const void *bytes, size_t length);
+/** Open a file of our own that stays, for reading and writing; make it, 0600, when it is not there. */
+int cd_disk_open_own(int directory, const char *name, int flags);
 /** A new file of mode 0600, flushed when flush says so. */
 int cd_disk_put(int directory, const char *name, const void *bytes, size_t length, bool flush);
 /** Copy all that is left of one file to another; to -1: only read. SHA-256 to digest unless NULL. */

@@ -3,6 +3,7 @@
  * journal.h - what one transaction does to each path, in memory and in its manifest
  *
  *	STATE/lock          held while a run is at work
+ *	STATE/build/        private copies for programs, gone before anything else happens
  *	STATE/stage/        being prepared: nothing outside STATE has been touched
  *	STATE/journal/      begun: whatever is found here is put back
  *	STATE/committed/    done: only needs to be filed
@@ -25,6 +26,7 @@
 #include "change/attributes.h"
 #include "change/transaction.h"
 
+#define CD_BUILD "build"
 #define CD_STAGE "stage"
 #define CD_JOURNAL "journal"
 #define CD_COMMITTED "committed"

@@ -40,7 +40,7 @@ int cd_state_lock(struct cd_state *state, unsigned wait,
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int64_t end = now_ms() + (int64_t)wait * 1000;
-	int fd = cd_disk_open(state->directory, LOCK, O_RDWR | O_CREAT, 0600);
+	int fd = cd_disk_open_own(state->directory, LOCK, 0);
 	int error;
 
 	if (fd == -1)

@@ -304,8 +304,10 @@ int cd_recover_leftovers(struct cd_work *work, int *recovered, bool force, bool 
 		*recovered = result == 0 ? 1 : 0;
 	}
 	work->force = false;
-	if (result == 0 && cd_state_has(&work->state, CD_STAGE)) {
-		error = cd_disk_remove(work->state.directory, CD_STAGE);
+	if (result == 0) {
+		error = cd_disk_remove(work->state.directory, CD_BUILD);
+		if (error == 0)
+			error = cd_disk_remove(work->state.directory, CD_STAGE);
 		if (error != 0)
 			result = cannot_file(work, error);
 	}

@@ -80,7 +80,7 @@ int cd_services_test(struct cd_work *work)
 /* Before a reload is issued, the journal says so. */
 static int note_reload(struct cd_work *work, const char *service)
 {
-	int fd = cd_disk_open(work->directory, CD_RELOADED, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	int fd = cd_disk_open(work->directory, CD_RELOADED, O_WRONLY | O_APPEND, 0);
 	int error = fd == -1 ? errno : cd_disk_write(fd, service, strlen(service));
 
 	if (error == 0)
@@ -88,8 +88,6 @@ static int note_reload(struct cd_work *work, const char *service)
 	if (error == 0 && fsync(fd) == -1)
 		error = errno;
 	if (fd != -1 && close(fd) == -1 && error == 0)
-		error = errno;
-	if (error == 0 && fsync(work->directory) == -1)
 		error = errno;
 	return error == 0 ? 0 : cd_fail_errno(work->problems, error, NULL, _("cannot write the journal"));
 }
@@ -186,6 +184,10 @@ static char *read_reloaded(struct cd_work *work)
 	if (cd_read_fd(&bytes, &length, NULL, fd, (size_t)1 << 20) != 0)
 		bytes = NULL;
 	(void)close(fd);
+	if (length == 0) {
+		free(bytes);
+		bytes = NULL;
+	}
 	return bytes;
 }
 

@@ -320,6 +320,22 @@ int cd_stage_all(struct cd_work *work)
 
 /* ---- switching ---- */
 
+/* What was removed in it is on the disk before the directory itself goes; with many, soon after. */
+static int remove_directory(struct cd_work *work, int parent, const char *name)
+{
+	struct cd_flush flush;
+	int fd = cd_disk_open(parent, name, O_RDONLY | O_DIRECTORY, 0), error;
+
+	if (fd == -1)
+		return errno;
+	cd_flush_begin(&flush, work->journal.entries.count);
+	error = !flush.shared && fsync(fd) == -1 ? errno : 0;
+	(void)close(fd);
+	if (error != 0)
+		return error;
+	return unlinkat(parent, name, AT_REMOVEDIR) == -1 ? errno : 0;
+}
+
 static int switch_one(struct cd_work *work, const struct cd_entry *entry)
 {
 	const char *name, *staged_name;
@@ -331,9 +347,10 @@ static int switch_one(struct cd_work *work, const struct cd_entry *entry)
 	if (result != 0)
 		goto out;
 	if (entry->after.kind == CD_SIDE_NOTHING) {
-		int flag = entry->before.kind == CD_SIDE_DIRECTORY ? AT_REMOVEDIR : 0;
-
-		error = unlinkat(directory, name, flag) == -1 ? errno : 0;
+		if (entry->before.kind == CD_SIDE_DIRECTORY)
+			error = remove_directory(work, directory, name);
+		else
+			error = unlinkat(directory, name, 0) == -1 ? errno : 0;
 	} else {
 		from = cd_disk_parent(&staged_name, work->root, entry->staged);
 		if (from == -1)

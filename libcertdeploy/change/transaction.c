@@ -152,14 +152,22 @@ static int write_diff(struct cd_work *work)
 	return error == 0 ? 0 : cd_fail_errno(work->problems, error, NULL, _("cannot write the journal"));
 }
 
+/* Made beforehand: noting a reload then only appends. */
+static int make_reload_notes(struct cd_work *work)
+{
+	int error = cd_disk_put(work->directory, CD_RELOADED, "", 0, true);
+
+	return error == 0 ? 0 : cd_fail_errno(work->problems, error, NULL, _("cannot write the journal"));
+}
+
 static int prepare(struct cd_work *work)
 {
 	int result = may_go_on(work, _("preparing"));
 
 	if (result == 0)
-		result = open_stage(work);
-	if (result == 0)
 		result = cd_work_build(work);
+	if (result == 0)
+		result = open_stage(work);
 	if (result == 0 && work->asked->backup_beside)
 		result = cd_backup_beside(work);
 	if (result == 0)
@@ -168,6 +176,8 @@ static int prepare(struct cd_work *work)
 		result = cd_backup_originals(work);
 	if (result == 0)
 		result = write_diff(work);
+	if (result == 0)
+		result = make_reload_notes(work);
 	if (result == 0)
 		result = cd_journal_write(&work->journal, work->problems, work->directory);
 	if (result == 0 && fsync(work->directory) == -1)
@@ -269,9 +279,10 @@ static void keep_reason(struct cd_work *work, size_t from)
 
 static void discard(struct cd_work *work)
 {
+	/* What stays is removed by the next run. */
+	(void)cd_disk_remove(work->state.directory, CD_BUILD);
 	if (work->where == NULL)
 		return;
-	/* What stays is removed by the next run. */
 	(void)cd_disk_remove(work->state.directory, work->where);
 	work->where = NULL;
 }
@@ -399,8 +410,8 @@ bool cd_transaction_is_interrupted(const struct cd_root *root, const char *state
 	bool interrupted = false;
 
 	if (cd_state_open(&state, &ignored, root, state_directory, false) == 0) {
-		interrupted = (cd_state_has(&state, CD_STAGE) || cd_state_has(&state, CD_JOURNAL) ||
-			       cd_state_has(&state, CD_COMMITTED)) &&
+		interrupted = (cd_state_has(&state, CD_BUILD) || cd_state_has(&state, CD_STAGE) ||
+			       cd_state_has(&state, CD_JOURNAL) || cd_state_has(&state, CD_COMMITTED)) &&
 			      !cd_state_is_locked(&state);
 		cd_state_close(&state);
 	}

@@ -304,7 +304,7 @@ static int build_table(const char *argument)
 		return 1;
 	(void)snprintf(content, sizeof(content), "db:" SCENE_SECRET " %s", source);
 	(void)snprintf(product, sizeof(product), "%s.db", copy);
-	put("", product + 1, content, 0644);
+	put("", product + 1, content, 0600);
 	free(source);
 	return 0;
 }
