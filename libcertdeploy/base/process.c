@@ -146,6 +146,11 @@ static void tell(int fd, enum message_kind kind, int value)
 		;
 }
 
+static long wait_id(pid_t program, siginfo_t *info, int options)
+{
+	return syscall(SYS_waitid, P_PID, program, info, options, NULL);
+}
+
 /* Back to the default: an all-zero structure says so on every architecture. */
 static void reset_signal(int number)
 {
@@ -180,7 +185,7 @@ static __attribute__((noreturn)) void become_program(const struct spawning *spaw
 	for (int number = 1; number < _NSIG; number++)
 		reset_signal(number);
 	(void)syscall(SYS_umask, 022);
-	if (null == -1 || top == -1 || fchdir(top) == -1 || settle(null, 0) == -1 ||
+	if (null == -1 || top == -1 || syscall(SYS_fchdir, top) == -1 || settle(null, 0) == -1 ||
 	    settle(spawning->output, 1) == -1 || settle(spawning->errors, 2) == -1 ||
 	    settle(teller, 3) == -1 || fcntl(3, F_SETFD, FD_CLOEXEC) == -1) {
 		tell(teller, NOT_STARTED, errno);
@@ -188,7 +193,7 @@ static __attribute__((noreturn)) void become_program(const struct spawning *spaw
 	}
 	close_from(4);
 	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 	(void)execve(spawning->program, spawning->argv, spawning->environment);
 	tell(3, NOT_STARTED, errno);
 	leave(127);
@@ -204,7 +209,7 @@ static __attribute__((noreturn)) void guard(const struct spawning *spawning)
 {
 	siginfo_t info;
 	pid_t program;
-	int waited;
+	long waited;
 	char byte;
 
 	(void)setsid();
@@ -222,7 +227,7 @@ static __attribute__((noreturn)) void guard(const struct spawning *spawning)
 	close_from(2);
 	tell(0, STARTED, program);
 	do
-		waited = waitid(P_PID, (id_t)program, &info, WEXITED | WNOWAIT);
+		waited = wait_id(program, &info, WEXITED | WNOWAIT);
 	while (waited == -1 && errno == EINTR);
 	if (waited == 0)
 		tell(0, ENDED, status_of(&info));
@@ -230,7 +235,7 @@ static __attribute__((noreturn)) void guard(const struct spawning *spawning)
 		(void)close(0);
 	while (read(1, &byte, 1) == -1 && errno == EINTR)
 		;
-	(void)waitid(P_PID, (id_t)program, &info, WEXITED);
+	(void)wait_id(program, &info, WEXITED);
 	leave(0);
 }
 
