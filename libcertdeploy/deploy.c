@@ -234,6 +234,36 @@ static bool mark_stale(const struct cd_proof *proof, const struct cd_plan *plan)
 	return any;
 }
 
+/* A configuration that is broken before anything is changed must not be found out by changing it. */
+static int test_first(const struct carrying *carrying)
+{
+	const struct cd_plan *plan = carrying->plan;
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && carrying->transaction.test && i < plan->services.count; i++) {
+		const struct cd_planned *planned = plan->services.items[i];
+		struct cd_problems said = {0};
+
+		/* What was rehearsed has been judged as it stands. */
+		if (!planned->touched ||
+		    (planned->seen->service.adapter->rehearse != NULL && plan->edits.files.count != 0))
+			continue;
+		result = cd_control_test(&planned->seen->control, &said);
+		plan->problems->service =
+			cd_arena_string(&plan->problems->arena, planned->seen->service.name);
+		if (result == CERTDEPLOY_ENOMEM)
+			result = cd_fail_memory(plan->problems);
+		else if (result != 0)
+			result = cd_fail(plan->problems, CERTDEPLOY_EREFUSED, "config-syntax",
+					 cd_service_get(&planned->seen->service, "config"), 0,
+					 _("%s refuses the configuration as it stands: %s"), planned->seen->control.test[0],
+					 cd_problems_error(&said, 0)->message);
+		plan->problems->service = NULL;
+		cd_problems_free(&said);
+	}
+	return result;
+}
+
 /* Looks at the ports, decides whether there is anything to do, and does it. */
 static int carry_out(struct carrying *carrying, bool *done)
 {
@@ -245,7 +275,9 @@ static int carry_out(struct carrying *carrying, bool *done)
 		return result;
 	if (!mark_stale(&carrying->proof, carrying->plan) && cd_plan_is_empty(carrying->plan))
 		return 0;
-	result = collect_touched(carrying);
+	result = test_first(carrying);
+	if (result == 0)
+		result = collect_touched(carrying);
 	if (result != 0)
 		return result;
 	*done = true;

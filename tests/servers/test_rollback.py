@@ -53,8 +53,14 @@ def assert_back(scene, result, status=ROLLED_BACK):
     assert "interrupted" not in scene.host.tool("history").expect().codes
 
 
+def killer(one):
+    """Ends the server as a reload with a bad key does: Apache's main process takes its children along."""
+    signal = "TERM" if one.name == "apache" else "KILL"
+    return f"kill -{signal} $(cat {one.pidfile}); sleep 0.5; exit 0"
+
+
 def test_the_reload_kills_the_server(one, host, new):
-    kill = fake(host, "kill", f"kill -9 $(cat {one.pidfile}); exit 0")
+    kill = fake(host, "kill", killer(one))
     host.write_config({one.name: {"reload": kill}})
     scene = Scene(host)
     first = one.pid()
@@ -119,15 +125,18 @@ def test_the_servers_test_fails(one, host, new):
     scene = Scene(host)
     result = host.tool("deploy", *material(new), "--all")
     assert result.status in (ROLLED_BACK, REFUSED)
-    assert "I do not like it" in result.problem("test-failed")["message"]
+    code = "test-failed" if result.status == ROLLED_BACK else "config-syntax"
+    assert "I do not like it" in result.problem(code)["message"]
     assert_back(scene, result, result.status)
     assert "reload" not in scene.new_calls(one.name)
     assert scene.new_reloads(one.name) == 0
     # the first test passes, a later one does not
-    host.write_config({one.name: {"test": test}})
-    result = host.tool("deploy", *material(new), "--all")
-    if result.status != 0:
-        assert_back(Scene(host), result, result.status)
+    if one.name == "apache":  # the others are rehearsed by tools of their own
+        host.write_config({one.name: {"test": test}})
+        scene.remember()
+        result = host.tool("deploy", *material(new), "--all")
+        assert "I do not like it" in result.problem("test-failed")["message"]
+        assert_back(scene, result)
 
 
 @pytest.mark.needs(*TRIO)
@@ -158,9 +167,9 @@ def test_a_renewal_that_fails_leaves_the_last_certificate(trio, new, ca):
 
 
 def test_a_server_that_cannot_be_brought_back_needs_a_person(one, host, new):
-    kill = fake(host, "kill", f"kill -9 $(cat {one.pidfile})")
+    kill = fake(host, "kill", killer(one))
     no = fake(host, "no", "exit 1")
-    host.write_config({one.name: {"reload": kill, "start": no, "restart": no}})
+    host.write_config({one.name: {"reload": kill, "start": no, "restart": no, "timeout": 6}})
     scene = Scene(host)
     result = host.tool("deploy", *material(new), "--all").expect(BROKEN)
     assert result.json["ok"] is False
@@ -176,10 +185,12 @@ def test_broken_configuration_before_we_start(one, host, new):
     lines = len(one.config.read_text().splitlines())
     scene = Scene(host)
     result = host.tool("deploy", *material(new), "--all").expect(REFUSED)
-    scene.assert_untouched()
-    assert set(result.codes) & {"config-syntax", "config-not-understood", "test-failed"}
-    places = [(p.get("file"), p.get("line")) for p in result.problems if p["severity"] == "error"]
-    assert (str(one.config), lines) in places, result
+    scene.assert_untouched(look=one.name != "postfix")  # whose processes die of it without our help
+    assert set(result.codes) & {"config-syntax", "config-not-understood"}
+    errors = [p for p in result.problems if p["severity"] == "error"]
+    places = [(p.get("file"), p.get("line")) for p in errors]
+    said = f"line {lines} of {one.config}"  # by the server's own test
+    assert (str(one.config), lines) in places or said in errors[0]["message"], result
 
 
 @pytest.mark.needs(*TRIO)
@@ -192,7 +203,8 @@ def test_a_broken_neighbour_does_not_stop_the_named_service(trio, new):
     trio.tool("deploy", *material(new)).expect(REFUSED)
     assert scene.changed() == []
     trio.tool("deploy", *material(new), "--service", "apache", "--service", "dovecot").expect()
-    assert {s for (n, *_), s in trio.served().items() if n != "postfix"} == {new.sha256}
+    for name in ("apache", "dovecot"):
+        assert set(trio.service(name).served().values()) == {new.sha256}
 
 
 # the way back when asked for
@@ -268,7 +280,7 @@ def test_killed_while_the_server_reloads_and_recovered(host, new):
     web = host.apache()
     host.start()
     waiting = host.base / "waiting"
-    slow = fake(host, "slow", f"touch {waiting}; exec sleep 60")
+    slow = fake(host, "slow", f"touch {waiting}; while :; do sleep 0.2; done")
     host.write_config({"apache": {"reload": slow}})
     scene = Scene(host)
     child = host.tool.start("deploy", *map(str, material(new)), "--all")
