@@ -110,9 +110,11 @@ void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severit
 	problem->fix = remedy_of(code);
 	problem->file = cd_arena_string(arena, file);
 	problem->line = line;
-	problem->service = problems->service;
+	/* A service's name lives as long as the reading of its configuration: the result outlives it. */
+	problem->service = cd_arena_string(arena, problems->service);
 	problem->parameters = parameters;
 	if (problem->code == NULL || problem->message == NULL ||
+	    (problem->service == NULL) != (problems->service == NULL) ||
 	    cd_vector_add(&problems->list, problem) != 0)
 		problems->out_of_memory = true;
 }

@@ -66,6 +66,26 @@ static void test_errors(void **state)
 	cd_problems_free(&problems);
 }
 
+/* What a problem says outlives what it was told. */
+static void test_own_copies(void **state)
+{
+	struct cd_problems problems = {0};
+	char service[] = "apache", file[] = "/etc/x", message[] = "why";
+
+	(void)state;
+	problems.service = service;
+	cd_problem(&problems, CERTDEPLOY_NOTICE, "usage", file, 1, "%s", message);
+	service[0] = file[0] = message[0] = '!';
+	assert_string_equal(last(&problems)->service, "apache");
+	assert_string_equal(last(&problems)->file, "/etc/x");
+	assert_string_equal(last(&problems)->message, "why");
+	assert_string_equal(last(&problems)->parameters[0], "why");
+	problems.service = NULL;
+	cd_problem(&problems, CERTDEPLOY_NOTICE, "usage", NULL, 0, "nothing");
+	assert_null(last(&problems)->service);
+	cd_problems_free(&problems);
+}
+
 static void test_codes(void **state)
 {
 	const struct cd_problem_code *rows = cd_problem_codes();
@@ -85,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parameters),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_own_copies),
 		cmocka_unit_test(test_codes),
 	};
 
