@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""RSA and ECDSA side by side; trees laid out as other distributions lay them out."""
+
+import pytest
+from apache.plain import Plain
+from apache.row import Row, Stage, check, check_refused, deploy
+from apache.test_lines import B, host_of
+
+from harness import tree, wire
+from harness.tool import OK
+
+pytestmark = pytest.mark.needs("apache")
+
+BOTH = (
+    "SSLCertificateFile @r.pem\nSSLCertificateKeyFile @r.key\nSSLCertificateFile @e.pem\nSSLCertificateKeyFile @e.key\n"
+)
+
+
+class Dual(Stage):
+    """The host a.test with an RSA and an ECDSA certificate of old, r and e, for the same names."""
+
+    def __init__(self, web, pki, ca, row, names=("a.test", "b.test", "*.a.test", "c.test"), days=60):
+        super().__init__(web, pki, ca, row)
+        self.rsa = pki.root().leaf(*names, key="rsa", not_after=days)
+        self.ecdsa = pki.root().leaf(*names, key="ec", not_after=days)
+        for label, leaf in (("r", self.rsa), ("e", self.ecdsa)):
+            self.tokens[f"@{label}.pem"], self.tokens[f"@{label}.key"] = web.host.install(label, leaf)
+        self.write()
+        web.start()
+
+    def served(self):
+        return tuple(
+            wire.served(self.web.port, sni="a.test", sigalgs=algorithms)
+            for algorithms in (wire.RSA_ONLY, wire.ECDSA_ONLY)
+        )
+
+
+def test_the_pair_of_its_own_type_is_replaced(host, pki, ca):
+    stage = Dual(Plain(host), pki, ca, Row(host_of(BOTH) + B, key="rsa"))
+    assert stage.served() == (stage.rsa.sha256, stage.ecdsa.sha256)
+    result = deploy(stage).expect(OK)
+    assert stage.served() == (stage.new[0].sha256, stage.ecdsa.sha256)
+    assert result.problem("other-key-type")["severity"] == "notice"
+    assert deploy(stage).expect(OK).json["changed"] is False
+
+
+def test_both_are_replaced_when_both_are_given(host, pki, ca):
+    stage = Dual(Plain(host), pki, ca, Row(host_of(BOTH) + B, key=("rsa", "ec")))
+    deploy(stage).expect(OK)
+    assert stage.served() == tuple(leaf.sha256 for leaf in stage.new)
+
+
+def test_both_are_given_where_there_was_one(host, pki, ca):
+    stage = Dual(Plain(host), pki, ca, Row(host_of("@a\n") + B, key=("rsa", "ec")))
+    deploy(stage).expect(OK)
+    assert stage.served() == tuple(leaf.sha256 for leaf in stage.new)
+
+
+@pytest.mark.parametrize("how", [{"days": -1}, {"names": ("other.test",)}], ids=["expired", "other names"])
+def test_the_other_type_does_not_fit_any_more(host, pki, ca, how):
+    row = Row(host_of(BOTH) + B, key="rsa", refused=("other-key-type", "SSLCertificateFile @e.pem"))
+    stage = Dual(Plain(host), pki, ca, row, **{"days": 60, **how})
+    check_refused(stage)
+    deploy(stage, "--drop-other-types").expect(OK)
+    assert stage.served() == (stage.new[0].sha256, None)
+    text = (stage.web.home / "httpd.conf").read_text()
+    assert text.count("SSLCertificateFile") == text.count("SSLCertificateKeyFile") == 2  # its own and b.test's
+
+
+def test_inherited_pairs_in_the_other_order(host, pki, ca):
+    """What is written by position must not be hidden by an inherited pair of the same type behind it."""
+    swapped = "SSLCertificateFile @e.pem\nSSLCertificateKeyFile @e.key\nSSLCertificateFile @r.pem\nSSLCertificateKeyFile @r.key\n"
+    stage = Dual(Plain(host), pki, ca, Row(swapped + host_of("") + host_of("", "c.test"), key="rsa"))
+    deploy(stage).expect(OK)
+    assert stage.served() == (stage.new[0].sha256, stage.ecdsa.sha256)
+    assert wire.served(stage.web.port, sni="c.test", sigalgs=wire.RSA_ONLY) == stage.rsa.sha256
+
+
+def test_one_chain_file_for_two_types(host, pki, ca):
+    row = Row(host_of(BOTH + "SSLCertificateChainFile @m.pem\n") + B, key=("rsa", "ec"))
+    stage = Dual(Plain(host), pki, ca, row)
+    deploy(stage).expect(OK)
+    assert stage.served() == tuple(leaf.sha256 for leaf in stage.new)
+    assert "SSLCertificateChainFile" not in (stage.web.home / "httpd.conf").read_text()
+    assert len(wire.served_chain(stage.web.port, sni="a.test", sigalgs=wire.RSA_ONLY)) == 2
+
+
+RHEL = {
+    "httpd.conf": "Include conf.modules.d/*.conf\nIncludeOptional conf.d/*.conf\n",
+    "conf.modules.d/00-ssl.conf": "# loaded above\n",
+    "conf.d/h1.conf": host_of("SSLCertificateFile «@a.pem|@full»\nSSLCertificateKeyFile «@a.key|@key»\n"),
+    "conf.d/ssl.conf": "<VirtualHost _default_:@port>\nSSLEngine on\n@m\n</VirtualHost>\n",
+}
+SUSE = {
+    "httpd.conf": "Include conf.d/*.conf\nIncludeOptional vhosts.d/*.conf\n",
+    "conf.d/x.conf": "# nothing\n",
+    "vhosts.d/vhost-ssl.conf": "<IfDefine SSL>\n<IfDefine !NOSSL>\n"
+    + host_of("SSLCertificateFile «@a.pem|@full»\nSSLCertificateKeyFile «@a.key|@key»\n")
+    + "</IfDefine>\n</IfDefine>\n",
+    "vhosts.d/vhost-ssl.template": "Nonsense\n",
+}
+
+
+def laid_out(files, **more):
+    site = files["httpd.conf"]
+    return Row(site, files={k: v for k, v in files.items() if k != "httpd.conf"}, **more)
+
+
+def test_rhel_first_by_name_is_the_default(host, pki, ca):
+    """conf.d/h1.conf sorts before ssl.conf: it, not the stock host, is the default of its port."""
+    row = laid_out(RHEL, serves={"a.test": "a", None: "a", "main.test": "m"}, new=("a.test", None))
+    check(Plain(host, home="httpd"), pki, ca, row)
+
+
+def test_suse_hosts_within_ifdefine_ssl(host, pki, ca):
+    row = laid_out(SUSE, serves={"a.test": "a", None: "a"}, new=("a.test", None), flags=("-DSSL",))
+    check(Plain(host, flags=("-DSSL",)), pki, ca, row)
+
+
+TREES = {
+    "debian": ("etc/apache2/apache2.conf", "etc/apache2", {"etc/apache2/envvars": "export APACHE_LOG_DIR=/x\n"}),
+    "rhel": ("etc/httpd/conf/httpd.conf", "etc/httpd", {"etc/sysconfig/httpd": 'OPTIONS="-D SSL"\n'}),
+    "suse": ("etc/apache2/httpd.conf", "etc/apache2", {"etc/sysconfig/apache2": 'APACHE_SERVER_FLAGS="SSL"\n'}),
+    "freebsd": ("usr/local/etc/apache24/httpd.conf", "usr/local/etc/apache24", {}),
+}
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_a_tree_is_found_by_itself(name, ca, tmp_path):
+    from harness.scene import material
+    from harness.tool import Tool
+
+    config, home, more = TREES[name]
+    condition = ("<IfDefine SSL>\n", "</IfDefine>\n") if name in ("rhel", "suse") else ("", "")
+    site = tmp_path / home / "sites/a.conf"
+    site.parent.mkdir(parents=True)
+    site.write_text(
+        f"{condition[0]}<VirtualHost *:443>\nServerName a.test\nSSLEngine on\nSSLCertificateFile /old.pem\n"
+        f"SSLCertificateKeyFile /old.key\n</VirtualHost>\n{condition[1]}"
+    )
+    (tmp_path / config).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / config).write_text(f"Listen 443\nInclude /{home}/sites/*.conf\n")
+    for path, text in more.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    tool = Tool(root=tmp_path)
+    found = tool("discover").expect(OK).json["services"]
+    assert [(s["adapter"], s["config"]) for s in found] == [("apache", f"/{config}")]
+    before = tree.snapshot(tmp_path)
+    leaf = ca.leaf("a.test")
+    tool("plan", *material(leaf), "--hostname", "a.test", "--name", "x").expect(OK)
+    assert tree.diff(before, tree.snapshot(tmp_path), tree.UNTOUCHED) == []
+    tool("deploy", *material(leaf), "--hostname", "a.test", "--name", "x").expect(OK)
+    assert "certdeploy/x/current/" in site.read_text() and "/old" not in site.read_text()
