@@ -121,6 +121,27 @@ static bool is_24(const char *version)
 	return major > 2 || (major == 2 && minor >= 4);
 }
 
+/* Debian's Dovecot serves nothing unless told to; built from the source, 2.3 serves these. */
+static int find_protocols(struct dovecot_model *model)
+{
+	struct certdeploy_reading *reading = model->reading;
+	const char *argv[] = {
+		dovecot_program(reading, "doveconf"), "-c", "/dev/null", "-d", "protocols", NULL};
+	const char *answer, *value;
+	int result = 0;
+
+	model->protocols = model->v24 && certdeploy_is_live(reading) ? "" : "imap pop3 lmtp";
+	if (model->v24 || dovecot_setting(model, "protocols") != NULL)
+		return 0;
+	result = certdeploy_ask(&answer, reading, argv);
+	if (result != 0)
+		return result == CERTDEPLOY_ENOMEM ? result : 0;
+	value = strchr(answer, '=');
+	if (value != NULL)
+		model->protocols = certdeploy_copy(reading, value + 1, strcspn(value + 1, "\n"));
+	return model->protocols == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
 static int read_configuration(struct certdeploy_reading *reading)
 {
 	struct dovecot_model *model = certdeploy_alloc(reading, sizeof(*model));
@@ -141,6 +162,8 @@ static int read_configuration(struct certdeploy_reading *reading)
 	model->v24 = is_24(model->version);
 	certdeploy_set_model(reading, model);
 	result = dovecot_read_files(model);
+	if (result == 0)
+		result = find_protocols(model);
 	if (result == 0)
 		result = dovecot_index(model);
 	return result == 0 ? dovecot_add_endpoints(model) : result;

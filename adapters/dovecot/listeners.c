@@ -66,7 +66,7 @@ static bool protocol_on(const struct dovecot_model *model, const char *protocol,
 
 	*plain = true;
 	if (words == NULL)
-		words = model->v24 && certdeploy_is_live(model->reading) ? "" : "imap pop3 lmtp";
+		words = model->protocols;
 	on = has_word(words, protocol);
 	if (model->v24 || on)
 		return on;

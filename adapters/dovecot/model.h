@@ -123,6 +123,7 @@ struct dovecot_model {
 	const char *config;
 	const char *version; /**< as told, or NULL */
 	bool v24;
+	const char *protocols; /**< what Dovecot was built to serve, where nothing is set */
 	struct dovecot_filter *root;
 	struct dovecot_vector filters; /**< in order of creation, the root first */
 	struct dovecot_table by_identity;

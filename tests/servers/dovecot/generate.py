@@ -13,7 +13,7 @@ REMOTES = ["192.168.0.0/16", "192.168.1.1"]
 PROTOCOLS = ["imap", "pop3", "!imap", "!pop3", "lmtp"]
 JUNK_23 = ["mail_debug = yes", "login_greeting = it's me", 'login_greeting = "a # b"', "auth_mechanisms = plain login"]
 # what may be set by several filters for one connection without a conflict
-JUNK_BLOCK_23 = [["plugin {", "  ssl_cert = </not/this", "  x = a { b }", "}"], ["plugin {", "}"]]
+JUNK_BLOCK_23 = [["plugin {", "  ssl_cert = </dev/null", "  x = a { b }", "}"], ["plugin {", "}"]]
 JUNK_24 = ["login_greeting = hello", 'login_greeting = "a # b"', "mail_debug = yes", "auth_allow_cleartext = yes"]
 
 

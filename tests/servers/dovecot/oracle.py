@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harness.process import CLEAN
+from harness.process import CLEAN, run
 
 SLOTS_23 = ("ssl_cert", "ssl_key", "ssl_alt_cert", "ssl_alt_key")
 SLOTS_24 = ("cert_file", "key_file", "alt_cert_file", "alt_key_file")
@@ -77,10 +77,7 @@ class Oracle:
         return [*chroot, program, *map(str, args)]
 
     def run(self, program, *args):
-        return subprocess.run(
-            self.argv(program, *args), env=CLEAN, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=120, check=False,
-        )
+        return run(self.argv(program, *args), check=False, timeout=120)
 
     def doveconf(self, config, *args):
         return self.run("doveconf", "-c", self.inside(config), *args)

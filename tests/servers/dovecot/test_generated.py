@@ -18,12 +18,11 @@ PORTS = ("imap", "pop3")  # lmtp listens on no port here
 ASKED = generate.NAMES + ["www.q.jp", "q.a.jp"]
 
 
-def effective(tree, oracle, questions):
-    """The adapter's answers, as the oracle gives them."""
+def effective(tree, oracle, questions, services=False):
+    """The adapter's answers, as the oracle gives them. doveconf of 2.4 cannot be asked about `service X {`."""
     program = build_directory() / "tests/servers/dovecot/dovecot-effective"
-    # doveconf of 2.4 cannot be asked about `service X {`
     text = "".join(
-        f"{p} {'-' if oracle.v24 else SERVICES[p]} {local or '-'} {name or '-'}\n" for p, local, name in questions
+        f"{p} {SERVICES[p] if services or not oracle.v24 else '-'} {local or '-'} {name or '-'}\n" for p, local, name in questions
     )
     done = subprocess.run([program, tree, oracle.version], env=CLEAN, input=text, capture_output=True, text=True,
                           timeout=60, check=False)
