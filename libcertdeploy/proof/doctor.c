@@ -233,14 +233,15 @@ static void check_tls(struct visit *visit)
 
 static void check_chain_served(struct visit *visit, const struct cd_sight *sight)
 {
-	if (!sight->looked || sight->probe.state != CD_PROBE_SERVED || sight->probe.chain_length > 1 ||
-	    sight->leaf == NULL || sight->leaf->self_signed || !cd_sight_agrees(sight))
+	if (sight->probe == NULL || sight->probe->state != CD_PROBE_SERVED ||
+	    sight->probe->chain_length > 1 || sight->leaf == NULL || sight->leaf->self_signed ||
+	    !cd_sight_agrees(sight))
 		return;
 	cd_problem(visit->problems, CERTDEPLOY_WARNING, "chain-not-served", sight->pair->file,
 		   sight->pair->line,
 		   _("port %u serves the certificate alone, without its issuers; some clients will not "
 		     "trust it"),
-		   (unsigned)sight->probe.port);
+		   (unsigned)sight->port);
 }
 
 /* Ports of one host that serve different certificates of one kind: one of them was forgotten. */
@@ -253,12 +254,12 @@ static void check_mixed(struct visit *visit)
 	for (size_t i = 0; i < visit->survey.sights.count; i++) {
 		const struct cd_sight *sight = visit->survey.sights.items[i];
 
-		if (!sight->looked || sight->probe.sha256[0] == '\0' || sight->probe.key_type != NULL)
+		if (sight->probe == NULL || sight->probe->sha256[0] == '\0' || sight->key_type != NULL)
 			continue;
-		if (first != NULL && strcmp(first->probe.sha256, sight->probe.sha256) != 0) {
+		if (first != NULL && strcmp(first->probe->sha256, sight->probe->sha256) != 0) {
 			cd_problem(visit->problems, CERTDEPLOY_WARNING, "served-mixed", NULL, 0,
-				   _("ports %u and %u serve different certificates"),
-				   (unsigned)first->probe.port, (unsigned)sight->probe.port);
+				   _("ports %u and %u serve different certificates"), (unsigned)first->port,
+				   (unsigned)sight->port);
 			return;
 		}
 		first = sight;

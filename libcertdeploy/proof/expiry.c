@@ -89,7 +89,7 @@ static void tell(struct judging *judging, const struct cd_sight *sight, enum exp
 		cd_problem(problems, severity, code, endpoint->file, endpoint->line,
 			   expiry == EXPIRED ? _("what port %u serves for %s expired on %s")
 					     : _("what port %u serves for %s expires on %s"),
-			   (unsigned)sight->probe.port, name, until);
+			   (unsigned)sight->port, name, until);
 	else
 		cd_problem(problems, severity, code, sight->pair->certificate, 0,
 			   expiry == EXPIRED ? _("the certificate of %s expired on %s")
@@ -120,7 +120,7 @@ static int tell_once(struct judging *judging, const struct cd_sight *sight, enum
 static int judge_sight(struct judging *judging, const struct cd_sight *sight)
 {
 	enum expiry worst = sight->endpoint->tls ? UNKNOWN : GOOD, one;
-	const struct cd_probe *probe = &sight->probe;
+	const struct cd_probe *probe = sight->probe;
 	int result = 0;
 
 	if (!sight->endpoint->tls)
@@ -131,7 +131,7 @@ static int judge_sight(struct judging *judging, const struct cd_sight *sight)
 		result = tell_once(judging, sight, worst, sight->leaf->sha256, sight->leaf->not_after,
 				   false);
 	}
-	if (result == 0 && sight->looked && probe->sha256[0] != '\0') {
+	if (result == 0 && probe != NULL && probe->sha256[0] != '\0') {
 		one = judge(&judging->terms, probe->not_before, probe->not_after);
 		if (!cd_sight_agrees(sight) || sight->leaf == NULL)
 			result = tell_once(judging, sight, one, probe->sha256, probe->not_after, true);

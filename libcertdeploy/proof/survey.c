@@ -82,11 +82,9 @@ static int add_sight(struct cd_survey *survey, const struct cd_sight *like, cons
 	if (sight == NULL || cd_vector_add(&survey->sights, sight) != 0)
 		return cd_fail_memory(&survey->result->problems);
 	*sight = *like;
-	sight->probe.address = address;
-	sight->probe.port = port;
-	sight->probe.start = like->endpoint->start;
-	sight->probe.name = like->endpoint->name;
-	sight->probe.key_type = key_type;
+	sight->address = address;
+	sight->port = port;
+	sight->key_type = key_type;
 	return 0;
 }
 
@@ -203,9 +201,9 @@ int cd_survey_make(struct cd_survey *survey, struct certdeploy_result *result,
 
 bool cd_sight_agrees(const struct cd_sight *sight)
 {
-	if (!sight->looked || sight->leaf == NULL)
+	if (sight->probe == NULL || sight->leaf == NULL)
 		return true;
-	return strcmp(sight->leaf->sha256, sight->probe.sha256) == 0;
+	return strcmp(sight->leaf->sha256, sight->probe->sha256) == 0;
 }
 
 static int progress(void *user, size_t done, size_t total)
@@ -216,32 +214,35 @@ static int progress(void *user, size_t done, size_t total)
 												      : 1;
 }
 
-static int look_at(struct cd_survey *survey, const struct cd_vector *sights, unsigned seconds)
+static int look_at(struct cd_survey *survey, const struct cd_vector *sights, bool until_it_agrees,
+		   unsigned seconds)
 {
 	const struct cd_probing how = {.seconds = seconds + (unsigned)(sights->count / ENDPOINTS_A_SECOND),
 				       .progress = progress,
 				       .user = survey};
-	struct cd_probe *probes = calloc(sights->count + 1, sizeof(*probes));
+	struct cd_probe *probes = cd_arena_array(&survey->arena, sights->count + 1, sizeof(*probes));
 	int result;
 
 	if (probes == NULL)
 		return cd_fail_memory(&survey->result->problems);
-	for (size_t i = 0; i < sights->count; i++)
-		probes[i] = ((const struct cd_sight *)sights->items[i])->probe;
-	result = cd_probe_all(probes, sights->count, &how);
-	for (size_t i = 0; result == 0 && i < sights->count; i++) {
+	for (size_t i = 0; i < sights->count; i++) {
 		struct cd_sight *sight = sights->items[i];
 
-		sight->probe = probes[i];
-		sight->looked = true;
+		probes[i].address = sight->address;
+		probes[i].port = sight->port;
+		probes[i].start = sight->endpoint->start;
+		probes[i].name = sight->endpoint->name;
+		probes[i].key_type = sight->key_type;
+		probes[i].want = until_it_agrees ? sight->leaf->sha256 : NULL;
+		sight->probe = &probes[i];
 	}
-	free(probes);
+	result = cd_probe_all(probes, sights->count, &how);
 	return result == CERTDEPLOY_ENOMEM ? cd_fail_memory(&survey->result->problems) : result;
 }
 
 static bool can_be_seen(const struct cd_survey *survey, const struct cd_sight *sight)
 {
-	return survey->inventory->host.root.live && sight->endpoint->tls && sight->probe.port != 0 &&
+	return survey->inventory->host.root.live && sight->endpoint->tls && sight->port != 0 &&
 	       sight->seen->running != 0;
 }
 
@@ -253,13 +254,11 @@ static int look_again(struct cd_survey *survey, unsigned patience)
 	for (size_t i = 0; result == 0 && i < survey->sights.count; i++) {
 		struct cd_sight *sight = survey->sights.items[i];
 
-		if (cd_sight_agrees(sight))
-			continue;
-		sight->probe.want = sight->leaf->sha256;
-		result = cd_vector_add(&differing, sight);
+		if (!cd_sight_agrees(sight))
+			result = cd_vector_add(&differing, sight);
 	}
 	if (result == 0)
-		result = look_at(survey, &differing, patience);
+		result = look_at(survey, &differing, true, patience);
 	cd_vector_free(&differing);
 	return result;
 }
@@ -270,14 +269,14 @@ static int report_looks(struct cd_survey *survey)
 	for (size_t i = 0; i < survey->sights.count; i++) {
 		const struct cd_sight *sight = survey->sights.items[i];
 		struct certdeploy_endpoint_report *report = sight->report;
-		bool agrees = sight->looked && sight->leaf != NULL && cd_sight_agrees(sight);
+		bool agrees = sight->probe != NULL && sight->leaf != NULL && cd_sight_agrees(sight);
 
 		report->verified = agrees && (sight->first || report->verified);
-		if (!sight->looked || sight->probe.sha256[0] == '\0')
+		if (sight->probe == NULL || sight->probe->sha256[0] == '\0')
 			continue;
 		report->served_sha256 =
-			cd_arena_string(&survey->result->problems.arena, sight->probe.sha256);
-		report->served_not_after = sight->probe.not_after;
+			cd_arena_string(&survey->result->problems.arena, sight->probe->sha256);
+		report->served_not_after = sight->probe->not_after;
 		if (report->served_sha256 == NULL)
 			return cd_fail_memory(&survey->result->problems);
 	}
@@ -293,7 +292,7 @@ int cd_survey_look(struct cd_survey *survey, unsigned patience)
 		if (can_be_seen(survey, survey->sights.items[i]))
 			result = cd_vector_add(&visible, survey->sights.items[i]);
 	if (result == 0)
-		result = look_at(survey, &visible, LOOK_SECONDS);
+		result = look_at(survey, &visible, false, LOOK_SECONDS);
 	if (result == 0 && patience != 0)
 		result = look_again(survey, patience);
 	cd_vector_free(&visible);
@@ -347,22 +346,22 @@ int cd_sight_judge_port(struct cd_problems *problems, const struct cd_sight *sig
 	const char *name = endpoint->name == NULL ? _("the default") : endpoint->name;
 	size_t line = endpoint->line;
 
-	if (!sight->looked || (sight->probe.state == CD_PROBE_SERVED && cd_sight_agrees(sight)))
+	if (sight->probe == NULL || (sight->probe->state == CD_PROBE_SERVED && cd_sight_agrees(sight)))
 		return 0;
 	if (sight->pair != NULL && sight->pair->file != NULL) {
 		file = sight->pair->file;
 		line = sight->pair->line;
 	}
 	problems->service = cd_arena_string(&problems->arena, sight->seen->service.name);
-	if (sight->probe.state == CD_PROBE_SERVED)
+	if (sight->probe->state == CD_PROBE_SERVED)
 		cd_problem(problems, CERTDEPLOY_ERROR, "served-other", file, line,
 			   _("%s on port %u (%s) serves another certificate: %s"), name,
-			   (unsigned)sight->probe.port, endpoint->protocol, sight->probe.sha256);
+			   (unsigned)sight->port, endpoint->protocol, sight->probe->sha256);
 	else
-		cd_problem(problems, CERTDEPLOY_ERROR, code_of(sight->probe.state), file, line,
-			   _("%s on port %u (%s) could not be proven: %s"), name,
-			   (unsigned)sight->probe.port, endpoint->protocol,
-			   sight->probe.detail[0] == '\0' ? "-" : sight->probe.detail);
+		cd_problem(problems, CERTDEPLOY_ERROR, code_of(sight->probe->state), file, line,
+			   _("%s on port %u (%s) could not be proven: %s"), name, (unsigned)sight->port,
+			   endpoint->protocol,
+			   sight->probe->detail[0] == '\0' ? "-" : sight->probe->detail);
 	problems->service = service;
 	return CERTDEPLOY_EDIFFERENT;
 }

@@ -14,9 +14,11 @@ struct cd_sight {
 	const struct certdeploy_pair *pair; /**< NULL: none is configured */
 	const struct certdeploy_leaf *leaf; /**< what its file holds; NULL: nothing that can be read */
 	int leaf_result;                    /**< 0, or why there is no leaf */
-	bool looked;
-	bool first; /**< of its endpoint */
-	struct cd_probe probe;
+	const char *key_type;               /**< to be asked for; NULL: any */
+	const char *address;
+	uint16_t port;
+	bool first;                                /**< of its endpoint */
+	struct cd_probe *probe;                    /**< what was found; NULL: not looked at */
 	struct certdeploy_endpoint_report *report; /**< of the endpoint */
 };
 
