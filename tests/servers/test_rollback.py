@@ -281,7 +281,7 @@ def test_killed_while_the_server_reloads_and_recovered(host, new):
     host.start()
     waiting = host.base / "waiting"
     slow = fake(host, "slow", f"touch {waiting}; while :; do sleep 0.2; done")
-    host.write_config({"apache": {"reload": slow}})
+    host.write_config({"apache": {"reload": slow, "timeout": 4}})
     scene = Scene(host)
     child = host.tool.start("deploy", *map(str, material(new)), "--all")
     process.wait_for("the reload", waiting.exists, timeout=30)
