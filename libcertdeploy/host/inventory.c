@@ -328,7 +328,7 @@ bool cd_inventory_reads(const struct cd_inventory *inventory, const char *path)
 	for (size_t i = 0; i < inventory->services.count; i++) {
 		struct cd_seen *seen = inventory->services.items[i];
 
-		if (seen->result == 0 && seen->service.adapter->reads != NULL &&
+		if (seen->read && seen->result == 0 && seen->service.adapter->reads != NULL &&
 		    seen->service.adapter->reads(&seen->reading, path))
 			return true;
 	}
