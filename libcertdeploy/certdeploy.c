@@ -41,7 +41,8 @@ int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *opt
 	cd->user = copy.user;
 	cd->root = cd_arena_string(&cd->arena, copy.root);
 	cd->language = cd_arena_string(&cd->arena, copy.language);
-	if ((cd->root == NULL) != (copy.root == NULL) || (cd->language == NULL) != (copy.language == NULL)) {
+	if ((cd->root == NULL) != (copy.root == NULL) ||
+	    (cd->language == NULL) != (copy.language == NULL)) {
 		certdeploy_free(cd);
 		*out = NULL;
 		return CERTDEPLOY_ENOMEM;

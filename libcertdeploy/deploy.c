@@ -74,8 +74,8 @@ static int report_endpoints(struct certdeploy_result *result, struct certdeploy_
 	return code;
 }
 
-static int report_services(struct certdeploy_result *result, struct cd_plan *plan, const struct cd_proof *proof,
-			   const struct cd_transaction *transaction)
+static int report_services(struct certdeploy_result *result, struct cd_plan *plan,
+			   const struct cd_proof *proof, const struct cd_transaction *transaction)
 {
 	bool restart = cd_request_flag(plan->request, CERTDEPLOY_RESTART, 0) != 0;
 	size_t at = 0;
@@ -92,7 +92,9 @@ static int report_services(struct certdeploy_result *result, struct cd_plan *pla
 			continue;
 		if (transaction == NULL) {
 			service->state = "planned";
-			service->action = planned->seen->running != 1 ? "none" : restart ? "restart" : "reload";
+			service->action = planned->seen->running != 1 ? "none"
+					  : restart                   ? "restart"
+								      : "reload";
 			continue;
 		}
 		service->state = transaction->services[at].state;
@@ -109,11 +111,11 @@ static int report_planned_files(struct certdeploy_result *result, const struct c
 
 	for (size_t i = 0; code == 0 && i < plan->changes.list.count; i++) {
 		const struct cd_change *change = plan->changes.list.items[i];
-		size_t word = change->kind == CD_CHANGE_REMOVE	  ? 3
-			      : change->kind == CD_CHANGE_LINK	  ? (change->before.exists ? 1 : 2)
-			      : change->service == NULL		  ? (change->before.exists ? 1 : 2)
-			      : change->before.exists		  ? 0
-								  : 2;
+		size_t word = change->kind == CD_CHANGE_REMOVE ? 3
+			      : change->kind == CD_CHANGE_LINK ? (change->before.exists ? 1 : 2)
+			      : change->service == NULL        ? (change->before.exists ? 1 : 2)
+			      : change->before.exists          ? 0
+							       : 2;
 
 		code = cd_report_file(result, change->path, words[word], NULL, change->service);
 	}
@@ -256,7 +258,8 @@ static int test_first(const struct carrying *carrying)
 		else if (result != 0)
 			result = cd_fail(plan->problems, CERTDEPLOY_EREFUSED, "config-syntax",
 					 cd_service_get(&planned->seen->service, "config"), 0,
-					 _("%s refuses the configuration as it stands: %s"), planned->seen->control.test[0],
+					 _("%s refuses the configuration as it stands: %s"),
+					 planned->seen->control.test[0],
 					 cd_problems_error(&said, 0)->message);
 		plan->problems->service = NULL;
 		cd_problems_free(&said);
@@ -304,7 +307,8 @@ static int copy_diff(struct certdeploy_result *result, const struct cd_plan *pla
 {
 	const char *before = result->diff == NULL ? "" : result->diff;
 
-	result->diff = cd_arena_format(&result->problems.arena, "%s%s", before, cd_buffer_text(&plan->diff));
+	result->diff =
+		cd_arena_format(&result->problems.arena, "%s%s", before, cd_buffer_text(&plan->diff));
 	return result->diff == NULL ? cd_fail_memory(&result->problems) : 0;
 }
 
@@ -397,8 +401,9 @@ static int deploy_alone(struct certdeploy_result *result, const struct certdeplo
 		tally->done++;
 	if (code != 0 && cd_problems_failed(&result->problems, from) && tally->failed == 0)
 		tally->failed = code;
-	return code == CERTDEPLOY_ENOMEM || code == CERTDEPLOY_ECANCELLED || code == CERTDEPLOY_ELOCKED ? code
-													: 0;
+	return code == CERTDEPLOY_ENOMEM || code == CERTDEPLOY_ECANCELLED || code == CERTDEPLOY_ELOCKED
+		       ? code
+		       : 0;
 }
 
 /* --keep-going: each service is a transaction of its own. */

@@ -24,8 +24,8 @@ int cd_broken(struct certdeploy_result *result)
 	for (size_t i = 0; i < cd->problems.list.count; i++) {
 		const struct certdeploy_problem *problem = cd->problems.list.items[i];
 
-		cd_problem(&result->problems, problem->severity, problem->code, problem->file, problem->line,
-			   "%s", problem->message);
+		cd_problem(&result->problems, problem->severity, problem->code, problem->file,
+			   problem->line, "%s", problem->message);
 	}
 	return cd->broken;
 }
@@ -83,7 +83,8 @@ static int list(struct certdeploy_result *result, struct cd_inventory *inventory
 		const struct certdeploy_request *request)
 {
 	struct cd_survey survey;
-	int code = cd_survey_make(&survey, result, inventory, cd_request_list(request, CERTDEPLOY_HOSTNAME));
+	int code =
+		cd_survey_make(&survey, result, inventory, cd_request_list(request, CERTDEPLOY_HOSTNAME));
 
 	if (code == 0 && cd_request_flag(request, CERTDEPLOY_LIVE, 0) != 0)
 		code = cd_survey_look(&survey, 0);
@@ -146,7 +147,8 @@ static int check_pieces(struct certdeploy_result *result, const struct certdeplo
 	for (size_t i = 0; i < certificates.list.count; i++) {
 		const struct cd_certificate *certificate = certificates.list.items[i];
 
-		if (certificate->report != NULL && cd_report_certificate(result, certificate->report, NULL) != 0)
+		if (certificate->report != NULL &&
+		    cd_report_certificate(result, certificate->report, NULL) != 0)
 			code = CERTDEPLOY_ENOMEM;
 	}
 	if (code == 0)
@@ -214,7 +216,8 @@ static int with_root(struct certdeploy_result **out, struct certdeploy *cd,
 }
 
 static void prepare(struct cd_transaction *transaction, struct certdeploy *cd, struct cd_problems *problems,
-		    const struct cd_root *root, const struct certdeploy_request *request, const char *command)
+		    const struct cd_root *root, const struct certdeploy_request *request,
+		    const char *command)
 {
 	*transaction = (struct cd_transaction){
 		.root = root,

@@ -46,9 +46,10 @@ static int recall_all(struct cd_plan *plan)
 	int result = cd_deployment_names(&names, &plan->inventory.host, plan->cd->settings.state);
 
 	if (result == 0 && names[0] == NULL)
-		result = cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-				 _("no certificate was given (--cert, --key, --chain, or --name), and none is "
-				   "remembered"));
+		result = cd_fail(
+			plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			_("no certificate was given (--cert, --key, --chain, or --name), and none is "
+			  "remembered"));
 	for (; result == 0 && *names != NULL; names++)
 		result = recall(plan, *names);
 	return result;
@@ -88,9 +89,10 @@ int cd_plan_collect(struct cd_plan *plan)
 		struct cd_planned_order *planned;
 
 		if (order->pieces.count == 0 && name == NULL) {
-			result = orders->count == 1 ? recall_all(plan)
-						    : cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL,
-							      0, _("an order has neither certificate nor name"));
+			result = orders->count == 1
+					 ? recall_all(plan)
+					 : cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+						   _("an order has neither certificate nor name"));
 			continue;
 		}
 		if (order->pieces.count == 0 && !has_target(order) && cd_store_name_is_valid(name)) {
@@ -152,15 +154,16 @@ static int load_certificates(struct cd_plan *plan, struct cd_planned_order *plan
 
 	if (planned->order->pieces.count != 0)
 		result = load_pieces(plan, planned, &load);
-	if (result == CERTDEPLOY_ENOMEM || (result != 0 && planned->order != planned->recalled &&
-					    planned->order->pieces.count != 0))
+	if (result == CERTDEPLOY_ENOMEM ||
+	    (result != 0 && planned->order != planned->recalled && planned->order->pieces.count != 0))
 		return result;
 	if (result != 0) {
 		/* The issuer's files are gone or unusable: what was deployed last still stands. */
 		cd_problems_soften(plan->problems, from);
 		cd_certificates_free(&planned->certificates);
 		planned->certificates = (struct cd_certificates){0};
-		result = cd_store_load(&planned->certificates, &plan->inventory.host, plan->cd->settings.store,
+		result = cd_store_load(&planned->certificates, &plan->inventory.host,
+				       plan->cd->settings.store,
 				       cd_order_value(planned->order, CERTDEPLOY_NAME), &load);
 	}
 	return result;
@@ -220,8 +223,9 @@ static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
 	} else if (store.name == NULL) {
 		store.name = cd_certificate_store_name(&plan->arena, planned->certificates.list.items[0]);
 		if (store.name == NULL)
-			return cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-				       _("the certificate has no name to be stored by; give one with --name"));
+			return cd_fail(
+				plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+				_("the certificate has no name to be stored by; give one with --name"));
 	} else if (!cd_store_name_is_valid(store.name)) {
 		return cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
 			       _("\"%s\" cannot be a name in the store"),

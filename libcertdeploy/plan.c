@@ -32,7 +32,8 @@ static int plan_service(struct cd_plan *plan, size_t service)
 		const struct cd_planned_order *order = plan->orders.items[i];
 		const struct cd_chosen *chosen = cd_planned_chosen(order, service);
 
-		for (size_t j = 0; order->result == 0 && chosen != NULL && j < chosen->endpoints.count; j++) {
+		for (size_t j = 0; order->result == 0 && chosen != NULL && j < chosen->endpoints.count;
+		     j++) {
 			const struct certdeploy_endpoint *endpoint = chosen->endpoints.items[j];
 
 			if (cd_table_get_bytes(&taken, &endpoint, sizeof(endpoint)) != NULL)
@@ -74,7 +75,8 @@ static int plan_edits(struct cd_plan *plan)
 static int find_real(struct cd_plan *plan, struct cd_file_edit *edit)
 {
 	struct cd_place place;
-	int result = cd_place_find(&place, plan->problems, &plan->inventory.host.root, edit->path, CD_TRUST_ANY);
+	int result =
+		cd_place_find(&place, plan->problems, &plan->inventory.host.root, edit->path, CD_TRUST_ANY);
 
 	if (result != 0)
 		return result;

@@ -15,8 +15,8 @@ struct cd_planned_order {
 	const char *const *names; /**< all that the certificates cover */
 	struct cd_selection selection;
 	const struct certdeploy_material *const *materials; /**< one for each key type */
-	const char *name; /**< in the store; NULL with chosen paths */
-	int result;       /**< 0, or why it is left out */
+	const char *name;                                   /**< in the store; NULL with chosen paths */
+	int result;                                         /**< 0, or why it is left out */
 };
 
 /** An endpoint that the plan concerns. */
@@ -24,9 +24,9 @@ struct cd_planned_endpoint {
 	const struct certdeploy_endpoint *before; /**< NULL: it is new */
 	const struct certdeploy_endpoint *after;
 	const struct cd_planned_order *order; /**< what it gets; NULL: it is not in any target */
-	bool targeted; /**< chosen, or decided by the same lines as one that is */
-	bool named;    /**< chosen itself */
-	size_t first_look; /**< its items in the proof */
+	bool targeted;                        /**< chosen, or decided by the same lines as one that is */
+	bool named;                           /**< chosen itself */
+	size_t first_look;                    /**< its items in the proof */
 	size_t looks;
 };
 

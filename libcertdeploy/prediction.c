@@ -66,7 +66,8 @@ static bool has_material(const struct certdeploy_endpoint *endpoint,
 				   same_text(pair->certificate, paths->certificate) ||
 				   same_text(pair->certificate, paths->combined);
 
-		if (certificate && (same_text(pair->key, paths->key) || same_text(pair->key, paths->combined)))
+		if (certificate &&
+		    (same_text(pair->key, paths->key) || same_text(pair->key, paths->combined)))
 			return true;
 	}
 	return false;
@@ -89,13 +90,15 @@ static int check_target(const struct comparing *comparing, const struct cd_plann
 
 	for (size_t i = 0; planned->order->materials[i] != NULL; i++)
 		if (!has_material(after, planned->order->materials[i]))
-			return cd_fail(plan->problems, CERTDEPLOY_EREFUSED, "config-not-understood", after->file,
-				       after->line, _("the edit would not give %s (%s) the new certificate"),
+			return cd_fail(plan->problems, CERTDEPLOY_EREFUSED, "config-not-understood",
+				       after->file, after->line,
+				       _("the edit would not give %s (%s) the new certificate"),
 				       after->name == NULL ? _("the default") : after->name, after->listen);
 	if (!planned->named && after->name != NULL && !cd_names_cover(planned->order->names, after->name))
-		cd_problem(plan->problems, CERTDEPLOY_WARNING, "name-mismatch", after->file, after->line,
-			   _("%s shares these lines and will be served a certificate that does not cover it"),
-			   after->name);
+		cd_problem(
+			plan->problems, CERTDEPLOY_WARNING, "name-mismatch", after->file, after->line,
+			_("%s shares these lines and will be served a certificate that does not cover it"),
+			after->name);
 	return 0;
 }
 
@@ -109,8 +112,9 @@ static int check_other(const struct comparing *comparing, const struct certdeplo
 
 	if (!changes)
 		return 0;
-	cd_problem(comparing->plan->problems, allowed ? CERTDEPLOY_WARNING : CERTDEPLOY_ERROR, "other-changes",
-		   after->file, after->line, _("%s (%s) is not in the target but would be served another certificate"),
+	cd_problem(comparing->plan->problems, allowed ? CERTDEPLOY_WARNING : CERTDEPLOY_ERROR,
+		   "other-changes", after->file, after->line,
+		   _("%s (%s) is not in the target but would be served another certificate"),
 		   after->name == NULL ? _("the default") : after->name, after->listen);
 	return allowed ? 0 : CERTDEPLOY_EREFUSED;
 }
@@ -131,13 +135,15 @@ static int compare_endpoint(struct comparing *comparing, struct cd_buffer *key,
 	planned->order = cd_table_get(&comparing->named, key->bytes);
 	planned->named = planned->order != NULL;
 	if (!planned->named && before != NULL && before->tls)
-		planned->order = cd_table_get_bytes(&comparing->deciders, &before->decider,
-						    sizeof(before->decider));
+		planned->order =
+			cd_table_get_bytes(&comparing->deciders, &before->decider, sizeof(before->decider));
 	planned->targeted = planned->order != NULL;
 	if (cd_vector_add(&comparing->planned->endpoints, planned) != 0)
 		return cd_fail_memory(plan->problems);
-	result = planned->targeted ? check_target(comparing, planned) : check_other(comparing, before, after);
-	if (planned->targeted && (before == NULL || !same_pairs(before, after) || rewritten(comparing, after)))
+	result = planned->targeted ? check_target(comparing, planned)
+				   : check_other(comparing, before, after);
+	if (planned->targeted &&
+	    (before == NULL || !same_pairs(before, after) || rewritten(comparing, after)))
 		comparing->planned->touched = true;
 	return result;
 }
@@ -252,8 +258,8 @@ int cd_plan_predict(struct cd_plan *plan)
 			break;
 		}
 		comparing.planned->seen = plan->inventory.services.items[i];
-		plan->problems->service = cd_arena_string(&plan->problems->arena,
-							  comparing.planned->seen->service.name);
+		plan->problems->service =
+			cd_arena_string(&plan->problems->arena, comparing.planned->seen->service.name);
 		result = compare_service(&comparing, i);
 		plan->problems->service = NULL;
 		cd_table_free(&comparing.before);

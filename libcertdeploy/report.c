@@ -99,7 +99,8 @@ struct certdeploy_endpoint_report *cd_report_endpoint(struct certdeploy_result *
 int cd_report_set_endpoints(struct certdeploy_result *result, struct certdeploy_service_report *service,
 			    const struct cd_vector *endpoints)
 {
-	const struct certdeploy_endpoint_report **list = make(result, (endpoints->count + 1) * sizeof(*list));
+	const struct certdeploy_endpoint_report **list =
+		make(result, (endpoints->count + 1) * sizeof(*list));
 
 	if (list == NULL)
 		return CERTDEPLOY_ENOMEM;

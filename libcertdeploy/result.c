@@ -92,7 +92,7 @@ static const void *at(const struct cd_vector *vector, size_t position)
 }
 
 const struct certdeploy_problem *certdeploy_result_problem(const struct certdeploy_result *result,
-							    size_t position)
+							   size_t position)
 {
 	return at(&result->problems.list, position);
 }
@@ -104,13 +104,13 @@ certdeploy_result_certificate(const struct certdeploy_result *result, size_t pos
 }
 
 const struct certdeploy_service_report *certdeploy_result_service(const struct certdeploy_result *result,
-								   size_t position)
+								  size_t position)
 {
 	return at(&result->services, position);
 }
 
 const struct certdeploy_file_report *certdeploy_result_file(const struct certdeploy_result *result,
-							     size_t position)
+							    size_t position)
 {
 	return at(&result->files, position);
 }
@@ -122,12 +122,13 @@ certdeploy_result_history(const struct certdeploy_result *result, size_t positio
 }
 
 const struct certdeploy_adapter_report *certdeploy_result_adapter(const struct certdeploy_result *result,
-								   size_t position)
+								  size_t position)
 {
 	return at(&result->adapters, position);
 }
 
-const struct certdeploy_output *certdeploy_result_output(const struct certdeploy_result *result, size_t position)
+const struct certdeploy_output *certdeploy_result_output(const struct certdeploy_result *result,
+							 size_t position)
 {
 	return at(&result->outputs, position);
 }

@@ -34,15 +34,16 @@ struct model {
 	struct line *last;
 };
 
-static int add_line(struct certdeploy_reading *reading, struct model *model, const char *bytes, size_t start,
-		    size_t end, size_t number)
+static int add_line(struct certdeploy_reading *reading, struct model *model, const char *bytes,
+		    size_t start, size_t end, size_t number)
 {
 	const char *equals = memchr(bytes + start, '=', end - start);
 	struct line *line;
 
 	if (equals == NULL)
-		return certdeploy_refuse(reading, "config-syntax", certdeploy_document_path(model->document),
-					 number, "a line is neither a comment nor NAME=VALUE");
+		return certdeploy_refuse(reading, "config-syntax",
+					 certdeploy_document_path(model->document), number,
+					 "a line is neither a comment nor NAME=VALUE");
 	line = certdeploy_alloc(reading, sizeof(*line));
 	if (line == NULL)
 		return CERTDEPLOY_ENOMEM;
@@ -173,8 +174,8 @@ static int check_value(struct certdeploy_reading *reading, const char *value)
 	return 0;
 }
 
-static int set(struct certdeploy_reading *reading, struct certdeploy_edits *edits, const struct model *model,
-	       const char *name, const char *value)
+static int set(struct certdeploy_reading *reading, struct certdeploy_edits *edits,
+	       const struct model *model, const char *name, const char *value)
 {
 	const struct line *line = find(model, name);
 	size_t length;
@@ -188,10 +189,11 @@ static int set(struct certdeploy_reading *reading, struct certdeploy_edits *edit
 	if (line != NULL && strcmp(line->value, value) == 0)
 		return 0;
 	if (line != NULL)
-		return certdeploy_splice(edits, reading, model->document, line->value_offset, line->value_length,
-					 value, strlen(value));
-	text = certdeploy_format(reading, "%s%s=%s%s", length == 0 || bytes[length - 1] == '\n' ? "" : newline,
-				 name, value, newline);
+		return certdeploy_splice(edits, reading, model->document, line->value_offset,
+					 line->value_length, value, strlen(value));
+	text = certdeploy_format(reading, "%s%s=%s%s",
+				 length == 0 || bytes[length - 1] == '\n' ? "" : newline, name, value,
+				 newline);
 	if (text == NULL)
 		return CERTDEPLOY_ENOMEM;
 	return certdeploy_splice(edits, reading, model->document, length, 0, text, strlen(text));

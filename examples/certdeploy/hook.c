@@ -5,7 +5,8 @@
  *	certbot       RENEWED_LINEAGE: a directory with fullchain.pem and privkey.pem
  *	lego          LEGO_HOOK_CERT_PATH, _CERT_KEY_PATH, _CERT_NAME (before 5: without HOOK_)
  *	dehydrated    deploy_cert DOMAIN KEY CERT FULLCHAIN CHAIN [TIME]; unchanged_cert likewise
- *	acme.sh       Le_Domain, CERT_KEY_PATH, CERT_FULLCHAIN_PATH (reloadcmd), or DOMAIN KEY CERT CA FULLCHAIN
+ *	acme.sh       Le_Domain, CERT_KEY_PATH, CERT_FULLCHAIN_PATH (reloadcmd), or DOMAIN KEY CERT CA
+ *FULLCHAIN
  *
  * The certificate is known by the issuer's name for it: what was once deployed under this name goes to
  * the same target again, and a name not seen before to what it covers.
@@ -53,7 +54,8 @@ static int deploy(struct tool *tool, const struct source *source)
 	int result;
 
 	if (source->name == NULL || source->fullchain == NULL || source->key == NULL)
-		return usage_error(tool, _("the issuer's words or variables are missing; is this its hook?"));
+		return usage_error(tool,
+				   _("the issuer's words or variables are missing; is this its hook?"));
 	store_name(name, sizeof(name), source->name);
 	tool->command = &command_deploy;
 	result = add(tool, "name", name);
@@ -107,7 +109,8 @@ static int from_dehydrated(struct tool *tool, char *const *words, size_t count)
 	struct source source = {0};
 
 	if (count == 0)
-		return usage_error(tool, _("the issuer's words or variables are missing; is this its hook?"));
+		return usage_error(tool,
+				   _("the issuer's words or variables are missing; is this its hook?"));
 	if (strcmp(words[0], "deploy_cert") != 0 && strcmp(words[0], "unchanged_cert") != 0)
 		return 0;
 	if (count >= 5)
@@ -117,7 +120,8 @@ static int from_dehydrated(struct tool *tool, char *const *words, size_t count)
 
 static int from_acme_sh(struct tool *tool, char *const *words, size_t count)
 {
-	struct source source = {variable("Le_Domain"), variable("CERT_FULLCHAIN_PATH"), variable("CERT_KEY_PATH")};
+	struct source source = {variable("Le_Domain"), variable("CERT_FULLCHAIN_PATH"),
+				variable("CERT_KEY_PATH")};
 
 	if (count >= 5)
 		source = (struct source){words[0], words[4], words[1]};
@@ -140,7 +144,8 @@ int take_hook(struct tool *tool, char *const *words, size_t count)
 }
 
 /* Reached only when the issuer told of something else than a certificate. */
-static int nothing(struct certdeploy_result **out, struct certdeploy *cd, const struct certdeploy_request *request)
+static int nothing(struct certdeploy_result **out, struct certdeploy *cd,
+		   const struct certdeploy_request *request)
 {
 	(void)cd;
 	(void)request;

@@ -154,7 +154,8 @@ int cd_read_fd(char **bytes, size_t *length, struct cd_identity *identity, int f
 			return error;
 		}
 		used += (size_t)got;
-		/* Its size is what it had a moment ago; one that changes is found out before it is edited. */
+		/* Its size is what it had a moment ago; one that changes is found out before it is edited.
+		 */
 		if (got == 0 || used == (size_t)status.st_size)
 			break;
 		if (used > limit) {

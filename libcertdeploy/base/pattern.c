@@ -29,7 +29,8 @@ static struct cd_pattern *compile(struct cd_patterns *patterns, const char *patt
 
 	if (entry == NULL)
 		return NULL;
-	entry->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &error, &place, NULL);
+	entry->code =
+		pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &error, &place, NULL);
 	if (entry->code == NULL || cd_table_put(&patterns->compiled, key, entry) != 0) {
 		pcre2_code_free(entry->code);
 		free(entry);

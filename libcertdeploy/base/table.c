@@ -59,8 +59,7 @@ void cd_table_free(struct cd_table *table)
 {
 	struct cd_table_entry *entry, *next;
 
-	HASH_ITER(hh, table->entries, entry, next)
-	{
+	HASH_ITER (hh, table->entries, entry, next) {
 		HASH_DELETE(hh, table->entries, entry);
 		free(entry);
 	}

@@ -71,8 +71,8 @@ static int put_source(json_t *object, const struct cd_vector *pieces, bool live)
 	return array != NULL && json_object_set_new(object, "source", array) == 0 ? 0 : CERTDEPLOY_ENOMEM;
 }
 
-static char *write_text(const char *name, const struct cd_order *target,
-			const struct cd_vector *pieces, bool live)
+static char *write_text(const char *name, const struct cd_order *target, const struct cd_vector *pieces,
+			bool live)
 {
 	json_t *object = json_pack("{s:s, s:s, s:b, s:b}", "schema", "certdeploy-deployment/1", "name",
 				   name, "default", (int)target->defaults, "all", (int)target->all);

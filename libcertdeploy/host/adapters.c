@@ -84,7 +84,8 @@ static int load(struct cd_adapters *adapters, struct cd_problems *problems, cons
 		return add(adapters, adapter, path, module);
 	if (module != NULL)
 		(void)dlclose(module);
-	cd_problem(problems, CERTDEPLOY_WARNING, "adapter-unfit", path, 0, _("the adapter is left out: %s"), why);
+	cd_problem(problems, CERTDEPLOY_WARNING, "adapter-unfit", path, 0, _("the adapter is left out: %s"),
+		   why);
 	return 0;
 }
 

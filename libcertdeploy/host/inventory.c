@@ -115,7 +115,8 @@ static int search_host(struct cd_inventory *inventory, const char *const *wanted
 			if (!is_wanted(wanted, service->name))
 				continue;
 			seen = add_service(inventory, entry->adapter, service->name);
-			if (seen == NULL || set_names(seen) != 0 || copy_settings(seen, &service->settings) != 0)
+			if (seen == NULL || set_names(seen) != 0 ||
+			    copy_settings(seen, &service->settings) != 0)
 				result = cd_fail_memory(inventory->problems);
 		}
 		free_found(&finder);
@@ -141,7 +142,9 @@ static int complete(struct cd_inventory *inventory, struct cd_seen *seen)
 		const char *place = cd_service_get(found, "config");
 
 		if (config == NULL ? finder.found.count == 1 : place != NULL && strcmp(place, config) == 0)
-			result = copy_settings(seen, &found->settings) == 0 ? 0 : cd_fail_memory(inventory->problems);
+			result = copy_settings(seen, &found->settings) == 0
+					 ? 0
+					 : cd_fail_memory(inventory->problems);
 	}
 	free_found(&finder);
 	return result;
@@ -149,12 +152,14 @@ static int complete(struct cd_inventory *inventory, struct cd_seen *seen)
 
 static int take_configured(struct cd_inventory *inventory, const struct cd_service_settings *settings)
 {
-	const struct certdeploy_adapter *adapter = cd_adapters_find(&inventory->adapters, settings->adapter);
+	const struct certdeploy_adapter *adapter =
+		cd_adapters_find(&inventory->adapters, settings->adapter);
 	struct cd_seen *seen;
 
 	if (adapter == NULL)
-		return cd_fail(inventory->problems, CERTDEPLOY_EREFUSED, "settings", inventory->cd->settings.file,
-			       settings->line, _("there is no adapter named \"%s\""),
+		return cd_fail(inventory->problems, CERTDEPLOY_EREFUSED, "settings",
+			       inventory->cd->settings.file, settings->line,
+			       _("there is no adapter named \"%s\""),
 			       cd_safe(&inventory->problems->arena, settings->adapter));
 	seen = add_service(inventory, adapter, settings->name);
 	if (seen == NULL)
@@ -185,8 +190,8 @@ static int choose_services(struct cd_inventory *inventory, const char *const *wa
 			there = there || strcmp(seen->service.name, *wanted) == 0;
 		}
 		if (!there)
-			result = cd_fail(inventory->problems, CERTDEPLOY_EREFUSED, "unknown-service", NULL, 0,
-					 _("there is no service named \"%s\" on this host"),
+			result = cd_fail(inventory->problems, CERTDEPLOY_EREFUSED, "unknown-service", NULL,
+					 0, _("there is no service named \"%s\" on this host"),
 					 cd_safe(&inventory->problems->arena, *wanted));
 	}
 	return result;
@@ -214,7 +219,8 @@ static int set_control(struct cd_seen *seen)
 	int result;
 
 	*control = (struct cd_control){.name = seen->service.name, .adapter = adapter->name};
-	control->timeout = configured == NULL || configured->timeout == 0 ? DEFAULT_TIMEOUT : configured->timeout;
+	control->timeout =
+		configured == NULL || configured->timeout == 0 ? DEFAULT_TIMEOUT : configured->timeout;
 	result = adapter->daemon == NULL ? 0 : adapter->daemon(&seen->reading, &daemon);
 	if (result == 0)
 		result = set_command(seen, "test", CERTDEPLOY_ACTION_TEST, ask, &control->test);
@@ -277,7 +283,8 @@ int cd_inventory_open_only(struct cd_inventory *inventory, struct certdeploy *cd
 		if (seen->result == CERTDEPLOY_ENOMEM)
 			result = CERTDEPLOY_ENOMEM;
 		if (result == 0)
-			result = cd_progress(cd, problems, seen->service.name, i + 1, inventory->services.count);
+			result = cd_progress(cd, problems, seen->service.name, i + 1,
+					     inventory->services.count);
 	}
 	return result;
 }

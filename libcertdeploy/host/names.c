@@ -76,7 +76,8 @@ void cd_names_free(struct cd_names *names)
 	cd_table_free(&names->by_parent);
 }
 
-void cd_names_answering(const struct cd_names *names, const char *hostname, const struct cd_vector *lists[2])
+void cd_names_answering(const struct cd_names *names, const char *hostname,
+			const struct cd_vector *lists[2])
 {
 	char name[NAME_ROOM], wildcard[NAME_ROOM + 2] = "*";
 	const char *parent;

@@ -32,7 +32,8 @@ static int refuse(const struct loading *loading, const config_setting_t *setting
 	const char *name = config_setting_name(setting);
 
 	return cd_fail(loading->problems, CERTDEPLOY_EREFUSED, "settings", loading->settings->file,
-		       (size_t)config_setting_source_line(setting), "%s: %s", name == NULL ? "-" : name, message);
+		       (size_t)config_setting_source_line(setting), "%s: %s", name == NULL ? "-" : name,
+		       message);
 }
 
 /* A scalar as text. */
@@ -245,8 +246,9 @@ static int parse(const struct loading *loading, const char *text)
 
 	config_init(&config);
 	if (config_read_string(&config, text) != CONFIG_TRUE)
-		result = cd_fail(loading->problems, CERTDEPLOY_EREFUSED, "settings", loading->settings->file,
-				 (size_t)config_error_line(&config), "%s", config_error_text(&config));
+		result =
+			cd_fail(loading->problems, CERTDEPLOY_EREFUSED, "settings", loading->settings->file,
+				(size_t)config_error_line(&config), "%s", config_error_text(&config));
 	top = result == 0 ? config_root_setting(&config) : NULL;
 	for (int i = 0; top != NULL && result == 0 && i < config_setting_length(top); i++)
 		result = read_setting(loading, config_setting_get_elem(top, (unsigned)i));
@@ -255,7 +257,8 @@ static int parse(const struct loading *loading, const char *text)
 }
 
 /* Commands stand in it: whoever can change the file is root. */
-static int read_trusted(char **text, const struct loading *loading, const struct cd_root *root, const char *path)
+static int read_trusted(char **text, const struct loading *loading, const struct cd_root *root,
+			const char *path)
 {
 	struct cd_place place;
 	size_t length = 0;
@@ -278,7 +281,8 @@ static int read_trusted(char **text, const struct loading *loading, const struct
 		return 0;
 	free(*text);
 	*text = NULL;
-	return cd_fail(loading->problems, CERTDEPLOY_EREFUSED, "settings", path, 0, _("the file holds a NUL"));
+	return cd_fail(loading->problems, CERTDEPLOY_EREFUSED, "settings", path, 0,
+		       _("the file holds a NUL"));
 }
 
 static int read_file(const struct loading *loading, const char *file, const char *root_path)
@@ -294,7 +298,8 @@ static int read_file(const struct loading *loading, const char *file, const char
 	if (given) {
 		real = realpath(file, NULL);
 		if (real == NULL)
-			result = cd_fail_errno(loading->problems, errno, file, _("cannot read the configuration"));
+			result = cd_fail_errno(loading->problems, errno, file,
+					       _("cannot read the configuration"));
 	} else {
 		fd = cd_open(&root, DEFAULT_FILE, O_PATH);
 		if (fd == -1 || fstat(fd, &status) == -1)

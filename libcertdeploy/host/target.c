@@ -184,8 +184,8 @@ static size_t likeness(const char *one, const char *other)
 {
 	size_t a = strlen(one), b = strlen(other), same = 0;
 
-	while (same < a && same < b && tolower((unsigned char)one[a - same - 1]) ==
-					       tolower((unsigned char)other[b - same - 1]))
+	while (same < a && same < b &&
+	       tolower((unsigned char)one[a - same - 1]) == tolower((unsigned char)other[b - same - 1]))
 		same++;
 	return same;
 }
@@ -221,9 +221,9 @@ static const char *nearest_names(struct choosing *choosing, const char *hostname
 	}
 	if (best[0] == NULL)
 		return NULL;
-	return cd_arena_format(&choosing->problems->arena, "%s%s%s%s%s", best[0], best[1] == NULL ? "" : ", ",
-			       best[1] == NULL ? "" : best[1], best[2] == NULL ? "" : ", ",
-			       best[2] == NULL ? "" : best[2]);
+	return cd_arena_format(&choosing->problems->arena, "%s%s%s%s%s", best[0],
+			       best[1] == NULL ? "" : ", ", best[1] == NULL ? "" : best[1],
+			       best[2] == NULL ? "" : ", ", best[2] == NULL ? "" : best[2]);
 }
 
 static int nothing_there(struct choosing *choosing, const char *what)
@@ -252,7 +252,8 @@ static bool same_address(const char *one, const char *other)
 
 	if (inet_pton(AF_INET, one, a) == 1 && inet_pton(AF_INET, other, b) == 1)
 		return memcmp(a, b, 4) == 0;
-	return inet_pton(AF_INET6, one, a) == 1 && inet_pton(AF_INET6, other, b) == 1 && memcmp(a, b, 16) == 0;
+	return inet_pton(AF_INET6, one, a) == 1 && inet_pton(AF_INET6, other, b) == 1 &&
+	       memcmp(a, b, 16) == 0;
 }
 
 /* "192.0.2.1", "192.0.2.1:443", "2001:db8::1", "[2001:db8::1]:443". Port 0: any. */
@@ -304,9 +305,9 @@ static int refuse_shared(struct choosing *choosing, const struct certdeploy_endp
 		if (all[i]->decider != endpoint->decider || !all[i]->tls)
 			continue;
 		if (all[i]->address == NULL || !same_address(all[i]->address, address))
-			return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "shared-lines", endpoint->file,
-				       endpoint->line, _("what answers on %s also answers on %s"), address,
-				       all[i]->listen);
+			return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "shared-lines",
+				       endpoint->file, endpoint->line,
+				       _("what answers on %s also answers on %s"), address, all[i]->listen);
 	}
 	return 0;
 }

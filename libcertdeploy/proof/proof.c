@@ -46,7 +46,8 @@ static int add_item(struct cd_proof *proof, const struct cd_planned *planned,
 	item->name = name_to_send(proof, endpoint->after->name);
 	if (endpoint->looks++ == 0)
 		endpoint->first_look = proof->items.count;
-	if ((endpoint->after->name != NULL && item->name == NULL) || cd_vector_add(&proof->items, item) != 0)
+	if ((endpoint->after->name != NULL && item->name == NULL) ||
+	    cd_vector_add(&proof->items, item) != 0)
 		return cd_fail_memory(proof->plan->problems);
 	return 0;
 }
@@ -250,8 +251,9 @@ static void tell(struct cd_proof *proof, const struct cd_proof_item *item, const
 	problems->service = cd_arena_string(&problems->arena, item->planned->seen->service.name);
 	if (probe->state == CD_PROBE_SERVED)
 		cd_problem(problems, severity, "served-other", endpoint->file, endpoint->line,
-			   item->want == NULL ? _("%s on port %u (%s) does not serve any more what it served: %s")
-					      : _("%s on port %u (%s) serves another certificate: %s"),
+			   item->want == NULL
+				   ? _("%s on port %u (%s) does not serve any more what it served: %s")
+				   : _("%s on port %u (%s) serves another certificate: %s"),
 			   name, (unsigned)item->port, endpoint->protocol, probe->sha256);
 	else
 		cd_problem(problems, severity, code_of(probe), endpoint->file, endpoint->line,
