@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "%s: %s: %s\n", problem->code,
 			      problem->file == NULL ? "" : problem->file, problem->message);
 	}
-	if (scene.problems.out_of_memory)
+	if (scene.problems.out_of_memory || result == CERTDEPLOY_ENOMEM)
 		(void)fprintf(stderr, "out of memory\n");
 	scene_close(&scene);
 	return -result & 0xff;
