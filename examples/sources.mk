@@ -15,15 +15,19 @@ examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/tool.h examples/cer
 	examples/certdeploy/doctor.c \
 	examples/certdeploy/environment.c \
 	examples/certdeploy/expiry.c \
+	examples/certdeploy/export.c \
 	examples/certdeploy/help.c \
 	examples/certdeploy/history.c \
+	examples/certdeploy/import.c \
 	examples/certdeploy/hook.c \
 	examples/certdeploy/json.c \
 	examples/certdeploy/list.c \
 	examples/certdeploy/main.c \
 	examples/certdeploy/monitoring.c \
+	examples/certdeploy/newrequest.c \
 	examples/certdeploy/options.c \
 	examples/certdeploy/outcome.c \
+	examples/certdeploy/outputs.c \
 	examples/certdeploy/plan.c \
 	examples/certdeploy/prune.c \
 	examples/certdeploy/recover.c \
@@ -33,6 +37,7 @@ examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/tool.h examples/cer
 	examples/certdeploy/table.c \
 	examples/certdeploy/terminal.c \
 	examples/certdeploy/text.c \
+	examples/certdeploy/tlsa.c \
 	examples/certdeploy/verify.c
 examples_certdeploy_certdeploy_CPPFLAGS = $(examples_cppflags)
 examples_certdeploy_certdeploy_LDADD = libcertdeploy.la $(JANSSON_LIBS) $(OPENSSL_LIBS) $(LIBINTL)

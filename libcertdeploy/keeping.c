@@ -95,7 +95,7 @@ int cd_keeping_store(const char **stored, struct cd_keeping *keeping, const stru
 		.drop_other_types = cd_request_flag(keeping->request, CERTDEPLOY_DROP_OTHER_TYPES, 0) != 0,
 	};
 	const struct certdeploy_material *const *materials = NULL;
-	int code = cd_certificates_load(&certificates, &result->problems, &load);
+	int code = cd_store_load_given(&certificates, &keeping->host, request.directory, name, &load);
 
 	if (code == 0 && name == NULL)
 		request.name =

@@ -17,10 +17,7 @@
 static int load_stored(struct cd_certificates *certificates, struct cd_keeping *keeping, bool need_key)
 {
 	/* What is installed may be looked at whatever it is. */
-	static const char *const accepted[] = {"expired",          "not-yet-valid",   "self-signed",
-					       "chain-incomplete", "chain-expired",   "chain-invalid",
-					       "wrong-usage",      "ca-certificate",  "malformed",
-					       "no-names",         "chain-unrelated", NULL};
+	static const char *const accepted[] = {"expired", "not-yet-valid", "chain-expired", NULL};
 	const struct cd_load load = {
 		.need_key = need_key, .now = (int64_t)time(NULL), .accepted = accepted};
 	struct certdeploy_result *result = keeping->result;

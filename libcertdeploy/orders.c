@@ -116,26 +116,15 @@ int cd_plan_collect(struct cd_plan *plan)
 static int load_pieces(struct cd_plan *plan, struct cd_planned_order *planned, struct cd_load *load)
 {
 	const struct cd_vector *given = &planned->order->pieces;
-	const char *name = cd_order_value(planned->order, CERTDEPLOY_NAME);
 	struct cd_piece *pieces = cd_arena_array(&plan->arena, given->count, sizeof(*pieces));
-	int result = 0;
 
 	if (pieces == NULL)
 		return cd_fail_memory(plan->problems);
-	for (size_t i = 0; i < given->count; i++)
-		pieces[i] = *(const struct cd_piece *)given->items[i];
+	for (load->count = 0; load->count < given->count; load->count++)
+		pieces[load->count] = *(const struct cd_piece *)given->items[load->count];
 	load->pieces = pieces;
-	load->count = given->count;
-	/* The certificate of a request finds the key that was made for it. */
-	if (name != NULL && cd_store_name_is_valid(name))
-		result = cd_store_keys(&load->spare_keys, &load->spare_count, &plan->inventory.host,
-				       plan->cd->settings.store, name);
-	if (result == 0)
-		result = cd_certificates_load(&planned->certificates, plan->problems, load);
-	cd_store_free_keys(load->spare_keys, load->spare_count);
-	load->spare_keys = NULL;
-	load->spare_count = 0;
-	return result;
+	return cd_store_load_given(&planned->certificates, &plan->inventory.host, plan->cd->settings.store,
+				   cd_order_value(planned->order, CERTDEPLOY_NAME), load);
 }
 
 /* From the order, or from the store when only its name is given. */

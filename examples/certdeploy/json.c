@@ -163,6 +163,25 @@ static json_t *problem_object(const struct certdeploy_problem *problem)
 				return -1;                                                                 \
 	} while (0)
 
+/* A key is never shown: it is in the store, or in the file asked for. */
+static int put_outputs(json_t *object, const struct tool *tool, const struct certdeploy_result *result)
+{
+	const struct certdeploy_output *output;
+	json_t *list = json_array();
+
+	if (json_object_set_new(object, "outputs", list) != 0)
+		return -1;
+	for (size_t i = 0; result != NULL && (output = certdeploy_result_output(result, i)) != NULL; i++) {
+		bool shown = output->text && !output->secret;
+
+		if (json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "name", output->name, "file",
+							  text(output_file(tool, output)), "text",
+							  text(shown ? output->bytes : NULL))) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int put_lists(json_t *object, const struct tool *tool, const struct certdeploy_result *result,
 		     const struct certdeploy_problem *problem)
 {
@@ -176,6 +195,9 @@ static int put_lists(json_t *object, const struct tool *tool, const struct certd
 		return -1;
 	if (id == COMMAND_HISTORY || id == COMMAND_SHOW || id == COMMAND_DIFF || id == COMMAND_PRUNE)
 		PUT_LIST(object, "history", result, certdeploy_result_history, history_object);
+	if (id == COMMAND_REQUEST || id == COMMAND_EXPORT || id == COMMAND_TLSA)
+		if (put_outputs(object, tool, result) != 0)
+			return -1;
 	if (id == COMMAND_ADAPTERS)
 		PUT_LIST(object, "adapters", result, certdeploy_result_adapter, adapter_object);
 	PUT_LIST(object, "problems", result, certdeploy_result_problem, problem_object);

@@ -51,10 +51,16 @@ static int run_operation(struct certdeploy_result **result, struct certdeploy **
 		code = certdeploy_request_new(&request, *cd);
 	if (code == 0)
 		code = apply_settings(tool, request);
+	if (code == 0 && tool->out_key != NULL)
+		code = certdeploy_request_set(request, CERTDEPLOY_NOT_STORED, 1);
+	if (code == 0)
+		code = check_outputs(tool);
 	if (code == 0) {
 		catch_interrupts();
 		code = tool->command->run(result, *cd, request);
 	}
+	if (code == 0 && *result != NULL)
+		code = write_outputs(tool, *result);
 	certdeploy_request_free(request);
 	clear_progress();
 	return code;

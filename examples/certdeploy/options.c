@@ -156,6 +156,12 @@ int set_tool_option(struct tool *tool, const struct option_row *row, const char 
 	case TOOL_DRY_RUN:
 		tool->dry_run = true;
 		return 0;
+	case TOOL_OUT:
+		return once(tool, &tool->out, row->name, value);
+	case TOOL_OUT_KEY:
+		return once(tool, &tool->out_key, row->name, value);
+	case TOOL_OUT_CSR:
+		return once(tool, &tool->out_csr, row->name, value);
 	case TOOL_FORMAT:
 		return set_format(tool, value);
 	case TOOL_EXIT_CODE:
@@ -305,7 +311,9 @@ static int take_operands(struct tool *tool, char *const *words, size_t count)
 				   words[tool->command->operand == NULL ? 0 : 1]);
 	if (count == 0)
 		return 0;
-	name = tool->command->id == COMMAND_DOCTOR ? "hostname" : "transaction";
+	name = tool->command->id == COMMAND_DOCTOR					     ? "hostname"
+	       : tool->command->id == COMMAND_EXPORT || tool->command->id == COMMAND_TLSA ? "name"
+											     : "transaction";
 	return add_setting(tool, find_option(tool->command, name, strlen(name)), words[0],
 			   strlen(words[0]));
 }

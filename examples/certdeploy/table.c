@@ -7,15 +7,17 @@
 
 #define ON(command) (1U << COMMAND_##command)
 #define CHANGING (ON(PLAN) | ON(DEPLOY))
-#define MATERIAL (CHANGING | ON(CHECK))
+#define MATERIAL (CHANGING | ON(CHECK) | ON(IMPORT) | ON(TLSA))
+#define NEW ON(REQUEST)
 #define WAYS (CHANGING | ON(ROLLBACK))
-#define LOCKING (ON(DEPLOY) | ON(PLAN) | ON(ROLLBACK) | ON(RECOVER) | ON(PRUNE))
+#define LOCKING (ON(DEPLOY) | ON(PLAN) | ON(ROLLBACK) | ON(RECOVER) | ON(PRUNE) | ON(IMPORT) | NEW)
 
 const struct command *const command_table[] = {
 	&command_discover, &command_list,   &command_check,    &command_plan,
 	&command_deploy,   &command_verify, &command_doctor,   &command_expiry,
 	&command_history,  &command_show,   &command_diff,     &command_rollback,
-	&command_recover,  &command_prune,  &command_adapters, &command_hook,
+	&command_recover,  &command_prune,  &command_request,  &command_export,
+	&command_import,   &command_tlsa,   &command_adapters, &command_hook,
 	NULL,
 };
 
@@ -42,9 +44,36 @@ const struct option_row option_table[] = {
 	 N_("the same in one file")},
 	{"csr", 0, "F", EFFECT_MATERIAL, CERTDEPLOY_MATERIAL_CSR, ON(CHECK),
 	 N_("a certificate signing request")},
-	{"passphrase-file", 0, "F", EFFECT_TOOL, TOOL_PASSPHRASE_FILE, MATERIAL, NULL},
-	{"passphrase-fd", 0, "N", EFFECT_TOOL, TOOL_PASSPHRASE_FD, MATERIAL, N_("passphrase of the key")},
-	{"name", 0, "NAME", EFFECT_ONCE, CERTDEPLOY_NAME, CHANGING, N_("its name in the store")},
+	{"passphrase-file", 0, "F", EFFECT_TOOL, TOOL_PASSPHRASE_FILE,
+	 MATERIAL | ON(EXPORT) | NEW, NULL},
+	{"passphrase-fd", 0, "N", EFFECT_TOOL, TOOL_PASSPHRASE_FD,
+	 MATERIAL | ON(EXPORT) | NEW, N_("passphrase of the key")},
+	{"name", 0, "NAME", EFFECT_ONCE, CERTDEPLOY_NAME,
+	 CHANGING | ON(IMPORT) | ON(EXPORT) | ON(TLSA) | NEW, N_("its name in the store")},
+
+	/* a new request */
+	{"common-name", 0, NULL, EFFECT_ONCE, CERTDEPLOY_COMMON_NAME, NEW, NULL},
+	{"san", 0, "HOST", EFFECT_LIST, CERTDEPLOY_SAN, NEW, N_("names to be covered; --san may be repeated")},
+	{"organization", 0, NULL, EFFECT_ONCE, CERTDEPLOY_ORGANIZATION, NEW, NULL},
+	{"unit", 0, "TEXT", EFFECT_LIST, CERTDEPLOY_UNIT, NEW, N_("who asks for it")},
+	{"locality", 0, NULL, EFFECT_ONCE, CERTDEPLOY_LOCALITY, NEW, NULL},
+	{"state", 0, "TEXT", EFFECT_ONCE, CERTDEPLOY_STATE, NEW, N_("where that is")},
+	{"country", 0, "CC", EFFECT_ONCE, CERTDEPLOY_COUNTRY, NEW, N_("two letters, as JP")},
+	{"email", 0, "ADDRESS", EFFECT_ONCE, CERTDEPLOY_EMAIL, NEW, N_("few CAs want one")},
+	{"key-type", 0, "TYPE", EFFECT_ONCE, CERTDEPLOY_KEY_TYPE, NEW,
+	 N_("rsa:2048 (default), rsa:3072, rsa:4096, ec:p256, ec:p384, ed25519")},
+	{"profile", 0, "NAME", EFFECT_ONCE, CERTDEPLOY_PROFILE, NEW,
+	 N_("rules for the fields: lenient (default) or strict")},
+	{"self-signed", 0, NULL, EFFECT_FLAG, CERTDEPLOY_SELF_SIGNED, NEW,
+	 N_("a certificate signed by itself instead")},
+	{"days", 0, "N", EFFECT_NUMBER, CERTDEPLOY_DAYS, NEW, N_("how long that is valid (365)")},
+	{"encrypt-key", 0, NULL, EFFECT_FLAG, CERTDEPLOY_ENCRYPT_KEY, NEW, N_("encrypt the key")},
+	{"out-key", 0, "F", EFFECT_TOOL, TOOL_OUT_KEY, NEW, NULL},
+	{"out-csr", 0, "F", EFFECT_TOOL, TOOL_OUT_CSR, NEW, N_("new files instead of the store")},
+	{"format", 0, "FORMAT", EFFECT_ONCE, CERTDEPLOY_FORMAT, ON(EXPORT),
+	 N_("pkcs12 (default), pkcs12-legacy, pem, cert, chain, fullchain, key")},
+	{"out", 0, "F", EFFECT_TOOL, TOOL_OUT, ON(EXPORT) | ON(TLSA),
+	 N_("a new file instead of standard output")},
 
 	{"batch", 0, "F", EFFECT_TOOL, TOOL_BATCH, CHANGING, NULL},
 	{"batch-dir", 0, "DIR", EFFECT_TOOL, TOOL_BATCH_DIR, CHANGING, N_("many certificates in one run")},
@@ -54,7 +83,8 @@ const struct option_row option_table[] = {
 	 CHANGING | ON(LIST) | ON(DISCOVER) | ON(VERIFY) | ON(DOCTOR) | ON(EXPIRY) | ON(ROLLBACK),
 	 N_("only this service; may be repeated")},
 	{"hostname", 0, "HOST", EFFECT_LIST, CERTDEPLOY_HOSTNAME,
-	 MATERIAL | ON(LIST) | ON(VERIFY) | ON(DOCTOR) | ON(EXPIRY), N_("this host name; may be repeated")},
+	 CHANGING | ON(CHECK) | ON(TLSA) | ON(LIST) | ON(VERIFY) | ON(DOCTOR) | ON(EXPIRY),
+	 N_("this host name; may be repeated")},
 	{"address", 0, "IP[:PORT]", EFFECT_LIST, CERTDEPLOY_ADDRESS, CHANGING, NULL},
 	{"listener", 0, "L", EFFECT_LIST, CERTDEPLOY_LISTENER, CHANGING, N_("what listens there")},
 	{"default", 0, NULL, EFFECT_FLAG, CERTDEPLOY_DEFAULT, CHANGING, NULL},
@@ -77,7 +107,7 @@ const struct option_row option_table[] = {
 	{"accept", 0, "CODE", EFFECT_LIST, CERTDEPLOY_ACCEPT, MATERIAL,
 	 N_("let this problem pass; may be repeated")},
 	{"also-changes", 0, NULL, EFFECT_FLAG, CERTDEPLOY_ALSO_CHANGES, CHANGING, NULL},
-	{"drop-other-types", 0, NULL, EFFECT_FLAG, CERTDEPLOY_DROP_OTHER_TYPES, CHANGING,
+	{"drop-other-types", 0, NULL, EFFECT_FLAG, CERTDEPLOY_DROP_OTHER_TYPES, CHANGING | ON(IMPORT),
 	 N_("other names, key types may change")},
 	{"keep-going", 0, NULL, EFFECT_FLAG, CERTDEPLOY_KEEP_GOING, CHANGING, NULL},
 	{"all-or-nothing", 0, NULL, EFFECT_FLAG, CERTDEPLOY_ALL_OR_NOTHING, CHANGING,

@@ -26,15 +26,19 @@ enum command_id {
 	COMMAND_DIFF,
 	COMMAND_DISCOVER,
 	COMMAND_DOCTOR,
+	COMMAND_EXPORT,
 	COMMAND_EXPIRY,
 	COMMAND_HISTORY,
+	COMMAND_IMPORT,
 	COMMAND_HOOK,
 	COMMAND_LIST,
 	COMMAND_PLAN,
 	COMMAND_PRUNE,
 	COMMAND_RECOVER,
+	COMMAND_REQUEST,
 	COMMAND_ROLLBACK,
 	COMMAND_SHOW,
+	COMMAND_TLSA,
 	COMMAND_VERIFY,
 	COMMAND_COUNT,
 };
@@ -52,6 +56,7 @@ struct command {
 	int (*status)(const struct tool *tool, const struct certdeploy_result *result, int status);
 };
 
+extern const struct command command_export, command_import, command_request, command_tlsa;
 extern const struct command command_adapters, command_check, command_deploy, command_diff, command_discover,
 	command_doctor, command_expiry,
 	command_history, command_hook, command_list, command_plan, command_prune, command_recover, command_rollback,
@@ -92,6 +97,10 @@ struct tool {
 	bool color_out;
 	bool color_err;
 	int width; /**< columns of the terminal; 0: standard output is none */
+
+	const char *out_key; /**< files for what an operation hands out; NULL: not asked for */
+	const char *out_csr;
+	const char *out;
 
 	const char *batch_file;
 	const char *batch_directory;
@@ -181,6 +190,9 @@ enum tool_option {
 	TOOL_PASSPHRASE_FD,
 	TOOL_BATCH,
 	TOOL_BATCH_DIR,
+	TOOL_OUT,
+	TOOL_OUT_KEY,
+	TOOL_OUT_CSR,
 };
 
 struct option_row {
@@ -270,6 +282,17 @@ const char *show_days(char buffer[64], int64_t when);
 void print_problem(const struct tool *tool, const struct certdeploy_problem *problem);
 void print_problems(const struct tool *tool, const struct certdeploy_result *result);
 void print_diff(const struct tool *tool, const char *diff);
+/* ---- outputs.c ---- */
+
+/** Refuse before anything is made: a file that is there is never overwritten. 0 or a code. */
+int check_outputs(struct tool *tool);
+/** Write what the operation handed out to the files asked for. 0 or a code, in tool->problem. */
+int write_outputs(struct tool *tool, const struct certdeploy_result *result);
+/** The file asked for this output, or NULL. */
+const char *output_file(const struct tool *tool, const struct certdeploy_output *output);
+/** To standard output what went to no file; keys only where secrets is set. */
+void print_outputs(const struct tool *tool, const struct certdeploy_result *result, bool secrets);
+
 /* ---- outcome.c ---- */
 
 /** A word of the library, as "rolled-back", in the user's language; NULL: "-". */

@@ -49,6 +49,7 @@ struct cd_load {
 	certdeploy_passphrase_fn *passphrase; /**< or NULL: encrypted keys are refused */
 	void *user;
 	const char *const *accepted; /**< codes that may pass */
+	const char *const *settled;  /**< codes that passed when it was stored: only noted; or NULL */
 	bool need_key;               /**< a certificate without its key is an error */
 	int64_t now;
 	const char *chain_directory; /**< where missing intermediates may be found, or NULL */

@@ -24,16 +24,17 @@ int cd_given_fail(struct cd_given *given, const char *code, const char *format, 
 int cd_judge(struct cd_problems *problems, const struct cd_load *load, const char *code,
 	     const struct cd_place_given *place, const char *format, ...)
 {
-	bool accepted = cd_in_list(load->accepted, code);
+	enum certdeploy_severity severity = cd_in_list(load->settled, code)    ? CERTDEPLOY_NOTICE
+					    : cd_in_list(load->accepted, code) ? CERTDEPLOY_WARNING
+									       : CERTDEPLOY_ERROR;
 	va_list arguments;
 
 	va_start(arguments, format);
-	cd_problem_v(problems, accepted ? CERTDEPLOY_WARNING : CERTDEPLOY_ERROR, code, place->origin,
-		     place->line, format, arguments);
+	cd_problem_v(problems, severity, code, place->origin, place->line, format, arguments);
 	va_end(arguments);
 	if (problems->out_of_memory)
 		return CERTDEPLOY_ENOMEM;
-	return accepted ? 0 : CERTDEPLOY_EREFUSED;
+	return severity == CERTDEPLOY_ERROR ? CERTDEPLOY_EREFUSED : 0;
 }
 
 bool cd_is_self_signed(X509 *x509)

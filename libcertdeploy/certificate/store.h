@@ -51,12 +51,11 @@ int cd_store_load(struct cd_certificates *out, struct cd_host *host, const char 
 int cd_store_directories(struct cd_changes *changes, struct cd_host *host, const char *path);
 
 /**
- * Keys that wait under a name: of its requests, the newest first, and of its current generation.
- * pieces lie in host->arena, their bytes are wiped and freed with cd_store_free_keys().
+ * cd_certificates_load(), where a certificate without its key finds the one that waits under its name: of
+ * a request, the newest first, or of the current generation. name may be NULL.
  */
-int cd_store_keys(const struct cd_piece **pieces, size_t *count, struct cd_host *host,
-		  const char *directory, const char *name);
-void cd_store_free_keys(const struct cd_piece *pieces, size_t count);
+int cd_store_load_given(struct cd_certificates *out, struct cd_host *host, const char *directory,
+			const char *name, const struct cd_load *load);
 
 /** Names in the store: struct certdeploy_certificate_report in host->arena. */
 int cd_store_list(struct cd_vector *out, struct cd_host *host, const char *directory);

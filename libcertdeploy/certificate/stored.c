@@ -167,6 +167,10 @@ static size_t add_pieces(struct cd_piece *pieces, struct cd_host *host, const ch
 int cd_store_load(struct cd_certificates *out, struct cd_host *host, const char *directory,
 		  const char *name, const struct cd_load *load)
 {
+	/* What does not change with time was judged, and accepted, when it was stored. */
+	static const char *const settled[] = {
+		"ca-certificate", "chain-incomplete", "chain-invalid", "malformed",
+		"no-names",       "self-signed",      "wrong-usage",   NULL};
 	struct cd_piece pieces[CD_STORED_LIMIT * 3];
 	struct cd_load from_store = *load;
 	struct cd_stored stored;
@@ -183,6 +187,7 @@ int cd_store_load(struct cd_certificates *out, struct cd_host *host, const char 
 	if (stored.count == 0)
 		result = cd_fail(host->problems, CERTDEPLOY_EREFUSED, "unknown-name", directory, 0,
 				 _("the store has no certificate named %s"), name);
+	from_store.settled = settled;
 	from_store.pieces = pieces;
 	from_store.count = 0;
 	for (size_t i = 0; result == 0 && i < stored.count; i++) {
@@ -213,8 +218,8 @@ static int add_key(struct cd_piece *pieces, size_t *count, struct cd_host *host,
 	return 0;
 }
 
-int cd_store_keys(const struct cd_piece **out, size_t *count, struct cd_host *host, const char *directory,
-		  const char *name)
+static int read_keys(const struct cd_piece **out, size_t *count, struct cd_host *host,
+		     const char *directory, const char *name)
 {
 	static const char *const files[] = {"key.pem", "key-rsa.pem", "key-ecdsa.pem", "key-ed25519.pem"};
 	const size_t current = sizeof(files) / sizeof(*files);
@@ -248,14 +253,24 @@ int cd_store_keys(const struct cd_piece **out, size_t *count, struct cd_host *ho
 	return result;
 }
 
-void cd_store_free_keys(const struct cd_piece *pieces, size_t count)
+int cd_store_load_given(struct cd_certificates *out, struct cd_host *host, const char *directory,
+			const char *name, const struct cd_load *load)
 {
-	for (size_t i = 0; i < count; i++) {
-		char *bytes = (char *)(uintptr_t)pieces[i].bytes;
+	struct cd_load whole = *load;
+	int result = 0;
 
-		OPENSSL_cleanse(bytes, pieces[i].length);
+	*out = (struct cd_certificates){0};
+	if (name != NULL && cd_store_name_is_valid(name))
+		result = read_keys(&whole.spare_keys, &whole.spare_count, host, directory, name);
+	if (result == 0)
+		result = cd_certificates_load(out, host->problems, &whole);
+	for (size_t i = 0; i < whole.spare_count; i++) {
+		char *bytes = (char *)(uintptr_t)whole.spare_keys[i].bytes;
+
+		OPENSSL_cleanse(bytes, whole.spare_keys[i].length);
 		free(bytes);
 	}
+	return result;
 }
 
 /* One certificate file of a name, described without being decoded whole. */

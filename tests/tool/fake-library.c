@@ -285,6 +285,10 @@ OPERATION(certdeploy_rollback, true)
 OPERATION(certdeploy_recover, true)
 OPERATION(certdeploy_prune, true)
 OPERATION(certdeploy_adapters, false)
+OPERATION(certdeploy_csr, true)
+OPERATION(certdeploy_export, false)
+OPERATION(certdeploy_import, true)
+OPERATION(certdeploy_tlsa, false)
 
 void certdeploy_result_free(struct certdeploy_result *result)
 {
@@ -327,3 +331,10 @@ PART(certdeploy_service_report, certdeploy_result_service, service[0])
 PART(certdeploy_file_report, certdeploy_result_file, file[0])
 PART(certdeploy_transaction_report, certdeploy_result_history, past)
 PART(certdeploy_adapter_report, certdeploy_result_adapter, adapter)
+
+const struct certdeploy_output *certdeploy_result_output(const struct certdeploy_result *result, size_t position)
+{
+	static const struct certdeploy_output csr = {"csr", "text\n", 5, false, true};
+
+	return position == 0 && !result->nothing ? &csr : NULL;
+}

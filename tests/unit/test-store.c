@@ -557,6 +557,19 @@ static void test_load_and_list(void **state)
 			 CERTDEPLOY_EUSAGE);
 	cd_certificates_free(&certificates);
 
+	/* Without its chain, as was accepted when it was stored: that is only noted then. */
+	end_planning(work);
+	begin(work);
+	add_leaf(work, ec, false);
+	work->request.drop_other_types = true;
+	assert_int_equal(plan(work), 0);
+	carry_out(work);
+	end_planning(work);
+	begin(work);
+	assert_int_equal(cd_store_load(&certificates, &work->host, STORE, NAME, &load), 0);
+	assert_true(told(work, "chain-incomplete"));
+	cd_certificates_free(&certificates);
+
 	assert_int_equal(cd_store_list(&reports, &work->host, STORE), 0);
 	assert_int_equal(reports.count, 1);
 	report = reports.items[0];
