@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Options for all tests written in Python."""
 
+import signal
 import zlib
 
 import pytest
+
+# Started by nohup, or in the background of a script, these are ignored, and every child would inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser):
