@@ -6,7 +6,7 @@
  * at the start of a line, the last of two equal names counts, an unknown name is fatal. It serves one
  * certificate: rsa_cert_file and rsa_private_key_file, or the dsa_ pair; the key defaults to the
  * certificate's file. TLS is spoken when ssl_enable=YES, begun by AUTH TLS, or at once with
- * implicit_ssl=YES. A standalone server takes a SIGHUP as the wish to read its file again.
+ * implicit_ssl=YES. A standalone server reads certificates only when it starts: a reload is a restart.
  *
  * Read from top to bottom: what is understood, what it means, where an edit goes, how to control it.
  */
@@ -240,7 +240,6 @@ static int find_server(struct certdeploy_reading *reading, struct certdeploy_fin
 static int command(struct certdeploy_reading *reading, enum certdeploy_action action,
 		   const char *const **argv)
 {
-	static const char *const reload[] = {"systemctl", "kill", "-s", "HUP", "vsftpd", NULL};
 	static const char *const restart[] = {"systemctl", "restart", "vsftpd", NULL};
 	static const char *const start[] = {"systemctl", "start", "vsftpd", NULL};
 	static const char *const stop[] = {"systemctl", "stop", "vsftpd", NULL};
@@ -250,8 +249,6 @@ static int command(struct certdeploy_reading *reading, enum certdeploy_action ac
 		return 0;
 	switch (action) {
 	case CERTDEPLOY_ACTION_RELOAD:
-		*argv = reload;
-		break;
 	case CERTDEPLOY_ACTION_RESTART:
 		*argv = restart;
 		break;

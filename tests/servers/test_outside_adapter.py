@@ -35,8 +35,11 @@ class Vsftpd(Server):
         self.write_ctl()
 
     def verbs(self):
-        return (f"start) setsid vsftpd {self.config} </dev/null >/dev/null 2>&1 & echo $! >{self.pidfile} ;;\n"
-                f"reload) kill -HUP $(cat {self.pidfile}) ;;\ntest) : ;;")
+        # it reads certificates only when it starts
+        return (
+            f"start) setsid vsftpd {self.config} </dev/null >/dev/null 2>&1 & echo $! >{self.pidfile} ;;\n"
+            'reload) stop; exec "$0" start ;;\ntest) : ;;'
+        )
 
     def places(self):
         return [self.config]
@@ -102,7 +105,7 @@ def test_deploys(tool, ftp, host, ca):
     assert ftp.config.read_bytes() == before.replace(
         f"rsa_private_key_file={host.old_key}".encode(), f"rsa_private_key_file={current}/key.pem".encode()).replace(
         f"rsa_cert_file={host.old_cert}".encode(), f"rsa_cert_file={current}/fullchain.pem".encode())
-    assert ftp.called() == ["test", "reload"]
+    assert ftp.called()[-2:] == ["reload", "start"]  # one reload, which is a restart
 
 
 def test_refuses_what_it_does_not_understand(tool, ftp, host, ca):
@@ -126,11 +129,12 @@ def test_a_module_that_others_can_write_is_left_out(tool, installed, ftp):
         module.chmod(0o644)
 
 
-def test_a_module_of_another_interface_is_left_out(tool, installed, tmp_path):
+def test_a_module_of_another_interface_is_left_out(tool, installed, host, tmp_path):
     source = tmp_path / "old.c"
     source.write_text('#include <certdeploy-adapter.h>\nextern const struct certdeploy_adapter certdeploy_adapter_v1;\n'
                       "const struct certdeploy_adapter certdeploy_adapter_v1 = {.abi = 99, .size = 8};\n")
     module = installed / "lib/certdeploy/adapters/old.so"
+    host.write_config()
     run(["cc", f"-I{installed}/include", "-shared", "-fPIC", "-o", module, source])
     try:
         assert tool()("adapters").expect().problem("adapter-unfit")["file"] == str(module)
