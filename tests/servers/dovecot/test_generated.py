@@ -20,7 +20,7 @@ ASKED = generate.NAMES + ["www.q.jp", "q.a.jp"]
 
 def effective(tree, oracle, questions, services=False):
     """The adapter's answers, as the oracle gives them. doveconf of 2.4 cannot be asked about `service X {`."""
-    program = build_directory() / "tests/servers/dovecot/dovecot-effective"
+    program = build_directory() / "tests/oracle/dovecot-effective"
     text = "".join(
         f"{p} {SERVICES[p] if services or not oracle.v24 else '-'} {local or '-'} {name or '-'}\n" for p, local, name in questions
     )

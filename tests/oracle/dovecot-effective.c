@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * effective.c - what the adapter takes for Dovecot's settings of a connection
+ * dovecot-effective.c - what the adapter takes for Dovecot's settings of a connection
  *
  *	dovecot-effective ROOT VERSION <QUESTIONS
  *
@@ -8,7 +8,7 @@
  * certificate, the key, the alternative ones and ssl as written, parted by tabs; or "conflict". Exit
  * status 1 and the problem where the configuration is refused.
  */
-#include "../../../adapters/dovecot/settings.h"
+#include "../../adapters/dovecot/settings.h"
 
 #include "host/reading.h"
 
