@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 
-from .oracle import Oracle, Unavailable
+from harness.trixie import Unavailable
+
+from .oracle import Oracle
 
 
 @pytest.fixture(scope="module", params=["2.3", "2.4"])

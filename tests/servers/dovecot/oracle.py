@@ -1,59 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Dovecot's own tools as judges: 2.3 as installed, 2.4 in a bootstrap directory of Debian trixie."""
 
-import fcntl
-import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
-from harness.process import CLEAN, run
+from harness.process import run
+from harness.trixie import Unavailable, trixie
 
 SLOTS_23 = ("ssl_cert", "ssl_key", "ssl_alt_cert", "ssl_alt_key")
 SLOTS_24 = ("cert_file", "key_file", "alt_cert_file", "alt_key_file")
-PACKAGES = "dovecot-core,dovecot-imapd,dovecot-pop3d,dovecot-lmtpd,dovecot-submissiond,dovecot-managesieved"
-MIRROR = os.environ.get("CERTDEPLOY_DEBIAN_MIRROR", "http://deb.debian.org/debian")
-
-
-class Unavailable(Exception):
-    pass
-
-
-def trixie():
-    """The bootstrap directory, made once a machine (about a minute)."""
-    if os.geteuid() != 0:
-        raise Unavailable("Dovecot 2.4: a bootstrap directory is made and entered by root only")
-    given = os.environ.get("XDG_CACHE_HOME")
-    cache = Path(given) if given else Path("/var/cache")
-    place = cache / "certdeploy-tests/dovecot-2.4"
-    done = place.with_name("dovecot-2.4.ok")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with open(place.with_name("dovecot-2.4.lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            _bootstrap(place)
-            done.touch()
-    return place
-
-
-def _bootstrap(place):
-    failed = place.with_name("dovecot-2.4.failed")
-    if failed.exists() and failed.stat().st_mtime > os.stat("/proc/1").st_ctime:
-        raise Unavailable(failed.read_text())
-    if shutil.which("debootstrap") is None:
-        raise Unavailable("Dovecot 2.4: debootstrap is not installed")
-    shutil.rmtree(place, ignore_errors=True)
-    made = subprocess.run(
-        ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", str(place), MIRROR],
-        env=CLEAN, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=900, check=False,
-    )
-    if made.returncode != 0:
-        shutil.rmtree(place, ignore_errors=True)
-        reason = f"Dovecot 2.4: {MIRROR} is out of reach or incomplete: {made.stdout.strip()[-200:]}"
-        failed.write_text(reason)
-        raise Unavailable(reason)
 
 
 class Oracle:
