@@ -229,6 +229,17 @@ static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
 	return result;
 }
 
+static bool is_from_certbot(const struct cd_order *order)
+{
+	for (size_t i = 0; i < order->pieces.count; i++) {
+		const struct cd_piece *piece = order->pieces.items[i];
+
+		if (piece->file != NULL && strstr(piece->file, "/letsencrypt/live/") != NULL)
+			return true;
+	}
+	return false;
+}
+
 static int plan_order(struct cd_plan *plan, struct cd_planned_order *planned, bool install_only)
 {
 	struct cd_target target;
@@ -240,6 +251,7 @@ static int plan_order(struct cd_plan *plan, struct cd_planned_order *planned, bo
 	}
 	cd_target_of_order(&target, planned->target);
 	target.names = planned->names;
+	target.from_certbot = is_from_certbot(planned->order);
 	if (result == 0 && !install_only)
 		result = cd_target_select(&planned->selection, &plan->inventory, &target);
 	return result == 0 ? plan_store(plan, planned) : result;

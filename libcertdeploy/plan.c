@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "change/diff.h"
+#include "host/managed.h"
 #include "host/rehearsal.h"
 #include "proof/running.h"
 
@@ -115,10 +116,10 @@ static int take_edit(struct cd_plan *plan, struct cd_file_edit *edit)
 	return result;
 }
 
-static const struct cd_seen *seen_of(const struct cd_plan *plan, const char *service)
+static struct cd_seen *seen_of(const struct cd_plan *plan, const char *service)
 {
 	for (size_t i = 0; i < plan->inventory.services.count; i++) {
-		const struct cd_seen *seen = plan->inventory.services.items[i];
+		struct cd_seen *seen = plan->inventory.services.items[i];
 
 		if (strcmp(seen->service.name, service) == 0)
 			return seen;
@@ -161,6 +162,34 @@ static int take_edits(struct cd_plan *plan)
 		result = take_edit(plan, plan->edits.files.items[i]);
 	for (size_t i = 0; result == 0 && i < plan->edits.builds.count; i++)
 		result = take_build(plan, plan->edits.builds.items[i]);
+	return result;
+}
+
+/* Another tool's files are written only when that is accepted, whatever led to them. */
+static int refuse_managed(struct cd_plan *plan)
+{
+	int result = 0;
+
+	if (cd_in_list(plan->inventory.host.accepted, "managed-elsewhere"))
+		return 0;
+	for (size_t i = 0; result == 0 && i < plan->changes.list.count; i++) {
+		const struct cd_change *change = plan->changes.list.items[i];
+		struct cd_seen *seen = change->service == NULL ? NULL : seen_of(plan, change->service);
+		const struct cd_file_edit *edit = cd_table_get(&plan->edits.by_path, change->path);
+		const char *note = NULL;
+
+		if (seen == NULL && plan->inventory.services.count != 0)
+			seen = plan->inventory.services.items[0];
+		if (seen == NULL)
+			continue;
+		if (edit == NULL)
+			note = cd_managed_path(&seen->reading, change->path);
+		else if (edit->document != NULL)
+			note = cd_managed_file(&seen->reading, edit->document);
+		if (note != NULL)
+			result = cd_fail(plan->problems, CERTDEPLOY_EREFUSED, "managed-elsewhere",
+					 change->path, 0, "%s", note);
+	}
 	return result;
 }
 
@@ -232,6 +261,8 @@ int cd_plan_make_for(struct cd_plan *plan, struct certdeploy *cd, struct cd_prob
 		result = plan_edits(plan);
 	if (result == 0)
 		result = take_edits(plan);
+	if (result == 0)
+		result = refuse_managed(plan);
 	if (result == 0 && !install_only)
 		result = cd_plan_predict(plan);
 	if (result == 0) {

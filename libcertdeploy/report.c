@@ -13,6 +13,11 @@ static const char *keep(struct certdeploy_result *result, const char *string)
 	return copy;
 }
 
+const char *cd_report_text(struct certdeploy_result *result, const char *text)
+{
+	return keep(result, text);
+}
+
 static const char *const *keep_list(struct certdeploy_result *result, const char *const *list)
 {
 	const char *const *copy = cd_arena_list(&result->problems.arena, list);

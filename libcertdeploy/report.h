@@ -15,6 +15,9 @@ struct certdeploy_endpoint_report *cd_report_endpoint(struct certdeploy_result *
 						      const struct certdeploy_endpoint *endpoint,
 						      struct certdeploy_reading *leaf_of);
 
+/** A text that lives as long as the result; NULL stays NULL. */
+const char *cd_report_text(struct certdeploy_result *result, const char *text);
+
 /** Give a service its endpoints: a vector of struct certdeploy_endpoint_report. */
 int cd_report_set_endpoints(struct certdeploy_result *result, struct certdeploy_service_report *service,
 			    const struct cd_vector *endpoints);

@@ -76,6 +76,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/host/adapters.c libcertdeploy/host/adapters.h \
 	libcertdeploy/host/host.c libcertdeploy/host/host.h \
 	libcertdeploy/host/inventory.c libcertdeploy/host/inventory.h \
+	libcertdeploy/host/managed.c libcertdeploy/host/managed.h \
 	libcertdeploy/host/reading.c libcertdeploy/host/reading.h \
 	libcertdeploy/host/names.c libcertdeploy/host/names.h \
 	libcertdeploy/host/rehearsal.c libcertdeploy/host/rehearsal.h \

@@ -19,6 +19,7 @@ void cd_reading_close(struct certdeploy_reading *reading)
 {
 	cd_vector_free(&reading->endpoints);
 	cd_table_free(&reading->leaves);
+	cd_table_free(&reading->managed);
 	cd_patterns_free(&reading->patterns);
 	cd_arena_free(&reading->arena);
 }

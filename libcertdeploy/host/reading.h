@@ -51,6 +51,7 @@ struct certdeploy_reading {
 	struct cd_arena arena;
 	struct cd_vector endpoints; /**< of struct certdeploy_endpoint */
 	struct cd_table leaves;     /**< path -> struct certdeploy_leaf, of the overlay's files */
+	struct cd_table managed;    /**< document -> the sentence of cd_managed_file(), or "" */
 	struct cd_patterns patterns;
 	void *model;
 	const char *const *environment; /**< for the service's commands, from daemon(); or NULL */

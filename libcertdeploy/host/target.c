@@ -3,6 +3,7 @@
 #include "host/target.h"
 
 #include "base/text.h"
+#include "host/managed.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -60,18 +61,36 @@ static const char *service_name(const struct choosing *choosing)
 	return choosing->chosen->seen->service.name;
 }
 
+/* Whether it has a certificate of the store: then a renewal edits no configuration. */
+static bool has_stored(const struct choosing *choosing, const struct certdeploy_endpoint *endpoint)
+{
+	const char *store = choosing->inventory->cd->settings.store;
+	size_t length = strlen(store);
+	const struct certdeploy_pair *last =
+		endpoint->pair_count == 0 ? NULL : &endpoint->pairs[endpoint->pair_count - 1];
+
+	return last != NULL && last->certificate != NULL &&
+	       strncmp(last->certificate, store, length) == 0 && last->certificate[length] == '/';
+}
+
 /* Something other than 0 forbids it; 1: it is left out. */
 static int may_touch(struct choosing *choosing, const struct certdeploy_endpoint *endpoint)
 {
+	const char *untouchable = endpoint->untouchable, *note = endpoint->note;
 	bool accepted;
 
-	if (endpoint->untouchable != NULL) {
-		accepted = cd_in_list(choosing->inventory->host.accepted, endpoint->untouchable);
+	if (untouchable == NULL && endpoint->tls && !has_stored(choosing, endpoint)) {
+		note = cd_managed_endpoint(&choosing->chosen->seen->reading, endpoint,
+					   choosing->target->from_certbot);
+		untouchable = note == NULL ? NULL : "managed-elsewhere";
+	}
+	if (untouchable != NULL) {
+		accepted = cd_in_list(choosing->inventory->host.accepted, untouchable);
 		cd_problem(choosing->problems,
 			   choosing->explicit && !accepted ? CERTDEPLOY_ERROR : CERTDEPLOY_WARNING,
-			   endpoint->untouchable, endpoint->file, endpoint->line, "%s: %s",
+			   untouchable, endpoint->file, endpoint->line, "%s: %s",
 			   endpoint->name == NULL ? service_name(choosing) : endpoint->name,
-			   endpoint->note == NULL ? "" : endpoint->note);
+			   note == NULL ? "" : note);
 		return accepted ? 0 : choosing->explicit ? CERTDEPLOY_EREFUSED : 1;
 	}
 	if (endpoint->tls)

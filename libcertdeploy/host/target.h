@@ -28,6 +28,7 @@ struct cd_target {
 	bool all;
 	/** DNS names of the certificate: they decide when nothing else is said, and must cover the rest. */
 	const char *const *names;
+	bool from_certbot; /**< the certificate is certbot's: what it renews may be given it */
 };
 
 void cd_target_of_order(struct cd_target *target, const struct cd_order *order);

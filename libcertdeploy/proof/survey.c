@@ -3,6 +3,7 @@
 #include "proof/survey.h"
 
 #include "base/text.h"
+#include "host/managed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -168,6 +169,9 @@ static int add_service(struct cd_survey *survey, struct cd_seen *seen, const str
 		    cd_table_get_bytes(&choice->endpoints, &all[i], sizeof(all[i])) == NULL)
 			continue;
 		report = cd_report_endpoint(survey->result, all[i], &seen->reading);
+		if (report != NULL && report->note == NULL)
+			report->note = cd_report_text(survey->result,
+						      cd_managed_endpoint(&seen->reading, all[i], false));
 		if (report == NULL || cd_vector_add(&reports, report) != 0)
 			result = cd_fail_memory(&survey->result->problems);
 		else
