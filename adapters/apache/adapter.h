@@ -12,6 +12,7 @@
  * addresses.c  <VirtualHost> and Listen addresses, the sets they make, where to connect
  * merge.c      own certificates over inherited ones
  * hosts.c      which virtual host answers for which name -> endpoints
+ * misdirected.c  names that would stop sharing a connection
  * pairs.c      what a virtual host is to serve; edit.c: the lines that say so; write.c: a value in
  *              Apache's grammar
  * layouts.c    where distributions put things and how they control the server
@@ -326,6 +327,12 @@ enum apache_engine {
 	APACHE_ENGINE_ON,
 };
 
+/** Whether a request may be for another virtual host than its connection's: SSLVHostSNIPolicy. */
+enum apache_sni_policy {
+	APACHE_SNI_SECURE, /**< the default: if both have the same certificates */
+	APACHE_SNI_OTHER,  /**< never, or without regard to certificates */
+};
+
 /** A virtual host, or the main server. */
 struct apache_host {
 	struct apache_host *next;
@@ -397,6 +404,7 @@ struct apache_model {
 	struct apache_managed *named;
 	struct apache_set *sets;
 	struct apache_sets *by_address;
+	uint8_t sni_policy;     /**< enum apache_sni_policy */
 	const char *own_name;   /**< the machine's name, where the main server has none; "" unknown */
 	const char *hosts_file; /**< /etc/hosts, once read */
 };

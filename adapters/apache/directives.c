@@ -283,6 +283,18 @@ static int do_protocol(struct apache_reader *reader, const struct apache_line *l
 	return result;
 }
 
+static int do_sni_policy(struct apache_reader *reader, const struct apache_line *line, size_t at)
+{
+	struct apache_words words;
+	int result = apache_take_words(reader, line, at, &words);
+
+	if (result == 0 && words.count == 1)
+		reader->model->sni_policy = apache_same_caseless(words.values[0], "secure")
+						    ? APACHE_SNI_SECURE
+						    : APACHE_SNI_OTHER;
+	return result;
+}
+
 /* ---- which is which ---- */
 
 enum directive {
@@ -303,6 +315,7 @@ enum directive {
 	SSL_CERTIFICATE_KEY_FILE,
 	SSL_ENGINE,
 	SSL_OPENSSL_CONF_CMD,
+	SSL_VHOST_SNI_POLICY,
 	UNDEFINE,
 	UNDEF_MACRO,
 	USE,
@@ -331,6 +344,7 @@ static const struct {
 	[SSL_CERTIFICATE_KEY_FILE] = {"SSLCertificateKeyFile", 21, false},
 	[SSL_ENGINE] = {"SSLEngine", 9, false},
 	[SSL_OPENSSL_CONF_CMD] = {"SSLOpenSSLConfCmd", 17, false},
+	[SSL_VHOST_SNI_POLICY] = {"SSLVHostSNIPolicy", 17, false},
 	[UNDEFINE] = {"UnDefine", 8, true},
 	[UNDEF_MACRO] = {"UndefMacro", 10, true},
 	[USE] = {"Use", 3, true},
@@ -392,6 +406,8 @@ int apache_do_directive(struct apache_reader *reader, const struct apache_line *
 		return do_engine(reader, line, at);
 	case SSL_OPENSSL_CONF_CMD:
 		return do_conf_cmd(reader, line, at);
+	case SSL_VHOST_SNI_POLICY:
+		return do_sni_policy(reader, line, at);
 	case UNDEF_MACRO:
 		result = apache_take_words(reader, line, at, &words);
 		return result != 0 || words.count == 0

@@ -26,7 +26,7 @@ const struct apache_work *apache_work_of(const struct apache_plan *plan, const s
 	return NULL;
 }
 
-static bool same_materials(const struct apache_work *one, const struct apache_work *other)
+bool apache_same_materials(const struct apache_work *one, const struct apache_work *other)
 {
 	size_t i = 0;
 
@@ -54,7 +54,7 @@ static bool is_stranger(const struct apache_plan *plan, const struct apache_work
 	if (!other->live && same_text(other, work->host))
 		return false;
 	theirs = apache_work_of(plan, other);
-	return theirs == NULL || !same_materials(work, theirs);
+	return theirs == NULL || !apache_same_materials(work, theirs);
 }
 
 static bool has_line(const struct apache_host *host, const struct apache_file *file, size_t start)
@@ -266,7 +266,7 @@ static int add_work(struct apache_plan *plan, const struct certdeploy_assignment
 		return refuse_macro(plan, answer->serves->use);
 	added = (struct apache_work *)(uintptr_t)apache_work_of(plan, work.host);
 	if (added != NULL) {
-		if (!same_materials(added, &work))
+		if (!apache_same_materials(added, &work))
 			return certdeploy_refuse(
 				plan->reading, "shared-lines", endpoint->file, endpoint->line,
 				_("the names of one virtual host cannot have different certificates"));
@@ -301,7 +301,7 @@ static const struct apache_work *whole_server(const struct apache_plan *plan)
 		if (host->refs != NULL)
 			return NULL;
 		work = apache_work_of(plan, host);
-		if (work == NULL || (first != NULL && !same_materials(first, work)))
+		if (work == NULL || (first != NULL && !apache_same_materials(first, work)))
 			return NULL;
 		first = work;
 		count++;
@@ -331,5 +331,5 @@ int apache_plan(struct certdeploy_reading *reading, const struct certdeploy_assi
 	for (const struct apache_work *work = plan.works; result == 0 && work != NULL; work = work->next)
 		if (whole == NULL || (work->host->refs != NULL && work->host != &plan.model->main))
 			result = apache_plan_host(&plan, work);
-	return result;
+	return result != 0 ? result : apache_warn_misdirected(&plan);
 }

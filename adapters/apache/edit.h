@@ -38,6 +38,7 @@ struct apache_lines_to_add {
 const struct apache_work *apache_work_of(const struct apache_plan *plan, const struct apache_host *host);
 const struct apache_host *apache_sharer(const struct apache_plan *plan, const struct apache_work *work,
 					const struct apache_ref *ref);
+bool apache_same_materials(const struct apache_work *one, const struct apache_work *other);
 int apache_refuse_shared(const struct apache_plan *plan, const struct apache_work *work,
 			 const struct apache_ref *ref, const struct apache_host *other);
 /** Give a line another value; nothing when it has it. */
@@ -52,5 +53,12 @@ int apache_insert(struct apache_plan *plan, const struct apache_file *file,
 /* ---- pairs.c ---- */
 
 int apache_plan_host(struct apache_plan *plan, const struct apache_work *work);
+/** Whether a certificate's names cover a host's, exact or wildcard. */
+bool apache_covers(const char *const *names, const char *name);
+
+/* ---- misdirected.c ---- */
+
+/** Tell which names would stop sharing a certificate, and so a connection. */
+int apache_warn_misdirected(const struct apache_plan *plan);
 
 #endif

@@ -206,6 +206,7 @@ static const struct {
 		"SSLStaplingForceURL SSLStaplingResponderTimeout SSLStaplingResponseMaxAge "
 		"SSLStaplingResponseTimeSkew SSLStaplingReturnResponderErrors "
 		"SSLStaplingStandardCacheTimeout SSLStrictSNIVHostCheck SSLUserName SSLUseStapling "
+		"SSLVHostSNIPolicy "
 		"SSLVerifyClient SSLVerifyDepth"},
 	{"substitute", "Substitute SubstituteInheritBefore SubstituteMaxLineLength"},
 	{"suexec", "SuexecUserGroup"},

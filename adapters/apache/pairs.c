@@ -77,7 +77,7 @@ static bool name_covers(const char *pattern, const char *name)
 	return apache_same_caseless(pattern, name);
 }
 
-static bool covers(const char *const *names, const char *name)
+bool apache_covers(const char *const *names, const char *name)
 {
 	for (; names != NULL && *names != NULL; names++)
 		if (name_covers(*names, name) || apache_same_caseless(*names, name))
@@ -100,16 +100,16 @@ static bool still_good(const struct target *target, const struct certdeploy_leaf
 			name == NULL ? NULL
 				     : certdeploy_copy(target->plan->reading, name->text, name->length);
 
-		if (text != NULL && covers(given, text)) {
+		if (text != NULL && apache_covers(given, text)) {
 			any = true;
-			if (!covers(leaf->names, text))
+			if (!apache_covers(leaf->names, text))
 				return false;
 		}
 		name = next;
 		next = next == NULL ? NULL : next->next;
 	}
 	for (; !any && given != NULL && *given != NULL; given++)
-		if (!covers(leaf->names, *given))
+		if (!apache_covers(leaf->names, *given))
 			return false;
 	return true;
 }

@@ -7,6 +7,7 @@
     web.ask("www.example.test")         # SHA-256 of the leaf that a client gets, None: no TLS
 """
 
+import contextlib
 import hashlib
 import socket
 import ssl
@@ -40,15 +41,22 @@ _VERBS = """start | reload | test)
 	{environment} exec {binary} -d {home} -f {config} {flags} "$@" ;;"""
 
 
-def leaf_of(port, sni=None, address="127.0.0.1", timeout=10):
-    """SHA-256 of the certificate that a client gets, by OpenSSL in this process; None: no TLS there."""
+@contextlib.contextmanager
+def connected(port, sni=None, address="127.0.0.1", timeout=10):
+    """A TLS connection by OpenSSL in this process that believes any certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    with socket.create_connection((address, port), timeout=timeout) as plain:
+        with context.wrap_socket(plain, server_hostname=sni) as tls:
+            yield tls
+
+
+def leaf_of(port, sni=None, address="127.0.0.1", timeout=10):
+    """SHA-256 of the certificate that a client gets; None: no TLS there."""
     try:
-        with socket.create_connection((address, port), timeout=timeout) as plain:
-            with context.wrap_socket(plain, server_hostname=sni) as tls:
-                return hashlib.sha256(tls.getpeercert(True)).hexdigest()
+        with connected(port, sni, address, timeout) as tls:
+            return hashlib.sha256(tls.getpeercert(True)).hexdigest()
     except (OSError, ssl.SSLError):
         return None
 
@@ -137,6 +145,12 @@ class Plain(Server):
 
     def ask(self, sni=None, port=None, address="127.0.0.1"):
         return leaf_of(port or self.port, sni, address)
+
+    def status_of(self, name, over):
+        """HTTP status of a request for one name on the connection of another."""
+        with connected(self.port, over) as tls:
+            tls.sendall(f"GET /none HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+            return int(tls.recv(64).split()[1])
 
     def served(self, **more):
         return {}

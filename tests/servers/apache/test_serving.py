@@ -3,9 +3,12 @@
 
 import pytest
 from apache.plain import MODULES, Plain
-from apache.row import Row, check
+from apache.row import Row, Stage, check, deploy
 from apache.test_lines import AB, KEY, NEW, B, host_of
 from apache.test_reading import PAIR, A
+
+from harness.scene import material
+from harness.tool import OK
 
 pytestmark = pytest.mark.needs("apache")
 
@@ -262,6 +265,25 @@ ROWS = {**ADDRESSES, **NAMES, **TLS, **REQUESTS}
 @pytest.mark.parametrize("row", [pytest.param(r, id=n) for n, r in ROWS.items()])
 def test_row(host, pki, ca, row):
     check(Plain(host), pki, ca, row)
+
+
+def test_names_that_share_a_connection(host, pki, ca):
+    """httpd answers 421 on a connection of another name once the two have no longer one certificate."""
+    web = Plain(host)
+    row = Row(host_of("@m\n") + host_of("@m\n", "b.test") + host_of("@c\n", "c.test"))
+    stage = Stage(web, pki, ca, row)
+    cert, key = host.install("m", pki.root().leaf("a.test", "b.test"))
+    stage.write()
+    web.start()
+    assert web.status_of("b.test", over="a.test") == 404
+    result = deploy(stage).expect(OK, "misdirected-request")
+    problem = result.problem("misdirected-request")
+    assert problem["severity"] == "warning" and "a.test and b.test" in problem["message"]
+    assert web.status_of("b.test", over="a.test") == 421
+    # with both as the target, or where the server does not mind, there is nothing to say
+    assert "misdirected-request" not in stage.host.tool("plan", *material(stage.new[0]), "--all").expect(OK).codes
+    web.write("httpd.conf", stage.texts(1)["httpd.conf"] + b"SSLVHostSNIPolicy insecure\n")
+    assert "misdirected-request" not in deploy(stage, "--dry-run").expect(OK).codes
 
 
 def test_a_domain_of_mod_md_is_left_alone(host, pki, ca):

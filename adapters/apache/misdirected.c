@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * misdirected.c - names that share a connection, and would not any more
+ *
+ * A client may use one connection for all names that its certificate covers. httpd answers 421
+ * (Misdirected Request) to a name whose virtual host has other certificate lines than the one that
+ * took the connection, unless SSLVHostSNIPolicy says otherwise. Most clients then open a connection
+ * of its own; some show the error.
+ */
+#include "edit.h"
+#include "hash.h"
+
+#include <string.h>
+
+/* The virtual hosts of a set that have one certificate. */
+struct sharing {
+	const struct apache_work *given; /* the first that gets another; NULL: none */
+	const struct apache_host *kept;  /* the first that keeps it, or gets yet another; NULL: none */
+	UT_hash_handle hh;
+};
+
+static const char *certificate_of(const struct apache_host *host)
+{
+	return host->pair_count == 0 ? NULL : host->pairs[host->pair_count - 1].certificate;
+}
+
+/* Whether its lines will name something else than they do. */
+static bool gets_another(const struct apache_work *work)
+{
+	const char *now = work == NULL ? NULL : certificate_of(work->host);
+
+	for (size_t i = 0; now != NULL && work->materials[i] != NULL; i++) {
+		const struct certdeploy_paths *paths = &work->materials[i]->paths;
+
+		if ((paths->fullchain != NULL && strcmp(now, paths->fullchain) == 0) ||
+		    strcmp(now, paths->certificate) == 0)
+			return false;
+	}
+	return now != NULL;
+}
+
+HASH_FUNCTION_BEGIN
+
+static struct sharing *sharing_of(struct certdeploy_reading *reading, struct sharing **table,
+				  const char *certificate)
+{
+	struct sharing *found;
+	size_t length = strlen(certificate);
+
+	HASH_FIND(hh, *table, certificate, length, found);
+	if (found != NULL)
+		return found;
+	found = certdeploy_alloc(reading, sizeof(*found));
+	if (found == NULL)
+		return NULL;
+	HASH_ADD_KEYPTR(hh, *table, certificate, length, found);
+	return found->hh.tbl == NULL ? NULL : found;
+}
+
+HASH_FUNCTION_END
+
+static int look_at(const struct apache_plan *plan, struct sharing **table, const struct apache_host *host)
+{
+	const char *certificate = certificate_of(host);
+	const struct apache_work *work = apache_work_of(plan, host);
+	struct sharing *sharing;
+
+	if (certificate == NULL || !host->tls || !host->live)
+		return 0;
+	sharing = sharing_of(plan->reading, table, certificate);
+	if (sharing == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (!gets_another(work))
+		sharing->kept = sharing->kept == NULL ? host : sharing->kept;
+	else if (sharing->given == NULL)
+		sharing->given = work;
+	else if (!apache_same_materials(sharing->given, work) && sharing->kept == NULL)
+		sharing->kept = host;
+	return 0;
+}
+
+/* A name of the host that the certificate covers; NULL: none. */
+static const char *covered(const struct apache_plan *plan, const struct apache_host *host,
+			   const struct certdeploy_leaf *leaf)
+{
+	const struct apache_name *name = host->server_name, *next = host->aliases;
+
+	while (name != NULL || next != NULL) {
+		const char *text =
+			name == NULL ? NULL : certdeploy_copy(plan->reading, name->text, name->length);
+
+		if (text != NULL && apache_covers(leaf->names, text))
+			return text;
+		name = next;
+		next = next == NULL ? NULL : next->next;
+	}
+	return NULL;
+}
+
+static void warn(const struct apache_plan *plan, const struct apache_set *set,
+		 const struct sharing *sharing)
+{
+	const struct apache_host *host = sharing->given->host;
+	const struct certdeploy_leaf *leaf;
+	const char *given, *kept;
+
+	if (certdeploy_leaf(&leaf, plan->reading, certificate_of(host)) != 0)
+		return;
+	given = covered(plan, host, leaf);
+	kept = covered(plan, sharing->kept, leaf);
+	if (given == NULL || kept == NULL)
+		return;
+	certdeploy_report(
+		plan->reading, CERTDEPLOY_WARNING, "misdirected-request",
+		host->use != NULL ? host->use->file : host->file->path, host->line,
+		_("%s and %s (%s) have one certificate now and would have two: a client that uses "
+		  "one connection for both is answered 421"),
+		given, kept, set->listen);
+}
+
+int apache_warn_misdirected(const struct apache_plan *plan)
+{
+	const struct apache_model *model = plan->model;
+	int result = 0;
+
+	if (model->sni_policy == APACHE_SNI_OTHER)
+		return 0;
+	for (const struct apache_set *set = model->sets; result == 0 && set != NULL; set = set->next) {
+		struct sharing *table = NULL;
+
+		for (const struct apache_member *member = set->first;
+		     result == 0 && set->tls && set->count > 1 && member != NULL; member = member->next)
+			result = look_at(plan, &table, member->host);
+		for (const struct sharing *sharing = table; result == 0 && sharing != NULL;
+		     sharing = sharing->hh.next)
+			if (sharing->given != NULL && sharing->kept != NULL)
+				warn(plan, set, sharing);
+	}
+	return result;
+}
