@@ -33,16 +33,24 @@ extern "C" {
 
 #define CERTDEPLOY_ADAPTER_ABI 1
 
-/** One service being read: its settings, the files seen, the endpoints found. */
+/** One service being read: its settings, the files seen, the endpoints found. Since 0.1. */
 struct certdeploy_reading;
 
 /* ---- memory ---- */
 
-/** Zeroed memory that lives as long as the reading; NULL when there is none (recorded). */
+/**
+ * Zeroed memory that lives as long as the reading; NULL when there is none (recorded).
+ *
+ * @since 0.1
+ */
 CERTDEPLOY_API void *certdeploy_alloc(struct certdeploy_reading *reading, size_t size);
-/** A copy of length bytes with a NUL after them. */
-CERTDEPLOY_API char *certdeploy_copy(struct certdeploy_reading *reading, const char *bytes,
-				     size_t length);
+/** A copy of length bytes with a NUL after them. Since 0.1. */
+CERTDEPLOY_API char *certdeploy_copy(struct certdeploy_reading *reading, const char *bytes, size_t length);
+/**
+ * A formatted text of the same life. A format that the catalogue knows is told in the caller's language.
+ *
+ * @since 0.1
+ */
 CERTDEPLOY_API char *certdeploy_format(struct certdeploy_reading *reading, const char *format, ...)
 	CERTDEPLOY_PRINTF(2, 3);
 
@@ -51,14 +59,19 @@ CERTDEPLOY_API char *certdeploy_format(struct certdeploy_reading *reading, const
 /**
  * A setting of this service from certdeploy.conf or from find(): its first value, or NULL when there
  * is none. Every service has "name", "adapter" and, if it was given, "config".
+ *
+ * @since 0.1
  */
-CERTDEPLOY_API const char *certdeploy_setting(const struct certdeploy_reading *reading,
-					      const char *key);
-/** All values, NULL-terminated; NULL when the setting is absent. */
+CERTDEPLOY_API const char *certdeploy_setting(const struct certdeploy_reading *reading, const char *key);
+/** All values, NULL-terminated; NULL when the setting is absent. Since 0.1. */
 CERTDEPLOY_API const char *const *certdeploy_setting_list(const struct certdeploy_reading *reading,
-							   const char *key);
+							  const char *key);
 
-/** True when the host itself is meant, false when a tree is (--root): then nothing can be asked. */
+/**
+ * True when the host itself is meant, false when a tree is (--root): then nothing can be asked.
+ *
+ * @since 0.1
+ */
 CERTDEPLOY_API bool certdeploy_is_live(const struct certdeploy_reading *reading);
 
 /* ---- problems ---- */
@@ -66,18 +79,18 @@ CERTDEPLOY_API bool certdeploy_is_live(const struct certdeploy_reading *reading)
 /**
  * Record a problem. code is a word of libcertdeploy/base/problems.def or, in an outside adapter, one
  * of its own. file may be NULL, line 0. The remedy is the code's own.
+ *
+ * @since 0.1
  */
-CERTDEPLOY_API void certdeploy_report(struct certdeploy_reading *reading,
-				      enum certdeploy_severity severity, const char *code,
-				      const char *file, size_t line, const char *format, ...)
-	CERTDEPLOY_PRINTF(6, 7);
+CERTDEPLOY_API void certdeploy_report(struct certdeploy_reading *reading, enum certdeploy_severity severity,
+				      const char *code, const char *file, size_t line, const char *format,
+				      ...) CERTDEPLOY_PRINTF(6, 7);
 
-/** The same with severity CERTDEPLOY_ERROR; returns CERTDEPLOY_EREFUSED. */
-CERTDEPLOY_API int certdeploy_refuse(struct certdeploy_reading *reading, const char *code,
-				     const char *file, size_t line, const char *format, ...)
-	CERTDEPLOY_PRINTF(5, 6);
+/** The same with severity CERTDEPLOY_ERROR; returns CERTDEPLOY_EREFUSED. Since 0.1. */
+CERTDEPLOY_API int certdeploy_refuse(struct certdeploy_reading *reading, const char *code, const char *file,
+				     size_t line, const char *format, ...) CERTDEPLOY_PRINTF(5, 6);
 
-/** Whether the caller lets this problem pass (--accept CODE). */
+/** Whether the caller lets this problem pass (--accept CODE). Since 0.1. */
 CERTDEPLOY_API bool certdeploy_accepts(const struct certdeploy_reading *reading, const char *code);
 
 /* ---- files ---- */
@@ -85,6 +98,8 @@ CERTDEPLOY_API bool certdeploy_accepts(const struct certdeploy_reading *reading,
 /**
  * A configuration file's bytes, which never change, with what is needed to edit them. The same file
  * under two names is one document. Read once a run, however often it is asked for.
+ *
+ * @since 0.1
  */
 struct certdeploy_document;
 
@@ -92,33 +107,46 @@ struct certdeploy_document;
  * @return 0; CERTDEPLOY_ENOTFOUND: no such file, or a directory (nothing recorded);
  *         CERTDEPLOY_EPERMISSION: not readable; CERTDEPLOY_EREFUSED: a device or the like, or larger
  *         than 64 MiB
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_read(const struct certdeploy_document **out,
 				   struct certdeploy_reading *reading, const char *path);
 
-/** The path as first opened. */
+/** The path as first opened. Since 0.1. */
 CERTDEPLOY_API const char *certdeploy_document_path(const struct certdeploy_document *document);
-/** The bytes, followed by a NUL that is not part of them. They may hold NULs themselves. */
+/**
+ * The bytes, followed by a NUL that is not part of them. They may hold NULs themselves.
+ *
+ * @since 0.1
+ */
 CERTDEPLOY_API const char *certdeploy_document_bytes(const struct certdeploy_document *document,
 						     size_t *length);
-/** Number of the line that holds the byte at offset, from 1. */
-CERTDEPLOY_API size_t certdeploy_document_line(const struct certdeploy_document *document,
-					       size_t offset);
-/** First byte of the line that holds offset, and the byte after its newline (or the end). */
+/** Number of the line that holds the byte at offset, from 1. Since 0.1. */
+CERTDEPLOY_API size_t certdeploy_document_line(const struct certdeploy_document *document, size_t offset);
+/**
+ * First byte of the line that holds offset, and the byte after its newline (or the end).
+ *
+ * @since 0.1
+ */
 CERTDEPLOY_API void certdeploy_document_line_bounds(const struct certdeploy_document *document,
 						    size_t offset, size_t *start, size_t *end);
-/** The line ending in use at offset: "\n" or "\r\n" (of the line, else of its neighbours). */
+/**
+ * The line ending in use at offset: "\n" or "\r\n" (of the line, else of its neighbours).
+ *
+ * @since 0.1
+ */
 CERTDEPLOY_API const char *certdeploy_document_newline(const struct certdeploy_document *document,
 						       size_t offset);
 
+/** Since 0.1. */
 enum certdeploy_file_type {
-	CERTDEPLOY_FILE_ABSENT,
-	CERTDEPLOY_FILE_REGULAR,
-	CERTDEPLOY_FILE_DIRECTORY,
-	CERTDEPLOY_FILE_OTHER,
+	CERTDEPLOY_FILE_ABSENT = 0,
+	CERTDEPLOY_FILE_REGULAR = 1,
+	CERTDEPLOY_FILE_DIRECTORY = 2,
+	CERTDEPLOY_FILE_OTHER = 3,
 };
 
-/** What stands at path, after symbolic links. Records nothing. */
+/** What stands at path, after symbolic links. Records nothing. Since 0.1. */
 CERTDEPLOY_API enum certdeploy_file_type certdeploy_file_type(struct certdeploy_reading *reading,
 							      const char *path);
 
@@ -127,6 +155,7 @@ CERTDEPLOY_API enum certdeploy_file_type certdeploy_file_type(struct certdeploy_
  *
  * @param names  NULL-terminated
  * @return 0; CERTDEPLOY_ENOTFOUND (nothing recorded); CERTDEPLOY_EPERMISSION
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_directory(const char *const **names, struct certdeploy_reading *reading,
 					const char *path);
@@ -137,23 +166,24 @@ CERTDEPLOY_API int certdeploy_directory(const char *const **names, struct certde
  * exists. Braces are not expanded.
  *
  * @param paths  NULL-terminated, possibly empty
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_glob(const char *const **paths, struct certdeploy_reading *reading,
 				   const char *pattern);
 
-/** path made absolute against directory, with "." , "//" and ".." removed as text. */
+/** path made absolute against directory, with "." , "//" and ".." removed as text. Since 0.1. */
 CERTDEPLOY_API const char *certdeploy_join(struct certdeploy_reading *reading, const char *directory,
 					   const char *path);
 
-/** What the first certificate of a PEM file says. */
+/** What the first certificate of a PEM file says. Since 0.1. */
 struct certdeploy_leaf {
 	const char *sha256;
-	const char *key_type; /**< "rsa", "ecdsa", "ed25519", … */
+	const char *key_type;     /**< "rsa", "ecdsa", "ed25519", … */
 	const char *const *names; /**< DNS names; the common name when there are none; NULL-terminated */
 	int64_t not_before;
 	int64_t not_after;
 	bool self_signed;
-	bool client_auth;   /**< may be used by a TLS client (extended key usage absent or allows it) */
+	bool client_auth;    /**< may be used by a TLS client (extended key usage absent or allows it) */
 	size_t certificates; /**< in the file */
 };
 
@@ -162,9 +192,10 @@ struct certdeploy_leaf {
  *
  * @return 0; CERTDEPLOY_ENOTFOUND: no such file; CERTDEPLOY_EPERMISSION; CERTDEPLOY_EREFUSED: holds
  *         no certificate that can be read
+ * @since 0.1
  */
-CERTDEPLOY_API int certdeploy_leaf(const struct certdeploy_leaf **out,
-				   struct certdeploy_reading *reading, const char *path);
+CERTDEPLOY_API int certdeploy_leaf(const struct certdeploy_leaf **out, struct certdeploy_reading *reading,
+				   const char *path);
 
 /* ---- questions ---- */
 
@@ -175,28 +206,37 @@ CERTDEPLOY_API int certdeploy_leaf(const struct certdeploy_leaf **out,
  * @param answer  what it wrote to standard output
  * @return 0; CERTDEPLOY_ENOTFOUND: this is a tree, or there is no such program (nothing recorded);
  *         CERTDEPLOY_EFAILED: it ended with another status than 0 or took too long (nothing recorded)
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_ask(const char **answer, struct certdeploy_reading *reading,
 				  const char *const *argv);
 
-/** PCRE2 match of a whole subject, caseless if asked; false as well when limits are met. */
+/**
+ * PCRE2 match of a whole subject, caseless if asked; false as well when limits are met.
+ *
+ * @since 0.1
+ */
 CERTDEPLOY_API bool certdeploy_matches(struct certdeploy_reading *reading, const char *pattern,
 				       const char *subject, bool caseless);
 
 /* ---- endpoints ---- */
 
-/** How TLS begins on a connection. */
+/** How TLS begins on a connection. Since 0.1. */
 enum certdeploy_start {
-	CERTDEPLOY_START_IMPLICIT, /**< at once */
-	CERTDEPLOY_START_SMTP,     /**< EHLO, STARTTLS (RFC 3207); LMTP with LHLO */
-	CERTDEPLOY_START_LMTP,
-	CERTDEPLOY_START_IMAP,  /**< STARTTLS (RFC 9051) */
-	CERTDEPLOY_START_POP3,  /**< STLS (RFC 2595) */
-	CERTDEPLOY_START_SIEVE, /**< STARTTLS (RFC 5804) */
-	CERTDEPLOY_START_FTP,   /**< AUTH TLS (RFC 4217) */
+	CERTDEPLOY_START_IMPLICIT = 0, /**< at once */
+	CERTDEPLOY_START_SMTP = 1,     /**< EHLO, STARTTLS (RFC 3207); LMTP with LHLO */
+	CERTDEPLOY_START_LMTP = 2,
+	CERTDEPLOY_START_IMAP = 3,  /**< STARTTLS (RFC 9051) */
+	CERTDEPLOY_START_POP3 = 4,  /**< STLS (RFC 2595) */
+	CERTDEPLOY_START_SIEVE = 5, /**< STARTTLS (RFC 5804) */
+	CERTDEPLOY_START_FTP = 6,   /**< AUTH TLS (RFC 4217) */
 };
 
-/** A certificate and its key as configured: paths as the server resolves them, absolute. */
+/**
+ * A certificate and its key as configured: paths as the server resolves them, absolute.
+ *
+ * @since 0.1
+ */
 struct certdeploy_pair {
 	const char *certificate;
 	const char *key;   /**< the same as certificate where one file holds both */
@@ -205,11 +245,12 @@ struct certdeploy_pair {
 	size_t line;
 };
 
+/** Since 0.1. */
 struct certdeploy_endpoint {
-	const char *name;   /**< host name or pattern (`*.example.jp`), lower case; NULL: the default */
-	const char *listen; /**< the listener as its configuration names it: "*:443", "smtps/inet" */
-	const char *address; /**< numeric, or NULL: all addresses */
-	uint16_t port;       /**< 0: not known, cannot be probed */
+	const char *name;     /**< host name or pattern (`*.example.jp`), lower case; NULL: the default */
+	const char *listen;   /**< the listener as its configuration names it: "*:443", "smtps/inet" */
+	const char *address;  /**< numeric, or NULL: all addresses */
+	uint16_t port;        /**< 0: not known, cannot be probed */
 	const char *protocol; /**< "https", "smtp", "smtps", "submission", "imap", "imaps", … */
 	enum certdeploy_start start;
 	const char *server_name; /**< for an endpoint without a name: the server's own, or NULL */
@@ -230,60 +271,63 @@ struct certdeploy_endpoint {
 	/** NULL, or the code of the problem that forbids editing it ("managed-elsewhere", …) … */
 	const char *untouchable;
 	const char *note; /**< … and the sentence that says why */
-	const void *own; /**< the adapter's own */
+	const void *own;  /**< the adapter's own */
 };
 
-/** Add an endpoint to the reading; the structure is copied, what it points to is not. */
+/** Add an endpoint to the reading; the structure is copied, what it points to is not. Since 0.1. */
 CERTDEPLOY_API int certdeploy_add_endpoint(struct certdeploy_reading *reading,
 					   const struct certdeploy_endpoint *endpoint);
-/** The endpoints added so far, in order. */
+/** The endpoints added so far, in order. Since 0.1. */
 CERTDEPLOY_API const struct certdeploy_endpoint *const *
 certdeploy_endpoints(const struct certdeploy_reading *reading, size_t *count);
 
-/** What read() made, for the other functions of the adapter. */
+/** What read() made, for the other functions of the adapter. Since 0.1. */
 CERTDEPLOY_API void certdeploy_set_model(struct certdeploy_reading *reading, void *model);
+/** Since 0.1. */
 CERTDEPLOY_API void *certdeploy_model(const struct certdeploy_reading *reading);
 
 /* ---- edits ---- */
 
-/** The edits of one plan, over all services. */
+/** The edits of one plan, over all services. Since 0.1. */
 struct certdeploy_edits;
 
 /**
  * Replace length bytes at offset of a document; with length 0, insert. Insertions at one place keep
  * the order of the calls. Overlapping replacements are refused, unless they are equal.
+ *
+ * @since 0.1
  */
-CERTDEPLOY_API int certdeploy_splice(struct certdeploy_edits *edits,
-				     struct certdeploy_reading *reading,
+CERTDEPLOY_API int certdeploy_splice(struct certdeploy_edits *edits, struct certdeploy_reading *reading,
 				     const struct certdeploy_document *document, size_t offset,
 				     size_t length, const char *text, size_t text_length);
 
-/** A new file. Refused if one is there. secret: mode 0600, and never shown in a diff. */
-CERTDEPLOY_API int certdeploy_create(struct certdeploy_edits *edits,
-				     struct certdeploy_reading *reading, const char *path,
-				     const char *bytes, size_t length, bool secret);
+/** A new file. Refused if one is there. secret: mode 0600, and never shown in a diff. Since 0.1. */
+CERTDEPLOY_API int certdeploy_create(struct certdeploy_edits *edits, struct certdeploy_reading *reading,
+				     const char *path, const char *bytes, size_t length, bool secret);
 
 /**
  * A file that a program makes from another, e.g. a Postfix table. The program runs on a private copy
  * before anything is switched; its product then goes live together with all other files.
+ *
+ * @since 0.1
  */
 struct certdeploy_build {
-	const char *source;  /**< the file it is made from, as it stands or as these edits make it */
+	const char *source; /**< the file it is made from, as it stands or as these edits make it */
 	/** Give the program these bytes instead of the source's own, or NULL: see material.current. */
 	const char *input;
 	size_t input_length;
-	/** "%s" within an argument stands for the private copy: {"/usr/sbin/postmap", "-F", "hash:%s", NULL} */
+	/** "%s" in an argument is the private copy: {"/usr/sbin/postmap", "-F", "hash:%s", NULL} */
 	const char *const *argv;
 	const char *suffix; /**< the product is named like the source and this, e.g. ".db" */
 	bool secret;        /**< mode 0600; else like the source */
 };
-CERTDEPLOY_API int certdeploy_build(struct certdeploy_edits *edits,
-				    struct certdeploy_reading *reading,
+/** Since 0.1. */
+CERTDEPLOY_API int certdeploy_build(struct certdeploy_edits *edits, struct certdeploy_reading *reading,
 				    const struct certdeploy_build *build);
 
 /* ---- what is deployed ---- */
 
-/** Paths of one certificate's files. */
+/** Paths of one certificate's files. Since 0.1. */
 struct certdeploy_paths {
 	const char *certificate; /**< the leaf alone */
 	const char *key;         /**< PEM, not encrypted */
@@ -292,7 +336,7 @@ struct certdeploy_paths {
 	const char *combined;    /**< key, leaf and chain, in this order; NULL with chosen paths */
 };
 
-/** A certificate on its way to the host. */
+/** A certificate on its way to the host. Since 0.1. */
 struct certdeploy_material {
 	const char *name;
 	const char *key_type;
@@ -305,7 +349,11 @@ struct certdeploy_material {
 	struct certdeploy_paths building;
 };
 
-/** Give this endpoint these certificates, one for each key type, at most one of a type. */
+/**
+ * Give this endpoint these certificates, one for each key type, at most one of a type.
+ *
+ * @since 0.1
+ */
 struct certdeploy_assignment {
 	const struct certdeploy_endpoint *endpoint;
 	const struct certdeploy_material *const *materials; /**< NULL-terminated */
@@ -314,6 +362,7 @@ struct certdeploy_assignment {
 
 /* ---- rehearsal ---- */
 
+/** Since 0.1. */
 struct certdeploy_rehearsal_file {
 	const char *name; /**< relative to the private directory; may hold "/" */
 	const char *bytes;
@@ -325,6 +374,8 @@ struct certdeploy_rehearsal_file {
  * for the private directory. It runs over the copy of the old and of the edited files; the plan is
  * refused (`test-failed`) when the new run fails, or prints a line to standard error that the old
  * one did not print, or when judge() says so.
+ *
+ * @since 0.1
  */
 struct certdeploy_rehearsal {
 	const struct certdeploy_rehearsal_file *files;
@@ -338,26 +389,27 @@ struct certdeploy_rehearsal {
 
 /* ---- the adapter ---- */
 
+/** Since 0.1. */
 enum certdeploy_action {
-	CERTDEPLOY_ACTION_TEST,
-	CERTDEPLOY_ACTION_RELOAD,
-	CERTDEPLOY_ACTION_RESTART,
-	CERTDEPLOY_ACTION_START,
-	CERTDEPLOY_ACTION_STOP,
+	CERTDEPLOY_ACTION_TEST = 0,
+	CERTDEPLOY_ACTION_RELOAD = 1,
+	CERTDEPLOY_ACTION_RESTART = 2,
+	CERTDEPLOY_ACTION_START = 3,
+	CERTDEPLOY_ACTION_STOP = 4,
 };
 
-/** How to tell whether the server runs. */
+/** How to tell whether the server runs. Since 0.1. */
 struct certdeploy_daemon {
-	const char *pid_file;         /**< holds the main process's id */
-	const char *const *programs;  /**< what that process may be called (comm), NULL-terminated */
+	const char *pid_file;        /**< holds the main process's id */
+	const char *const *programs; /**< what that process may be called (comm), NULL-terminated */
 	/** NAME=VALUE for all commands and questions of this service, NULL-terminated; or NULL. */
 	const char *const *environment;
 };
 
-/** Where find() leaves what it found. */
+/** Where find() leaves what it found. Since 0.1. */
 struct certdeploy_finder;
 
-/** A setting and its values. */
+/** A setting and its values. Since 0.1. */
 struct certdeploy_setting_value {
 	const char *key;
 	const char *const *values; /**< NULL-terminated */
@@ -366,10 +418,13 @@ struct certdeploy_setting_value {
 /**
  * A server was found. settings ends with a NULL key and must have "name" and "config". Everything is
  * copied.
+ *
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_found(struct certdeploy_finder *finder,
 				    const struct certdeploy_setting_value *settings);
 
+/** Since 0.1. */
 struct certdeploy_adapter {
 	uint32_t abi;  /**< CERTDEPLOY_ADAPTER_ABI */
 	uint32_t size; /**< sizeof(struct certdeploy_adapter): grows at the end only */

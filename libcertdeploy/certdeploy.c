@@ -15,12 +15,60 @@ const char *certdeploy_version(void)
 	return PACKAGE_VERSION;
 }
 
-static void copy_options(struct certdeploy_options *copy, const struct certdeploy_options *options)
+const char *certdeploy_code_name(int code)
 {
+	static const struct {
+		int code;
+		const char *name;
+	} names[] = {
+		{CERTDEPLOY_OK, "ok"},
+		{CERTDEPLOY_EFAILED, "failed"},
+		{CERTDEPLOY_EUSAGE, "usage"},
+		{CERTDEPLOY_EPARTIAL, "partial"},
+		{CERTDEPLOY_EROLLEDBACK, "rolled-back"},
+		{CERTDEPLOY_EBROKEN, "broken"},
+		{CERTDEPLOY_EREFUSED, "refused"},
+		{CERTDEPLOY_ELOCKED, "locked"},
+		{CERTDEPLOY_EDIFFERENT, "different"},
+		{CERTDEPLOY_EPERMISSION, "permission"},
+		{CERTDEPLOY_ENOMEM, "out-of-memory"},
+		{CERTDEPLOY_ENOTFOUND, "not-found"},
+		{CERTDEPLOY_ECANCELLED, "cancelled"},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].code == code)
+			return names[i].name;
+	return "unknown";
+}
+
+int certdeploy_options_init(struct certdeploy_options *options, size_t size)
+{
+	const struct certdeploy_options defaults = CERTDEPLOY_OPTIONS_INIT;
+
+	if (size > sizeof(defaults) || size < sizeof(defaults.size))
+		return CERTDEPLOY_EUSAGE;
+	memcpy(options, &defaults, size);
+	options->size = size;
+	return 0;
+}
+
+/*
+ * A caller built against an older header has a shorter structure; one built against a newer header a
+ * longer one, where only nothing may be asked for. Returns false when something is.
+ */
+static bool copy_options(struct certdeploy_options *copy, const struct certdeploy_options *options)
+{
+	const unsigned char *bytes = (const unsigned char *)options;
+
 	*copy = (struct certdeploy_options)CERTDEPLOY_OPTIONS_INIT;
-	/* A caller built against an older header has a shorter structure. */
-	if (options != NULL)
-		memcpy(copy, options, options->size < sizeof(*copy) ? options->size : sizeof(*copy));
+	if (options == NULL)
+		return true;
+	memcpy(copy, options, options->size < sizeof(*copy) ? options->size : sizeof(*copy));
+	for (size_t i = sizeof(*copy); i < options->size; i++)
+		if (bytes[i] != 0)
+			return false;
+	return true;
 }
 
 int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *options)
@@ -28,11 +76,12 @@ int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *opt
 	struct certdeploy *cd = calloc(1, sizeof(*cd));
 	struct certdeploy_options copy;
 	struct cd_language language;
+	bool known;
 
 	*out = cd;
 	if (cd == NULL)
 		return CERTDEPLOY_ENOMEM;
-	copy_options(&copy, options);
+	known = copy_options(&copy, options);
 	(void)bindtextdomain(CD_DOMAIN, CD_LOCALEDIR);
 	(void)bind_textdomain_codeset(CD_DOMAIN, "UTF-8");
 	cd->progress = copy.progress;
@@ -41,14 +90,20 @@ int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *opt
 	cd->user = copy.user;
 	cd->root = cd_arena_string(&cd->arena, copy.root);
 	cd->language = cd_arena_string(&cd->arena, copy.language);
-	if ((cd->root == NULL) != (copy.root == NULL) ||
+	if (cd_catalogue_open(&cd->catalogue, CD_LOCALEDIR, copy.language) != 0 ||
+	    (cd->root == NULL) != (copy.root == NULL) ||
 	    (cd->language == NULL) != (copy.language == NULL)) {
 		certdeploy_free(cd);
 		*out = NULL;
 		return CERTDEPLOY_ENOMEM;
 	}
+	cd->problems.catalogue = cd->catalogue;
 	cd_language_enter(&language, cd->language);
-	cd->broken = cd_settings_load(&cd->settings, &cd->arena, &cd->problems, copy.config_file, cd->root);
+	cd->broken = !known ? cd_fail(&cd->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+				      _("the program was built for a newer libcertdeploy, and asks for "
+					"what this one does not know"))
+			    : cd_settings_load(&cd->settings, &cd->arena, &cd->problems, copy.config_file,
+					       cd->root);
 	cd->error = cd_problems_error(&cd->problems, 0);
 	cd_language_leave(&language);
 	return cd->broken;
@@ -61,6 +116,7 @@ void certdeploy_free(struct certdeploy *cd)
 	cd_settings_free(&cd->settings);
 	cd_problems_free(&cd->problems);
 	cd_arena_free(&cd->arena);
+	cd_catalogue_free(cd->catalogue);
 	free(cd);
 }
 

@@ -25,7 +25,11 @@
  *    at once. The library prints nothing, never exits and leaves the process's directory, umask,
  *    environment, locale and signal handlers alone. Children it starts are reaped by process id.
  *  - Structures that the library fills may grow at their end in later releases: reach them through
- *    pointers only, never copy or index them by their size.
+ *    pointers only, never copy or index them by their size. Structures that a caller fills begin with
+ *    their size. The numbers of the enumerations stay for ever; new ones are added at the end.
+ *  - Everything that a program needs can be reached without C's macros and without a varargs function.
+ *  - "Since" names the release that brought a declaration; a structure's members without one are as old
+ *    as the structure.
  */
 #ifndef CERTDEPLOY_H
 #define CERTDEPLOY_H
@@ -46,7 +50,7 @@ extern "C" {
 #define CERTDEPLOY_PRINTF(f, a)
 #endif
 
-/** How an operation ended. The tool's exit status is the negated value. */
+/** How an operation ended. The tool's exit status is the negated value. Since 0.1. */
 enum certdeploy_code {
 	CERTDEPLOY_OK = 0,
 	CERTDEPLOY_EFAILED = -1,      /**< failed, nothing changed */
@@ -63,13 +67,14 @@ enum certdeploy_code {
 	CERTDEPLOY_ECANCELLED = -130, /**< a callback asked to stop; nothing changed or put back */
 };
 
+/** Since 0.1. */
 enum certdeploy_severity {
-	CERTDEPLOY_NOTICE,
-	CERTDEPLOY_WARNING,
-	CERTDEPLOY_ERROR,
+	CERTDEPLOY_NOTICE = 0,
+	CERTDEPLOY_WARNING = 1,
+	CERTDEPLOY_ERROR = 2,
 };
 
-/** Something wrong or noteworthy. Every check in the library reports in this form. */
+/** Something wrong or noteworthy. Every check in the library reports in this form. Since 0.1. */
 struct certdeploy_problem {
 	enum certdeploy_severity severity;
 	const char *code;    /**< a word that stays for ever, e.g. "key-mismatch" */
@@ -78,38 +83,77 @@ struct certdeploy_problem {
 	const char *file;    /**< where, or NULL */
 	size_t line;         /**< 1 for the first line; 0: no line */
 	const char *service; /**< the service concerned, or NULL */
-	/** What was filled into the sentence, in order, NULL-terminated: for a caller with its own texts. */
+	/** What was filled into the sentence, in order, NULL-terminated: for callers' own texts. */
 	const char *const *parameters;
 };
 
 /* ---- the handle ---- */
 
+/** Since 0.1. */
 struct certdeploy;
 
-/** Called between steps: what is being done, how far. Return other than 0 to cancel. */
+/**
+ * Called between steps: what is being done ("plan", "verify", or a service's name), done of total.
+ * Return other than 0 to cancel: the operation stops before its next step, puts back what it had begun
+ * and returns CERTDEPLOY_ECANCELLED.
+ *
+ * @since 0.1
+ */
 typedef int certdeploy_progress_fn(void *user, const char *what, size_t done, size_t total);
 
-/** Called for each line worth a log. level: 0 error, 1 warning, 2 information, 3 detail. */
+/** Since 0.1. */
+enum certdeploy_log_level {
+	CERTDEPLOY_LOG_ERROR = 0,
+	CERTDEPLOY_LOG_WARNING = 1,
+	CERTDEPLOY_LOG_INFORMATION = 2,
+	CERTDEPLOY_LOG_DETAIL = 3,
+};
+
+/**
+ * Called for each line worth a log, without a newline. level: an enum certdeploy_log_level.
+ *
+ * @since 0.1
+ */
 typedef void certdeploy_log_fn(void *user, int level, const char *line);
 
 /**
  * Called when origin (a file's name) needs a passphrase. Write at most size bytes, without a NUL,
  * to buffer and return their number, or a negative value when there is none. The library wipes it.
+ *
+ * @since 0.1
  */
 typedef int certdeploy_passphrase_fn(void *user, const char *origin, char *buffer, size_t size);
 
+/** Since 0.1. */
 struct certdeploy_options {
-	size_t size;             /**< sizeof(struct certdeploy_options): see CERTDEPLOY_OPTIONS_INIT */
+	size_t size; /**< sizeof(struct certdeploy_options), as CERTDEPLOY_OPTIONS_INIT has it */
 	const char *config_file; /**< NULL: the installed default, where a missing file is no error */
 	const char *root;        /**< work on this tree as if it were "/"; NULL: the host itself */
-	const char *language;    /**< for messages, e.g. "ja"; NULL: the thread's locale */
+	/**
+	 * For messages, e.g. "ja" or "en", whether or not the system has its locale; nothing of the process
+	 * or the environment is looked at. NULL: as gettext finds it in the thread's locale.
+	 */
+	const char *language;
 	certdeploy_progress_fn *progress;
 	certdeploy_log_fn *log;
 	certdeploy_passphrase_fn *passphrase;
 	void *user; /**< handed to the callbacks */
 };
 
-#define CERTDEPLOY_OPTIONS_INIT {sizeof(struct certdeploy_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+/** What every options structure begins as. Since 0.1. */
+#define CERTDEPLOY_OPTIONS_INIT                                                                            \
+	{                                                                                                  \
+		sizeof(struct certdeploy_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL                \
+	}
+
+/**
+ * The same by a function, for languages without C's macros: set a structure of size bytes to the
+ * defaults. A binding of an older header passes its own, smaller size.
+ *
+ * @return 0; CERTDEPLOY_EUSAGE: larger than this library's structure, or too small to hold its size
+ * @since 0.1
+ */
+CERTDEPLOY_API int certdeploy_options_init(struct certdeploy_options *options, size_t size);
 
 /**
  * Make a handle.
@@ -119,88 +163,122 @@ struct certdeploy_options {
  * @param options  NULL for the defaults
  * @return 0; CERTDEPLOY_EREFUSED: the configuration is not understood or not safe to trust
  *         (certdeploy_error() says why); CERTDEPLOY_EPERMISSION; CERTDEPLOY_ENOMEM (*out is NULL)
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *options);
+/**
+ * End a handle. Requests made with it end before it; results may outlive it. NULL is accepted.
+ *
+ * @since 0.1
+ */
 CERTDEPLOY_API void certdeploy_free(struct certdeploy *cd);
 
-/** The problem that ended the last failed call on this handle, or NULL. Lives until the next call. */
+/**
+ * The problem that ended the last failed call on this handle, or NULL. Belongs to the handle and lives
+ * until the next call on it, or on one of its requests.
+ *
+ * @since 0.1
+ */
 CERTDEPLOY_API const struct certdeploy_problem *certdeploy_error(const struct certdeploy *cd);
 
-/** This library's version, "MAJOR.MINOR.PATCH". */
+/** This library's version, "MAJOR.MINOR.PATCH". Static. Since 0.1. */
 CERTDEPLOY_API const char *certdeploy_version(void);
+
+/**
+ * The name of a code for logs and bindings, e.g. "rolled-back"; "unknown" for a number that is none.
+ * Static.
+ *
+ * @since 0.1
+ */
+CERTDEPLOY_API const char *certdeploy_code_name(int code);
 
 /* ---- the request ---- */
 
+/** Since 0.1. */
 struct certdeploy_request;
 
+/** Since 0.1. */
 enum certdeploy_material_kind {
-	CERTDEPLOY_MATERIAL_ANY, /**< whatever is inside, in any order */
-	CERTDEPLOY_MATERIAL_CERT,
-	CERTDEPLOY_MATERIAL_KEY,
-	CERTDEPLOY_MATERIAL_CHAIN,
-	CERTDEPLOY_MATERIAL_FULLCHAIN,
-	CERTDEPLOY_MATERIAL_PKCS12,
-	CERTDEPLOY_MATERIAL_CSR, /**< for certdeploy_check() */
+	CERTDEPLOY_MATERIAL_ANY = 0, /**< whatever is inside, in any order */
+	CERTDEPLOY_MATERIAL_CERT = 1,
+	CERTDEPLOY_MATERIAL_KEY = 2,
+	CERTDEPLOY_MATERIAL_CHAIN = 3,
+	CERTDEPLOY_MATERIAL_FULLCHAIN = 4,
+	CERTDEPLOY_MATERIAL_PKCS12 = 5,
+	CERTDEPLOY_MATERIAL_CSR = 6, /**< for certdeploy_check() */
 };
 
-/** Lists that a request holds. Each may be given any number of times, unless noted. */
+/** Lists that a request holds. Each may be given any number of times, unless noted. Since 0.1. */
 enum certdeploy_list_option {
-	CERTDEPLOY_SERVICE = 1, /**< a service's name; none: all that are found */
-	CERTDEPLOY_HOSTNAME,    /**< target: what answers for this name; "~REGEX" for a pattern */
-	CERTDEPLOY_ADDRESS,     /**< target: default of the listeners bound to IP[:PORT] */
-	CERTDEPLOY_LISTENER,    /**< target: a listener as certdeploy_list() names it */
-	CERTDEPLOY_ACCEPT,      /**< the code of a problem to let pass */
-	CERTDEPLOY_NAME,        /**< the certificate's name in the store; once */
-	CERTDEPLOY_INSTALL_CERT, /**< install to this path instead of the store; once, like the next */
-	CERTDEPLOY_INSTALL_KEY,
-	CERTDEPLOY_INSTALL_CHAIN,
-	CERTDEPLOY_INSTALL_FULLCHAIN,
-	CERTDEPLOY_TRANSACTION, /**< a transaction's id, for show, diff and rollback; once */
-	CERTDEPLOY_FILE,        /**< rollback: only this file */
+	CERTDEPLOY_SERVICE = 1,      /**< a service's name; none: all that are found */
+	CERTDEPLOY_HOSTNAME = 2,     /**< target: what answers for this name; "~REGEX" for a pattern */
+	CERTDEPLOY_ADDRESS = 3,      /**< target: default of the listeners bound to IP[:PORT] */
+	CERTDEPLOY_LISTENER = 4,     /**< target: a listener as certdeploy_list() names it */
+	CERTDEPLOY_ACCEPT = 5,       /**< the code of a problem to let pass */
+	CERTDEPLOY_NAME = 6,         /**< the certificate's name in the store; once */
+	CERTDEPLOY_INSTALL_CERT = 7, /**< install to this path instead of the store; once, like the next */
+	CERTDEPLOY_INSTALL_KEY = 8,
+	CERTDEPLOY_INSTALL_CHAIN = 9,
+	CERTDEPLOY_INSTALL_FULLCHAIN = 10,
+	CERTDEPLOY_TRANSACTION = 11, /**< a transaction's id, for show, diff and rollback; once */
+	CERTDEPLOY_FILE = 12,        /**< rollback: only this file */
 	/* certdeploy_csr(): the fields of a request; each once, but names and units */
-	CERTDEPLOY_COMMON_NAME, /**< default: the first name */
-	CERTDEPLOY_SAN,         /**< a host name or IP address to be covered */
-	CERTDEPLOY_ORGANIZATION,
-	CERTDEPLOY_UNIT,
-	CERTDEPLOY_LOCALITY,
-	CERTDEPLOY_STATE,
-	CERTDEPLOY_COUNTRY, /**< two letters */
-	CERTDEPLOY_EMAIL,
-	CERTDEPLOY_KEY_TYPE, /**< "rsa:2048" (default), "rsa:3072", "rsa:4096", "ec:p256", "ec:p384", "ed25519" */
-	CERTDEPLOY_PROFILE,  /**< "lenient" (default) or "strict": the rules for the fields */
-	CERTDEPLOY_FORMAT,   /**< certdeploy_export(): "pkcs12" (default), "pkcs12-legacy", "pem", "cert", "key", … */
+	CERTDEPLOY_COMMON_NAME = 13, /**< default: the first name */
+	CERTDEPLOY_SAN = 14,         /**< a host name or IP address to be covered */
+	CERTDEPLOY_ORGANIZATION = 15,
+	CERTDEPLOY_UNIT = 16,
+	CERTDEPLOY_LOCALITY = 17,
+	CERTDEPLOY_STATE = 18,
+	CERTDEPLOY_COUNTRY = 19, /**< two letters */
+	CERTDEPLOY_EMAIL = 20,
+	/** "rsa:2048" (default), "rsa:3072", "rsa:4096", "ec:p256", "ec:p384", "ed25519" */
+	CERTDEPLOY_KEY_TYPE = 21,
+	CERTDEPLOY_PROFILE = 22, /**< "lenient" (default) or "strict": the rules for the fields */
+	/** certdeploy_export(): "pkcs12" (default), "pkcs12-legacy", "pem", "cert", "key", … */
+	CERTDEPLOY_FORMAT = 23,
 };
 
+/** Since 0.1. */
 enum certdeploy_flag {
-	CERTDEPLOY_DEFAULT = 1, /**< target: the default of each service */
-	CERTDEPLOY_ALL,         /**< target: every endpoint */
-	CERTDEPLOY_NO_TEST,     /**< do not run the servers' configuration tests */
-	CERTDEPLOY_NO_RELOAD,   /**< do not reload (nor, therefore, verify) */
-	CERTDEPLOY_NO_VERIFY,   /**< do not look at the ports */
-	CERTDEPLOY_INSTALL_ONLY, /**< place the files, leave every configuration alone */
-	CERTDEPLOY_RESTART,     /**< restart instead of reload */
-	CERTDEPLOY_LIVE,        /**< certdeploy_list(): also what each port serves now */
-	CERTDEPLOY_ALSO_CHANGES, /**< names outside the target may change; the result lists them */
-	CERTDEPLOY_DROP_OTHER_TYPES, /**< replace pairs of other key types too */
-	CERTDEPLOY_FORCE,       /**< rollback, recover: overwrite what was changed since */
-	CERTDEPLOY_KEEP_GOING,  /**< services stand alone: one may fail and the others change */
-	CERTDEPLOY_WAIT,        /**< seconds to wait for another run's lock (default 30) */
-	CERTDEPLOY_VERIFY_TIMEOUT, /**< seconds to wait for a port to serve the new certificate */
-	CERTDEPLOY_KEEP,        /**< prune: backups to keep */
-	CERTDEPLOY_OLDER,       /**< prune: only what is older than so many seconds */
-	CERTDEPLOY_ALL_OR_NOTHING, /**< of several certificates none is deployed when one cannot be */
-	CERTDEPLOY_NO_REMEMBER, /**< do not keep the deployment for renewals without arguments */
-	CERTDEPLOY_WARN_SECONDS, /**< expiry: warn when less than so many seconds are left … */
-	CERTDEPLOY_WARN_PERCENT, /**< … or less than so many percent of its life */
-	CERTDEPLOY_CRIT_SECONDS, /**< expiry: the same for a critical state */
-	CERTDEPLOY_CRIT_PERCENT,
-	CERTDEPLOY_SELF_SIGNED, /**< certdeploy_csr(): a certificate signed by itself instead of a request */
-	CERTDEPLOY_DAYS,        /**< certdeploy_csr(): how long that is valid (default 365) */
-	CERTDEPLOY_ENCRYPT_KEY, /**< certdeploy_csr(): ask for a passphrase and encrypt the key */
-	CERTDEPLOY_NOT_STORED,  /**< certdeploy_csr(): only hand the result out, keep nothing on the host */
+	CERTDEPLOY_DEFAULT = 1,           /**< target: the default of each service */
+	CERTDEPLOY_ALL = 2,               /**< target: every endpoint */
+	CERTDEPLOY_NO_TEST = 3,           /**< do not run the servers' configuration tests */
+	CERTDEPLOY_NO_RELOAD = 4,         /**< do not reload (nor, therefore, verify) */
+	CERTDEPLOY_NO_VERIFY = 5,         /**< do not look at the ports */
+	CERTDEPLOY_INSTALL_ONLY = 6,      /**< place the files, leave every configuration alone */
+	CERTDEPLOY_RESTART = 7,           /**< restart instead of reload */
+	CERTDEPLOY_LIVE = 8,              /**< certdeploy_list(): also what each port serves now */
+	CERTDEPLOY_ALSO_CHANGES = 9,      /**< names outside the target may change; the result lists them */
+	CERTDEPLOY_DROP_OTHER_TYPES = 10, /**< replace pairs of other key types too */
+	CERTDEPLOY_FORCE = 11,            /**< rollback, recover: overwrite what was changed since */
+	CERTDEPLOY_KEEP_GOING = 12,       /**< services stand alone: one may fail and the others change */
+	CERTDEPLOY_WAIT = 13,             /**< seconds to wait for another run's lock (default 30) */
+	CERTDEPLOY_VERIFY_TIMEOUT = 14,   /**< seconds to wait for a port to serve the new certificate */
+	CERTDEPLOY_KEEP = 15,             /**< prune: backups to keep */
+	CERTDEPLOY_OLDER = 16,            /**< prune: only what is older than so many seconds */
+	CERTDEPLOY_ALL_OR_NOTHING = 17, /**< of several certificates none is deployed when one cannot be */
+	CERTDEPLOY_NO_REMEMBER = 18,    /**< do not keep the deployment for renewals without arguments */
+	CERTDEPLOY_WARN_SECONDS = 19,   /**< expiry: warn when less than so many seconds are left … */
+	CERTDEPLOY_WARN_PERCENT = 20,   /**< … or less than so many percent of its life */
+	CERTDEPLOY_CRIT_SECONDS = 21,   /**< expiry: the same for a critical state */
+	CERTDEPLOY_CRIT_PERCENT = 22,
+	CERTDEPLOY_SELF_SIGNED =
+		23,           /**< certdeploy_csr(): a certificate signed by itself instead of a request */
+	CERTDEPLOY_DAYS = 24, /**< certdeploy_csr(): how long that is valid (default 365) */
+	CERTDEPLOY_ENCRYPT_KEY = 25, /**< certdeploy_csr(): ask for a passphrase and encrypt the key */
+	CERTDEPLOY_NOT_STORED =
+		26, /**< certdeploy_csr(): only hand the result out, keep nothing on the host */
 };
 
+/**
+ * Make an empty request for operations of this handle.
+ *
+ * @param out  the caller's; free with certdeploy_request_free(), before the handle
+ * @return 0; CERTDEPLOY_ENOMEM
+ * @since 0.1
+ */
 CERTDEPLOY_API int certdeploy_request_new(struct certdeploy_request **out, struct certdeploy *cd);
+/** End a request; keys in it are wiped. NULL is accepted. Since 0.1. */
 CERTDEPLOY_API void certdeploy_request_free(struct certdeploy_request *request);
 
 /**
@@ -210,6 +288,7 @@ CERTDEPLOY_API void certdeploy_request_free(struct certdeploy_request *request);
  * hold for the whole request.
  *
  * @return 0; CERTDEPLOY_EUSAGE: more than 100,000; CERTDEPLOY_ENOMEM
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_request_next(struct certdeploy_request *request);
 
@@ -219,29 +298,50 @@ CERTDEPLOY_API int certdeploy_request_next(struct certdeploy_request *request);
  *
  * @param origin  what to call the bytes in messages, e.g. a file's name; NULL: a name for the kind
  * @return 0; CERTDEPLOY_EREFUSED: larger than any sensible certificate; CERTDEPLOY_ENOMEM
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_request_add_memory(struct certdeploy_request *request,
 						 enum certdeploy_material_kind kind, const void *bytes,
 						 size_t length, const char *origin);
 
-/** The same from a file, read at once. Never pass a path that an untrusted person chose. */
+/**
+ * The same from a file, read at once. Never pass a path that an untrusted person chose.
+ *
+ * @return 0; CERTDEPLOY_EREFUSED: too large, or not a regular file; CERTDEPLOY_EPERMISSION;
+ *         CERTDEPLOY_EFAILED: cannot be read; CERTDEPLOY_ENOMEM
+ * @since 0.1
+ */
 CERTDEPLOY_API int certdeploy_request_add_file(struct certdeploy_request *request,
 					       enum certdeploy_material_kind kind, const char *path);
 
+/**
+ * Add to a list of the request; the value is copied.
+ *
+ * @return 0; CERTDEPLOY_EUSAGE: no such list, or value is NULL; CERTDEPLOY_ENOMEM. What a value may be is
+ *         judged by the operation.
+ * @since 0.1
+ */
 CERTDEPLOY_API int certdeploy_request_add(struct certdeploy_request *request,
 					  enum certdeploy_list_option option, const char *value);
 
-/** Set a flag (value 1), unset it (0) or, where it counts seconds or pieces, give its value. */
+/**
+ * Set a flag (value 1), unset it (0) or, where it counts seconds or pieces, give its value.
+ *
+ * @return 0; CERTDEPLOY_EUSAGE: no such flag, or a negative value
+ * @since 0.1
+ */
 CERTDEPLOY_API int certdeploy_request_set(struct certdeploy_request *request, enum certdeploy_flag flag,
 					  long value);
 
 /* ---- the result ---- */
 
+/** Since 0.1. */
 struct certdeploy_result;
 
+/** Since 0.1. */
 struct certdeploy_certificate_report {
-	const char *name;   /**< in the store, or the first DNS name */
-	const char *sha256; /**< of the leaf, 64 lower-case hexadecimal digits */
+	const char *name;     /**< in the store, or the first DNS name */
+	const char *sha256;   /**< of the leaf, 64 lower-case hexadecimal digits */
 	const char *key_type; /**< "rsa", "ecdsa", "ed25519", … */
 	unsigned key_bits;
 	const char *const *names; /**< DNS names and IP addresses, NULL-terminated */
@@ -261,6 +361,7 @@ struct certdeploy_certificate_report {
 	bool chain_complete; /**< ends at an anchor that this host trusts, or at a self-signed one */
 };
 
+/** Since 0.1. */
 struct certdeploy_endpoint_report {
 	const char *name;     /**< host name (SNI) or NULL: the default */
 	const char *listen;   /**< the listener as configured, e.g. "*:443", "smtps/inet" */
@@ -269,7 +370,7 @@ struct certdeploy_endpoint_report {
 	size_t line;
 	const char *certificate; /**< path that stands there, or will */
 	const char *key;
-	const char *sha256;        /**< of the leaf in that file, or NULL: unreadable or none */
+	const char *sha256; /**< of the leaf in that file, or NULL: unreadable or none */
 	const char *key_type;
 	int64_t not_after;         /**< of that leaf; 0: unknown */
 	const char *served_sha256; /**< what the port served when it was last looked at, or NULL */
@@ -279,12 +380,13 @@ struct certdeploy_endpoint_report {
 	bool inherited; /**< taken from a wider scope: main server, global section */
 	bool targeted;
 	bool verified;
-	const char *note; /**< e.g. "managed by mod_md", or NULL */
+	const char *note;   /**< e.g. "managed by mod_md", or NULL */
 	int64_t not_before; /**< of that leaf; 0: unknown */
 	/** certdeploy_expiry(): "good", "warning", "critical", "expired", "unknown"; else NULL. */
 	const char *expiry;
 };
 
+/** Since 0.1. */
 struct certdeploy_service_report {
 	const char *name;
 	const char *adapter;
@@ -293,10 +395,11 @@ struct certdeploy_service_report {
 	const char *action;  /**< "none", "reload", "restart", "start" */
 	/** "unchanged", "planned", "changed", "reloaded", "verified", "rolled-back", "failed" */
 	const char *state;
-	int running; /**< 1 yes, 0 no, -1 not known */
+	int running;                                               /**< 1 yes, 0 no, -1 not known */
 	const struct certdeploy_endpoint_report *const *endpoints; /**< NULL-terminated */
 };
 
+/** Since 0.1. */
 struct certdeploy_file_report {
 	const char *path;
 	const char *change; /**< "edited", "created", "replaced", "removed", "restored", "unchanged" */
@@ -304,56 +407,79 @@ struct certdeploy_file_report {
 	const char *service;
 };
 
+/** Since 0.1. */
 struct certdeploy_transaction_report {
 	const char *id; /**< e.g. "20261121T201136Z-1" */
 	int64_t time;
 	const char *command;
-	const char *who;   /**< e.g. "root (sudo: hanako)" */
-	const char *result; /**< "committed", "rolled-back", "interrupted", "broken" */
+	const char *who;                 /**< e.g. "root (sudo: hanako)" */
+	const char *result;              /**< "committed", "rolled-back", "interrupted", "broken" */
 	const char *const *certificates; /**< names, NULL-terminated */
 	const char *const *services;
 	const char *const *files;
 };
 
+/** Since 0.1. */
 struct certdeploy_adapter_report {
 	const char *name;
 	const char *summary;
 	const char *file; /**< of a loaded module; NULL: built in */
 };
 
-/** Something made by an operation for the caller to keep: a key, a request, a PKCS#12 file. */
+/**
+ * Something made by an operation for the caller to keep: a key, a request, a PKCS#12 file.
+ *
+ * @since 0.1
+ */
 struct certdeploy_output {
-	const char *name; /**< "key", "csr", "certificate", "pkcs12", "pem", "tlsa" */
+	const char *name;  /**< "key", "csr", "certificate", "pkcs12", "pem", "tlsa" */
 	const void *bytes; /**< text is followed by a NUL that does not count */
 	size_t length;
 	bool secret; /**< holds a private key: write it to a file of mode 0600; wiped with the result */
 	bool text;   /**< PEM or lines; else binary */
 };
 
+/**
+ * End a result, and all that was asked of it; keys in it are wiped. NULL is accepted.
+ *
+ * @since 0.1
+ */
 CERTDEPLOY_API void certdeploy_result_free(struct certdeploy_result *result);
 
-/** The code that the operation returned, so that a result can be judged on its own. */
+/** The code that the operation returned, so that a result can be judged on its own. Since 0.1. */
 CERTDEPLOY_API int certdeploy_result_code(const struct certdeploy_result *result);
+/** Whether the operation changed the host; false when everything was put back. Since 0.1. */
 CERTDEPLOY_API bool certdeploy_result_changed(const struct certdeploy_result *result);
-/** Transaction id, or NULL when nothing was begun. */
+/** Transaction id, or NULL when nothing was begun. Since 0.1. */
 CERTDEPLOY_API const char *certdeploy_result_transaction(const struct certdeploy_result *result);
-/** Unified diff of the configuration, without keys; "" when nothing differs. */
+/** Unified diff of the configuration, without keys; "" when nothing differs. Since 0.1. */
 CERTDEPLOY_API const char *certdeploy_result_diff(const struct certdeploy_result *result);
 
-/* The parts of a result by position; NULL past the end. */
+/*
+ * The parts of a result by position, from 0; NULL past the end. Each belongs to the result. An operation
+ * fills those that it has something to say in: see certdeploy_result(3).
+ */
+
+/** What is wrong or noteworthy, in the order found. Since 0.1. */
 CERTDEPLOY_API const struct certdeploy_problem *
 certdeploy_result_problem(const struct certdeploy_result *result, size_t position);
+/** The certificates given, stored or asked for. Since 0.1. */
 CERTDEPLOY_API const struct certdeploy_certificate_report *
 certdeploy_result_certificate(const struct certdeploy_result *result, size_t position);
+/** The services concerned, with their endpoints. Since 0.1. */
 CERTDEPLOY_API const struct certdeploy_service_report *
 certdeploy_result_service(const struct certdeploy_result *result, size_t position);
+/** The files that an operation changes, or changed. Since 0.1. */
 CERTDEPLOY_API const struct certdeploy_file_report *
 certdeploy_result_file(const struct certdeploy_result *result, size_t position);
+/** Transactions, the newest first. Since 0.1. */
 CERTDEPLOY_API const struct certdeploy_transaction_report *
 certdeploy_result_history(const struct certdeploy_result *result, size_t position);
+/** Adapters, built in and loaded. Since 0.1. */
 CERTDEPLOY_API const struct certdeploy_adapter_report *
 certdeploy_result_adapter(const struct certdeploy_result *result, size_t position);
 
+/** What was made for the caller to keep. Since 0.1. */
 CERTDEPLOY_API const struct certdeploy_output *
 certdeploy_result_output(const struct certdeploy_result *result, size_t position);
 
@@ -363,25 +489,31 @@ certdeploy_result_output(const struct certdeploy_result *result, size_t position
  * nothing needs to be said. "Reads only" means that nothing outside the process changes.
  */
 
-/** Services found on this host. Reads only. */
+/** Services found on this host. Reads only. Since 0.1. */
 CERTDEPLOY_API int certdeploy_discover(struct certdeploy_result **out, struct certdeploy *cd,
 				       const struct certdeploy_request *request);
-/** Every endpoint and its certificate. Reads only. */
+/** Every endpoint and its certificate. Reads only. Since 0.1. */
 CERTDEPLOY_API int certdeploy_list(struct certdeploy_result **out, struct certdeploy *cd,
 				   const struct certdeploy_request *request);
-/** Describe the request's material and check it. Reads only. EREFUSED when it must not be used. */
+/**
+ * Describe the request's material and check it. Reads only. EREFUSED when it must not be used.
+ *
+ * @since 0.1
+ */
 CERTDEPLOY_API int certdeploy_check(struct certdeploy_result **out, struct certdeploy *cd,
 				    const struct certdeploy_request *request);
 /**
  * What certdeploy_deploy() would do. Reads only. A request without material means the certificate of
  * CERTDEPLOY_NAME in the store or, without a name, every remembered deployment.
+ *
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
 				   const struct certdeploy_request *request);
-/** Make the target serve the certificate, proven, or change nothing. */
+/** Make the target serve the certificate, proven, or change nothing. Since 0.1. */
 CERTDEPLOY_API int certdeploy_deploy(struct certdeploy_result **out, struct certdeploy *cd,
 				     const struct certdeploy_request *request);
-/** Compare store, configuration and wire. Reads only. EDIFFERENT when they differ. */
+/** Compare store, configuration and wire. Reads only. EDIFFERENT when they differ. Since 0.1. */
 CERTDEPLOY_API int certdeploy_verify(struct certdeploy_result **out, struct certdeploy *cd,
 				     const struct certdeploy_request *request);
 /**
@@ -389,6 +521,8 @@ CERTDEPLOY_API int certdeploy_verify(struct certdeploy_result **out, struct cert
  * its `expiry`, and the store's certificates. By default a warning is due when less than a third of its
  * life is left, a critical state below a tenth; for lives under ten days a half and a fifth. Reads only.
  * Returns 0 also when something runs out: the problems "expires-soon" and "expired" say so.
+ *
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_expiry(struct certdeploy_result **out, struct certdeploy *cd,
 				     const struct certdeploy_request *request);
@@ -396,25 +530,27 @@ CERTDEPLOY_API int certdeploy_expiry(struct certdeploy_result **out, struct cert
  * Why is it not served? Checks in order of dependency, for the host names of the request or everything:
  * what hangs on a failed check is not looked at. Each finding is a problem with its fix. Reads only.
  * EDIFFERENT when one of them is an error.
+ *
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_doctor(struct certdeploy_result **out, struct certdeploy *cd,
 				     const struct certdeploy_request *request);
-/** Past transactions, newest first. Reads only. */
+/** Past transactions, newest first. Reads only. Since 0.1. */
 CERTDEPLOY_API int certdeploy_history(struct certdeploy_result **out, struct certdeploy *cd,
 				      const struct certdeploy_request *request);
-/** One past transaction: its files, services and problems. Reads only. */
+/** One past transaction: its files, services and problems. Reads only. Since 0.1. */
 CERTDEPLOY_API int certdeploy_show(struct certdeploy_result **out, struct certdeploy *cd,
 				   const struct certdeploy_request *request);
-/** What one past transaction changed, as a unified diff. Reads only. */
+/** What one past transaction changed, as a unified diff. Reads only. Since 0.1. */
 CERTDEPLOY_API int certdeploy_diff(struct certdeploy_result **out, struct certdeploy *cd,
 				   const struct certdeploy_request *request);
-/** Put back what a transaction (default: the last) changed. */
+/** Put back what a transaction (default: the last) changed. Since 0.1. */
 CERTDEPLOY_API int certdeploy_rollback(struct certdeploy_result **out, struct certdeploy *cd,
 				       const struct certdeploy_request *request);
-/** Finish or undo what an interrupted run left. */
+/** Finish or undo what an interrupted run left. Since 0.1. */
 CERTDEPLOY_API int certdeploy_recover(struct certdeploy_result **out, struct certdeploy *cd,
 				      const struct certdeploy_request *request);
-/** Remove old backups. */
+/** Remove old backups. Since 0.1. */
 CERTDEPLOY_API int certdeploy_prune(struct certdeploy_result **out, struct certdeploy *cd,
 				    const struct certdeploy_request *request);
 /**
@@ -423,6 +559,7 @@ CERTDEPLOY_API int certdeploy_prune(struct certdeploy_result **out, struct certd
  * unless CERTDEPLOY_NOT_STORED; handed out as outputs "key" and "csr" or "certificate".
  *
  * @return 0; CERTDEPLOY_EREFUSED: a field breaks the rules; CERTDEPLOY_EUSAGE: no name, unknown key type
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_csr(struct certdeploy_result **out, struct certdeploy *cd,
 				  const struct certdeploy_request *request);
@@ -430,19 +567,27 @@ CERTDEPLOY_API int certdeploy_csr(struct certdeploy_result **out, struct certdep
  * Hand out what the store has under CERTDEPLOY_NAME, in CERTDEPLOY_FORMAT: "pkcs12" (AES-256) and
  * "pkcs12-legacy" (3DES and SHA-1, for old Windows and Java) ask for a passphrase; "pem" is key, leaf
  * and chain; "cert", "chain", "fullchain" and "key" are single parts. Reads only.
+ *
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_export(struct certdeploy_result **out, struct certdeploy *cd,
 				     const struct certdeploy_request *request);
-/** Put the request's material into the store under CERTDEPLOY_NAME; no configuration changes. */
+/**
+ * Put the request's material into the store under CERTDEPLOY_NAME; no configuration changes.
+ *
+ * @since 0.1
+ */
 CERTDEPLOY_API int certdeploy_import(struct certdeploy_result **out, struct certdeploy *cd,
 				     const struct certdeploy_request *request);
 /**
  * The DANE records (RFC 6698) of the store's certificate CERTDEPLOY_NAME, or of the request's material:
  * 3 1 1 and 3 0 1, for the host names CERTDEPLOY_HOSTNAME (default: the certificate's own). Reads only.
+ *
+ * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_tlsa(struct certdeploy_result **out, struct certdeploy *cd,
 				   const struct certdeploy_request *request);
-/** Adapters built in and loaded. Reads only. */
+/** Adapters built in and loaded. Reads only. Since 0.1. */
 CERTDEPLOY_API int certdeploy_adapters(struct certdeploy_result **out, struct certdeploy *cd,
 				       const struct certdeploy_request *request);
 

@@ -42,7 +42,8 @@ static int ask_passphrase(struct cd_wish *wish, struct certdeploy_result *result
 	const struct certdeploy *cd = result->cd;
 	int length = cd->passphrase == NULL
 			     ? -1
-			     : cd->passphrase(cd->user, _("the new key"), buffer, PASSPHRASE_LIMIT);
+			     : cd->passphrase(cd->user, cd_catalogue_text(cd->catalogue, _("the new key")),
+					      buffer, PASSPHRASE_LIMIT);
 
 	if (length < 1 || length > PASSPHRASE_LIMIT)
 		return cd_fail(&result->problems, CERTDEPLOY_EREFUSED, "key-encrypted", NULL, 0,

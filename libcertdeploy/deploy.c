@@ -244,7 +244,7 @@ static int test_first(const struct carrying *carrying)
 
 	for (size_t i = 0; result == 0 && carrying->transaction.test && i < plan->services.count; i++) {
 		const struct cd_planned *planned = plan->services.items[i];
-		struct cd_problems said = {0};
+		struct cd_problems said = {.catalogue = plan->problems->catalogue};
 
 		/* What was rehearsed has been judged as it stands. */
 		if (!planned->touched ||

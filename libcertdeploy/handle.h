@@ -18,6 +18,7 @@ struct certdeploy {
 	int broken; /**< code with which every operation ends: the settings cannot be used */
 	const char *root;
 	const char *language;
+	struct cd_catalogue *catalogue; /**< of that language, or NULL */
 	certdeploy_progress_fn *progress;
 	certdeploy_log_fn *log;
 	certdeploy_passphrase_fn *passphrase;

@@ -42,9 +42,11 @@ static int put_pkcs12(struct cd_keeping *keeping, const struct cd_certificate *c
 	const struct certdeploy *cd = result->cd;
 	char passphrase[PASSPHRASE_LIMIT + 1] = "";
 	struct cd_buffer der = {.secret = true};
-	int length = cd->passphrase == NULL ? -1
-					    : cd->passphrase(cd->user, _("the exported key"), passphrase,
-							     PASSPHRASE_LIMIT);
+	int length =
+		cd->passphrase == NULL
+			? -1
+			: cd->passphrase(cd->user, cd_catalogue_text(cd->catalogue, _("the exported key")),
+					 passphrase, PASSPHRASE_LIMIT);
 	int code;
 
 	if (length < 1 || length > PASSPHRASE_LIMIT)

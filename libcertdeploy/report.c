@@ -79,7 +79,9 @@ struct certdeploy_endpoint_report *cd_report_endpoint(struct certdeploy_result *
 	report->is_default = endpoint->is_default && endpoint->name == NULL;
 	report->tls = endpoint->tls;
 	report->inherited = endpoint->inherited;
-	report->note = keep(result, endpoint->note);
+	report->note = keep(result, endpoint->note == NULL
+					    ? NULL
+					    : cd_catalogue_text(result->cd->catalogue, endpoint->note));
 	if (endpoint->pair_count > 0) {
 		const struct certdeploy_pair *pair = &endpoint->pairs[endpoint->pair_count - 1];
 

@@ -114,12 +114,39 @@ static const char *kind_name(enum certdeploy_material_kind kind)
 	return (unsigned)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : names[0];
 }
 
-static int too_large(struct certdeploy *cd, const char *origin)
+/* error: an errno; EFBIG for what no certificate or key can be. */
+static int refuse_piece(struct certdeploy *cd, const char *origin, int error)
 {
-	int result = cd_fail(&cd->problems, CERTDEPLOY_EREFUSED, "too-large", origin, 0,
-			     _("larger than any sensible certificate or key"));
+	size_t from = cd->problems.list.count;
+	struct cd_language language;
+	int result;
 
-	cd->error = cd_problems_error(&cd->problems, cd->problems.list.count - 1);
+	cd_language_enter(&language, cd->language);
+	if (error == EFBIG)
+		result = cd_fail(&cd->problems, CERTDEPLOY_EREFUSED, "too-large", origin, 0,
+				 _("larger than any sensible certificate or key"));
+	else if (error == EISDIR || error == EINVAL)
+		result = cd_fail(&cd->problems, CERTDEPLOY_EREFUSED, "not-understood", origin, 0,
+				 _("not a regular file"));
+	else
+		result = cd_fail_errno(&cd->problems, error, origin, _("cannot read the file"));
+	cd->error = cd_problems_error(&cd->problems, from);
+	cd_language_leave(&language);
+	return result;
+}
+
+/* A mistake of the calling program. */
+static int misused(struct certdeploy *cd, const char *what, long number)
+{
+	size_t from = cd->problems.list.count;
+	struct cd_language language;
+	int result;
+
+	cd_language_enter(&language, cd->language);
+	result = cd_fail(&cd->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			 _("the program asks for what this library does not know: %s %ld"), what, number);
+	cd->error = cd_problems_error(&cd->problems, from);
+	cd_language_leave(&language);
 	return result;
 }
 
@@ -131,7 +158,7 @@ int certdeploy_request_add_memory(struct certdeploy_request *request, enum certd
 	if (origin == NULL)
 		origin = kind_name(kind);
 	if (length > PIECE_LIMIT || current(request)->pieces.count >= PIECES)
-		return too_large(request->cd, origin);
+		return refuse_piece(request->cd, origin, EFBIG);
 	copy = malloc(length + 1);
 	if (copy == NULL)
 		return CERTDEPLOY_ENOMEM;
@@ -145,23 +172,13 @@ int certdeploy_request_add_file(struct certdeploy_request *request, enum certdep
 				const char *path)
 {
 	struct cd_root here = {.fd = AT_FDCWD, .path = "", .live = true};
-	struct certdeploy *cd = request->cd;
-	size_t length, from = cd->problems.list.count;
+	size_t length;
 	char *bytes;
 	int error = cd_read_file(&bytes, &length, NULL, &here, path, PIECE_LIMIT);
-	int result;
 
-	if (error == 0)
-		return add_piece(request, kind, bytes, length, path, path);
-	if (error == EFBIG)
-		return too_large(cd, path);
-	if (error == EISDIR || error == EINVAL)
-		result = cd_fail(&cd->problems, CERTDEPLOY_EREFUSED, "not-understood", path, 0,
-				 _("not a regular file"));
-	else
-		result = cd_fail_errno(&cd->problems, error, path, _("cannot read the file"));
-	cd->error = cd_problems_error(&cd->problems, from);
-	return result;
+	if (error != 0)
+		return refuse_piece(request->cd, path, error);
+	return add_piece(request, kind, bytes, length, path, path);
 }
 
 int certdeploy_request_add(struct certdeploy_request *request, enum certdeploy_list_option option,
@@ -169,8 +186,8 @@ int certdeploy_request_add(struct certdeploy_request *request, enum certdeploy_l
 {
 	char *copy;
 
-	if ((unsigned)option == 0 || (unsigned)option >= CD_LISTS)
-		return CERTDEPLOY_EUSAGE;
+	if ((unsigned)option == 0 || (unsigned)option >= CD_LISTS || value == NULL)
+		return misused(request->cd, "certdeploy_request_add", (long)option);
 	copy = cd_arena_string(&request->arena, value);
 	return copy == NULL ? CERTDEPLOY_ENOMEM : cd_vector_add(&current(request)->lists[option], copy);
 }
@@ -178,7 +195,7 @@ int certdeploy_request_add(struct certdeploy_request *request, enum certdeploy_l
 int certdeploy_request_set(struct certdeploy_request *request, enum certdeploy_flag flag, long value)
 {
 	if ((unsigned)flag == 0 || (unsigned)flag >= CD_FLAGS || value < 0)
-		return CERTDEPLOY_EUSAGE;
+		return misused(request->cd, "certdeploy_request_set", (long)flag);
 	if (flag == CERTDEPLOY_DEFAULT)
 		current(request)->defaults = value != 0;
 	if (flag == CERTDEPLOY_ALL)

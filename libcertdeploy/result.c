@@ -11,6 +11,7 @@ struct certdeploy_result *cd_result_begin(struct certdeploy *cd)
 	if (result == NULL)
 		return NULL;
 	result->cd = cd;
+	result->problems.catalogue = cd->catalogue;
 	cd_language_enter(&result->language, cd->language);
 	return result;
 }
@@ -36,7 +37,7 @@ static void remember(struct certdeploy *cd, const struct certdeploy_result *resu
 	struct certdeploy_problem *copy;
 
 	cd_problems_free(&cd->problems);
-	cd->problems = (struct cd_problems){0};
+	cd->problems = (struct cd_problems){.catalogue = cd->catalogue};
 	cd->error = NULL;
 	cd->problems.out_of_memory = code == CERTDEPLOY_ENOMEM;
 	if (code == 0 || error == NULL)

@@ -19,7 +19,9 @@ unit_tests += tests/unit/test-dovecot-24
 unit_tests += tests/unit/test-file
 unit_tests += tests/unit/test-history
 unit_tests += tests/unit/test-json
+unit_tests += tests/unit/test-interface
 unit_tests += tests/unit/test-issue
+unit_tests += tests/unit/test-language
 unit_tests += tests/unit/test-names
 unit_tests += tests/unit/test-postfix
 unit_tests += tests/unit/test-postfix-sni
@@ -62,5 +64,5 @@ EXTRA_DIST += tests/tool/conftest.py tests/tool/test_completion.py tests/tool/te
 
 EXTRA_DIST += tests/installcheck
 installcheck-local:
-	$(top_srcdir)/tests/installcheck $(top_srcdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(libdir) "$(CC)"
+	$(top_srcdir)/tests/installcheck $(top_srcdir) $(DESTDIR)$(pkgconfigdir) $(DESTDIR)$(libdir) $(bindir) "$(CC)"
 CLEANFILES += tests/tool/.lock tests/tool/locale/ja/LC_MESSAGES/certdeploy.mo

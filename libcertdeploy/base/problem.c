@@ -2,6 +2,7 @@
 /* problem.c - how everything in the library reports what is wrong or noteworthy */
 #include "base/problem.h"
 
+#include "base/language.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -32,11 +33,14 @@ void cd_problems_free(struct cd_problems *problems)
 	cd_arena_free(&problems->arena);
 }
 
-static const char *remedy_of(const char *code)
+/* NULL: there is none. */
+static const char *remedy_of(const struct cd_problems *problems, const char *code)
 {
 	for (const struct cd_problem_code *row = codes; row->code != NULL; row++)
 		if (strcmp(row->code, code) == 0)
-			return row->remedy[0] == '\0' ? NULL : _(row->remedy);
+			return row->remedy[0] == '\0'
+				       ? NULL
+				       : cd_catalogue_text(problems->catalogue, _(row->remedy));
 	return NULL;
 }
 
@@ -62,6 +66,16 @@ static char *parameter(struct cd_arena *arena, int type, va_list *arguments)
 	}
 }
 #endif
+
+/* message with its first part replaced by text. */
+static char *replaced(struct cd_arena *arena, const char *message, const char *part, const char *text)
+{
+	const char *at = strstr(message, part);
+
+	return at == NULL ? cd_arena_string(arena, message)
+			  : cd_arena_format(arena, "%.*s%s%s", (int)(at - message), message, text,
+					    at + strlen(part));
+}
 
 static const char *const none[] = {NULL};
 
@@ -92,14 +106,47 @@ static const char *const *parameters_of(struct cd_arena *arena, const char *form
 #endif
 }
 
+/*
+ * A parameter can be a message itself: a reason. Words without a blank are names, and stay. When memory
+ * is short nothing changes here: the caller finds out with its next allocation.
+ */
+static void translate_parameters(const struct cd_problems *problems, struct cd_arena *arena,
+				 const char **message, const char *const **parameters)
+{
+	const char *const *old = *parameters;
+	const char **list;
+	size_t count = 0;
+
+	while (old[count] != NULL)
+		count++;
+	list = problems->catalogue == NULL ? NULL : cd_arena_array(arena, count + 1, sizeof(*list));
+	for (size_t i = 0; list != NULL && i < count; i++) {
+		const char *text = strchr(old[i], ' ') == NULL
+					   ? old[i]
+					   : cd_catalogue_text(problems->catalogue, old[i]);
+		char *changed = text == old[i] ? NULL : replaced(arena, *message, old[i], text);
+
+		list[i] = changed == NULL ? old[i] : cd_arena_string(arena, text);
+		if (list[i] == NULL)
+			return;
+		if (changed != NULL)
+			*message = changed;
+	}
+	if (list != NULL)
+		*parameters = list;
+}
+
 void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severity, const char *code,
 		  const char *file, size_t line, const char *format, va_list arguments)
 {
 	struct cd_arena *arena = &problems->arena;
 	struct certdeploy_problem *problem = cd_arena_alloc(arena, sizeof(*problem));
 	const char *const *parameters = parameters_of(arena, format, arguments);
-	const char *message = cd_arena_vformat(arena, format, arguments);
+	const char *message =
+		cd_arena_vformat(arena, cd_catalogue_text(problems->catalogue, format), arguments);
 
+	if (message != NULL && parameters != NULL)
+		translate_parameters(problems, arena, &message, &parameters);
 	if (problem == NULL || message == NULL || parameters == NULL) {
 		problems->out_of_memory = true;
 		return;
@@ -107,7 +154,7 @@ void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severit
 	problem->severity = severity;
 	problem->code = cd_arena_string(arena, code);
 	problem->message = cd_printable(arena, message, strlen(message), 4096);
-	problem->fix = remedy_of(code);
+	problem->fix = cd_arena_string(arena, remedy_of(problems, code));
 	problem->file = cd_arena_string(arena, file);
 	problem->line = line;
 	/* A service's name lives as long as the reading of its configuration: the result outlives it. */
@@ -156,7 +203,8 @@ int cd_fail_errno(struct cd_problems *problems, int error, const char *file, con
 	if (error == ENOMEM)
 		return cd_fail_memory(problems);
 	va_start(arguments, format);
-	what = cd_arena_vformat(&problems->arena, format, arguments);
+	what = cd_arena_vformat(&problems->arena, cd_catalogue_text(problems->catalogue, format),
+				arguments);
 	va_end(arguments);
 	return cd_fail(problems, denied ? CERTDEPLOY_EPERMISSION : CERTDEPLOY_EFAILED,
 		       denied                               ? "not-permitted"

@@ -6,12 +6,16 @@
 #include "base/arena.h"
 #include "base/vector.h"
 
+struct cd_catalogue;
+
 /** All problems of one run, in the order found. */
 struct cd_problems {
 	struct cd_arena arena;
 	struct cd_vector list; /**< of struct certdeploy_problem */
 	const char *service;   /**< set while one service is at work */
 	bool out_of_memory;    /**< one could not be recorded */
+	/** The language they are told in; NULL: as gettext finds it. Belongs to the handle. */
+	const struct cd_catalogue *catalogue;
 };
 
 void cd_problems_free(struct cd_problems *problems);

@@ -120,13 +120,42 @@ void cd_utc(char out[21], int64_t time)
 	(void)strftime(out, 21, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
+/* What the C library says is translated only where its own catalogue is installed: the usual ones are ours.
+ */
+static const char *const usual_errors[] = {
+	N_("No such file or directory"),
+	N_("Permission denied"),
+	N_("Operation not permitted"),
+	N_("Not a directory"),
+	N_("Is a directory"),
+	N_("Read-only file system"),
+	N_("No space left on device"),
+	N_("Disk quota exceeded"),
+	N_("Input/output error"),
+	N_("Connection refused"),
+	N_("Connection reset by peer"),
+	N_("Connection timed out"),
+	N_("Too many levels of symbolic links"),
+	N_("Too many open files"),
+	N_("File name too long"),
+	N_("File too large"),
+	N_("Invalid argument"),
+	N_("Text file busy"),
+	N_("Device or resource busy"),
+	N_("Exec format error"),
+};
+
 const char *cd_errno_text(int error, char *room, size_t size)
 {
 #ifdef STRERROR_R_CHAR_P
-	return strerror_r(error, room, size);
+	const char *text = strerror_r(error, room, size);
 #else
-	return strerror_r(error, room, size) == 0 ? room : "?";
+	const char *text = strerror_r(error, room, size) == 0 ? room : "?";
 #endif
+	for (size_t i = 0; i < sizeof(usual_errors) / sizeof(usual_errors[0]); i++)
+		if (strcmp(text, usual_errors[i]) == 0)
+			return _(usual_errors[i]);
+	return text;
 }
 
 bool cd_in_list(const char *const *list, const char *string)

@@ -8,6 +8,7 @@
  */
 #include "certificate/issue.h"
 
+#include "base/language.h"
 #include "base/text.h"
 
 #include <arpa/inet.h>
@@ -25,7 +26,8 @@ struct rules {
 static void refuse(struct rules *rules, const char *field, const char *value, const char *why)
 {
 	int result = cd_fail(rules->problems, CERTDEPLOY_EREFUSED, "bad-field", NULL, 0, "%s \"%s\": %s",
-			     field, cd_safe(&rules->problems->arena, value), why);
+			     cd_catalogue_text(rules->problems->catalogue, field),
+			     cd_safe(&rules->problems->arena, value), why);
 
 	if (rules->result == 0 || result == CERTDEPLOY_ENOMEM)
 		rules->result = result;

@@ -2,6 +2,7 @@
 /* reading.c - one service's configuration being read; what certdeploy-adapter.h hands to adapters */
 #include "host/reading.h"
 
+#include "base/language.h"
 #include "base/text.h"
 #include "certificate/leaf.h"
 
@@ -53,6 +54,8 @@ char *certdeploy_format(struct certdeploy_reading *reading, const char *format, 
 	va_list arguments;
 	char *text;
 
+	/* A note on an endpoint is made so: its format is a message. Other formats are in no catalogue. */
+	format = cd_catalogue_text(reading->host->problems->catalogue, format);
 	va_start(arguments, format);
 	text = cd_arena_vformat(&reading->arena, format, arguments);
 	va_end(arguments);
@@ -326,7 +329,8 @@ const char *certdeploy_join(struct certdeploy_reading *reading, const char *dire
 	return joined;
 }
 
-int certdeploy_leaf(const struct certdeploy_leaf **out, struct certdeploy_reading *reading, const char *path)
+int certdeploy_leaf(const struct certdeploy_leaf **out, struct certdeploy_reading *reading,
+		    const char *path)
 {
 	const struct certdeploy_document *file =
 		reading->overlay == NULL ? NULL : cd_table_get(&reading->overlay->files, path);
@@ -371,7 +375,7 @@ int certdeploy_add_endpoint(struct certdeploy_reading *reading, const struct cer
 }
 
 const struct certdeploy_endpoint *const *certdeploy_endpoints(const struct certdeploy_reading *reading,
-							       size_t *count)
+							      size_t *count)
 {
 	*count = reading->endpoints.count;
 	return (const struct certdeploy_endpoint *const *)(void *const *)reading->endpoints.items;

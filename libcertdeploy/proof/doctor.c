@@ -89,7 +89,7 @@ static int read_file(struct visit *visit, struct file *file, const char *path)
 static void check_permissions(struct visit *visit, const struct file *key)
 {
 	const struct cd_host *host = &visit->inventory->host;
-	struct cd_problems found = {0};
+	struct cd_problems found = {.catalogue = visit->problems->catalogue};
 	struct cd_place place = {.directory = -1};
 
 	if ((key->identity.mode & 0007) != 0)

@@ -61,7 +61,7 @@ static int judge_plan(struct cd_problems *problems, const struct cd_plan *plan)
 
 static int compare_remembered(struct certdeploy_result *result, const struct certdeploy_request *request)
 {
-	struct cd_problems problems = {0};
+	struct cd_problems problems = {.catalogue = result->problems.catalogue};
 	struct cd_plan plan;
 	int code = cd_plan_make(&plan, result->cd, &problems, request);
 

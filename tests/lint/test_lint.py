@@ -100,6 +100,23 @@ def test_every_declared_function_is_exported(library):
     assert {n for n in exported if n.startswith("certdeploy_")} - declared() == set()
 
 
+def test_the_map_names_what_is_declared():
+    """One list for the linker, one for Debian, one for readers: all the same."""
+    names = re.findall(r"^\t(certdeploy_\w+);", text("libcertdeploy/certdeploy.map"), re.M)
+    assert names == sorted(declared())
+    symbols = re.findall(r"^ (certdeploy_\w+)@LIBCERTDEPLOY_[\d.]+ [\d.]+$", text("debian/libcertdeploy0.symbols"), re.M)
+    assert symbols == names
+
+
+def test_every_declaration_says_since_when():
+    for header in ("certdeploy.h", "certdeploy-adapter.h"):
+        source = text(f"libcertdeploy/{header}")
+        starts = re.finditer(r"^(?:CERTDEPLOY_API |typedef |(?:struct|enum) certdeploy\w* ?[{;])", source, re.M)
+        wrong = [source[m.start() :].split("\n", 1)[0] for m in starts
+                 if not re.search(r"ince \d+\.\d+[^/]*\*/\n\Z", source[: m.start()])]
+        assert wrong == []
+
+
 def test_no_banned_function_is_called(library):
     if instrumented(library):
         pytest.skip("sanitizers bring calls of their own")

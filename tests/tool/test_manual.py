@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from conftest import TOP
-from test_usage import COMMANDS
+from test_usage import ALL_COMMANDS
 
 DOC = TOP / "doc"
 PAGES = sorted([*DOC.glob("*.[1-8]"), *DOC.glob("*/*.[1-8]")])
@@ -67,7 +67,7 @@ def test_problems_page(problems_page):
                          ids=lambda page: str(page.relative_to(DOC)))
 def test_every_command_and_option_is_explained(fake, page):
     text = page.read_text()
-    for command in COMMANDS:
+    for command in ALL_COMMANDS:
         section = re.search(rf"^\.Ss {command}\n(.*?)(?=^\.S[sh] )", text, re.M | re.S)
         assert section, command
         assert f"certdeploy {command}" in section.group(1), f"{command} has no example"
@@ -98,13 +98,18 @@ def test_examples(fake, page, tmp_path):
         assert run.status == 0, (line, run.errors, run.text)
 
 
-def test_c_examples(tmp_path):
-    for page in [DOC / "libcertdeploy.3", DOC / "certdeploy-adapter.7"]:
-        for number, text in enumerate(text for text in literals(page) if "#include" in text):
-            source = tmp_path / f"{page.stem}{number}.c"
-            source.write_text(text)
-            subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{TOP}/libcertdeploy", "-c",
-                            "-o", "/dev/null", source], check=True)
+def c_examples(page):
+    return [text for text in literals(page) if "#include" in text]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.suffix in (".3", ".7")], ids=lambda page: page.name)
+def test_c_examples(page, tmp_path):
+    assert c_examples(page)
+    for number, text in enumerate(c_examples(page)):
+        source = tmp_path / f"{number}.c"
+        source.write_text(text)
+        subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{TOP}/libcertdeploy", "-c",
+                        "-o", "/dev/null", source], check=True)
 
 
 def test_configuration_example(tool, tmp_path):
@@ -117,14 +122,36 @@ def test_configuration_example(tool, tmp_path):
         assert "settings" not in run.codes, run
 
 
-def test_every_function_is_in_the_manual():
-    """Declared = documented, for callers and for adapters."""
-    for header, page in (("certdeploy.h", "libcertdeploy.3"), ("certdeploy-adapter.h", "certdeploy-adapter.7")):
-        declared = set(re.findall(r"^(?:CERTDEPLOY_API\s.*?)?\b(certdeploy_[a-z0-9_]+)\(",
-                                  (TOP / "libcertdeploy" / header).read_text(), re.M))
-        told = (DOC / page).read_text()
-        assert len(declared) > 20
-        assert [name for name in sorted(declared) if not re.search(rf"\b{name}\b", told)] == []
+def declared(header):
+    return set(re.findall(r"^CERTDEPLOY_API\s[^;]*?\b(certdeploy_[a-z0-9_]+)\(",
+                          (TOP / "libcertdeploy" / header).read_text(), re.M))
+
+
+def test_every_function_has_its_page():
+    """Declared = documented: named in one page's head, with a section there and in an example that is compiled."""
+    wanted = declared("certdeploy.h") | declared("certdeploy-adapter.h")
+    assert len(wanted) > 70
+    named = []
+    for page in PAGES:
+        if page.suffix != ".3" or page.name == "libcertdeploy.3":
+            continue
+        text, code = page.read_text(), "\n".join(c_examples(page))
+        sections = " ".join(re.findall(r"^\.Ss (.*)$", text, re.M))
+        for name in re.findall(r"^\.Nm (\w+)", text, re.M):
+            named.append(name)
+            assert re.search(rf"\b{name}\b", sections), f"{name} has no section"
+            assert re.search(rf"\b{name}\b", code), f"{name} has no example"
+    assert sorted(named) == sorted(wanted)
+
+
+def test_every_constant_is_in_the_manual():
+    constants = set()
+    for header in ("certdeploy.h", "certdeploy-adapter.h"):
+        for body in re.findall(r"^enum \w+ \{(.*?)^\};", (TOP / "libcertdeploy" / header).read_text(), re.M | re.S):
+            constants |= set(re.findall(r"^\t(CERTDEPLOY_\w+)", body, re.M))
+    told = "".join(page.read_text() for page in PAGES)
+    assert len(constants) > 80
+    assert [name for name in sorted(constants) if not re.search(rf"\b{name}\b", told)] == []
 
 
 def test_both_languages_tell_the_same():

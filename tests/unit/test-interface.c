@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-interface.c - what certdeploy.h promises of its own manners: sizes, codes, misuse, NULL */
+#include "unit.h"
+
+#include <certdeploy.h>
+#include <string.h>
+
+#define NOWHERE "/nonexistent/certdeploy.conf"
+
+static void test_options_by_function(void **state)
+{
+	struct certdeploy_options options, fresh = CERTDEPLOY_OPTIONS_INIT;
+
+	(void)state;
+	memset(&options, 0x55, sizeof(options));
+	assert_int_equal(certdeploy_options_init(&options, sizeof(options)), 0);
+	assert_memory_equal(&options, &fresh, sizeof(options));
+	/* A binding of an older header: what lies behind its structure is not ours. */
+	memset(&options, 0x55, sizeof(options));
+	assert_int_equal(certdeploy_options_init(&options, offsetof(struct certdeploy_options, progress)),
+			 0);
+	assert_int_equal(options.size, offsetof(struct certdeploy_options, progress));
+	assert_null(options.language);
+	assert_int_equal(((const unsigned char *)&options)[sizeof(options) - 1], 0x55);
+	assert_int_equal(certdeploy_options_init(&options, sizeof(options) + 1), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_options_init(&options, 1), CERTDEPLOY_EUSAGE);
+}
+
+/* A structure of a later release: well as long as nothing unknown is asked for. */
+static void test_options_of_another_release(void **state)
+{
+	struct {
+		struct certdeploy_options known;
+		void *unknown;
+	} options = {CERTDEPLOY_OPTIONS_INIT, NULL};
+	struct certdeploy *cd = NULL;
+	int code;
+
+	(void)state;
+	options.known.size = sizeof(options);
+	code = certdeploy_new(&cd, &options.known);
+	assert_int_not_equal(code, CERTDEPLOY_EUSAGE);
+	certdeploy_free(cd);
+	options.unknown = &options;
+	assert_int_equal(certdeploy_new(&cd, &options.known), CERTDEPLOY_EUSAGE);
+	assert_non_null(cd);
+	assert_string_equal(certdeploy_error(cd)->code, "usage");
+	certdeploy_free(cd);
+	/* The shortest: its own size, and nothing else is read. */
+	options.known.size = sizeof(options.known.size);
+	options.known.root = (const char *)8;
+	code = certdeploy_new(&cd, &options.known);
+	assert_int_not_equal(code, CERTDEPLOY_EUSAGE);
+	certdeploy_free(cd);
+}
+
+static void test_codes(void **state)
+{
+	static const int codes[] = {0, -1, -2, -3, -4, -5, -6, -7, -8, -9, -64, -65, -130};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		assert_string_not_equal(certdeploy_code_name(codes[i]), "unknown");
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(certdeploy_code_name(codes[i]),
+						certdeploy_code_name(codes[j]));
+	}
+	assert_string_equal(certdeploy_code_name(1), "unknown");
+}
+
+static void test_misuse(void **state)
+{
+	struct certdeploy_options options = CERTDEPLOY_OPTIONS_INIT;
+	struct certdeploy_request *request = NULL;
+	struct certdeploy *cd = NULL;
+
+	(void)state;
+	options.config_file = NOWHERE;
+	(void)certdeploy_new(&cd, &options);
+	assert_non_null(cd);
+	assert_int_equal(certdeploy_request_new(&request, cd), 0);
+	assert_int_equal(certdeploy_request_add(request, (enum certdeploy_list_option)9999, "x"),
+			 CERTDEPLOY_EUSAGE);
+	assert_string_equal(certdeploy_error(cd)->code, "usage");
+	assert_int_equal(certdeploy_request_add(request, CERTDEPLOY_NAME, NULL), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_request_set(request, (enum certdeploy_flag)0, 1), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_request_set(request, CERTDEPLOY_WAIT, -1), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_request_add_file(request, CERTDEPLOY_MATERIAL_ANY, "/nonexistent/x"),
+			 CERTDEPLOY_EFAILED);
+	assert_string_equal(certdeploy_error(cd)->code, "not-found");
+	assert_int_equal(certdeploy_request_add_file(request, CERTDEPLOY_MATERIAL_ANY, "/dev/null"),
+			 CERTDEPLOY_EREFUSED);
+	certdeploy_request_free(request);
+	certdeploy_free(cd);
+	certdeploy_request_free(NULL);
+	certdeploy_result_free(NULL);
+	certdeploy_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_options_by_function),
+		cmocka_unit_test(test_options_of_another_release),
+		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_misuse),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
