@@ -37,17 +37,34 @@ static int add(struct cd_adapters *adapters, const struct certdeploy_adapter *ad
 	return cd_vector_add(&adapters->list, entry);
 }
 
-static const char *unfit(const struct certdeploy_adapter *adapter)
+#define ADAPTER_UNFIT problems, CERTDEPLOY_WARNING, "adapter-unfit", path, 0
+
+/* Whether a module can be used; says why not. */
+static bool is_fit(const struct cd_adapters *adapters, struct cd_problems *problems, const char *path,
+		   const struct certdeploy_adapter *adapter)
 {
 	if (adapter == NULL)
-		return _("it exports no adapter");
-	if (adapter->abi != CERTDEPLOY_ADAPTER_ABI)
-		return _("it was made for another interface");
-	if (adapter->size < sizeof(*adapter))
-		return _("it was made for an older interface");
-	if (adapter->name == NULL || adapter->read == NULL || adapter->plan == NULL)
-		return _("its interface is incomplete");
-	return NULL;
+		cd_problem(ADAPTER_UNFIT, _("the adapter is left out: the module exports no %s"),
+			   CERTDEPLOY_ADAPTER_SYMBOL);
+	else if (adapter->abi != CERTDEPLOY_ADAPTER_ABI)
+		cd_problem(
+			ADAPTER_UNFIT,
+			_("the adapter is left out: it was made for interface %u, and this library has %u"),
+			(unsigned)adapter->abi, (unsigned)CERTDEPLOY_ADAPTER_ABI);
+	else if (adapter->size < sizeof(*adapter))
+		cd_problem(
+			ADAPTER_UNFIT,
+			_("the adapter is left out: its structure has %u bytes, and this library's has %u"),
+			(unsigned)adapter->size, (unsigned)sizeof(*adapter));
+	else if (adapter->name == NULL || adapter->read == NULL || adapter->plan == NULL)
+		cd_problem(ADAPTER_UNFIT, _("the adapter is left out: it has no name, read or plan"));
+	else if (cd_adapters_find(adapters, adapter->name) != NULL)
+		cd_problem(ADAPTER_UNFIT,
+			   _("the adapter is left out: there is an adapter named %s already"),
+			   adapter->name);
+	else
+		return true;
+	return false;
 }
 
 /* dlopen() by descriptor: what was looked at is what is loaded. */
@@ -55,15 +72,17 @@ static int load(struct cd_adapters *adapters, struct cd_problems *problems, cons
 		const char *path)
 {
 	const struct certdeploy_adapter *adapter = NULL;
-	const char *why = NULL;
 	struct cd_place place;
 	char name[64];
+	const char *reason;
 	size_t from = problems->list.count;
 	void *module;
 	int fd;
 
 	if (cd_place_find(&place, problems, root, path, CD_TRUST_CHECK) != 0) {
 		cd_problems_soften(problems, from);
+		cd_problem(ADAPTER_UNFIT, _("the adapter is left out: others than root can change it, or "
+					    "it cannot be reached"));
 		return problems->out_of_memory ? CERTDEPLOY_ENOMEM : 0;
 	}
 	fd = openat(place.directory, place.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -72,20 +91,16 @@ static int load(struct cd_adapters *adapters, struct cd_problems *problems, cons
 	module = fd == -1 ? NULL : dlopen(name, RTLD_NOW | RTLD_LOCAL);
 	if (fd != -1)
 		(void)close(fd);
-	if (module == NULL)
-		why = _("it cannot be loaded");
-	else
-		adapter = dlsym(module, CERTDEPLOY_ADAPTER_SYMBOL);
-	if (why == NULL)
-		why = unfit(adapter);
-	if (why == NULL && cd_adapters_find(adapters, adapter->name) != NULL)
-		why = _("an adapter of its name is there already");
-	if (why == NULL)
+	if (module == NULL) {
+		reason = fd == -1 ? NULL : dlerror();
+		cd_problem(ADAPTER_UNFIT, _("the adapter is left out: it cannot be loaded: %s"),
+			   reason == NULL ? "?" : reason);
+		return 0;
+	}
+	adapter = dlsym(module, CERTDEPLOY_ADAPTER_SYMBOL);
+	if (is_fit(adapters, problems, path, adapter))
 		return add(adapters, adapter, path, module);
-	if (module != NULL)
-		(void)dlclose(module);
-	cd_problem(problems, CERTDEPLOY_WARNING, "adapter-unfit", path, 0, _("the adapter is left out: %s"),
-		   why);
+	(void)dlclose(module);
 	return 0;
 }
 

@@ -124,19 +124,44 @@ def test_a_module_that_others_can_write_is_left_out(tool, installed, ftp):
     try:
         result = tool()("adapters").expect()
         assert "vsftpd" not in [a["name"] for a in result.json["adapters"]]
-        assert "adapter-unfit" in result.codes or "unsafe-path" in result.codes
+        assert "others than root" in result.problem("adapter-unfit")["message"]
     finally:
         module.chmod(0o644)
 
 
-def test_a_module_of_another_interface_is_left_out(tool, installed, host, tmp_path):
+@pytest.mark.parametrize("members, words", [
+    (".abi = 99, .size = 8", "interface 99"),
+    (".abi = CERTDEPLOY_ADAPTER_ABI, .size = 24", "24 bytes"),
+    (".abi = CERTDEPLOY_ADAPTER_ABI, .size = sizeof(struct certdeploy_adapter)", "no name"),
+    (".abi = CERTDEPLOY_ADAPTER_ABI, .size = sizeof(struct certdeploy_adapter) + 8, .name = \"apache\", .read = read, "
+     ".plan = plan", "named apache"),
+    (None, "exports no certdeploy_adapter_v1"),
+])
+def test_a_module_that_does_not_fit_is_left_out(tool, installed, host, tmp_path, members, words):
     source = tmp_path / "old.c"
-    source.write_text('#include <certdeploy-adapter.h>\nextern const struct certdeploy_adapter certdeploy_adapter_v1;\n'
-                      "const struct certdeploy_adapter certdeploy_adapter_v1 = {.abi = 99, .size = 8};\n")
+    name = "certdeploy_adapter_v1" if members else "something_else"
+    source.write_text(
+        "#include <certdeploy-adapter.h>\n"
+        "static int read(struct certdeploy_reading *r) { (void)r; return 0; }\n"
+        "static int plan(struct certdeploy_reading *r, const struct certdeploy_assignment *a, size_t n,\n"
+        "struct certdeploy_edits *e) { (void)r; (void)a; (void)n; (void)e; (void)read; return 0; }\n"
+        f"extern const struct certdeploy_adapter {name};\n"
+        f"const struct certdeploy_adapter {name} = {{{members or '.plan = plan'}}};\n")
     module = installed / "lib/certdeploy/adapters/old.so"
     host.write_config()
     run(["cc", f"-I{installed}/include", "-shared", "-fPIC", "-o", module, source])
     try:
-        assert tool()("adapters").expect().problem("adapter-unfit")["file"] == str(module)
+        problem = tool()("adapters").expect().problem("adapter-unfit")
+        assert problem["file"] == str(module) and words in problem["message"]
+    finally:
+        module.unlink()
+
+
+def test_a_file_that_is_no_module_is_left_out(tool, installed, host):
+    module = installed / "lib/certdeploy/adapters/text.so"
+    host.write_config()
+    module.write_text("not a module\n")
+    try:
+        assert "cannot be loaded" in tool()("adapters").expect().problem("adapter-unfit")["message"]
     finally:
         module.unlink()
