@@ -49,8 +49,6 @@ examples_panel_extension_panel_extension_LDADD = libcertdeploy.la
 
 EXTRA_DIST += examples/adapter-skeleton/vsftpd.c examples/adapter-skeleton/Makefile
 
-bashcompletiondir = $(datadir)/bash-completion/completions
-zshcompletiondir = $(datadir)/zsh/site-functions
 dist_zshcompletion_DATA = examples/certdeploy/completion/_certdeploy
 EXTRA_DIST += examples/certdeploy/completion/certdeploy.bash
 install-data-local:

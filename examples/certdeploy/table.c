@@ -13,12 +13,13 @@
 #define LOCKING (ON(DEPLOY) | ON(PLAN) | ON(ROLLBACK) | ON(RECOVER) | ON(PRUNE) | ON(IMPORT) | NEW)
 
 const struct command *const command_table[] = {
-	&command_discover, &command_list,   &command_check,    &command_plan,
-	&command_deploy,   &command_verify, &command_doctor,   &command_expiry,
-	&command_history,  &command_show,   &command_diff,     &command_rollback,
-	&command_recover,  &command_prune,  &command_request,  &command_export,
-	&command_import,   &command_tlsa,   &command_adapters, &command_hook,
-	NULL,
+	&command_discover, &command_list,   &command_check,
+	&command_plan,     &command_deploy, &command_verify,
+	&command_doctor,   &command_expiry, &command_history,
+	&command_show,     &command_diff,   &command_rollback,
+	&command_recover,  &command_prune,  &command_request,
+	&command_export,   &command_import, &command_tlsa,
+	&command_adapters, &command_hook,   NULL,
 };
 
 /* Options whose help is NULL share the line of the next in the help. */
@@ -44,16 +45,15 @@ const struct option_row option_table[] = {
 	 N_("the same in one file")},
 	{"csr", 0, "F", EFFECT_MATERIAL, CERTDEPLOY_MATERIAL_CSR, ON(CHECK),
 	 N_("a certificate signing request")},
-	{"passphrase-file", 0, "F", EFFECT_TOOL, TOOL_PASSPHRASE_FILE,
-	 MATERIAL | ON(EXPORT) | NEW, NULL},
-	{"passphrase-fd", 0, "N", EFFECT_TOOL, TOOL_PASSPHRASE_FD,
-	 MATERIAL | ON(EXPORT) | NEW, N_("passphrase of the key")},
+	{"passphrase-file", 0, "F", EFFECT_TOOL, TOOL_PASSPHRASE_FILE, MATERIAL | ON(EXPORT) | NEW, NULL},
+	{"passphrase-fd", 0, "N", EFFECT_TOOL, TOOL_PASSPHRASE_FD, MATERIAL | ON(EXPORT) | NEW,
+	 N_("passphrase of the key")},
 	{"name", 0, "NAME", EFFECT_ONCE, CERTDEPLOY_NAME,
 	 CHANGING | ON(IMPORT) | ON(EXPORT) | ON(TLSA) | NEW, N_("its name in the store")},
 
 	/* a new request */
 	{"common-name", 0, NULL, EFFECT_ONCE, CERTDEPLOY_COMMON_NAME, NEW, NULL},
-	{"san", 0, "HOST", EFFECT_LIST, CERTDEPLOY_SAN, NEW, N_("names to be covered; --san may be repeated")},
+	{"san", 0, "HOST", EFFECT_LIST, CERTDEPLOY_SAN, NEW, N_("the names; --san may be repeated")},
 	{"organization", 0, NULL, EFFECT_ONCE, CERTDEPLOY_ORGANIZATION, NEW, NULL},
 	{"unit", 0, "TEXT", EFFECT_LIST, CERTDEPLOY_UNIT, NEW, N_("who asks for it")},
 	{"locality", 0, NULL, EFFECT_ONCE, CERTDEPLOY_LOCALITY, NEW, NULL},
@@ -61,9 +61,9 @@ const struct option_row option_table[] = {
 	{"country", 0, "CC", EFFECT_ONCE, CERTDEPLOY_COUNTRY, NEW, N_("two letters, as JP")},
 	{"email", 0, "ADDRESS", EFFECT_ONCE, CERTDEPLOY_EMAIL, NEW, N_("few CAs want one")},
 	{"key-type", 0, "TYPE", EFFECT_ONCE, CERTDEPLOY_KEY_TYPE, NEW,
-	 N_("rsa:2048 (default), rsa:3072, rsa:4096, ec:p256, ec:p384, ed25519")},
+	 N_("as rsa:4096, ec:p256; default rsa:2048")},
 	{"profile", 0, "NAME", EFFECT_ONCE, CERTDEPLOY_PROFILE, NEW,
-	 N_("rules for the fields: lenient (default) or strict")},
+	 N_("rules: lenient (default) or strict")},
 	{"self-signed", 0, NULL, EFFECT_FLAG, CERTDEPLOY_SELF_SIGNED, NEW,
 	 N_("a certificate signed by itself instead")},
 	{"days", 0, "N", EFFECT_NUMBER, CERTDEPLOY_DAYS, NEW, N_("how long that is valid (365)")},
@@ -71,7 +71,7 @@ const struct option_row option_table[] = {
 	{"out-key", 0, "F", EFFECT_TOOL, TOOL_OUT_KEY, NEW, NULL},
 	{"out-csr", 0, "F", EFFECT_TOOL, TOOL_OUT_CSR, NEW, N_("new files instead of the store")},
 	{"format", 0, "FORMAT", EFFECT_ONCE, CERTDEPLOY_FORMAT, ON(EXPORT),
-	 N_("pkcs12 (default), pkcs12-legacy, pem, cert, chain, fullchain, key")},
+	 N_("pkcs12 (default), pem, fullchain, key")},
 	{"out", 0, "F", EFFECT_TOOL, TOOL_OUT, ON(EXPORT) | ON(TLSA),
 	 N_("a new file instead of standard output")},
 

@@ -10,9 +10,11 @@
  * ROOT is "/" for the host itself. The upload holds certificate, key and chain in any order. Build it
  * with: cc panel-extension.c $(pkg-config --cflags --libs certdeploy)
  */
+#define _POSIX_C_SOURCE 200809L
 #include <certdeploy.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define UPLOAD_LIMIT 65536
 
@@ -27,17 +29,30 @@ static int on_progress(void *user, const char *what, size_t done, size_t total)
 	return 0;
 }
 
+/* "2027-02-01", or "-" where it is not known. */
+static const char *day(char room[16], int64_t seconds)
+{
+	time_t time = (time_t)seconds;
+	struct tm parts;
+
+	if (seconds == 0 || gmtime_r(&time, &parts) == NULL || strftime(room, 16, "%F", &parts) == 0)
+		return "-";
+	return room;
+}
+
 static void show_services(const struct certdeploy_result *result)
 {
 	const struct certdeploy_service_report *service;
+	char until[16];
 
 	for (size_t i = 0; (service = certdeploy_result_service(result, i)) != NULL; i++) {
 		(void)printf("%s: %s\n", service->name, service->state);
 		for (size_t j = 0; service->endpoints[j] != NULL; j++) {
 			const struct certdeploy_endpoint_report *endpoint = service->endpoints[j];
 
-			(void)printf("  %s %s %s:%zu %s\n", endpoint->listen,
+			(void)printf("  %s %s until %s %s:%zu %s\n", endpoint->listen,
 				     endpoint->name == NULL ? "(default)" : endpoint->name,
+				     day(until, endpoint->not_after),
 				     endpoint->file == NULL ? "-" : endpoint->file, endpoint->line,
 				     endpoint->verified ? "verified" : "");
 		}

@@ -11,7 +11,8 @@ use JSON::PP ();
 our $VERSION = '0.1.0';
 
 my %commands = map { $_ => 1 } qw(
-	adapters check deploy diff discover doctor expiry history list plan prune recover rollback show verify
+	adapters check deploy diff discover doctor expiry export history import list plan prune recover request rollback
+	show tlsa verify
 );
 
 sub new {
@@ -28,7 +29,7 @@ sub new {
 }
 
 # Perl's own true and false become JSON's where the tool wants them.
-sub request {
+sub request_text {
 	my ($self, $command, %request) = @_;
 
 	croak "Certdeploy: there is no command \"$command\"" unless $commands{$command};
@@ -47,7 +48,7 @@ sub run {
 
 	push @words, '-c', $self->{config} if defined $self->{config};
 	push @words, '--root', $self->{root} if defined $self->{root};
-	my $text = $self->request($command, %request);
+	my $text = $self->request_text($command, %request);
 
 	# Secrets go through a pipe: never through arguments, the environment or a file. The tool reads
 	# all of its input before it writes.
@@ -73,7 +74,8 @@ sub run {
 
 for my $command (keys %commands) {
 	no strict 'refs';
-	*{$command} = sub { my $self = shift; return $self->run($command, @_) };
+	# "use" calls a method named import
+	*{ $command eq 'import' ? 'import_certificate' : $command } = sub { my $self = shift; return $self->run($command, @_) };
 }
 
 sub problems {
@@ -118,10 +120,14 @@ request goes to the tool's standard input, so that neither keys nor names stand 
 
 All may be left out. C<< program => ['sudo', '-n', 'certdeploy'] >> runs it with other rights.
 
-=item deploy(KEY => VALUE, ...), plan, check, list, discover, verify, doctor, expiry, history, show, diff, rollback, recover, prune, adapters
+=item deploy(KEY => VALUE, ...), plan, check, list, discover, verify, doctor, expiry, history, show, diff, rollback, recover, prune, adapters, request, export, import_certificate, tlsa
 
 Flags are C<\1> and C<\0>, or JSON booleans: C<< default => \1 >>. A failure is a result with C<ok> false.
 They die only when the tool cannot be run or gives no result.
+
+=item request_text(COMMAND, KEY => VALUE, ...)
+
+The JSON that would go to the tool, for a panel that runs it by itself.
 
 =item problems(RESULT, SEVERITY)
 

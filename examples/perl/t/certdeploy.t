@@ -33,6 +33,10 @@ is $result->{problems}[0]{code}, 'usage', 'a mistyped key is refused';
 my $japanese = Certdeploy->new(program => $program, language => 'ja');
 like $japanese->deploy(certt => 'x')->{problems}[0]{message}, qr/キーではありません/, 'in Japanese';
 
+is $japanese->request_text('list', service => ['apache']), '{"command":"list","lang":"ja","service":["apache"]}',
+	'the text of a request';
+ok $echo->request(common_name => 'www.example.jp')->{command} eq 'request', 'a request is a command like others';
+
 ok !eval { Certdeploy->new(program => '/nonexistent/certdeploy')->list; 1 }, 'no tool';
 like $@, qr/cannot run|gave no result/, 'is said';
 ok !eval { Certdeploy->new(program => 'true')->list; 1 }, 'no result';
