@@ -6,7 +6,3 @@ EXTRA_DIST += tests/servers
 check_PROGRAMS += tests/oracle/dovecot-effective
 tests_oracle_dovecot_effective_SOURCES = tests/oracle/dovecot-effective.c
 tests_oracle_dovecot_effective_LDADD = libcertdeploy-internal.la
-
-# what a test run leaves in the source tree
-dist-hook:
-	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
