@@ -473,6 +473,15 @@ struct certdeploy_adapter {
 		       const char *const **argv);
 
 	int (*daemon)(struct certdeploy_reading *reading, struct certdeploy_daemon *daemon);
+
+	/**
+	 * The default endpoints of one address (numeric), one call of use() each: those of the reading
+	 * that no other address shares, or new ones (absent) where the server can be given an entry for
+	 * the address. port 0: of every port. NULL: endpoints without a name whose address equals it.
+	 */
+	int (*answers_address)(struct certdeploy_reading *reading, const char *address, uint16_t port,
+			       int (*use)(void *user, const struct certdeploy_endpoint *endpoint),
+			       void *user);
 };
 
 /** The one symbol that a loadable adapter exports. */

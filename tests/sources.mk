@@ -16,6 +16,7 @@ unit_tests += tests/unit/test-changes
 unit_tests += tests/unit/test-document
 unit_tests += tests/unit/test-dovecot
 unit_tests += tests/unit/test-dovecot-24
+unit_tests += tests/unit/test-dovecot-address
 unit_tests += tests/unit/test-file
 unit_tests += tests/unit/test-history
 unit_tests += tests/unit/test-json

@@ -8,6 +8,9 @@
 int dovecot_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
 		    int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user);
 
+int dovecot_answers_address(struct certdeploy_reading *reading, const char *address, uint16_t port,
+			    int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user);
+
 /** A program as told in the settings, else where it usually is, else its name; NULL: no memory. */
 const char *dovecot_program(struct certdeploy_reading *reading, const char *name);
 

@@ -4,7 +4,8 @@
  *
  * A name has the endpoints of its own local_name. The server's own name (`hostname`) means the default.
  * Any other name is given endpoints of its own where that is wanted; where only what is there is meant,
- * a pattern answers for it, by the rules of the version.
+ * a pattern answers for it, by the rules of the version. An address that shares its certificate with
+ * others is given a block of its own in the same way.
  */
 #include "adapter.h"
 
@@ -152,4 +153,125 @@ int dovecot_answers(struct certdeploy_reading *reading, const char *hostname, bo
 	if (create)
 		return use_new(reading, name, found, use, user);
 	return found ? 0 : use_patterns(reading, name, use, user);
+}
+
+/* ---- addresses ---- */
+
+/* Do the lines that decide the endpoint decide about another address as well? */
+static bool is_shared(struct certdeploy_reading *reading, const struct certdeploy_endpoint *endpoint)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(reading, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (all[i]->decider == endpoint->decider && all[i]->tls &&
+		    (all[i]->address == NULL || strcmp(all[i]->address, endpoint->address) != 0))
+			return true;
+	return false;
+}
+
+/* The default endpoint of the listener on the address, where the configuration has one; or NULL. */
+static const struct certdeploy_endpoint *endpoint_at(struct certdeploy_reading *reading,
+						     const struct dovecot_listener *listener,
+						     const struct dovecot_net *net)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(reading, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct dovecot_place *place = all[i]->own;
+
+		if (all[i]->name == NULL && place->listener == listener &&
+		    dovecot_same_net(place->context->local, net))
+			return all[i];
+	}
+	return NULL;
+}
+
+/* The filter of the address and of nothing else, or NULL. */
+static struct dovecot_filter *filter_at(const struct dovecot_model *model, const struct dovecot_net *net)
+{
+	for (size_t i = 0; i < model->filters.count; i++) {
+		struct dovecot_filter *filter = model->filters.items[i];
+
+		if (dovecot_same_net(&filter->local, net) && filter->local_name == NULL &&
+		    filter->protocol == NULL && filter->service == NULL && filter->remote.bits == 0 &&
+		    (filter->parent == NULL || filter->parent == model->root))
+			return filter;
+	}
+	return NULL;
+}
+
+/* Connections to the address, as they are served before it has a block. */
+static const struct dovecot_context *context_at(struct dovecot_model *model,
+						const struct dovecot_listener *listener,
+						const struct dovecot_net *net)
+{
+	struct dovecot_context *context = certdeploy_alloc(model->reading, sizeof(*context));
+
+	if (context == NULL ||
+	    dovecot_context(context, model, listener->protocol, listener->service, net) != 0 ||
+	    dovecot_vector_add(&model->contexts, model->reading, context) != 0)
+		return NULL;
+	return context;
+}
+
+static int use_at(struct dovecot_model *model, const struct dovecot_listener *listener,
+		  const struct dovecot_net *net, use_function *use, void *user)
+{
+	const struct certdeploy_endpoint *there = endpoint_at(model->reading, listener, net);
+	struct certdeploy_endpoint *endpoint;
+	struct dovecot_place *made;
+
+	if (there != NULL && ((const struct dovecot_place *)there->own)->own &&
+	    !is_shared(model->reading, there))
+		return use(user, there);
+	made = certdeploy_alloc(model->reading, sizeof(*made));
+	endpoint = certdeploy_alloc(model->reading, sizeof(*endpoint));
+	if (made == NULL || endpoint == NULL)
+		return CERTDEPLOY_ENOMEM;
+	made->listener = listener;
+	made->address = net;
+	made->filter = filter_at(model, net);
+	made->context = there != NULL ? ((const struct dovecot_place *)there->own)->context
+				      : context_at(model, listener, net);
+	if (made->context == NULL || dovecot_effective(&made->effective, model, made->context, NULL) != 0 ||
+	    dovecot_make_endpoint(endpoint, model, made) != 0)
+		return CERTDEPLOY_ENOMEM;
+	endpoint->absent = there == NULL;
+	return use(user, endpoint);
+}
+
+/* Does a listener accept connections to the address? */
+static bool listens_on(const struct dovecot_listener *listener, const struct dovecot_net *net)
+{
+	if (listener->address == NULL || listener->net.bits == 0)
+		return net->v6 ? listener->v6 : listener->v4;
+	return dovecot_same_net(&listener->net, net);
+}
+
+int dovecot_answers_address(struct certdeploy_reading *reading, const char *address, uint16_t port,
+			    int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user)
+{
+	struct dovecot_model *model = certdeploy_model(reading);
+	struct dovecot_net *net = certdeploy_alloc(reading, sizeof(*net));
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(reading, &count);
+	int result = 0;
+
+	if (net == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (!dovecot_parse_net(net, address))
+		return 0;
+	for (size_t i = 0; i < count && result == 0; i++) {
+		const struct dovecot_place *place = all[i]->own;
+		const struct dovecot_listener *listener = place->listener;
+
+		/* One default endpoint of every listener stands for it. */
+		if (all[i]->name != NULL || (listener->net.bits == 0 && place->context->local != NULL) ||
+		    (port != 0 && listener->port != port) || !listens_on(listener, net))
+			continue;
+		result = use_at(model, listener, net, use, user);
+	}
+	return result;
 }

@@ -55,6 +55,24 @@ bool dovecot_net_contains(const struct dovecot_net *net, const struct dovecot_ne
 	return rest == 0 || ((net->address[whole] ^ inner->address[whole]) >> (8 - rest)) == 0;
 }
 
+bool dovecot_same_net(const struct dovecot_net *one, const struct dovecot_net *other)
+{
+	if (one == NULL || other == NULL)
+		return one == other;
+	return one->bits == other->bits && one->v6 == other->v6 && dovecot_net_contains(one, other);
+}
+
+const char *dovecot_spell_net(struct certdeploy_reading *reading, const struct dovecot_net *net)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (inet_ntop(net->v6 ? AF_INET6 : AF_INET, net->address, text, sizeof(text)) == NULL)
+		return NULL;
+	if (net->bits < (net->v6 ? 128U : 32U))
+		return certdeploy_format(reading, "%s/%u", text, net->bits);
+	return certdeploy_copy(reading, text, strlen(text));
+}
+
 /* ---- filters ---- */
 
 static const char *net_identity(struct certdeploy_reading *reading, const struct dovecot_net *net,

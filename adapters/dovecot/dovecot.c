@@ -282,4 +282,5 @@ const struct certdeploy_adapter cd_adapter_dovecot = {
 	.rehearse = dovecot_rehearse,
 	.command = command,
 	.daemon = daemon_of,
+	.answers_address = dovecot_answers_address,
 };

@@ -170,6 +170,13 @@ static bool has_lines(const struct dovecot_place *place, const struct dovecot_fi
 
 static const struct dovecot_value tried; /* what the trial's filter has */
 
+static void set_wishes(struct dovecot_trial *trial, const struct dovecot_wish *wishes)
+{
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
+		if (wishes[slot / 2].material != NULL || wishes[slot / 2].drop)
+			trial->filter.values[slot] = &tried;
+}
+
 /* The filter as it will be, with the wishes in it. */
 static void set_trial(struct dovecot_trial *trial, const struct dovecot_model *model,
 		      const struct dovecot_place *place, const struct dovecot_wish *wishes, bool moved)
@@ -188,9 +195,23 @@ static void set_trial(struct dovecot_trial *trial, const struct dovecot_model *m
 		if (hides != NULL)
 			trial->filter.order = hides->order - 1;
 	}
-	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
-		if (wishes[slot / 2].material != NULL || wishes[slot / 2].drop)
-			trial->filter.values[slot] = &tried;
+	set_wishes(trial, wishes);
+}
+
+static void set_address_trial(struct dovecot_trial *trial, const struct dovecot_model *model,
+			      const struct dovecot_place *place, const struct dovecot_wish *wishes)
+{
+	const struct dovecot_filter *hidden = dovecot_hidden(model, place->context->local);
+
+	*trial = (struct dovecot_trial){.instead = place->filter};
+	if (place->filter != NULL) {
+		trial->filter = *place->filter;
+	} else {
+		trial->filter.local = *place->context->local;
+		trial->filter.parent = model->v24 ? model->root : NULL;
+		trial->filter.order = hidden == NULL ? SIZE_MAX : hidden->order - 1;
+	}
+	set_wishes(trial, wishes);
 }
 
 /* Who wins where the trial's filter does not, and does Dovecot end such connections? */
@@ -198,6 +219,12 @@ struct outcome {
 	const struct dovecot_value *winner;
 	const struct dovecot_value *rival;
 };
+
+/* A name is meant wherever it is asked for, a default at its address only. */
+static bool is_meant(const struct dovecot_place *place, const struct dovecot_context *context)
+{
+	return place->name != NULL || dovecot_same_net(context->local, place->context->local);
+}
 
 static int try_out(struct outcome *outcome, struct dovecot_editor *editor,
 		   const struct dovecot_place *place, struct dovecot_trial *trial)
@@ -209,7 +236,7 @@ static int try_out(struct outcome *outcome, struct dovecot_editor *editor,
 		const struct dovecot_context *context = contexts->items[i];
 		struct dovecot_effective effective;
 
-		if (!dovecot_fits(&trial->filter, context))
+		if (!dovecot_fits(&trial->filter, context) || !is_meant(place, context))
 			continue;
 		if (dovecot_effective_with(&effective, editor->model, context, place->name, trial) != 0)
 			return CERTDEPLOY_ENOMEM;
@@ -226,13 +253,18 @@ static int refuse_outcome(struct dovecot_editor *editor, const struct dovecot_pl
 {
 	const struct dovecot_value *at = outcome->rival != NULL ? outcome->rival : outcome->winner;
 
+	const char *whom = place->name != NULL ? place->name
+					       : dovecot_spell_net(editor->reading, place->context->local);
+
+	if (whom == NULL)
+		return CERTDEPLOY_ENOMEM;
 	if (outcome->rival != NULL)
 		return certdeploy_refuse(editor->reading, "conflicting-filters", at->input->path, at->line,
 					 _("with a certificate for %s as well, Dovecot would end every "
 					   "connection that both apply to"),
-					 place->name);
+					 whom);
 	return certdeploy_refuse(editor->reading, "config-not-understood", at->input->path, at->line,
-				 _("this certificate would go on being served for %s"), place->name);
+				 _("this certificate would go on being served for %s"), whom);
 }
 
 /* Find out whether the filter must move to take effect, and whether it would at all. */
@@ -255,6 +287,69 @@ static int must_move(bool *move, struct dovecot_editor *editor, const struct dov
 	}
 }
 
+/* A name that has a certificate of its own keeps it, and its key, where it is asked for at the address. */
+static int keeps_its_own(struct dovecot_editor *editor, const struct dovecot_place *place,
+			 const struct dovecot_context *context, const char *name,
+			 struct dovecot_trial *trial)
+{
+	struct dovecot_effective before, after;
+	const struct dovecot_value *own;
+
+	if (dovecot_effective(&before, editor->model, context, name) != 0 ||
+	    dovecot_effective_with(&after, editor->model, context, name, trial) != 0)
+		return CERTDEPLOY_ENOMEM;
+	own = before.values[DOVECOT_CERT];
+	if (before.conflict[0] != NULL || own == NULL || dovecot_filter_name(own->filter) == NULL)
+		return 0;
+	if (after.conflict[0] != NULL)
+		return refuse_outcome(editor, place, &(struct outcome){.rival = own});
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
+		if (after.values[slot] != before.values[slot])
+			return certdeploy_refuse(
+				editor->reading, "config-not-understood", own->input->path, own->line,
+				_("a block for the address would take effect for %s as well"), name);
+	return 0;
+}
+
+/* Would the block for an address take effect, and for nobody else? */
+static int check_address(struct dovecot_editor *editor, const struct dovecot_place *place,
+			 const struct dovecot_wish *wishes)
+{
+	const struct dovecot_vector *names = dovecot_names(editor->model);
+	const struct dovecot_vector *contexts = &editor->model->contexts;
+	struct dovecot_trial trial;
+	struct outcome outcome;
+	int result;
+
+	set_address_trial(&trial, editor->model, place, wishes);
+	result = try_out(&outcome, editor, place, &trial);
+	if (result == 0 && (outcome.winner != NULL || outcome.rival != NULL))
+		result = refuse_outcome(editor, place, &outcome);
+	for (size_t i = 0; i < contexts->count && result == 0; i++)
+		for (size_t j = 0; j < names->count && result == 0; j++)
+			if (dovecot_fits(&trial.filter, contexts->items[i]) &&
+			    is_meant(place, contexts->items[i]))
+				result = keeps_its_own(editor, place, contexts->items[i],
+						       ((const struct dovecot_name *)names->items[j])->text,
+						       &trial);
+	return result;
+}
+
+static int edit_address(struct dovecot_editor *editor, const struct dovecot_place *place,
+			const struct dovecot_wish *wishes)
+{
+	const struct dovecot_value *like = place->effective.values[DOVECOT_CERT];
+	int result = check_address(editor, place, wishes);
+
+	if (result != 0)
+		return result;
+	if (place->filter == NULL || place->filter->blocks.count == 0)
+		return dovecot_new_local(editor, place->context->local, wishes, like);
+	if (has_lines(place, place->filter))
+		return edit_lines(editor, place, place->filter, wishes);
+	return dovecot_fill_filter(editor, place->filter, wishes, like);
+}
+
 /* Give an endpoint lines of its own. separate: what stands in its filter belongs to others as well. */
 static int edit_new(struct dovecot_editor *editor, const struct dovecot_place *place,
 		    const struct dovecot_wish *wishes, bool separate)
@@ -263,6 +358,9 @@ static int edit_new(struct dovecot_editor *editor, const struct dovecot_place *p
 	bool move = false;
 	int result;
 
+	if (place->address != NULL ||
+	    (place->name == NULL && place->filter != editor->model->root && place->context->local != NULL))
+		return edit_address(editor, place, wishes);
 	if (place->name == NULL && place->filter == editor->model->root)
 		return has_lines(place, place->filter) ? edit_lines(editor, place, place->filter, wishes)
 						       : dovecot_fill_top(editor, wishes);

@@ -343,7 +343,10 @@ static const void *decider_of(struct dovecot_model *model, const struct dovecot_
 	char *text;
 	void *kept;
 
-	if (place->own && certificate != NULL)
+	if (place->address != NULL)
+		text = certdeploy_format(model->reading, "at %s",
+					 dovecot_spell_net(model->reading, place->address));
+	else if (place->own && certificate != NULL)
 		text = certdeploy_format(model->reading, "%s %s", certificate->site,
 					 place->name == NULL ? "" : place->name);
 	else
@@ -528,13 +531,6 @@ static int serve(struct dovecot_model *model, struct serving *serving, bool ever
 	return 0;
 }
 
-static bool same_net(const struct dovecot_net *one, const struct dovecot_net *other)
-{
-	if (one == NULL || other == NULL)
-		return one == other;
-	return one->bits == other->bits && one->v6 == other->v6 && dovecot_net_contains(one, other);
-}
-
 /* The serving of a context, made when it is asked for first. */
 static int find_serving(struct serving **out, struct serving **all, struct dovecot_model *model,
 			const struct dovecot_listener *listener, const struct dovecot_net *local)
@@ -543,7 +539,7 @@ static int find_serving(struct serving **out, struct serving **all, struct dovec
 	bool everywhere = local == NULL || listener->address != NULL;
 
 	for (serving = *all; serving != NULL; serving = serving->next)
-		if (same_net(serving->context.local, local)) {
+		if (dovecot_same_net(serving->context.local, local)) {
 			*out = serving;
 			return 0;
 		}

@@ -25,6 +25,8 @@ struct dovecot_place {
 	const struct dovecot_listener *listener;
 	const struct dovecot_context *context;
 	const char *name; /**< or NULL */
+	/** This address alone is meant, and is to have a block of its own; or NULL. */
+	const struct dovecot_net *address;
 	struct dovecot_effective effective;
 	/** The filter that a value of its own goes to; NULL: has none yet. */
 	struct dovecot_filter *filter;

@@ -151,6 +151,10 @@ int dovecot_read_files(struct dovecot_model *model);
 /** "10.0.0.0/8", "::1", "[::1]": false when it is none (a host name). */
 bool dovecot_parse_net(struct dovecot_net *net, const char *text);
 bool dovecot_net_contains(const struct dovecot_net *net, const struct dovecot_net *inner);
+/** Either may be NULL. */
+bool dovecot_same_net(const struct dovecot_net *one, const struct dovecot_net *other);
+/** As a `local` names it; NULL: no memory. */
+const char *dovecot_spell_net(struct certdeploy_reading *reading, const struct dovecot_net *net);
 
 /** Expand {a,b} as glob(3) with GLOB_BRACE does: a NULL-terminated list. */
 int dovecot_braces(const char *const **patterns, struct certdeploy_reading *reading, const char *pattern);

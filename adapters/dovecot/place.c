@@ -65,6 +65,16 @@ static bool competes(const struct dovecot_model *model, const struct dovecot_fil
 	return false;
 }
 
+/* May connections to the address meet the filter, and all around it? */
+static bool may_meet(const struct dovecot_filter *filter, const struct dovecot_net *net)
+{
+	for (; filter != NULL; filter = filter->parent)
+		if (filter->local.bits > 0 &&
+		    (filter->local.bits > net->bits || !dovecot_net_contains(&filter->local, net)))
+			return false;
+	return true;
+}
+
 /* The first byte of the comment lines directly above offset. */
 static size_t above_comments(const struct certdeploy_document *document, size_t offset)
 {
@@ -83,16 +93,16 @@ static size_t above_comments(const struct certdeploy_document *document, size_t 
 	return offset;
 }
 
-/* After the last of the names' blocks that is a plain place, if that is late enough. */
-static bool after_names(struct spot *spot, const struct dovecot_model *model, size_t order,
-			const struct dovecot_block *not_this)
+/* After the last of the names' (or addresses') blocks that is a plain place, if that is late enough. */
+static bool after_neighbours(struct spot *spot, const struct dovecot_model *model, bool names, size_t order,
+			     const struct dovecot_block *not_this)
 {
 	const struct dovecot_block *best = NULL;
 
 	for (size_t i = 0; i < model->filters.count; i++) {
 		const struct dovecot_filter *filter = model->filters.items[i];
 
-		if (filter->local_name == NULL)
+		if (names ? filter->local_name == NULL : filter->local.bits == 0)
 			continue;
 		for (size_t j = 0; j < filter->blocks.count; j++) {
 			const struct dovecot_block *block = block_at(filter, j);
@@ -116,8 +126,20 @@ static struct spot end_of(const struct dovecot_input *input)
 	return (struct spot){input, length, false};
 }
 
-/* Lines read when the last setting stood that a new block must come after. */
-static size_t earliest(const struct dovecot_model *model, const char *name)
+static bool beats(const struct dovecot_model *model, const struct dovecot_filter *filter, const char *name,
+		  const struct dovecot_net *net)
+{
+	if (name != NULL)
+		return competes(model, filter, name);
+	return filter != model->root && sets_certificate(filter) && dovecot_filter_name(filter) == NULL &&
+	       may_meet(filter, net);
+}
+
+/*
+ * Lines read when the last setting stood that a new block must come after: it is for a name, or for
+ * an address.
+ */
+static size_t earliest(const struct dovecot_model *model, const char *name, const struct dovecot_net *net)
 {
 	size_t order = 0;
 
@@ -130,7 +152,7 @@ static size_t earliest(const struct dovecot_model *model, const char *name)
 	for (size_t i = 0; model->v24 && i < model->filters.count; i++) {
 		const struct dovecot_filter *filter = model->filters.items[i];
 
-		if (filter->blocks.count != 0 && competes(model, filter, name) &&
+		if (filter->blocks.count != 0 && beats(model, filter, name, net) &&
 		    block_at(filter, 0)->closed_order > order)
 			order = block_at(filter, 0)->closed_order;
 	}
@@ -145,13 +167,36 @@ const struct dovecot_filter *dovecot_hiding(const struct dovecot_model *model, c
 	return NULL;
 }
 
+/* At the end of the file with the global certificate, if that is late enough, or of the first one. */
+static struct spot end_of_some(const struct dovecot_model *model, size_t order)
+{
+	const struct dovecot_value *global = model->root->values[DOVECOT_CERT];
+
+	if (global != NULL && global->input->at_top && global->input->ends_at_top &&
+	    !global->input->repeated && global->input->end_order >= order)
+		return end_of(global->input);
+	return end_of(model->inputs.items[0]);
+}
+
+const struct dovecot_filter *dovecot_hidden(const struct dovecot_model *model,
+					    const struct dovecot_net *net)
+{
+	for (size_t i = 0; model->v24 && i < model->filters.count; i++) {
+		const struct dovecot_filter *filter = model->filters.items[i];
+
+		if (filter->lists == 0 && filter->blocks.count != 0 && sets_certificate(filter) &&
+		    dovecot_filter_name(filter) != NULL && may_meet(filter, net))
+			return filter;
+	}
+	return NULL;
+}
+
 static int find_spot(struct spot *spot, struct dovecot_editor *editor, const char *name,
 		     const struct dovecot_block *moved)
 {
 	const struct dovecot_model *model = editor->model;
 	const struct dovecot_filter *hides = dovecot_hiding(model, name);
-	const struct dovecot_value *global = model->root->values[DOVECOT_CERT];
-	size_t order = earliest(model, name);
+	size_t order = earliest(model, name, NULL);
 
 	if (hides != NULL) {
 		const struct dovecot_block *block = block_at(hides, 0);
@@ -164,13 +209,31 @@ static int find_spot(struct spot *spot, struct dovecot_editor *editor, const cha
 				      true};
 		return 0;
 	}
-	if (after_names(spot, model, order, moved))
+	if (after_neighbours(spot, model, true, order, moved))
 		return 0;
-	if (global != NULL && global->input->at_top && global->input->ends_at_top &&
-	    !global->input->repeated && global->input->end_order >= order)
-		*spot = end_of(global->input);
-	else
-		*spot = end_of(model->inputs.items[0]);
+	*spot = end_of_some(model, order);
+	return 0;
+}
+
+/* In 2.4 before the names' blocks, for the last one wins; in 2.3 the address decides. */
+static int find_local_spot(struct spot *spot, struct dovecot_editor *editor, const struct dovecot_net *net)
+{
+	const struct dovecot_model *model = editor->model;
+	const struct dovecot_filter *hidden = dovecot_hidden(model, net);
+	size_t order = earliest(model, NULL, net);
+
+	if (hidden != NULL) {
+		const struct dovecot_block *block = block_at(hidden, 0);
+
+		if (!is_plain_place(block))
+			return certdeploy_refuse(
+				editor->reading, "config-not-understood", block->input->path, block->line,
+				_("a block for the address would have to stand before this one"));
+		*spot = (struct spot){block->input, above_comments(block->input->document, block->start),
+				      true};
+	} else if (!after_neighbours(spot, model, false, order, NULL)) {
+		*spot = end_of_some(model, order);
+	}
 	return 0;
 }
 
@@ -281,32 +344,61 @@ static bool is_safe_name(const char *name)
 	return name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-_*")] == '\0';
 }
 
+/* A block that begins with head, at the spot. */
+static int write_block(struct dovecot_editor *editor, const struct spot *spot, const char *head,
+		       const struct dovecot_wish *wishes, const struct dovecot_value *like)
+{
+	const char *newline = certdeploy_document_newline(spot->input->document, spot->offset);
+	const char *indent = usual_indent(editor, spot->input);
+	struct dovecot_text text = {0};
+	int result;
+
+	if (head == NULL || indent == NULL || dovecot_text_string(&text, editor->reading, head) != 0 ||
+	    dovecot_text_string(&text, editor->reading, newline) != 0)
+		return CERTDEPLOY_ENOMEM;
+	result = dovecot_lines_for(&text, editor, wishes, like, indent, newline);
+	if (result == 0)
+		result = dovecot_text_string(&text, editor->reading, "}");
+	if (result == 0)
+		result = dovecot_text_string(&text, editor->reading, newline);
+	editor->added_filters++;
+	return result == 0 ? insert(editor, spot, text.bytes) : result;
+}
+
 int dovecot_new_block(struct dovecot_editor *editor, const char *name, const struct dovecot_wish *wishes,
 		      const struct dovecot_value *like)
 {
-	struct certdeploy_reading *reading = editor->reading;
-	const char *newline, *indent, *head;
-	struct dovecot_text text = {0};
 	struct spot spot;
 	int result;
 
 	if (!is_safe_name(name))
-		return certdeploy_refuse(reading, "usage", NULL, 0, _("%s is not a host name"), name);
+		return certdeploy_refuse(editor->reading, "usage", NULL, 0, _("%s is not a host name"),
+					 name);
 	result = find_spot(&spot, editor, name, NULL);
-	if (result != 0)
-		return result;
-	newline = certdeploy_document_newline(spot.input->document, spot.offset);
-	indent = usual_indent(editor, spot.input);
-	head = certdeploy_format(reading, "local_name %s {%s", name, newline);
-	if (head == NULL || indent == NULL || dovecot_text_string(&text, reading, head) != 0)
+	return result != 0 ? result
+			   : write_block(editor, &spot,
+					 certdeploy_format(editor->reading, "local_name %s {", name),
+					 wishes, like);
+}
+
+int dovecot_new_local(struct dovecot_editor *editor, const struct dovecot_net *net,
+		      const struct dovecot_wish *wishes, const struct dovecot_value *like)
+{
+	const char *address = dovecot_spell_net(editor->reading, net);
+	struct spot spot;
+	bool first;
+	int result;
+
+	if (address == NULL)
 		return CERTDEPLOY_ENOMEM;
-	result = dovecot_lines_for(&text, editor, wishes, like, indent, newline);
+	result = find_local_spot(&spot, editor, net);
 	if (result == 0)
-		result = dovecot_text_string(&text, reading, "}");
-	if (result == 0)
-		result = dovecot_text_string(&text, reading, newline);
-	editor->added_filters++;
-	return result == 0 ? insert(editor, &spot, text.bytes) : result;
+		result = dovecot_first_time(&first, editor, spot.input->document, address, 0);
+	return result != 0 || !first
+		       ? result
+		       : write_block(editor, &spot,
+				     certdeploy_format(editor->reading, "local %s {", address), wishes,
+				     like);
 }
 
 /* The indentation of what stands in the block. */

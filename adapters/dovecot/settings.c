@@ -361,6 +361,8 @@ int dovecot_effective_with(struct dovecot_effective *effective, const struct dov
 			filter = named.items[i++];
 		else
 			filter = nameless->items[j++];
+		if (trial != NULL && filter == trial->instead)
+			continue;
 		take_filter(effective, model, filter, before);
 		before = filter;
 	}

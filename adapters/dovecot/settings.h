@@ -46,8 +46,8 @@ struct dovecot_trial {
 };
 
 /**
- * name in lower case, or NULL: the client asks for none. trial: NULL, or a filter of the name to be
- * taken for there.
+ * name in lower case, or NULL: the client asks for none. trial: NULL, or a filter that matches the
+ * connection, to be taken for there.
  */
 int dovecot_effective_with(struct dovecot_effective *effective, const struct dovecot_model *model,
 			   const struct dovecot_context *context, const char *name,

@@ -333,9 +333,10 @@ static int refuse_shared(struct choosing *choosing, const struct certdeploy_endp
 
 static int by_address(struct choosing *choosing, const char *text)
 {
+	struct certdeploy_reading *reading = &choosing->chosen->seen->reading;
+	const struct certdeploy_adapter *adapter = choosing->chosen->seen->service.adapter;
 	size_t count;
-	const struct certdeploy_endpoint *const *all =
-		certdeploy_endpoints(&choosing->chosen->seen->reading, &count);
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(reading, &count);
 	char address[64];
 	uint16_t port;
 	int result = 0;
@@ -344,6 +345,8 @@ static int by_address(struct choosing *choosing, const char *text)
 		return cd_fail(choosing->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
 			       _("\"%s\" is not an IP address with or without a port"),
 			       cd_safe(&choosing->problems->arena, text));
+	if (adapter->answers_address != NULL)
+		return adapter->answers_address(reading, address, port, take, choosing);
 	for (size_t i = 0; result == 0 && i < count; i++) {
 		const struct certdeploy_endpoint *endpoint = all[i];
 
