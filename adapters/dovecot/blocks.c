@@ -13,6 +13,7 @@ bool dovecot_parse_net(struct dovecot_net *net, const char *text)
 	char address[64];
 	size_t length = strcspn(text, "/");
 	unsigned bits = 0;
+	struct in_addr v4;
 	uint8_t limit;
 
 	*net = (struct dovecot_net){0};
@@ -27,8 +28,11 @@ bool dovecot_parse_net(struct dovecot_net *net, const char *text)
 	} else {
 		return false;
 	}
-	if (inet_pton(net->v6 ? AF_INET6 : AF_INET, address, net->address) != 1)
+	/* Dovecot takes "127.1" for an address, too. */
+	if (net->v6 ? inet_pton(AF_INET6, address, net->address) != 1 : inet_aton(address, &v4) == 0)
 		return false;
+	if (!net->v6)
+		memcpy(net->address, &v4, sizeof(v4));
 	limit = net->v6 ? 128 : 32;
 	net->bits = limit;
 	if (text[length] == '\0')
@@ -80,19 +84,22 @@ static const char *net_identity(struct certdeploy_reading *reading, const struct
 {
 	char *out;
 
-	if (unknown)
-		return text;
+	/* 0.0.0.0/0 is a filter, too, and not the same as none. */
+	if (unknown || text == NULL)
+		return text == NULL ? "" : text;
 	out = certdeploy_alloc(reading, 2 * sizeof(net->address) + 8);
 	for (size_t i = 0; out != NULL && i < sizeof(net->address); i++) {
 		out[2 * i] = (char)('a' + (net->address[i] >> 4));
 		out[2 * i + 1] = (char)('a' + (net->address[i] & 15));
 	}
-	return out == NULL ? NULL : certdeploy_format(reading, "%s/%u", out, net->bits);
+	return out == NULL ? NULL
+			   : certdeploy_format(reading, "%s/%u%s", out, net->bits, net->v6 ? "v6" : "");
 }
 
-static const char *or_empty(const char *text)
+/* An empty name is another filter than none. */
+static const char *or_none(const char *text)
 {
-	return text == NULL ? "" : text;
+	return text == NULL ? "\n" : text;
 }
 
 /*
@@ -104,7 +111,7 @@ static struct dovecot_filter *intern_filter(struct dovecot_model *model,
 {
 	struct certdeploy_reading *reading = model->reading;
 	const char *local = net_identity(reading, &wanted->local, wanted->local_text, wanted->unknown);
-	const char *remote = net_identity(reading, &wanted->remote, "", false);
+	const char *remote = net_identity(reading, &wanted->remote, wanted->remote_text, wanted->unknown);
 	struct dovecot_filter *filter;
 	const char *identity;
 
@@ -112,8 +119,8 @@ static struct dovecot_filter *intern_filter(struct dovecot_model *model,
 		return NULL;
 	identity = certdeploy_format(reading, "%zu\n%s\n%s\n%s\n%s\n%s",
 				     wanted->parent == NULL ? 0 : wanted->parent->order,
-				     or_empty(wanted->protocol), or_empty(wanted->local_name), local,
-				     remote, or_empty(wanted->service));
+				     or_none(wanted->protocol), or_none(wanted->local_name), local, remote,
+				     or_none(wanted->service));
 	if (identity == NULL)
 		return NULL;
 	filter = dovecot_table_get(&model->by_identity, identity, strlen(identity));
@@ -167,6 +174,7 @@ static struct dovecot_filter start_filter(const struct dovecot_model *model, str
 	filter.local = outer->local;
 	filter.local_text = outer->local_text;
 	filter.remote = outer->remote;
+	filter.remote_text = outer->remote_text;
 	filter.unknown = outer->unknown;
 	return filter;
 }
@@ -187,6 +195,7 @@ static int set_network(struct dovecot_reader *reader, struct dovecot_filter *fil
 	bool local = same_word(line->key, "local");
 	struct dovecot_net *net = local ? &filter->local : &filter->remote;
 	const struct dovecot_net *around = local ? &outer->local : &outer->remote;
+	const char **text = local ? &filter->local_text : &filter->remote_text;
 	struct dovecot_net inner;
 
 	if (!dovecot_parse_net(&inner, line->value)) {
@@ -199,10 +208,8 @@ static int set_network(struct dovecot_reader *reader, struct dovecot_filter *fil
 				      _("the network is not inside the one around it"));
 	}
 	*net = inner;
-	if (local)
-		filter->local_text =
-			certdeploy_copy(reader->model->reading, line->value, strlen(line->value));
-	return local && filter->local_text == NULL ? CERTDEPLOY_ENOMEM : 0;
+	*text = certdeploy_copy(reader->model->reading, line->value, strlen(line->value));
+	return *text == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
 static bool is_filter(const char *key)

@@ -292,6 +292,10 @@ static void take_apart(const struct dovecot_lines *lines, struct dovecot_line *l
 									 : DOVECOT_LINE_INCLUDE_TRY;
 		line->value_span = span_of(lines, at, lines->text.length);
 		line->inner_span = line->value_span;
+	} else if (strncmp(line->key, "\xef\xbb\xbf", 3) == 0) {
+		set_error(line, _("the file begins with a byte order mark"));
+	} else if (text[at] == '=' && stop == 0) {
+		set_error(line, _("there is no setting before the ="));
 	} else if (text[at] == '=') {
 		text[at] = '\0';
 		take_value(lines, line, at + 1);

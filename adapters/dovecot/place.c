@@ -385,7 +385,7 @@ int dovecot_new_local(struct dovecot_editor *editor, const struct dovecot_net *n
 		      const struct dovecot_wish *wishes, const struct dovecot_value *like)
 {
 	const char *address = dovecot_spell_net(editor->reading, net);
-	struct spot spot;
+	struct spot spot = {0};
 	bool first;
 	int result;
 

@@ -210,6 +210,16 @@ static void test_addresses(void **state)
 	assert_string_equal(served(&fixture, &fixture.reading, "10.0.0.0/8:imaps/993", "x.example"), "/x");
 	assert_string_equal(served(&fixture, &fixture.reading, "imaps/993", "x.example"), "none");
 	fixture_close(&fixture);
+	/* filters of everything are not the top level, and an address may be short */
+	assert_int_equal(read_conf(&fixture,
+				   PAIR "local 0.0.0.0/0 {\n  ssl_cert = </all\n}\n"
+					"remote ::/0 {\n  ssl_cert = </all\n}\n"
+					"local_name \"\" {\n  ssl_cert = </none\n}\n"
+					"local 127.1 {\n  ssl_cert = </here\n  ssl_key = </k\n}\n"),
+			 0);
+	assert_string_equal(served(&fixture, &fixture.reading, "imaps/993", NULL), "/old.pem");
+	assert_string_equal(served(&fixture, &fixture.reading, "127.0.0.1:imaps/993", NULL), "/here");
+	fixture_close(&fixture);
 }
 
 /* What has no certificate at all gets one, before the blocks that have. */
@@ -248,6 +258,8 @@ static void test_syntax(void **state)
 	check_refused("service x {}\n", "config-syntax", 1);
 	check_refused("service x{\n}\n", "config-syntax", 1);
 	check_refused("just words\n", "config-syntax", 1);
+	check_refused("ssl = yes\n= x\n", "config-syntax", 2);
+	check_refused("\xef\xbb\xbfssl = yes\n", "config-syntax", 1);
 	check_refused("!include nothing/*.conf\n", "config-syntax", 1);
 	check_refused("a = b\n!include dovecot.conf\n", "config-syntax", 2);
 	check_refused("protocol imap {\n local_name a.example {\n }\n}\n", "config-syntax", 2);
