@@ -359,6 +359,12 @@ struct certdeploy_certificate_report {
 	/** From the leaf's issuer on, in order, NULL-terminated; NULL for a chain's own members. */
 	const struct certdeploy_certificate_report *const *chain;
 	bool chain_complete; /**< ends at an anchor that this host trusts, or at a self-signed one */
+	/** names, in the same order, as people write them: `日本語.jp` for `xn--wgv71a119e.jp`. */
+	const char *const *names_unicode;
+	const char *missing_issuer; /**< the issuer that the chain lacks, or NULL */
+	const char *key_origin;     /**< where its key was found, or NULL */
+	/** certdeploy_check() of a request: the certificate in the store whose key it has, or NULL. */
+	const char *stored_as;
 };
 
 /** Since 0.1. */

@@ -135,6 +135,10 @@ copy_certificate(struct certdeploy_result *result, const struct certdeploy_certi
 	copy->public_key_sha256 = keep(result, from->public_key_sha256);
 	copy->signature = keep(result, from->signature);
 	copy->usages = keep_list(result, from->usages);
+	copy->names_unicode = keep_list(result, from->names_unicode);
+	copy->missing_issuer = keep(result, from->missing_issuer);
+	copy->key_origin = keep(result, from->key_origin);
+	copy->stored_as = keep(result, from->stored_as);
 	copy->chain = NULL;
 	return copy;
 }

@@ -3,6 +3,7 @@
 #include "handle.h"
 
 #include "base/file.h"
+#include "base/hostname.h"
 #include "base/text.h"
 #include "certificate/certificate.h"
 
@@ -184,11 +185,15 @@ int certdeploy_request_add_file(struct certdeploy_request *request, enum certdep
 int certdeploy_request_add(struct certdeploy_request *request, enum certdeploy_list_option option,
 			   const char *value)
 {
+	bool host = option == CERTDEPLOY_HOSTNAME || option == CERTDEPLOY_SAN ||
+		    option == CERTDEPLOY_COMMON_NAME;
 	char *copy;
 
 	if ((unsigned)option == 0 || (unsigned)option >= CD_LISTS || value == NULL)
 		return misused(request->cd, "certdeploy_request_add", (long)option);
-	copy = cd_arena_string(&request->arena, value);
+	/* Names are compared as certificates hold them; a pattern is none. */
+	copy = host && value[0] != '~' ? cd_hostname_ascii(&request->arena, value)
+				       : cd_arena_string(&request->arena, value);
 	return copy == NULL ? CERTDEPLOY_ENOMEM : cd_vector_add(&current(request)->lists[option], copy);
 }
 

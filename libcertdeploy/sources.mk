@@ -25,6 +25,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/base/arena.c libcertdeploy/base/arena.h \
 	libcertdeploy/base/buffer.c libcertdeploy/base/buffer.h \
 	libcertdeploy/base/file.c libcertdeploy/base/file.h \
+	libcertdeploy/base/hostname.c libcertdeploy/base/hostname.h \
 	libcertdeploy/base/json.c libcertdeploy/base/json.h \
 	libcertdeploy/base/language.c libcertdeploy/base/language.h \
 	libcertdeploy/base/pattern.c libcertdeploy/base/pattern.h \
@@ -93,7 +94,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/proof/starttls.c libcertdeploy/proof/starttls.h \
 	libcertdeploy/proof/survey.c libcertdeploy/proof/survey.h \
 	libcertdeploy/proof/verify.c
-libcertdeploy_internal_la_LIBADD = $(OPENSSL_LIBS) $(LIBCONFIG_LIBS) $(PCRE2_LIBS) $(JANSSON_LIBS) $(LIBINTL)
+libcertdeploy_internal_la_LIBADD = $(OPENSSL_LIBS) $(LIBCONFIG_LIBS) $(PCRE2_LIBS) $(JANSSON_LIBS) $(LIBIDN2_LIBS) $(LIBINTL)
 
 libcertdeploy_la_SOURCES =
 libcertdeploy_la_LIBADD = libcertdeploy-internal.la

@@ -2,10 +2,19 @@
 /* check.c - certificate material, described and judged */
 #include "tool.h"
 
-static void print_names(const char *const *names)
+#include <string.h>
+#include <time.h>
+
+/* An internationalized name in both of its forms. */
+static void print_names(const struct certdeploy_certificate_report *report)
 {
-	for (size_t i = 0; names != NULL && names[i] != NULL; i++)
+	const char *const *names = report->names, *const *people = report->names_unicode;
+
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
 		put_line(stdout, i == 0 ? "%s" : ", %s", names[i]);
+		if (people != NULL && strcmp(people[i], names[i]) != 0)
+			put_line(stdout, " (%s)", people[i]);
+	}
 	(void)fputc('\n', stdout);
 }
 
@@ -15,9 +24,21 @@ static void add_pair(struct table *table, const char *label, const char *value)
 	table_add(table, "%s", value == NULL ? "-" : value);
 }
 
+/* In the zone of this host: people compare it with their calendar. */
+static const char *show_local(char buffer[64], int64_t time)
+{
+	time_t seconds = (time_t)time;
+	struct tm parts;
+
+	if (time == 0 || localtime_r(&seconds, &parts) == NULL ||
+	    strftime(buffer, 64, "%Y-%m-%d %H:%M %Z", &parts) == 0)
+		(void)snprintf(buffer, 64, "-");
+	return buffer;
+}
+
 static void add_facts(struct table *table, const struct certdeploy_certificate_report *report)
 {
-	char from[32], until[32], days[64];
+	char from[64], until[64], days[64];
 
 	add_pair(table, _("Subject"), report->subject);
 	add_pair(table, _("Issuer"), report->issuer);
@@ -25,24 +46,37 @@ static void add_facts(struct table *table, const struct certdeploy_certificate_r
 	table_add(table, "%s %u", report->key_type == NULL ? "-" : report->key_type, report->key_bits);
 	add_pair(table, _("Signature"), report->signature);
 	table_add(table, "  %s", _("Valid"));
-	table_add(table, _("%s to %s (%s)"), show_time(from, report->not_before),
-		  show_time(until, report->not_after), show_days(days, report->not_after));
+	table_add(table, _("%s to %s (%s)"), show_local(from, report->not_before),
+		  show_local(until, report->not_after), show_days(days, report->not_after));
+	if (report->not_after > report->not_before && report->sha256 != NULL) {
+		table_add(table, "  %s", _("Life left"));
+		table_add(table, "%d %%", life_left(report));
+	}
 	add_pair(table, _("Serial number"), report->serial);
 	add_pair(table, "SHA-256", report->sha256);
 	add_pair(table, _("Public key SHA-256"), report->public_key_sha256);
+	for (size_t i = 0; report->usages != NULL && report->usages[i] != NULL; i++)
+		add_pair(table, i == 0 ? _("Usage") : "", report->usages[i]);
+	add_pair(table, _("Key from"), report->key_origin);
 	if (report->must_staple)
 		add_pair(table, "must-staple", _("yes"));
 }
 
+/* Each issuer below and right of what it issued; at the end what is not there. */
 static void add_chain(struct table *table, const struct certdeploy_certificate_report *report)
 {
-	char until[32];
+	size_t depth = 0;
+	char until[64];
 
-	for (size_t i = 0; report->chain != NULL && report->chain[i] != NULL; i++) {
-		table_add(table, "  %s %zu", _("Chain"), i + 1);
-		table_add(table, _("%s (until %s)"),
-			  report->chain[i]->subject == NULL ? "-" : report->chain[i]->subject,
-			  show_time(until, report->chain[i]->not_after));
+	for (; report->chain != NULL && report->chain[depth] != NULL; depth++) {
+		table_add(table, "  %s %zu", _("Chain"), depth + 1);
+		table_add(table, _("%*s%s (until %s)"), (int)depth * 2, "",
+			  report->chain[depth]->subject == NULL ? "-" : report->chain[depth]->subject,
+			  show_local(until, report->chain[depth]->not_after));
+	}
+	if (report->missing_issuer != NULL) {
+		table_add(table, "  %s %zu", _("Chain"), depth + 1);
+		table_add(table, _("%*snot there: %s"), (int)depth * 2, "", report->missing_issuer);
 	}
 	add_pair(table, _("Chain complete"), report->chain_complete ? _("yes") : _("no"));
 }
@@ -55,7 +89,7 @@ static void print(const struct tool *tool, const struct certdeploy_result *resul
 		struct table table;
 
 		(void)fputs(styled(tool->color_out, STYLE_BOLD), stdout);
-		print_names(report->names);
+		print_names(report);
 		(void)fputs(styled(tool->color_out, STYLE_PLAIN), stdout);
 		table_begin(&table, 2);
 		add_facts(&table, report);

@@ -75,17 +75,20 @@ static json_t *certificate_object(const struct certdeploy_certificate_report *re
 	} else {
 		chain = json_null();
 	}
-	return json_pack("{s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, "
-			 "s:o, s:b}",
-			 "name", text(report->name), "sha256", text(report->sha256), "key_type",
-			 text(report->key_type), "key_bits", (int)report->key_bits, "names",
-			 texts(report->names), "subject", text(report->subject), "issuer",
-			 text(report->issuer), "serial", text(report->serial), "not_before",
-			 moment(report->not_before), "not_after", moment(report->not_after),
-			 "public_key_sha256", text(report->public_key_sha256), "signature",
-			 text(report->signature), "usages", texts(report->usages), "must_staple",
-			 report->must_staple, "self_signed", report->self_signed, "authority",
-			 report->authority, "chain", chain, "chain_complete", report->chain_complete);
+	return json_pack(
+		"{s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, "
+		"s:o, s:b, s:o, s:o, s:o, s:o, s:o}",
+		"name", text(report->name), "sha256", text(report->sha256), "key_type",
+		text(report->key_type), "key_bits", (int)report->key_bits, "names", texts(report->names),
+		"subject", text(report->subject), "issuer", text(report->issuer), "serial",
+		text(report->serial), "not_before", moment(report->not_before), "not_after",
+		moment(report->not_after), "public_key_sha256", text(report->public_key_sha256),
+		"signature", text(report->signature), "usages", texts(report->usages), "must_staple",
+		report->must_staple, "self_signed", report->self_signed, "authority", report->authority,
+		"chain", chain, "chain_complete", report->chain_complete, "names_unicode",
+		texts(report->names_unicode), "missing_issuer", text(report->missing_issuer), "key_origin",
+		text(report->key_origin), "stored_as", text(report->stored_as), "life_left",
+		report->not_after > report->not_before ? json_integer(life_left(report)) : json_null());
 }
 
 static json_t *endpoint_object(const struct certdeploy_endpoint_report *report)

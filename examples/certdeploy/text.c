@@ -156,6 +156,15 @@ const char *show_days(char buffer[64], int64_t when)
 	return buffer;
 }
 
+int life_left(const struct certdeploy_certificate_report *report)
+{
+	int64_t now = (int64_t)time(NULL), life = report->not_after - report->not_before;
+
+	if (life <= 0 || now >= report->not_after)
+		return 0;
+	return now <= report->not_before ? 100 : (int)((report->not_after - now) * 100 / life);
+}
+
 static const char *severity_name(enum certdeploy_severity severity)
 {
 	switch (severity) {

@@ -279,6 +279,8 @@ void put_line(FILE *stream, const char *format, ...) CERTDEPLOY_PRINTF(2, 3);
 const char *show_time(char buffer[32], int64_t time);
 /** "in 89 days", "3 days ago". */
 const char *show_days(char buffer[64], int64_t when);
+/** Percent of a certificate's life that is left, 0 to 100. */
+int life_left(const struct certdeploy_certificate_report *report);
 void print_problem(const struct tool *tool, const struct certdeploy_problem *problem);
 void print_problems(const struct tool *tool, const struct certdeploy_result *result);
 void print_diff(const struct tool *tool, const char *diff);

@@ -185,8 +185,11 @@ bool cd_name_covers(const char *pattern, const char *hostname)
 
 bool cd_names_cover(const char *const *names, const char *hostname)
 {
+	/* Clients take no `*.jp`: below the wildcard there are two parts at least. */
 	for (; names != NULL && *names != NULL; names++)
-		if (strcasecmp(*names, hostname) == 0 || cd_name_covers(*names, hostname))
+		if (strcasecmp(*names, hostname) == 0 ||
+		    (strncmp(*names, "*.", 2) == 0 && strchr(*names + 2, '.') != NULL &&
+		     cd_name_covers(*names, hostname)))
 			return true;
 	return false;
 }

@@ -46,10 +46,27 @@ static bool is_valid_at(const X509 *x509, int64_t now)
 	return cd_seconds(X509_get0_notBefore(x509)) <= now && now <= cd_seconds(X509_get0_notAfter(x509));
 }
 
-/* How well a candidate serves: one that is valid and no root first, then in the given order. */
-static int rank(const struct cd_given_certificate *candidate, int64_t now)
+/* Whether somebody among the given may have issued this one: by name, which is enough to prefer it. */
+static bool leads_on(const struct cd_given *given, const struct cd_given_certificate *candidate)
 {
-	return (candidate->self_signed ? 0 : 2) + (is_valid_at(candidate->x509, now) ? 1 : 0);
+	for (size_t i = 0; i < given->certificates.count; i++) {
+		const struct cd_given_certificate *other = given->certificates.items[i];
+
+		if (other != candidate && X509_check_issued(other->x509, candidate->x509) == X509_V_OK)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * How well a candidate serves: a valid one before all, for an expired cross-signed root beside the root
+ * itself ends every connection; no root before a root; one whose own issuer is there; then in the given
+ * order.
+ */
+static int rank(const struct cd_given *given, const struct cd_given_certificate *candidate)
+{
+	return (is_valid_at(candidate->x509, given->load->now) ? 4 : 0) + (candidate->self_signed ? 0 : 2) +
+	       (leads_on(given, candidate) ? 1 : 0);
 }
 
 static struct cd_given_certificate *find_issuer(struct builder *builder, X509 *subject)
@@ -63,8 +80,7 @@ static struct cd_given_certificate *find_issuer(struct builder *builder, X509 *s
 
 		for (size_t k = 0; !taken && k < builder->chain->members.count; k++)
 			taken = builder->chain->members.items[k] == candidate;
-		if (taken ||
-		    (best != NULL && rank(candidate, given->load->now) <= rank(best, given->load->now)))
+		if (taken || (best != NULL && rank(given, candidate) <= rank(given, best)))
 			continue;
 		if (is_issued_by(builder, subject, candidate->x509))
 			best = candidate;
@@ -180,12 +196,27 @@ static int append_found(struct builder *builder, X509 *x509, const char *origin)
 
 /* ---- one chain ---- */
 
+/* End the chain below a given issuer that is not valid where this host trusts a valid one of that name. */
+static bool end_before(struct builder *builder, X509 *last, const struct cd_given_certificate *issuer)
+{
+	int64_t now = builder->given->load->now;
+	X509 *trusted = is_valid_at(issuer->x509, now) ? NULL : trusted_issuer(builder, last);
+
+	if (trusted != NULL && is_valid_at(trusted, now)) {
+		builder->chain->anchor = trusted;
+		builder->chain->end = CD_END_TRUSTED;
+		return true;
+	}
+	X509_free(trusted);
+	return false;
+}
+
 static int follow_given(struct builder *builder, X509 **last)
 {
 	struct cd_chain *chain = builder->chain;
 	struct cd_given_certificate *issuer;
 
-	while ((issuer = find_issuer(builder, *last)) != NULL) {
+	while ((issuer = find_issuer(builder, *last)) != NULL && !end_before(builder, *last, issuer)) {
 		issuer->used = true;
 		*last = issuer->x509;
 		if (issuer->self_signed) {
@@ -440,20 +471,52 @@ static bool is_alternative(const struct cd_vector *chains, const struct cd_given
 	return false;
 }
 
+/* Mark what issued an alternative: the rest of the other way to a root. True: there was one. */
+static bool mark_related(struct cd_given *given)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < given->certificates.count; i++) {
+		struct cd_given_certificate *issuer = given->certificates.items[i];
+
+		for (size_t k = 0; !issuer->used && !issuer->alternative && k < given->certificates.count;
+		     k++) {
+			const struct cd_given_certificate *other = given->certificates.items[k];
+
+			issuer->alternative = other != issuer && other->alternative &&
+					      X509_check_issued(issuer->x509, other->x509) == X509_V_OK;
+			any = any || issuer->alternative;
+		}
+	}
+	return any;
+}
+
+static void mark_alternatives(const struct cd_vector *chains, struct cd_given *given)
+{
+	for (size_t i = 0; i < given->certificates.count; i++) {
+		struct cd_given_certificate *certificate = given->certificates.items[i];
+
+		certificate->alternative = !certificate->used && is_alternative(chains, certificate);
+	}
+	while (mark_related(given))
+		continue;
+}
+
 static int report_unused(const struct cd_vector *chains, struct cd_given *given)
 {
 	int result = 0, one;
 
+	mark_alternatives(chains, given);
 	for (size_t i = 0; i < given->certificates.count; i++) {
 		const struct cd_given_certificate *certificate = given->certificates.items[i];
 
 		if (certificate->used)
 			continue;
-		if (is_alternative(chains, certificate)) {
+		if (certificate->alternative) {
 			cd_problem(given->problems, CERTDEPLOY_NOTICE,
 				   certificate->self_signed ? "chain-root" : "chain-alternative",
 				   certificate->place.origin, certificate->place.line,
-				   _("the issuer %s is there in two forms; this one is left out"),
+				   _("%s belongs to another way to a root and is left out"),
 				   certificate->subject);
 			continue;
 		}

@@ -2,6 +2,7 @@
 /* check.c - everything about a certificate that can be judged without knowing the host */
 #include "certificate/material.h"
 
+#include "base/hostname.h"
 #include "base/text.h"
 
 #include <ctype.h>
@@ -197,6 +198,19 @@ static void check_chain(struct check *check)
 		      issuer, url);
 }
 
+/* Every issuer must say of itself that it is a CA: key usage alone is not enough for clients. */
+static void check_issuers(struct check *check)
+{
+	for (size_t i = 0; i < check->chain->members.count; i++) {
+		const struct cd_given_certificate *member = check->chain->members.items[i];
+
+		if (X509_check_ca(member->x509) != 1)
+			note(check,
+			     cd_judge(check->problems, check->load, "chain-invalid", &member->place,
+				      _("%s issued a certificate but is not a CA's"), member->subject));
+	}
+}
+
 /* What a client would find: path lengths, name constraints, usages of the issuers. */
 static void check_as_client(struct check *check)
 {
@@ -291,6 +305,17 @@ static bool is_name_text(const ASN1_STRING *text)
 	return length > 0 && length <= 253;
 }
 
+static bool is_address_text(const ASN1_STRING *text)
+{
+	int length = ASN1_STRING_length(text);
+	char name[16] = "";
+
+	if (length < 1 || (size_t)length >= sizeof(name))
+		return false;
+	memcpy(name, ASN1_STRING_get0_data(text), (size_t)length);
+	return cd_is_ipv4(name);
+}
+
 static bool has_nul(const ASN1_STRING *text)
 {
 	int length = ASN1_STRING_length(text);
@@ -336,7 +361,7 @@ static void check_names(struct check *check)
 	GENERAL_NAMES *alternatives = X509_get_ext_d2i(check->x509, NID_subject_alt_name, NULL, NULL);
 	const char *const *names = NULL;
 	int count = sk_GENERAL_NAME_num(alternatives);
-	bool bad = false, nul = false;
+	bool bad = false, nul = false, address = false;
 
 	if (count > CD_NAMES_LIMIT)
 		refuse(check, "too-large", check->place, _("the certificate has more than %d names"),
@@ -346,6 +371,7 @@ static void check_names(struct check *check)
 
 		bad = bad || (name->type == GEN_DNS && !is_name_text(name->d.dNSName));
 		nul = nul || (name->type == GEN_DNS && has_nul(name->d.dNSName));
+		address = address || (name->type == GEN_DNS && is_address_text(name->d.dNSName));
 	}
 	/* A name that ends early for one reader and not for another is an attack (CVE-2009-2408). */
 	if (nul)
@@ -353,6 +379,11 @@ static void check_names(struct check *check)
 	else if (bad)
 		judge(check, "malformed",
 		      _("a name in the certificate has characters that no host name has"));
+	else if (address)
+		cd_problem(
+			check->problems, CERTDEPLOY_WARNING, "malformed", check->place->origin,
+			check->place->line,
+			_("an IP address stands among the host names, where clients do not look for it"));
 	GENERAL_NAMES_free(alternatives);
 	if (count > CD_NAMES_LIMIT)
 		return;
@@ -442,6 +473,7 @@ int cd_chain_check(const struct cd_chain *chain, struct cd_problems *problems, c
 	check_life(&check);
 	check_chain(&check);
 	check_usage(&check);
+	check_issuers(&check);
 	if (chain->end != CD_END_SELF_SIGNED)
 		check_as_client(&check);
 	check_stapling(&check);

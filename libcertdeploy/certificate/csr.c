@@ -25,7 +25,7 @@ static X509_REQ *find_request(const struct cd_piece *piece, size_t *line)
 	enum cd_armour_result outcome;
 
 	*line = 0;
-	if (piece->length >= 2 && at[0] == 0x30 && at[1] >= 0x80)
+	if (cd_is_der(piece->bytes, piece->length))
 		return d2i_X509_REQ(NULL, &at, (long)piece->length);
 	cd_armour_open(&armour, piece->bytes, piece->length);
 	do {
@@ -76,7 +76,7 @@ static int describe(struct certdeploy_certificate_report *report, struct cd_aren
 	    request_names(&report->names, arena, request) != 0)
 		return CERTDEPLOY_ENOMEM;
 	report->name = report->names[0] == NULL ? report->subject : report->names[0];
-	return 0;
+	return cd_report_people(report, arena);
 }
 
 int cd_request_describe(const struct certdeploy_certificate_report **out, struct cd_arena *arena,

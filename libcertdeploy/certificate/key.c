@@ -19,6 +19,13 @@
 
 /* ---- DER, as far as it must be seen before it is decoded ---- */
 
+bool cd_is_der(const char *bytes, size_t length)
+{
+	if (length < 2 || bytes[0] != 0x30)
+		return false;
+	return (unsigned char)bytes[1] >= 0x80 || (size_t)(unsigned char)bytes[1] + 2 == length;
+}
+
 int cd_der_next(struct cd_der *der, struct cd_der *inside)
 {
 	const unsigned char *at = der->at;

@@ -126,6 +126,22 @@ static int report_chain(struct certdeploy_certificate_report *report, struct cd_
 	}
 	report->chain = (const struct certdeploy_certificate_report *const *)list;
 	report->chain_complete = chain->end != CD_END_UNKNOWN;
+	if (chain->end == CD_END_UNKNOWN) {
+		X509 *last = chain->members.count == 0
+				     ? chain->leaf->x509
+				     : ((struct cd_given_certificate *)
+						chain->members.items[chain->members.count - 1])
+					       ->x509;
+
+		report->missing_issuer = cd_name_text(arena, X509_get_issuer_name(last));
+		if (report->missing_issuer == NULL)
+			return CERTDEPLOY_ENOMEM;
+	}
+	if (chain->key != NULL && chain->key->place.origin != NULL) {
+		report->key_origin = cd_arena_string(arena, chain->key->place.origin);
+		if (report->key_origin == NULL)
+			return CERTDEPLOY_ENOMEM;
+	}
 	return 0;
 }
 

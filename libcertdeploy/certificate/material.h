@@ -42,6 +42,7 @@ struct cd_given_certificate {
 	bool leaf;
 	bool used;  /**< in a chain, or left out with a word about it */
 	bool added; /**< not given: found elsewhere */
+	bool alternative; /**< of another chain to a root, which is left out */
 };
 
 struct cd_given_key {
@@ -134,6 +135,11 @@ struct cd_der {
 	long left;
 };
 
+/**
+ * Whether the bytes are one sequence rather than text: a long one by its first byte of length, a short one
+ * (a key on a curve takes 50 to 127 bytes) when that says where the bytes end.
+ */
+bool cd_is_der(const char *bytes, size_t length);
 /** Step over one element and look into it: its tag, or -1. Only definite lengths, as DER has them. */
 int cd_der_next(struct cd_der *der, struct cd_der *inside);
 /** Look into the one sequence that the bytes are. Returns 0 or -1. */
@@ -203,6 +209,8 @@ int cd_certificate_names(const char *const **names, struct cd_arena *arena, X509
 int cd_names_of(const char *const **names, struct cd_arena *arena, const GENERAL_NAMES *alternatives,
 		const X509_NAME *subject);
 int cd_summary_names(const char *const **names, struct cd_arena *arena, const struct cd_summary *summary);
+/** Fill the names as people write them. */
+int cd_report_people(struct certdeploy_certificate_report *report, struct cd_arena *arena);
 /** Fill everything that the certificate says of itself. A self-issued one counts as self-signed. */
 int cd_report_summary(struct certdeploy_certificate_report *report, struct cd_arena *arena,
 		      const struct cd_summary *summary);

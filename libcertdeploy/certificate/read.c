@@ -380,7 +380,7 @@ static int take_bytes(struct cd_given *given, const char *bytes, size_t length)
 		return take_bytes(given, bytes + 3, length - 3);
 	if (is_blank(bytes, length))
 		return cd_given_fail(given, "not-a-certificate", _("the input is empty"));
-	if (length >= 2 && bytes[0] == 0x30 && (unsigned char)bytes[1] >= 0x80) {
+	if (cd_is_der(bytes, length)) {
 		cd_buffer_add(&copy, bytes, length);
 		result = copy.failed ? cd_fail_memory(given->problems)
 				     : take_der(given, (unsigned char *)copy.bytes, length);
@@ -461,7 +461,7 @@ STACK_OF(X509) * cd_certificates_in(const char *bytes, size_t length)
 
 	if (found == NULL)
 		return NULL;
-	if (length >= 2 && bytes[0] == 0x30 && (unsigned char)bytes[1] >= 0x80) {
+	if (cd_is_der(bytes, length)) {
 		x509 = decode_certificate((const unsigned char *)bytes, length);
 		if (x509 != NULL && sk_X509_push(found, x509) == 0)
 			X509_free(x509);

@@ -2,6 +2,7 @@
 /* report.c - a certificate in words: everything foreign in it made printable */
 #include "certificate/summary.h"
 
+#include "base/hostname.h"
 #include "base/text.h"
 
 #include <arpa/inet.h>
@@ -62,7 +63,10 @@ static bool is_host_text(const char *bytes, size_t length)
 	return length > 0 && length <= 253;
 }
 
-/* What is no host name covers nothing: one with a NUL inside, above all (CVE-2009-2408). */
+/*
+ * What is no host name covers nothing: one with a NUL inside, above all (CVE-2009-2408). Nor does an
+ * address among the host names: clients look for addresses where those stand (RFC 6125).
+ */
 static int add_host(struct cd_vector *names, struct cd_arena *arena, const ASN1_STRING *text)
 {
 	const char *bytes = (const char *)ASN1_STRING_get0_data(text);
@@ -77,7 +81,7 @@ static int add_host(struct cd_vector *names, struct cd_arena *arena, const ASN1_
 	for (char *at = name; *at != '\0'; at++)
 		if (*at >= 'A' && *at <= 'Z')
 			*at = (char)(*at + ('a' - 'A'));
-	return cd_vector_add(names, name);
+	return cd_is_ipv4(name) ? 0 : cd_vector_add(names, name);
 }
 
 static int add_address(struct cd_vector *names, struct cd_arena *arena, const ASN1_STRING *address)
@@ -212,6 +216,23 @@ static char *serial_text(struct cd_arena *arena, const ASN1_INTEGER *serial)
 	return text;
 }
 
+int cd_report_people(struct certdeploy_certificate_report *report, struct cd_arena *arena)
+{
+	size_t count = 0;
+	const char **list;
+
+	while (report->names[count] != NULL)
+		count++;
+	list = cd_arena_array(arena, count + 1, sizeof(*list));
+	for (size_t i = 0; list != NULL && i < count; i++) {
+		const char *name = cd_hostname_unicode(arena, report->names[i]);
+
+		list[i] = name == NULL ? report->names[i] : name;
+	}
+	report->names_unicode = (const char *const *)list;
+	return list == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
 int cd_report_summary(struct certdeploy_certificate_report *report, struct cd_arena *arena,
 		      const struct cd_summary *summary)
 {
@@ -237,7 +258,7 @@ int cd_report_summary(struct certdeploy_certificate_report *report, struct cd_ar
 	    cd_summary_names(&report->names, arena, summary) != 0)
 		return CERTDEPLOY_ENOMEM;
 	report->name = report->names[0] == NULL ? report->subject : report->names[0];
-	return 0;
+	return cd_report_people(report, arena);
 }
 
 int cd_report_fill(struct certdeploy_certificate_report *report, struct cd_arena *arena, X509 *x509)

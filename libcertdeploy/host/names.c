@@ -100,6 +100,6 @@ const struct cd_vector *cd_names_covered(const struct cd_names *names, const cha
 	if (!fold(name, pattern))
 		return NULL;
 	if (strncmp(name, "*.", 2) == 0)
-		return cd_table_get(&names->by_parent, name + 2);
+		return strchr(name + 2, '.') == NULL ? NULL : cd_table_get(&names->by_parent, name + 2);
 	return cd_table_get(&names->by_name, name);
 }

@@ -269,6 +269,62 @@ static void test_an_expired_twin_is_not_chosen(void **state)
 	loading_end(&loading);
 }
 
+/* As with DST Root CA X3: the cross-signed root has ended, the root itself lives. */
+static void test_an_expired_cross_sign_beside_the_root(void **state)
+{
+	struct issued *crossed = issue(&(struct wish){.name = "Root",
+						      .ca = true,
+						      .issuer = other_root,
+						      .key = root->key,
+						      .from = NOW - 900 * DAY,
+						      .to = NOW - DAY});
+	struct loading loading = {.load.need_key = false};
+
+	(void)state;
+	give(&loading, FULLCHAIN,
+	     joined(pem_certificate(leaf), pem_certificate(middle), pem_certificate(top),
+		    pem_certificate(crossed), pem_certificate(root), NULL));
+	assert_loads(&loading);
+	assert_chain(&loading, "CN=Middle", "CN=Top");
+	assert_has(&loading, "chain-root", CERTDEPLOY_NOTICE);
+	assert_has(&loading, "chain-alternative", CERTDEPLOY_NOTICE);
+	assert_false(has_any(&loading, "chain-expired"));
+	loading_end(&loading);
+
+	/* Where the root is not known, it cannot be told from an expired intermediate. */
+	give(&loading, FULLCHAIN,
+	     joined(pem_certificate(leaf), pem_certificate(middle), pem_certificate(top),
+		    pem_certificate(crossed), NULL));
+	assert_refused(&loading, "chain-expired");
+	loading_end(&loading);
+}
+
+/* Two forms of one intermediate, and the root of only one of them: that way is taken. */
+static void test_the_way_whose_end_is_there(void **state)
+{
+	struct issued *twin = issue(
+		&(struct wish){.name = "Top", .ca = true, .issuer = other_root, .key = top->key});
+	struct loading loading = {.load.need_key = false};
+
+	(void)state;
+	give(&loading, FULLCHAIN,
+	     joined(pem_certificate(leaf), pem_certificate(middle), pem_certificate(twin),
+		    pem_certificate(top), pem_certificate(root), NULL));
+	assert_loads(&loading);
+	assert_string_equal(only(&loading)->chain_pem,
+			    joined(pem_certificate(middle), pem_certificate(top), NULL));
+	assert_has(&loading, "chain-alternative", CERTDEPLOY_NOTICE);
+	loading_end(&loading);
+
+	/* The rest of the way that is not taken is no stranger. */
+	give(&loading, FULLCHAIN,
+	     joined(pem_certificate(leaf), pem_certificate(middle), pem_certificate(top),
+		    pem_certificate(twin), pem_certificate(root), pem_certificate(other_root), NULL));
+	assert_loads(&loading);
+	assert_false(has_any(&loading, "chain-unrelated"));
+	loading_end(&loading);
+}
+
 static void test_issuers_in_a_circle(void **state)
 {
 	EVP_PKEY *one_key = issue_key("ec:P-256"), *two_key = issue_key("ec:P-256");
@@ -504,6 +560,8 @@ int main(void)
 		cmocka_unit_test(test_cross_signed_roots),
 		cmocka_unit_test(test_two_forms_of_one_intermediate),
 		cmocka_unit_test(test_an_expired_twin_is_not_chosen),
+		cmocka_unit_test(test_an_expired_cross_sign_beside_the_root),
+		cmocka_unit_test(test_the_way_whose_end_is_there),
 		cmocka_unit_test(test_issuers_in_a_circle),
 		cmocka_unit_test(test_the_right_name_with_a_wrong_signature),
 		cmocka_unit_test(test_a_missing_issuer_is_found_in_the_directory),

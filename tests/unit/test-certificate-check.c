@@ -190,6 +190,11 @@ static void test_names(void **state)
 	acceptable((struct wish){.name = NULL}, "no-names");
 	acceptable((struct wish){.name = "Example Corporation"}, "no-names");
 	silent((struct wish){.names = SITE}, "no-names");
+	/* Clients look for an address among the addresses only. */
+	acceptable((struct wish){.name = "192.0.2.1"}, "no-names");
+	acceptable((struct wish){.names = "DNS:192.0.2.1"}, "no-names");
+	noted((struct wish){.names = SITE ",DNS:192.0.2.1"}, "malformed", CERTDEPLOY_WARNING);
+	silent((struct wish){.names = SITE ",IP:192.0.2.1"}, "malformed");
 	noted((struct wish){.name = "www.example.jp"}, "common-name", CERTDEPLOY_WARNING);
 	silent((struct wish){.name = "other.example", .names = SITE}, "common-name");
 	noted((struct wish){.names = "DNS:www.example.jp"}, "name-twin", CERTDEPLOY_NOTICE);
@@ -318,6 +323,11 @@ static void test_a_chain_that_clients_refuse(void **state)
 	acceptable((struct wish){.names = SITE, .issuer = narrow}, "chain-invalid");
 	silent((struct wish){.names = "DNS:www.example.org", .issuer = narrow}, "chain-invalid");
 	acceptable((struct wish){.names = SITE, .issuer = mail}, "chain-invalid");
+	acceptable((struct wish){.names = SITE,
+				 .issuer = issue(&(struct wish){.name = "No CA",
+								.issuer = root,
+								.key_usage = "keyCertSign"})},
+		   "chain-invalid");
 	silent((struct wish){.names = SITE}, "chain-invalid");
 }
 

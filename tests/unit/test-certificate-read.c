@@ -150,6 +150,22 @@ static void test_der(void **state)
 	PKCS8_PRIV_KEY_INFO_free(info);
 }
 
+/* A key on a curve is so short that its DER begins like text: 0x30 and a length below 0x80. */
+static void test_der_of_a_short_key(void **state)
+{
+	struct loading loading = {.load.need_key = true};
+	unsigned char *key = NULL;
+
+	(void)state;
+	give(&loading, CERT, pem_certificate(ec));
+	give(&loading, CHAIN, pem_certificate(middle));
+	give_bytes(&loading, KEY, key, (size_t)i2d_PrivateKey(ec->key, &key));
+	loading.pieces[2].bytes = (char *)key;
+	assert_true(loading.pieces[2].length < 0x80);
+	assert_leaf(&loading, ec, true);
+	OPENSSL_free(key);
+}
+
 static char *pem_of(BIO *bio)
 {
 	char *bytes, *text;
@@ -666,6 +682,7 @@ int main(void)
 		cmocka_unit_test(test_text_as_it_arrives),
 		cmocka_unit_test(test_base64_without_its_lines),
 		cmocka_unit_test(test_der),
+		cmocka_unit_test(test_der_of_a_short_key),
 		cmocka_unit_test(test_keys_of_every_form),
 		cmocka_unit_test(test_encrypted_keys),
 		cmocka_unit_test(test_passphrases),

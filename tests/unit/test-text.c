@@ -2,6 +2,7 @@
 /* test-text.c - foreign text made harmless; which name a certificate covers */
 #include "unit.h"
 
+#include "base/hostname.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -39,6 +40,8 @@ static void test_names(void **state)
 	assert_false(cd_names_cover(names, "a.b.example.jp"));
 	assert_false(cd_names_cover(names, ".example.jp"));
 	assert_false(cd_names_cover(NULL, "a.example"));
+	assert_false(cd_names_cover((const char *const[]){"*.jp", NULL}, "example.jp"));
+	assert_true(cd_names_cover((const char *const[]){"*.jp", NULL}, "*.jp"));
 }
 
 static void test_times(void **state)
@@ -52,12 +55,52 @@ static void test_times(void **state)
 	assert_string_equal(text, "1970-01-01T00:00:00Z");
 }
 
+static void ascii(const char *name, const char *want)
+{
+	struct cd_arena arena = {0};
+
+	assert_string_equal(cd_hostname_ascii(&arena, name), want);
+	cd_arena_free(&arena);
+}
+
+static void unicode(const char *name, const char *want)
+{
+	struct cd_arena arena = {0};
+	const char *shown = cd_hostname_unicode(&arena, name);
+
+	if (want == NULL)
+		assert_null(shown);
+	else
+		assert_string_equal(shown, want);
+	cd_arena_free(&arena);
+}
+
+static void test_two_forms_of_names(void **state)
+{
+	(void)state;
+	ascii("日本語.jp", "xn--wgv71a119e.jp");
+	ascii("*.日本語.jp", "*.xn--wgv71a119e.jp");
+	ascii("www.Bücher.example", "www.xn--bcher-kva.example");
+	ascii("straße.example", "xn--strae-oqa.example");
+	ascii("www.example.jp", "www.example.jp");
+	ascii("2001:0DB8:0:0::1", "2001:db8::1");
+	ascii("\xff.example", "\xff.example");
+	unicode("xn--wgv71a119e.jp", "日本語.jp");
+	unicode("*.xn--wgv71a119e.jp", "*.日本語.jp");
+	unicode("XN--WGV71A119E.jp", "日本語.jp");
+	unicode("www.example.jp", NULL);
+	unicode("xn--a.example", NULL);
+	unicode("xn--.example", NULL);
+	unicode("192.0.2.1", NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_printable),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_two_forms_of_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* hostname.c - internationalized names by IDNA 2008 (libidn2), addresses by inet_pton(3) */
+#include "base/hostname.h"
+
+#include "base/text.h"
+
+#include <arpa/inet.h>
+#include <idn2.h>
+#include <string.h>
+#include <strings.h>
+
+bool cd_is_ipv4(const char *name)
+{
+	struct in_addr address;
+
+	return inet_pton(AF_INET, name, &address) == 1;
+}
+
+static bool is_ascii(const char *name)
+{
+	for (; *name != '\0'; name++)
+		if ((unsigned char)*name >= 0x80)
+			return false;
+	return true;
+}
+
+char *cd_hostname_ascii(struct cd_arena *arena, const char *name)
+{
+	bool wildcard = strncmp(name, "*.", 2) == 0;
+	char text[INET6_ADDRSTRLEN], *mapped = NULL, *copy;
+	unsigned char address[16];
+
+	if (strchr(name, ':') != NULL && inet_pton(AF_INET6, name, address) == 1 &&
+	    inet_ntop(AF_INET6, address, text, sizeof(text)) != NULL)
+		return cd_arena_string(arena, text);
+	if (is_ascii(name) || idn2_to_ascii_8z(name + (wildcard ? 2 : 0), &mapped,
+					       IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+		return cd_arena_string(arena, name);
+	copy = cd_arena_format(arena, "%s%s", wildcard ? "*." : "", mapped);
+	idn2_free(mapped);
+	return copy;
+}
+
+/* Whether a label of the name is an encoded one. */
+static bool is_encoded(const char *name)
+{
+	for (const char *at = name; at != NULL; at = strchr(at, '.')) {
+		at += *at == '.' ? 1 : 0;
+		if (strncasecmp(at, "xn--", 4) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Only what maps back is a name: the decoder alone takes control characters. */
+static bool maps_back(const char *shown, const char *name)
+{
+	char *mapped = NULL;
+	bool same = idn2_to_ascii_8z(shown, &mapped, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK &&
+		    strcasecmp(mapped, name) == 0;
+
+	idn2_free(mapped);
+	return same;
+}
+
+char *cd_hostname_unicode(struct cd_arena *arena, const char *name)
+{
+	bool wildcard = strncmp(name, "*.", 2) == 0;
+	char *mapped = NULL, *copy = NULL;
+
+	if (!is_encoded(name) || idn2_to_unicode_8z8z(name + (wildcard ? 2 : 0), &mapped, 0) != IDN2_OK)
+		return NULL;
+	if (!is_ascii(mapped) && maps_back(mapped, name + (wildcard ? 2 : 0)))
+		copy = cd_arena_format(arena, "%s%s", wildcard ? "*." : "", mapped);
+	idn2_free(mapped);
+	return copy;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* hostname.h - names of hosts in their two forms: as people write them, and as DNS and X.509 hold them */
+#ifndef CD_HOSTNAME_H
+#define CD_HOSTNAME_H
+
+#include "base/arena.h"
+
+#include <stdbool.h>
+
+bool cd_is_ipv4(const char *name);
+
+/**
+ * The form that certificates hold: `日本語.jp` as `xn--wgv71a119e.jp`, an IPv6 address in its shortest
+ * spelling. What cannot be mapped stays as it is. NULL: memory is short.
+ */
+char *cd_hostname_ascii(struct cd_arena *arena, const char *name);
+
+/** The form for people; NULL: it is the same (or memory is short, or the name is not valid). */
+char *cd_hostname_unicode(struct cd_arena *arena, const char *name);
+
+#endif
