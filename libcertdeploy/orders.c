@@ -137,6 +137,7 @@ static int load_certificates(struct cd_plan *plan, struct cd_planned_order *plan
 		.need_key = true,
 		.now = (int64_t)time(NULL),
 		.chain_directory = plan->cd->settings.chain_directory,
+		.roots = &plan->roots,
 	};
 	size_t from = plan->problems->list.count;
 	int result = CERTDEPLOY_ENOTFOUND;

@@ -49,6 +49,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certificate/pkcs12.c libcertdeploy/certificate/pkcs12.h \
 	libcertdeploy/certificate/read.c \
 	libcertdeploy/certificate/report.c \
+	libcertdeploy/certificate/roots.c \
 	libcertdeploy/certificate/store.c libcertdeploy/certificate/store.h \
 	libcertdeploy/certificate/stored.c libcertdeploy/certificate/stored.h \
 	libcertdeploy/certificate/summary.c libcertdeploy/certificate/summary.h \

@@ -40,6 +40,14 @@ struct cd_certificates {
 	struct cd_vector list; /**< of struct cd_certificate */
 };
 
+/** The issuers that this host trusts, read when first needed. All zero at first. */
+struct cd_roots {
+	void *directory; /**< X509_STORE * */
+	void *bundle;    /**< X509_STORE * */
+};
+
+void cd_roots_free(struct cd_roots *roots);
+
 struct cd_load {
 	const struct cd_piece *pieces;
 	size_t count;
@@ -53,6 +61,7 @@ struct cd_load {
 	bool need_key;               /**< a certificate without its key is an error */
 	int64_t now;
 	const char *chain_directory; /**< where missing intermediates may be found, or NULL */
+	struct cd_roots *roots;      /**< shared by many loads; or NULL */
 };
 
 /**

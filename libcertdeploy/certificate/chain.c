@@ -25,7 +25,7 @@
 struct builder {
 	struct cd_given *given;
 	struct cd_chain *chain;
-	X509_STORE *trust; /* NULL until needed */
+	struct cd_roots roots; /* when none is shared */
 	unsigned verified;
 };
 
@@ -151,26 +151,15 @@ static X509 *issuer_in_directory(struct builder *builder, X509 *subject, const c
 	return found;
 }
 
-/* An issuer that this host trusts, from OpenSSL's own places. */
 static X509 *trusted_issuer(struct builder *builder, X509 *subject)
 {
-	X509_STORE_CTX *context = X509_STORE_CTX_new();
-	X509 *issuer = NULL;
+	struct cd_roots *shared = builder->given->load->roots;
+	X509 *issuer = cd_roots_issuer(shared == NULL ? &builder->roots : shared, subject);
 
-	if (builder->trust == NULL) {
-		builder->trust = X509_STORE_new();
-		if (builder->trust != NULL)
-			(void)X509_STORE_set_default_paths(builder->trust);
-	}
-	if (context == NULL || builder->trust == NULL ||
-	    X509_STORE_CTX_init(context, builder->trust, subject, NULL) != 1 ||
-	    X509_STORE_CTX_get1_issuer(&issuer, context, subject) != 1)
-		issuer = NULL;
 	if (issuer != NULL && !is_issued_by(builder, subject, issuer)) {
 		X509_free(issuer);
 		issuer = NULL;
 	}
-	X509_STORE_CTX_free(context);
 	return issuer;
 }
 
@@ -565,7 +554,7 @@ int cd_chains_build(struct cd_vector *chains, struct cd_given *given)
 	if (result == 0)
 		result = report_unused(chains, given);
 	report_keys(given);
-	X509_STORE_free(builder.trust);
+	cd_roots_free(&builder.roots);
 	ERR_clear_error();
 	return result;
 }

@@ -195,6 +195,11 @@ struct cd_chain {
 int cd_chains_build(struct cd_vector *chains, struct cd_given *given);
 void cd_chains_free(struct cd_vector *chains);
 
+/* ---- roots.c ---- */
+
+/** What this host trusts and could have issued it, by name and identifiers; to be freed; or NULL. */
+X509 *cd_roots_issuer(struct cd_roots *roots, X509 *subject);
+
 /* ---- check.c ---- */
 
 /** Everything that can be told without knowing the host. */
