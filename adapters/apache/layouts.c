@@ -8,8 +8,9 @@
 
 struct layout {
 	const char *config;
+	const char *marker; /* a file that tells it from a later one with the same configuration, or NULL */
 	const char *server_root;
-	const char *envvars;    /* shell file with the environment, or NULL */
+	const char *envvars;    /* shell file with the environment, a pattern, or NULL */
 	const char *flags;      /* shell file with -D flags, or NULL … */
 	const char *flags_name; /* … and the variable that holds them */
 	const char *pid_file;
@@ -17,8 +18,12 @@ struct layout {
 	const char *binaries[4];
 };
 
+/* Names of definitions, without -D. */
+#define SUSE_FLAGS "APACHE_SERVER_FLAGS"
+
 static const struct layout layouts[] = {
 	{"/etc/apache2/apache2.conf",
+	 NULL,
 	 "/etc/apache2",
 	 "/etc/apache2/envvars",
 	 NULL,
@@ -27,6 +32,7 @@ static const struct layout layouts[] = {
 	 "apache2",
 	 {"/usr/sbin/apache2", NULL}},
 	{"/etc/httpd/conf/httpd.conf",
+	 NULL,
 	 "/etc/httpd",
 	 NULL,
 	 "/etc/sysconfig/httpd",
@@ -34,43 +40,50 @@ static const struct layout layouts[] = {
 	 "/run/httpd/httpd.pid",
 	 "httpd",
 	 {"/usr/sbin/httpd", "/usr/bin/httpd", NULL}},
+	/* Alpine, and in the same place SUSE. */
 	{"/etc/apache2/httpd.conf",
+	 "/etc/conf.d/apache2",
+	 "/var/www",
+	 NULL,
+	 "/etc/conf.d/apache2",
+	 "HTTPD_OPTS",
+	 "/run/apache2/httpd.pid",
+	 "apache2",
+	 {"/usr/sbin/httpd", NULL}},
+	{"/etc/apache2/httpd.conf",
+	 NULL,
 	 "/usr",
 	 NULL,
 	 "/etc/sysconfig/apache2",
-	 "APACHE_SERVER_FLAGS",
+	 SUSE_FLAGS,
 	 "/run/httpd.pid",
 	 "apache2",
 	 {"/usr/sbin/httpd-prefork", "/usr/sbin/httpd-event", "/usr/sbin/httpd", NULL}},
 	{"/usr/local/etc/apache24/httpd.conf",
+	 NULL,
 	 "/usr/local",
-	 NULL,
-	 NULL,
-	 NULL,
+	 "/usr/local/etc/apache24/envvars.d/*.env",
+	 "/etc/rc.conf",
+	 "apache24_flags",
 	 "/var/run/httpd.pid",
 	 "apache24",
 	 {"/usr/local/sbin/httpd", NULL}},
 };
 
-static const struct layout *layout_of(const char *config)
+static const struct layout *layout_of(struct certdeploy_reading *reading, const char *config)
 {
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(*layouts); i++)
-		if (config != NULL && strcmp(config, layouts[i].config) == 0)
+		if (config != NULL && strcmp(config, layouts[i].config) == 0 &&
+		    (layouts[i].marker == NULL ||
+		     certdeploy_file_type(reading, layouts[i].marker) == CERTDEPLOY_FILE_REGULAR))
 			return &layouts[i];
 	return NULL;
-}
-
-/* A configuration of Alpine's stands where SUSE's does. */
-static bool is_suse(struct certdeploy_reading *reading)
-{
-	return certdeploy_file_type(reading, "/etc/sysconfig/apache2") == CERTDEPLOY_FILE_REGULAR ||
-	       certdeploy_file_type(reading, "/etc/apache2/ssl-global.conf") == CERTDEPLOY_FILE_REGULAR;
 }
 
 const char *apache_default_root(struct certdeploy_reading *reading, const char *config)
 {
 	const char *root = certdeploy_setting(reading, "server_root");
-	const struct layout *layout = layout_of(config);
+	const struct layout *layout = layout_of(reading, config);
 	const char *slash;
 
 	if (root == NULL)
@@ -130,7 +143,7 @@ static int find_flags(struct certdeploy_reading *reading, const struct layout *l
 		result = apache_read_envvars(variables, reading, layout->flags);
 	return result != 0 ? result
 			   : take_flags(reading, apache_environment_get(variables, layout->flags_name),
-					strcmp(layout->flags_name, "OPTIONS") != 0, defines, &count);
+					strcmp(layout->flags_name, SUSE_FLAGS) == 0, defines, &count);
 }
 
 static int found(struct certdeploy_reading *reading, struct certdeploy_finder *finder,
@@ -138,8 +151,9 @@ static int found(struct certdeploy_reading *reading, struct certdeploy_finder *f
 {
 	const char *defines[FLAGS_MAX + 1] = {NULL};
 	const char *name[] = {"apache", NULL}, *config[] = {layout->config, NULL};
-	const char *root[] = {layout->server_root, NULL}, *envvars[] = {layout->envvars, NULL};
+	const char *root[] = {layout->server_root, NULL};
 	const char *binary[] = {NULL, NULL};
+	const char *const *envvars = NULL;
 	struct certdeploy_setting_value settings[8] = {{"name", name}, {"config", config}};
 	size_t count = 2;
 	int result = find_flags(reading, layout, defines);
@@ -149,18 +163,16 @@ static int found(struct certdeploy_reading *reading, struct certdeploy_finder *f
 	for (size_t i = 0; binary[0] == NULL && layout->binaries[i] != NULL; i++)
 		if (certdeploy_file_type(reading, layout->binaries[i]) == CERTDEPLOY_FILE_REGULAR)
 			binary[0] = layout->binaries[i];
-	if (strcmp(layout->config, "/etc/apache2/httpd.conf") == 0 && !is_suse(reading)) {
-		root[0] = "/var/www";
-		if (certdeploy_file_type(reading, "/usr/sbin/httpd") == CERTDEPLOY_FILE_REGULAR)
-			binary[0] = "/usr/sbin/httpd";
-	}
 	if (binary[0] != NULL)
 		settings[count++] = (struct certdeploy_setting_value){"binary", binary};
 	/* The binary knows its ServerRoot itself, where it can be asked. */
 	if (binary[0] == NULL || !certdeploy_is_live(reading))
 		settings[count++] = (struct certdeploy_setting_value){"server_root", root};
-	if (layout->envvars != NULL &&
-	    certdeploy_file_type(reading, layout->envvars) == CERTDEPLOY_FILE_REGULAR)
+	if (layout->envvars != NULL)
+		result = certdeploy_glob(&envvars, reading, layout->envvars);
+	if (result != 0)
+		return result;
+	if (envvars != NULL && envvars[0] != NULL)
 		settings[count++] = (struct certdeploy_setting_value){"envvars", envvars};
 	if (defines[0] != NULL)
 		settings[count++] = (struct certdeploy_setting_value){"defines", defines};
@@ -173,7 +185,8 @@ int apache_find(struct certdeploy_reading *reading, struct certdeploy_finder *fi
 	int result = 0;
 
 	for (size_t i = 0; result == 0 && i < sizeof(layouts) / sizeof(*layouts); i++)
-		if (certdeploy_file_type(reading, layouts[i].config) == CERTDEPLOY_FILE_REGULAR)
+		if (layout_of(reading, layouts[i].config) == &layouts[i] &&
+		    certdeploy_file_type(reading, layouts[i].config) == CERTDEPLOY_FILE_REGULAR)
 			result = found(reading, finder, &layouts[i]);
 	return result;
 }
@@ -260,7 +273,7 @@ int apache_command(struct certdeploy_reading *reading, enum certdeploy_action ac
 					    [CERTDEPLOY_ACTION_START] = "start",
 					    [CERTDEPLOY_ACTION_STOP] = "stop"};
 	const struct apache_model *model = certdeploy_model(reading);
-	const struct layout *layout = layout_of(model->config);
+	const struct layout *layout = layout_of(reading, model->config);
 	const char *binary = binary_of(reading, layout);
 	int result = 0;
 
@@ -282,7 +295,7 @@ int apache_daemon(struct certdeploy_reading *reading, struct certdeploy_daemon *
 	static const char *const programs[] = {"apache2",      "httpd",       "httpd-prefork",
 					       "httpd-worker", "httpd-event", NULL};
 	struct apache_model *model = certdeploy_model(reading);
-	const struct layout *layout = layout_of(model->config);
+	const struct layout *layout = layout_of(reading, model->config);
 	const char *runtime = model->runtime_dir;
 	const char *pid_file = model->pid_file;
 

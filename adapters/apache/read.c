@@ -131,7 +131,7 @@ static int start_model(struct apache_model *model)
 {
 	struct certdeploy_reading *reading = model->reading;
 	const char *const *defines = certdeploy_setting_list(reading, "defines");
-	const char *envvars = certdeploy_setting(reading, "envvars");
+	const char *const *envvars = certdeploy_setting_list(reading, "envvars");
 	int result = apache_variables_new(&model->variables, reading);
 
 	if (result == 0)
@@ -140,8 +140,8 @@ static int start_model(struct apache_model *model)
 		result = apache_macros_new(&model->macros, reading);
 	if (result == 0)
 		result = apache_version_find(&model->version, reading);
-	if (result == 0 && envvars != NULL)
-		result = apache_read_envvars(model->variables, reading, envvars);
+	for (; result == 0 && envvars != NULL && *envvars != NULL; envvars++)
+		result = apache_read_envvars(model->variables, reading, *envvars);
 	for (; result == 0 && defines != NULL && *defines != NULL; defines++)
 		result = apache_define(model->variables, *defines, NULL);
 	if (result == 0)

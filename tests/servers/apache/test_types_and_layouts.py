@@ -117,11 +117,47 @@ def test_suse_hosts_within_ifdefine_ssl(host, pki, ca):
     check(Plain(host, flags=("-DSSL",)), pki, ca, row)
 
 
+# of each distribution: configuration, where sites lie, the files it starts its server by, what defines SSL
 TREES = {
-    "debian": ("etc/apache2/apache2.conf", "etc/apache2", {"etc/apache2/envvars": "export APACHE_LOG_DIR=/x\n"}),
-    "rhel": ("etc/httpd/conf/httpd.conf", "etc/httpd", {"etc/sysconfig/httpd": 'OPTIONS="-D SSL"\n'}),
-    "suse": ("etc/apache2/httpd.conf", "etc/apache2", {"etc/sysconfig/apache2": 'APACHE_SERVER_FLAGS="SSL"\n'}),
-    "freebsd": ("usr/local/etc/apache24/httpd.conf", "usr/local/etc/apache24", {}),
+    "debian": (
+        "etc/apache2/apache2.conf",
+        "etc/apache2/sites-enabled",
+        {"etc/apache2/envvars": "APACHE_CONFDIR=/etc/apache2\nexport SITES=sites-enabled\n"},
+        "IncludeOptional ${SITES}/*.conf\n",
+    ),
+    "rhel": (
+        "etc/httpd/conf/httpd.conf",
+        "etc/httpd/conf.d",
+        {"etc/sysconfig/httpd": 'OPTIONS="-D SSL"\nLANG=C\n', "usr/sbin/httpd": ""},
+        'ServerRoot "/etc/httpd"\n<IfDefine SSL>\nIncludeOptional conf.d/*.conf\n</IfDefine>\n',
+    ),
+    "suse": (
+        "etc/apache2/httpd.conf",
+        "etc/apache2/vhosts.d",
+        {"etc/sysconfig/apache2": 'APACHE_SERVER_FLAGS="SSL"\n', "usr/sbin/httpd-prefork": ""},
+        "<IfDefine SSL>\n<IfDefine !NOSSL>\nIncludeOptional /etc/apache2/vhosts.d/*.conf\n</IfDefine>\n</IfDefine>\n",
+    ),
+    "arch": (
+        "etc/httpd/conf/httpd.conf",
+        "etc/httpd/conf/extra",
+        {"usr/bin/httpd": ""},
+        'ServerRoot "/etc/httpd"\n#Include conf/extra/none.conf\nInclude conf/extra/a.conf\n',
+    ),
+    "alpine": (
+        "etc/apache2/httpd.conf",
+        "etc/apache2/conf.d",
+        {"etc/conf.d/apache2": 'HTTPD="/usr/sbin/httpd"\nHTTPD_OPTS="-D SSL"\n', "usr/sbin/httpd": "", "var/www/x": ""},
+        "ServerRoot /var/www\n<IfDefine SSL>\nIncludeOptional /etc/apache2/conf.d/*.conf\n</IfDefine>\n",
+    ),
+    "freebsd": (
+        "usr/local/etc/apache24/httpd.conf",
+        "usr/local/etc/apache24/Includes",
+        {
+            "etc/rc.conf": 'apache24_enable="YES"\napache24_flags="-DSSL"\n',
+            "usr/local/etc/apache24/envvars.d/a.env": "export SITES=Includes\n",
+        },
+        'ServerRoot "/usr/local"\n<IfDefine SSL>\nInclude etc/apache24/${SITES}/*.conf\n</IfDefine>\n',
+    ),
 }
 
 
@@ -130,17 +166,14 @@ def test_a_tree_is_found_by_itself(name, ca, tmp_path):
     from harness.scene import material
     from harness.tool import Tool
 
-    config, home, more = TREES[name]
-    condition = ("<IfDefine SSL>\n", "</IfDefine>\n") if name in ("rhel", "suse") else ("", "")
-    site = tmp_path / home / "sites/a.conf"
-    site.parent.mkdir(parents=True)
-    site.write_text(
-        f"{condition[0]}<VirtualHost *:443>\nServerName a.test\nSSLEngine on\nSSLCertificateFile /old.pem\n"
-        f"SSLCertificateKeyFile /old.key\n</VirtualHost>\n{condition[1]}"
+    config, sites, more, text = TREES[name]
+    site = tmp_path / sites / "a.conf"
+    files = {config: f"Listen 443\n{text}", **more}
+    files[f"{sites}/a.conf"] = (
+        "<VirtualHost *:443>\nServerName a.test\nSSLEngine on\nSSLCertificateFile /old.pem\n"
+        "SSLCertificateKeyFile /old.key\n</VirtualHost>\n"
     )
-    (tmp_path / config).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / config).write_text(f"Listen 443\nInclude /{home}/sites/*.conf\n")
-    for path, text in more.items():
+    for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     tool = Tool(root=tmp_path)
