@@ -287,11 +287,17 @@ def test_names_that_share_a_connection(host, pki, ca):
 
 
 def test_a_domain_of_mod_md_is_left_alone(host, pki, ca):
+    """Unless that is accepted: httpd takes a host's own lines before mod_md's files."""
     row = Row(
-        f"LoadModule watchdog_module {MODULES}/mod_watchdog.so\nLoadModule md_module {MODULES}/mod_md.so\n"
+        f"LoadModule md_module {MODULES}/mod_md.so\n"
         "MDomain a.test\nMDCertificateAgreement accepted\nMDStoreDir @etc/md\nMDRenewMode manual\n" + host_of("") + B,
         serves={"b.test": "b"},
         refused="managed-elsewhere",
     )
-    row.site = row.site.replace(f"LoadModule watchdog_module {MODULES}/mod_watchdog.so\n", "")
-    check(Plain(host), pki, ca, row)
+    web = Plain(host)
+    check(web, pki, ca, row)
+    stage = Stage(web, pki, ca, row)
+    assert "mod_md" in next(e["note"] for e in host.tool("list").expect(OK).endpoints if e["name"] == "a.test")
+    deploy(stage, "--accept", "managed-elsewhere").expect(OK, "managed-elsewhere")
+    assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == stage.sha("b")
+    assert deploy(stage, "--accept", "managed-elsewhere").expect(OK).json["changed"] is False
