@@ -32,8 +32,14 @@ unit_tests += tests/unit/test-process
 unit_tests += tests/unit/test-settings
 unit_tests += tests/unit/test-store
 unit_tests += tests/unit/test-text
+unit_tests += tests/unit/test-threads
 unit_tests += tests/unit/test-together
 unit_tests += tests/unit/test-transaction
+# Short enough for valgrind in CI.
+quick_tests = tests/unit/test-apache tests/unit/test-certificate-chain tests/unit/test-certificate-read \
+	tests/unit/test-changes tests/unit/test-document tests/unit/test-dovecot tests/unit/test-dovecot-24 \
+	tests/unit/test-file tests/unit/test-json tests/unit/test-names tests/unit/test-postfix \
+	tests/unit/test-problem tests/unit/test-settings tests/unit/test-text
 EXTRA_DIST += tests/unit/postfix.h
 # Certificates made in the test.
 tests_unit_test_certificate_chain_SOURCES = tests/unit/test-certificate-chain.c tests/unit/issue.c tests/unit/issue.h
@@ -46,6 +52,8 @@ tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c te
 tests_unit_test_together_SOURCES = tests/unit/test-together.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_transaction_SOURCES = tests/unit/test-transaction.c tests/unit/host.c tests/unit/host.h
 EXTRA_DIST += tests/unit/apache.h tests/unit/dovecot.h tests/unit/postfix.h
+tests_unit_test_threads_SOURCES = tests/unit/test-threads.c tests/unit/issue.c tests/unit/issue.h
+tests_unit_test_threads_LDADD = $(LDADD) $(OPENSSL_LIBS) -lpthread
 tests_unit_test_probe_LDADD = $(LDADD) $(OPENSSL_LIBS) -lpthread
 endif
 
@@ -59,7 +67,7 @@ tests_tool_certdeploy_fake_SOURCES = $(examples_certdeploy_certdeploy_SOURCES) t
 tests_tool_certdeploy_fake_CPPFLAGS = -include $(top_builddir)/config.h -I$(top_srcdir)/libcertdeploy \
 	-DCD_LOCALEDIR='"$(abs_builddir)/tests/tool/locale"'
 tests_tool_certdeploy_fake_LDADD = $(JANSSON_LIBS) $(OPENSSL_LIBS) $(LIBINTL)
-EXTRA_DIST += tests/tool/conftest.py tests/tool/test_completion.py tests/tool/test_json.py tests/tool/test_manual.py tests/tool/test_output.py \
+EXTRA_DIST += tests/tool/asn1.py tests/tool/conftest.py tests/tool/test_completion.py tests/tool/test_hostile.py tests/tool/test_json.py tests/tool/test_manual.py tests/tool/test_output.py \
 	tests/tool/test_perl.py tests/tool/test_process.py tests/tool/test_real.py \
 	tests/tool/test_translation.py tests/tool/test_usage.py
 

@@ -126,7 +126,7 @@ static void add_quoted(struct shell *shell)
 			continue;
 		}
 		if (quote == '"' && *shell->at == '\\' && shell->at + 1 < shell->end &&
-		    strchr("$`\"\\\n", shell->at[1]) != NULL)
+		    memchr("$`\"\\\n", shell->at[1], 5) != NULL)
 			shell->at++;
 		add(shell, shell->at++, 1);
 	}
@@ -139,13 +139,17 @@ static bool ends_command(char byte)
 	return byte == '\n' || byte == ';' || byte == '&' || byte == '|';
 }
 
+static bool is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
 /* The next word of a command, expanded; NULL at its end. */
 static const char *next_word(struct shell *shell)
 {
 	shell->word.length = 0;
 	for (;;) {
-		while (shell->at < shell->end &&
-		       (*shell->at == ' ' || *shell->at == '\t' || *shell->at == '\r'))
+		while (shell->at < shell->end && is_blank(*shell->at))
 			shell->at++;
 		if (shell->at + 1 < shell->end && shell->at[0] == '\\' && shell->at[1] == '\n')
 			shell->at += 2;
@@ -158,8 +162,10 @@ static const char *next_word(struct shell *shell)
 	if (shell->at == shell->end || ends_command(*shell->at))
 		return NULL;
 	add(shell, "", 0);
-	while (shell->at < shell->end && !ends_command(*shell->at) && strchr(" \t\r", *shell->at) == NULL) {
-		if (*shell->at == '$') {
+	while (shell->at < shell->end && !ends_command(*shell->at) && !is_blank(*shell->at)) {
+		if (*shell->at == '\0') {
+			shell->at++; /* as shells do */
+		} else if (*shell->at == '$') {
 			add_variable(shell);
 		} else if (*shell->at == '"' || *shell->at == '\'') {
 			add_quoted(shell);

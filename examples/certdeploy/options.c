@@ -18,6 +18,10 @@ int usage_error(struct tool *tool, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(tool->message, sizeof(tool->message), format, arguments);
 	va_end(arguments);
+	/* It may quote what was given: programs show messages as they are. */
+	for (char *at = tool->message; *at != '\0'; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			*at = '?';
 	(void)snprintf(tool->fix, sizeof(tool->fix), _("See: certdeploy %s%s"),
 		       tool->command == NULL ? "--help" : "help ",
 		       tool->command == NULL ? "" : tool->command->name);
@@ -311,9 +315,9 @@ static int take_operands(struct tool *tool, char *const *words, size_t count)
 				   words[tool->command->operand == NULL ? 0 : 1]);
 	if (count == 0)
 		return 0;
-	name = tool->command->id == COMMAND_DOCTOR					     ? "hostname"
+	name = tool->command->id == COMMAND_DOCTOR                                        ? "hostname"
 	       : tool->command->id == COMMAND_EXPORT || tool->command->id == COMMAND_TLSA ? "name"
-											     : "transaction";
+											  : "transaction";
 	return add_setting(tool, find_option(tool->command, name, strlen(name)), words[0],
 			   strlen(words[0]));
 }

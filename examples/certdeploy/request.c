@@ -24,7 +24,15 @@
 #define FILE_SUFFIX "_file"
 #define KEY_ROOM 64
 
-/* Keys pass through the JSON library: its memory is wiped before it is given back. */
+/*
+ * Keys pass through the JSON library: its memory is wiped before it is given back. An element of three
+ * bytes takes it two hundred: beyond JSON_ROOM and the request's own length it gets none.
+ */
+#define JSON_ROOM ((size_t)64 << 20)
+#define JSON_ROOM_ENOUGH (SIZE_MAX / 2)
+static size_t json_room = JSON_ROOM_ENOUGH;
+static bool json_room_ended;
+
 union header {
 	size_t size;
 	max_align_t align;
@@ -32,11 +40,17 @@ union header {
 
 static void *wiping_malloc(size_t size)
 {
-	union header *header = size > SIZE_MAX - sizeof(*header) ? NULL : malloc(sizeof(*header) + size);
+	union header *header;
 
+	if (size > json_room || json_room - size < sizeof(*header)) {
+		json_room_ended = true;
+		return NULL;
+	}
+	header = malloc(sizeof(*header) + size);
 	if (header == NULL)
 		return NULL;
 	header->size = size;
+	json_room -= sizeof(*header) + size;
 	return header + 1;
 }
 
@@ -48,6 +62,7 @@ static void wiping_free(void *memory)
 		return;
 	header--;
 	explicit_bzero(memory, header->size);
+	json_room += sizeof(*header) + header->size;
 	free(header);
 }
 
@@ -340,8 +355,13 @@ int parse_json(json_t **out, struct tool *tool, char *bytes, size_t length)
 	int result = 0;
 
 	json_set_alloc_funcs(wiping_malloc, wiping_free);
+	json_room = JSON_ROOM + length;
+	json_room_ended = false;
 	*out = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &where);
-	if (*out == NULL && json_error_code(&where) == json_error_out_of_memory)
+	json_room = JSON_ROOM_ENOUGH; /* what we write ourselves is no stranger's */
+	if (*out == NULL && json_room_ended)
+		result = usage_error(tool, _("the request has too many parts"));
+	else if (*out == NULL && json_error_code(&where) == json_error_out_of_memory)
 		result = CERTDEPLOY_ENOMEM;
 	else if (*out == NULL)
 		result = usage_error(tool, _("the request is not JSON: line %d, column %d"), where.line,

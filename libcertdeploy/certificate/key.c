@@ -310,7 +310,8 @@ static int64_t derivation_cost(const X509_ALGOR *algorithm)
 	X509_ALGOR_get0(&object, NULL, NULL, algorithm);
 	if (object == NULL || parameters == NULL)
 		return -1;
-	if (OBJ_obj2nid(object) == NID_pbes2) {
+	/* PBMAC1 (RFC 9579) has the parameters of PBES2, with a digest for the cipher. */
+	if (OBJ_obj2nid(object) == NID_pbes2 || OBJ_obj2nid(object) == NID_pbmac1) {
 		PBE2PARAM *outer = ASN1_item_unpack(parameters, ASN1_ITEM_rptr(PBE2PARAM));
 
 		if (outer != NULL && OBJ_obj2nid(outer->keyfunc->algorithm) != NID_pbes2)
@@ -334,16 +335,26 @@ static int64_t derivation_cost(const X509_ALGOR *algorithm)
 	return cost;
 }
 
+int cd_spend_iterations(struct cd_given *given, int64_t iterations)
+{
+	if (iterations > CD_ITERATIONS_MOST)
+		return cd_given_fail(given, "too-large",
+				     _("the passphrase's derivation takes more than a million rounds"));
+	given->iterations += iterations;
+	if (given->iterations > CD_ITERATIONS_ALL)
+		return cd_given_fail(
+			given, "too-large",
+			_("the passphrases' derivations take more than three million rounds in all"));
+	return 0;
+}
+
 int cd_check_derivation(struct cd_given *given, const X509_ALGOR *algorithm)
 {
 	int64_t cost = derivation_cost(algorithm);
 
 	if (cost < 0)
 		return refuse_key(given, _("the encryption is of a kind that is not supported"));
-	if (cost > CD_ITERATIONS_MOST)
-		return cd_given_fail(given, "too-large",
-				     _("the passphrase's derivation takes more than a million rounds"));
-	return 0;
+	return cd_spend_iterations(given, cost);
 }
 
 int cd_key_from_sealed(struct cd_given *given, const X509_SIG *sealed)

@@ -24,6 +24,7 @@
 #define CD_RSA_BITS_LEAST 2048
 #define CD_RSA_BITS_MOST 8192
 #define CD_ITERATIONS_MOST 1000000 /* of a passphrase's derivation */
+#define CD_ITERATIONS_ALL 3000000  /* of all derivations in one request */
 #define CD_PASSPHRASE_LIMIT 1024
 
 /** Where something was found. */
@@ -64,6 +65,7 @@ struct cd_given {
 	size_t position;
 	char passphrase[CD_PASSPHRASE_LIMIT + 1]; /**< of the piece at work */
 	int passphrase_length;                    /**< -1: not asked yet */
+	int64_t iterations;                       /**< of the derivations so far */
 	void *legacy;                             /**< OSSL_LIB_CTX * with old ciphers; NULL until needed */
 	void *legacy_providers[2];
 };
@@ -153,7 +155,9 @@ int cd_key_read(struct cd_given *given, const char *label, const char *header, u
 int cd_key_from_info(struct cd_given *given, const PKCS8_PRIV_KEY_INFO *info, bool encrypted);
 /** Encrypted PKCS#8. */
 int cd_key_from_sealed(struct cd_given *given, const X509_SIG *sealed);
-/** Refuse a derivation that would take minutes. Returns 0 or CERTDEPLOY_EREFUSED. */
+/** Account for a derivation, and refuse one that takes too long, alone or with those before it. */
+int cd_spend_iterations(struct cd_given *given, int64_t iterations);
+/** The same for an encryption's parameters. Returns 0 or CERTDEPLOY_EREFUSED. */
 int cd_check_derivation(struct cd_given *given, const X509_ALGOR *algorithm);
 /** The passphrase of the piece at work, asked for once. Returns 0 or CERTDEPLOY_EREFUSED. */
 int cd_passphrase(struct cd_given *given);

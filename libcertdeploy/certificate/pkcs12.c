@@ -26,6 +26,7 @@ static int open_seal(struct cd_given *given, PKCS12 *pkcs12)
 {
 	const ASN1_INTEGER *iterations = NULL;
 	const X509_ALGOR *algorithm = NULL;
+	const ASN1_OBJECT *object = NULL;
 	int64_t rounds = 1;
 	int result;
 
@@ -34,9 +35,13 @@ static int open_seal(struct cd_given *given, PKCS12 *pkcs12)
 	PKCS12_get0_mac(NULL, &algorithm, NULL, &iterations, pkcs12);
 	if (iterations != NULL && ASN1_INTEGER_get_int64(&rounds, iterations) != 1)
 		return refuse(given);
-	if (rounds > CD_ITERATIONS_MOST || rounds < 1)
-		return cd_given_fail(given, "too-large",
-				     _("the passphrase's derivation takes more than a million rounds"));
+	if (rounds < 1)
+		return refuse(given);
+	X509_ALGOR_get0(&object, NULL, NULL, algorithm);
+	result = OBJ_obj2nid(object) == NID_pbmac1 ? cd_check_derivation(given, algorithm)
+						   : cd_spend_iterations(given, rounds);
+	if (result != 0)
+		return result;
 	ERR_clear_error();
 	given->passphrase[0] = '\0';
 	if (PKCS12_verify_mac(pkcs12, NULL, 0) == 1 || PKCS12_verify_mac(pkcs12, "", 0) == 1) {
@@ -172,10 +177,13 @@ int cd_pkcs12_read(struct cd_given *given, const unsigned char *der, size_t leng
 {
 	PKCS12 *pkcs12 = decode(NULL, der, length);
 	int result = pkcs12 == NULL ? refuse(given) : open_seal(given, pkcs12);
+	int64_t spent;
 
+	spent = given->iterations;
 	if (result == 0)
 		result = take_parts(given, pkcs12);
 	if (result == 1 && cd_legacy(given) != NULL) {
+		given->iterations = spent; /* nothing was derived */
 		PKCS12_free(pkcs12);
 		pkcs12 = decode(cd_legacy(given), der, length);
 		result = pkcs12 == NULL ? refuse(given) : take_parts(given, pkcs12);

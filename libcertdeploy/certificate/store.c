@@ -443,6 +443,12 @@ static int add_generation(struct plan *plan)
 
 /* ---- paths that the caller chose ---- */
 
+/* A mistyped path must not cost a configuration: what is replaced is material, or empty. */
+static bool is_material(const char *bytes, size_t length)
+{
+	return length == 0 || bytes[0] == 0x30 || memmem(bytes, length, "-----BEGIN ", 11) != NULL;
+}
+
 static int add_chosen(struct plan *plan, const struct pair *pair, enum cd_stored_part part,
 		      const char *path)
 {
@@ -460,7 +466,7 @@ static int add_chosen(struct plan *plan, const struct pair *pair, enum cd_stored
 	char *bytes = NULL;
 	size_t length = 0;
 	int result, error;
-	bool same;
+	bool same, material;
 
 	if (path == NULL)
 		return 0;
@@ -469,11 +475,15 @@ static int add_chosen(struct plan *plan, const struct pair *pair, enum cd_stored
 		return result;
 	error = cd_read_file(&bytes, &length, &change.before, &plan->host->root, path, CD_DOCUMENT_LIMIT);
 	same = error == 0 && length == change.length && memcmp(bytes, change.bytes, length) == 0;
+	material = error != 0 || is_material(bytes, length);
 	if (bytes != NULL)
 		OPENSSL_cleanse(bytes, length);
 	free(bytes);
 	if (same)
 		return 0;
+	if (!material)
+		return cd_fail(plan->host->problems, CERTDEPLOY_EREFUSED, "not-material", path, 0,
+			       _("the file holds neither a certificate nor a key; it is not overwritten"));
 	if (error != 0 && error != ENOENT && !(is_secret(part) && error == EACCES))
 		return cd_fail_errno(plan->host->problems, error, path, _("cannot read the file"));
 	if (error == EACCES)

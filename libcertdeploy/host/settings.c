@@ -238,12 +238,35 @@ static int read_setting(const struct loading *loading, const config_setting_t *s
 	return result;
 }
 
+/*
+ * Where a line asks for another file; 0: nowhere. libconfig would read that from whatever directory we
+ * were started in, and nobody would look at who may change it.
+ */
+static size_t line_of_include(const char *text)
+{
+	size_t line = 1;
+
+	for (const char *at = text; *at != '\0'; line++) {
+		const char *word = at + strspn(at, " \t");
+
+		if (strncmp(word, "@include", strlen("@include")) == 0)
+			return line;
+		at += strcspn(at, "\n");
+		at += *at == '\n';
+	}
+	return 0;
+}
+
 static int parse(const struct loading *loading, const char *text)
 {
+	size_t include = line_of_include(text);
 	const config_setting_t *top;
 	config_t config;
 	int result = 0;
 
+	if (include != 0)
+		return cd_fail(loading->problems, CERTDEPLOY_EREFUSED, "settings", loading->settings->file,
+			       include, _("@include is not taken: everything stands in one file"));
 	config_init(&config);
 	if (config_read_string(&config, text) != CONFIG_TRUE)
 		result =
