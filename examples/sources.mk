@@ -3,7 +3,8 @@ examples_cppflags = -include $(top_builddir)/config.h -I$(top_srcdir)/libcertdep
 	-DCD_LOCALEDIR='"$(localedir)"'
 
 bin_PROGRAMS += examples/certdeploy/certdeploy
-examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/tool.h examples/certdeploy/request.h \
+examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/main.c $(tool_sources)
+tool_sources = examples/certdeploy/tool.h examples/certdeploy/request.h \
 	examples/certdeploy/adapters.c \
 	examples/certdeploy/batch.c \
 	examples/certdeploy/check.c \
@@ -22,7 +23,6 @@ examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/tool.h examples/cer
 	examples/certdeploy/hook.c \
 	examples/certdeploy/json.c \
 	examples/certdeploy/list.c \
-	examples/certdeploy/main.c \
 	examples/certdeploy/monitoring.c \
 	examples/certdeploy/newrequest.c \
 	examples/certdeploy/options.c \
@@ -40,6 +40,7 @@ examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/tool.h examples/cer
 	examples/certdeploy/tlsa.c \
 	examples/certdeploy/verify.c
 examples_certdeploy_certdeploy_CPPFLAGS = $(examples_cppflags)
+examples_certdeploy_certdeploy_LDFLAGS = $(AM_LDFLAGS) $(CD_PROGRAM_LDFLAGS)
 examples_certdeploy_certdeploy_LDADD = libcertdeploy.la $(JANSSON_LIBS) $(OPENSSL_LIBS) $(LIBINTL)
 
 noinst_PROGRAMS += examples/panel-extension/panel-extension

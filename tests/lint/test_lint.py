@@ -144,12 +144,37 @@ def test_no_writable_static_data(library):
     assert found - {"__dso_handle", "completed.0", "__TMC_END__"} == set()
 
 
-def test_hardening(library):
-    assert "BIND_NOW" in run("readelf", "-d", library) or "NOW" in run("readelf", "-d", library)
-    program = run("readelf", "-lW", library)
+@pytest.mark.parametrize("which", ["library", "tool", "adapter module"])
+def test_hardening(library, which, tmp_path):
+    """Position independent, RELRO, bound at start, stack protector, FORTIFY, no executable stack, no search path."""
+    built = library
+    if which == "tool":
+        built = library.parents[1] / "examples/certdeploy/.libs/certdeploy"
+    elif which == "adapter module":
+        place = shutil.copytree(TOP / "examples/adapter-skeleton", tmp_path / "module")
+        flags = [f"CPPFLAGS=-I{TOP}/libcertdeploy", f"LDFLAGS=-Wl,--no-as-needed -L{library.parent} -lcertdeploy", "PKG_CONFIG=true"]
+        done = subprocess.run(
+            ["make", "-s", "-C", place, "vsftpd.so", *flags],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "MAKEFLAGS": ""},
+        )
+        if instrumented(library):
+            pytest.skip("linked without a sanitizer's library")
+        assert done.returncode == 0, done.stderr
+        built = place / "vsftpd.so"
+    dynamic, program, symbols = run("readelf", "-dW", built), run("readelf", "-lW", built), run("nm", "-D", built)
+    assert re.search(r"Type: +DYN\b|file type is DYN", program), "position independent"
+    assert re.search(r"\bBIND_NOW\b|\(FLAGS_1\).*\bNOW\b", dynamic)
     assert "GNU_RELRO" in program and re.search(r"GNU_STACK.*\bRW ", program)
-    needed = re.findall(r"NEEDED.*\[(.+?)\]", run("readelf", "-d", library))
+    assert "TEXTREL" not in dynamic
+    needed = re.findall(r"NEEDED.*\[(.+?)\]", dynamic)
     assert not [n for n in needed if n.startswith("libcmocka")]
+    if not instrumented(library):
+        assert "__stack_chk_fail" in symbols
+        # the example calls nothing that could be fortified
+        assert which == "adapter module" or re.search(r"__(?!stack)\w+_chk\b", symbols), "FORTIFY"
 
 
 # the public headers
