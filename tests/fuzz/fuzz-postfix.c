@@ -11,7 +11,6 @@
 #include "host/reading.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #define FILES 3
 #define PLACE "/etc/ssl/certdeploy/mail/current/"
@@ -45,30 +44,12 @@ struct run {
 	size_t room;
 };
 
-static char empty_root[] = "/tmp/certdeploy-fuzz.XXXXXX";
-
-static void leave(void)
-{
-	(void)rmdir(empty_root);
-}
-
-static const char *root(void)
-{
-	static int made;
-
-	if (!made) {
-		FUZZ_ASSERT(mkdtemp(empty_root) != NULL && atexit(leave) == 0);
-		made = 1;
-	}
-	return empty_root;
-}
-
 static int begin(struct run *run, const char *const *bytes, const size_t *lengths)
 {
 	*run = (struct run){.service = {.name = "postfix", .adapter = &cd_adapter_postfix}};
 	run->service.arena = &run->arena;
 	run->edits.problems = &run->problems;
-	FUZZ_ASSERT(cd_host_open(&run->host, &run->problems, root()) == 0);
+	FUZZ_ASSERT(cd_host_open(&run->host, &run->problems, fuzz_directory()) == 0);
 	for (size_t i = 0; i < FILES; i++)
 		FUZZ_ASSERT(cd_overlay_file(&run->overlay, &run->problems, paths[i], bytes[i],
 					    lengths[i]) == 0);

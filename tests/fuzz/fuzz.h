@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,5 +26,44 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 			abort();                                                                           \
 		}                                                                                          \
 	} while (0)
+
+static inline const char *fuzz_directory(void);
+
+static inline void fuzz_leave(void)
+{
+	char path[128];
+	static const char *const names[] = {"certdeploy.conf", "manifest", "request"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", fuzz_directory(), names[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(fuzz_directory());
+}
+
+/** An empty directory of this process, gone when it ends. */
+static inline const char *fuzz_directory(void)
+{
+	static char place[] = "/tmp/certdeploy-fuzz.XXXXXX";
+	static int made;
+
+	if (!made) {
+		FUZZ_ASSERT(mkdtemp(place) != NULL && atexit(fuzz_leave) == 0);
+		made = 1;
+	}
+	return place;
+}
+
+/** A file with these bytes in it; the one before is gone. */
+static inline const char *fuzz_file(const char *name, const void *bytes, size_t length)
+{
+	static char path[128];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", fuzz_directory(), name);
+	file = fopen(path, "w");
+	FUZZ_ASSERT(file != NULL && fwrite(bytes, 1, length, file) == length && fclose(file) == 0);
+	return path;
+}
 
 #endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * fuzz-journal.c - the record of a run, with a checksum that is right whatever it says
+ *
+ * It is called damaged, or it says only what recovery may act on: and then writing it and reading that
+ * says the same.
+ */
+#include "fuzz.h"
+
+#include "base/buffer.h"
+#include "change/journal.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAGIC "certdeploy-manifest 1"
+
+static int open_directory(void)
+{
+	static int directory = -1;
+
+	if (directory == -1)
+		directory = open(fuzz_directory(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	FUZZ_ASSERT(directory != -1);
+	return directory;
+}
+
+static void put(const uint8_t *data, size_t size)
+{
+	char digest[CD_SHA256_TEXT];
+	struct cd_buffer out = {0};
+
+	FUZZ_ASSERT(cd_sha256(digest, data, size) == 0);
+	cd_buffer_format(&out, MAGIC " %zu %s\n", size, digest);
+	cd_buffer_add(&out, data, size);
+	FUZZ_ASSERT(!out.failed);
+	(void)fuzz_file(CD_MANIFEST, out.bytes, out.length);
+	cd_buffer_free(&out);
+}
+
+static void check_path(const char *path)
+{
+	struct cd_problems problems = {0};
+
+	FUZZ_ASSERT(path != NULL && cd_check_path(&problems, path) == 0);
+	cd_problems_free(&problems);
+}
+
+static void check(const struct cd_journal *journal)
+{
+	for (size_t i = 0; i < journal->entries.count; i++) {
+		const struct cd_entry *entry = journal->entries.items[i];
+
+		check_path(entry->path);
+		if (entry->staged != NULL)
+			check_path(entry->staged);
+	}
+	for (size_t i = 0; i < journal->holders.count; i++)
+		check_path(journal->holders.items[i]);
+}
+
+static void check_again(const struct cd_journal *journal)
+{
+	struct cd_problems problems = {0};
+	struct cd_journal again = {0};
+
+	(void)unlinkat(open_directory(), CD_MANIFEST, 0);
+	FUZZ_ASSERT(cd_journal_write(journal, &problems, open_directory()) == 0);
+	FUZZ_ASSERT(cd_journal_read(&again, &problems, open_directory(), "journal") == 0);
+	FUZZ_ASSERT(again.entries.count == journal->entries.count && again.time == journal->time &&
+		    again.services.count == journal->services.count &&
+		    again.holders.count == journal->holders.count && strcmp(again.id, journal->id) == 0);
+	for (size_t i = 0; i < again.entries.count; i++) {
+		const struct cd_entry *one = again.entries.items[i], *other = journal->entries.items[i];
+
+		FUZZ_ASSERT(strcmp(one->path, other->path) == 0 && one->before.kind == other->before.kind &&
+			    one->after.kind == other->after.kind && one->secret == other->secret);
+	}
+	cd_journal_free(&again);
+	cd_problems_free(&problems);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct cd_problems problems = {0};
+	struct cd_journal journal = {0};
+	int result;
+
+	put(data, size);
+	result = cd_journal_read(&journal, &problems, open_directory(), "journal");
+	FUZZ_ASSERT(result == 0 || result == CERTDEPLOY_EREFUSED || result == CERTDEPLOY_ENOMEM);
+	FUZZ_ASSERT((result == 0) == (cd_problems_error(&problems, 0) == NULL));
+	if (result == 0) {
+		check(&journal);
+		check_again(&journal);
+	}
+	cd_journal_free(&journal);
+	cd_problems_free(&problems);
+	return 0;
+}
