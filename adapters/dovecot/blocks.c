@@ -113,14 +113,15 @@ static struct dovecot_filter *intern_filter(struct dovecot_model *model,
 	const char *local = net_identity(reading, &wanted->local, wanted->local_text, wanted->unknown);
 	const char *remote = net_identity(reading, &wanted->remote, wanted->remote_text, wanted->unknown);
 	struct dovecot_filter *filter;
+	char outer[DOVECOT_DIGITS];
 	const char *identity;
 
 	if (local == NULL || remote == NULL)
 		return NULL;
-	identity = certdeploy_format(reading, "%zu\n%s\n%s\n%s\n%s\n%s",
-				     wanted->parent == NULL ? 0 : wanted->parent->order,
-				     or_none(wanted->protocol), or_none(wanted->local_name), local, remote,
-				     or_none(wanted->service));
+	identity = dovecot_joined(reading,
+				  dovecot_digits(outer, wanted->parent == NULL ? 0 : wanted->parent->order),
+				  "\n", or_none(wanted->protocol), "\n", or_none(wanted->local_name), "\n",
+				  local, "\n", remote, "\n", or_none(wanted->service), NULL);
 	if (identity == NULL)
 		return NULL;
 	filter = dovecot_table_get(&model->by_identity, identity, strlen(identity));
@@ -576,8 +577,9 @@ static int value_path(struct dovecot_reader *reader, struct dovecot_value *value
 static const char *site_of(struct dovecot_model *model, const struct certdeploy_document *document,
 			   const struct dovecot_value *value)
 {
-	char *key = certdeploy_format(model->reading, "%p %zu", (const void *)document,
-				      value->value_span.offset);
+	char one[DOVECOT_DIGITS], other[DOVECOT_DIGITS];
+	char *key = dovecot_joined(model->reading, dovecot_digits(one, (uintptr_t)document), " ",
+				   dovecot_digits(other, value->value_span.offset), NULL);
 	char *site;
 
 	if (key == NULL)

@@ -131,6 +131,21 @@ static const char *path_of(const struct dovecot_wish *wish, size_t slot)
 						       : wish->material->paths.certificate;
 }
 
+/* Take a slot away from a filter: an earlier line would count where only the last one went. */
+static int drop_slot(struct dovecot_editor *editor, const struct dovecot_filter *filter, size_t slot)
+{
+	const struct dovecot_vector *values = &editor->model->values;
+	int result = 0;
+
+	for (size_t i = 0; i < values->count && result == 0; i++) {
+		const struct dovecot_value *value = values->items[i];
+
+		if (value->filter == filter && value->slot == (enum dovecot_slot)slot)
+			result = dovecot_remove_value(editor, value);
+	}
+	return result;
+}
+
 /* Change the lines of a filter that has some already. */
 static int edit_lines(struct dovecot_editor *editor, const struct dovecot_place *place,
 		      const struct dovecot_filter *filter, const struct dovecot_wish *wishes)
@@ -150,7 +165,7 @@ static int edit_lines(struct dovecot_editor *editor, const struct dovecot_place 
 			result = dovecot_add_beside(editor, beside, (enum dovecot_slot)slot,
 						    path_of(wish, slot));
 		else if (wish->drop && value != NULL)
-			result = dovecot_remove_value(editor, value);
+			result = drop_slot(editor, filter, slot);
 		/* Taken over from a wider scope: hidden by an empty value, but only if it is there. */
 		if (result == 0 && wish->drop && is_set(place->effective.values[slot]) && value == NULL)
 			result = dovecot_add_beside(editor, beside, (enum dovecot_slot)slot, NULL);

@@ -13,14 +13,14 @@
 #include <string.h>
 
 static const struct {
-	const char *protocol, *service;
+	const char *protocol, *implicit, *service;
 	enum certdeploy_start start;
 } kinds[] = {
-	{"imap", "imap-login", CERTDEPLOY_START_IMAP},
-	{"pop3", "pop3-login", CERTDEPLOY_START_POP3},
-	{"submission", "submission-login", CERTDEPLOY_START_SMTP},
-	{"sieve", "managesieve-login", CERTDEPLOY_START_SIEVE},
-	{"lmtp", "lmtp", CERTDEPLOY_START_LMTP},
+	{"imap", "imaps", "imap-login", CERTDEPLOY_START_IMAP},
+	{"pop3", "pop3s", "pop3-login", CERTDEPLOY_START_POP3},
+	{"submission", "submissions", "submission-login", CERTDEPLOY_START_SMTP},
+	{"sieve", "sieve", "managesieve-login", CERTDEPLOY_START_SIEVE},
+	{"lmtp", "lmtps", "lmtp", CERTDEPLOY_START_LMTP},
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -230,27 +230,24 @@ static int service_listeners(struct dovecot_vector *out, const struct dovecot_mo
 
 /* ---- endpoints ---- */
 
-static int label(const char **out, const struct dovecot_model *model, const struct dovecot_place *place)
+static int label(const char **out, const struct dovecot_model *model,
+		 const struct dovecot_listener *listener, const struct dovecot_net *net)
 {
-	const struct dovecot_listener *listener = place->listener;
-	const struct dovecot_net *net = place->context->local;
-	char text[INET6_ADDRSTRLEN] = "";
+	const char *address = listener->address;
 
-	if (net != NULL &&
-	    inet_ntop(net->v6 ? AF_INET6 : AF_INET, net->address, text, sizeof(text)) == NULL)
-		text[0] = '\0';
-	if (net != NULL && net->bits < (net->v6 ? 128U : 32U))
-		*out = certdeploy_format(model->reading, net->v6 ? "[%s]/%u:%s/%u" : "%s/%u:%s/%u", text,
-					 net->bits, listener->name, listener->port);
-	else if (net != NULL)
-		*out = certdeploy_format(model->reading, net->v6 ? "[%s]:%s/%u" : "%s:%s/%u", text,
-					 listener->name, listener->port);
-	else if (listener->address != NULL)
-		*out = certdeploy_format(model->reading,
-					 strchr(listener->address, ':') != NULL ? "[%s]:%s/%u" : "%s:%s/%u",
-					 listener->address, listener->name, listener->port);
-	else
+	if (net != NULL)
+		address = dovecot_spell_net(model->reading, net);
+	if (address == NULL && net == NULL)
 		*out = certdeploy_format(model->reading, "%s/%u", listener->name, listener->port);
+	else if (address != NULL && net != NULL && net->v6 && net->bits < 128)
+		*out = certdeploy_format(model->reading, "[%.*s]/%u:%s/%u", (int)strcspn(address, "/"),
+					 address, net->bits, listener->name, listener->port);
+	else if (address != NULL)
+		*out = certdeploy_format(model->reading,
+					 strchr(address, ':') != NULL ? "[%s]:%s/%u" : "%s:%s/%u", address,
+					 listener->name, listener->port);
+	else
+		*out = NULL;
 	return *out == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
@@ -275,9 +272,9 @@ static int address(struct certdeploy_endpoint *endpoint, const struct dovecot_mo
 	return endpoint->address == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
-static int pairs(struct certdeploy_endpoint *endpoint, const struct dovecot_model *model,
-		 const struct dovecot_effective *effective)
+static int make_pairs(struct dovecot_place *place, const struct dovecot_model *model)
 {
+	const struct dovecot_effective *effective = &place->effective;
 	struct certdeploy_pair *pair = certdeploy_alloc(model->reading, 2 * sizeof(*pair));
 
 	if (pair == NULL)
@@ -289,14 +286,14 @@ static int pairs(struct certdeploy_endpoint *endpoint, const struct dovecot_mode
 
 		if (certificate == NULL || certificate->path == NULL)
 			continue;
-		pair[endpoint->pair_count++] = (struct certdeploy_pair){
+		pair[place->pair_count++] = (struct certdeploy_pair){
 			.certificate = certificate->path,
 			.key = key != NULL && key->path != NULL ? key->path : certificate->path,
 			.file = certificate->input->path,
 			.line = certificate->line,
 		};
 	}
-	endpoint->pairs = pair;
+	place->pairs = pair;
 	return 0;
 }
 
@@ -336,22 +333,25 @@ static int forbid(struct certdeploy_endpoint *endpoint, const struct dovecot_mod
  * The same text for the same decision. Names that share lines can be parted, by a block of their own;
  * listeners of one name, and all that are decided by the same lines for everybody, cannot.
  */
-static const void *decider_of(struct dovecot_model *model, const struct dovecot_place *place)
+static const char *decider_of(struct dovecot_model *model, const struct dovecot_place *place)
 {
 	const struct dovecot_value *certificate = place->effective.values[DOVECOT_CERT];
 	const struct dovecot_filter *filter = place->filter != NULL ? place->filter : place->shared;
+	const char *name = place->name == NULL ? "" : place->name;
+	char digits[DOVECOT_DIGITS];
 	char *text;
 	void *kept;
 
-	if (place->address != NULL)
-		text = certdeploy_format(model->reading, "at %s",
-					 dovecot_spell_net(model->reading, place->address));
-	else if (place->own && certificate != NULL)
-		text = certdeploy_format(model->reading, "%s %s", certificate->site,
-					 place->name == NULL ? "" : place->name);
-	else
-		text = certdeploy_format(model->reading, "in %p %s", (const void *)filter,
-					 place->name == NULL ? "" : place->name);
+	if (place->address != NULL) {
+		const char *address = dovecot_spell_net(model->reading, place->address);
+
+		text = address == NULL ? NULL : dovecot_joined(model->reading, "at ", address, NULL);
+	} else if (place->own && certificate != NULL) {
+		text = dovecot_joined(model->reading, certificate->site, " ", name, NULL);
+	} else {
+		text = dovecot_joined(model->reading, "in ", dovecot_digits(digits, (uintptr_t)filter), " ",
+				      name, NULL);
+	}
 	if (text == NULL)
 		return NULL;
 	kept = dovecot_table_get(&model->deciders, text, strlen(text));
@@ -361,8 +361,17 @@ static const void *decider_of(struct dovecot_model *model, const struct dovecot_
 												  : NULL;
 }
 
+/* What all listeners have in common. */
+static int settle(struct dovecot_place *place, struct dovecot_model *model)
+{
+	if (place->decider != NULL)
+		return 0;
+	place->decider = decider_of(model, place);
+	return place->decider == NULL ? CERTDEPLOY_ENOMEM : make_pairs(place, model);
+}
+
 int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_model *model,
-			  const struct dovecot_place *place)
+			  struct dovecot_place *place)
 {
 	const struct dovecot_listener *listener = place->listener;
 	const struct dovecot_value *certificate = place->effective.values[DOVECOT_CERT];
@@ -371,33 +380,35 @@ int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_m
 	const struct dovecot_block *block =
 		home == NULL || home->blocks.count == 0 ? NULL : home->blocks.items[0];
 
-	*endpoint = (struct certdeploy_endpoint){.name = place->name, .protocol = listener->protocol};
-	if (label(&endpoint->listen, model, place) != 0 || address(endpoint, model, place) != 0 ||
-	    pairs(endpoint, model, &place->effective) != 0)
+	if (settle(place, model) != 0 ||
+	    (place->listen == NULL && label(&place->listen, model, listener, place->context->local) != 0))
 		return CERTDEPLOY_ENOMEM;
-	endpoint->start = CERTDEPLOY_START_IMPLICIT;
-	for (size_t i = 0; i < KINDS && !listener->implicit; i++)
-		if (kinds[i].protocol == listener->protocol)
+	*endpoint = (struct certdeploy_endpoint){
+		.name = place->name,
+		.listen = place->listen,
+		.protocol = listener->protocol,
+		.start = CERTDEPLOY_START_IMPLICIT,
+		.pairs = place->pairs,
+		.pair_count = place->pair_count,
+		.file = block != NULL ? block->input->path : listener->file,
+		.line = block != NULL ? block->line : listener->line,
+		.decider = place->decider,
+		.is_default = place->name == NULL,
+		.tls = !says_no(root_ssl) && !says_no(place->effective.values[DOVECOT_SSL]),
+		.inherited = !place->own && certificate != NULL,
+		.own = place,
+	};
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].protocol == listener->protocol && listener->implicit)
+			endpoint->protocol = kinds[i].implicit;
+		else if (kinds[i].protocol == listener->protocol)
 			endpoint->start = kinds[i].start;
-	if (listener->implicit && strcmp(listener->protocol, "sieve") != 0) {
-		endpoint->protocol = certdeploy_format(model->reading, "%ss", listener->protocol);
-		if (endpoint->protocol == NULL)
-			return CERTDEPLOY_ENOMEM;
-	}
-	endpoint->file = block != NULL ? block->input->path : listener->file;
-	endpoint->line = block != NULL ? block->line : listener->line;
-	endpoint->is_default = place->name == NULL;
 	if (place->name == NULL)
 		endpoint->server_name = dovecot_setting(model, "hostname");
 	if (endpoint->server_name != NULL && endpoint->server_name[0] == '\0')
 		endpoint->server_name = NULL;
-	endpoint->tls = !says_no(root_ssl) && !says_no(place->effective.values[DOVECOT_SSL]);
-	endpoint->inherited = !place->own && certificate != NULL;
-	endpoint->decider = decider_of(model, place);
-	if (endpoint->decider == NULL)
-		return CERTDEPLOY_ENOMEM;
-	endpoint->own = place;
-	return forbid(endpoint, model, &place->effective);
+	return address(endpoint, model, place) != 0 ? CERTDEPLOY_ENOMEM
+						    : forbid(endpoint, model, &place->effective);
 }
 
 static int add_place(struct dovecot_model *model, const struct dovecot_place *place)
@@ -559,12 +570,20 @@ static int add_listener_endpoints(struct dovecot_model *model, struct serving **
 				  const struct dovecot_listener *listener, const struct dovecot_net *local)
 {
 	struct serving *serving;
+	const char *listen = NULL;
 	int result = find_serving(&serving, all, model, listener, local);
 
+	if (result == 0)
+		result = label(&listen, model, listener, serving->context.local);
 	for (size_t i = 0; result == 0 && i < serving->places.count; i++) {
-		struct dovecot_place place = *(const struct dovecot_place *)serving->places.items[i];
+		struct dovecot_place place;
 
+		result = settle(serving->places.items[i], model);
+		if (result != 0)
+			break;
+		place = *(const struct dovecot_place *)serving->places.items[i];
 		place.listener = listener;
+		place.listen = listen;
 		result = add_place(model, &place);
 	}
 	return result;

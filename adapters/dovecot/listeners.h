@@ -32,6 +32,11 @@ struct dovecot_place {
 	struct dovecot_filter *filter;
 	/** A filter for this and other names, where there is none for this name alone. Or NULL. */
 	struct dovecot_filter *shared;
+	/** How the endpoint is shown, and what decides it: made where they are missing. */
+	const char *listen;
+	const char *decider;
+	const struct certdeploy_pair *pairs;
+	size_t pair_count;
 	bool own; /**< the certificate is not taken over from a wider scope */
 };
 
@@ -43,6 +48,6 @@ void dovecot_find_home(struct dovecot_place *place, const struct dovecot_name *n
 
 /** The endpoint of a place. */
 int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_model *model,
-			  const struct dovecot_place *place);
+			  struct dovecot_place *place);
 
 #endif

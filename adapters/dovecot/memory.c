@@ -56,6 +56,38 @@ int dovecot_text_string(struct dovecot_text *text, struct certdeploy_reading *re
 	return dovecot_text_add(text, reading, string, strlen(string));
 }
 
+char *dovecot_joined(struct certdeploy_reading *reading, const char *first, ...)
+{
+	size_t length = 0;
+	char *whole, *end;
+	va_list texts;
+
+	va_start(texts, first);
+	for (const char *text = first; text != NULL; text = va_arg(texts, const char *))
+		length += strlen(text);
+	va_end(texts);
+	whole = end = certdeploy_alloc(reading, length + 1);
+	va_start(texts, first);
+	for (const char *text = first; text != NULL && whole != NULL; text = va_arg(texts, const char *)) {
+		length = strlen(text);
+		memcpy(end, text, length);
+		end += length;
+	}
+	va_end(texts);
+	return whole;
+}
+
+const char *dovecot_digits(char out[DOVECOT_DIGITS], uintptr_t number)
+{
+	char *at = out + DOVECOT_DIGITS - 1;
+
+	*at = '\0';
+	do
+		*--at = "0123456789abcdef"[number % 16];
+	while ((number /= 16) != 0);
+	return at;
+}
+
 /* FNV-1a, and a last mix so that the low bits are good. */
 static uint64_t hash_of(const char *key, size_t length)
 {

@@ -32,6 +32,13 @@ int dovecot_text_add(struct dovecot_text *text, struct certdeploy_reading *readi
 		     size_t length);
 int dovecot_text_string(struct dovecot_text *text, struct certdeploy_reading *reading, const char *string);
 
+/** Texts one after the other, the last argument NULL: for what is made a thousand times. */
+char *dovecot_joined(struct certdeploy_reading *reading, const char *first, ...) __attribute__((sentinel));
+
+/** A number as text, for keys. */
+#define DOVECOT_DIGITS 17
+const char *dovecot_digits(char out[DOVECOT_DIGITS], uintptr_t number);
+
 struct dovecot_table_entry;
 
 struct dovecot_table {

@@ -69,7 +69,7 @@ struct dovecot_filter {
 	const char *local_name; /**< lower case; in 2.3 several, with blanks between */
 	struct dovecot_net local;
 	struct dovecot_net remote;
-	const char *local_text;              /**< as written, or NULL */
+	const char *local_text; /**< as written, or NULL */
 	const char *remote_text;
 	bool unknown;                        /**< an address is given as a host name: cannot be told here */
 	const char *service;                 /**< 2.4: `service NAME {` */

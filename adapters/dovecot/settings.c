@@ -272,7 +272,7 @@ static int named_filters(struct dovecot_vector *out, const struct dovecot_model 
 
 	if (dot != NULL) {
 		/* "*" and the name from its first dot. */
-		char *key = certdeploy_format(model->reading, "*%s", dot);
+		char *key = dovecot_joined(model->reading, "*", dot, NULL);
 
 		if (key == NULL)
 			return CERTDEPLOY_ENOMEM;

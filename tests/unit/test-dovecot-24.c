@@ -140,6 +140,10 @@ static void test_key_types(void **state)
 	/* the second certificate is not there, so it cannot be good */
 	plan_types(two, rsa, false, NULL);
 	plan_types(two, rsa, true, NEW);
+	/* an earlier line would take the place of the one that goes */
+	plan_types(PAIR "ssl_server_alt_cert_file = /first.pem\nssl_server_alt_cert_file = /alt.pem\n"
+			"ssl_server_alt_key_file = /alt.key\n",
+		   rsa, true, NEW);
 	/* a second certificate where there was one */
 	assert_int_equal(read_conf(&fixture, PAIR), 0);
 	assert_int_equal(plan_for(&fixture, NULL, both), 0);
