@@ -206,6 +206,8 @@ static void set_trial(struct dovecot_trial *trial, const struct dovecot_model *m
 	if (place->filter == NULL || moved) {
 		const struct dovecot_filter *hides = dovecot_hiding(model, place->name);
 
+		if (hides == NULL)
+			hides = dovecot_hidden(model, place->name, NULL);
 		trial->filter.order = SIZE_MAX;
 		if (hides != NULL)
 			trial->filter.order = hides->order - 1;
@@ -216,7 +218,7 @@ static void set_trial(struct dovecot_trial *trial, const struct dovecot_model *m
 static void set_address_trial(struct dovecot_trial *trial, const struct dovecot_model *model,
 			      const struct dovecot_place *place, const struct dovecot_wish *wishes)
 {
-	const struct dovecot_filter *hidden = dovecot_hidden(model, place->context->local);
+	const struct dovecot_filter *hidden = dovecot_hidden(model, NULL, place->context->local);
 
 	*trial = (struct dovecot_trial){.instead = place->filter};
 	if (place->filter != NULL) {

@@ -65,8 +65,9 @@ int dovecot_fill_filter(struct dovecot_editor *editor, struct dovecot_filter *fi
 /** Make a block for a name. */
 int dovecot_new_block(struct dovecot_editor *editor, const char *name, const struct dovecot_wish *wishes,
 		      const struct dovecot_value *like);
-/** 2.4: the first filter of a name that a block for the address, after it, would hide; or NULL. */
-const struct dovecot_filter *dovecot_hidden(const struct dovecot_model *model,
+/** 2.4: the first filter of a name that a block for the pattern or address, after it, would hide; or NULL.
+ */
+const struct dovecot_filter *dovecot_hidden(const struct dovecot_model *model, const char *name,
 					    const struct dovecot_net *net);
 /** Make a block for an address. */
 int dovecot_new_local(struct dovecot_editor *editor, const struct dovecot_net *net,

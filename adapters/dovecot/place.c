@@ -3,9 +3,9 @@
  * place.c - where new lines and blocks go
  *
  * 2.3 lets the first local_name of the file win, so a new name stands before any pattern that matches
- * it; 2.4 lets the last filter win, so it stands after all that do. A place must be at the top level,
- * in a file that is read once, and after the global certificate: Dovecot warns of a global setting that
- * comes after a block that has it.
+ * it; 2.4 lets the last filter win, so it stands after all that do, and a pattern before its names. A place
+ * must be at the top level, in a file that is read once, and after the global certificate: Dovecot warns of
+ * a global setting that comes after a block that has it.
  */
 #include "edit.h"
 
@@ -178,14 +178,35 @@ static struct spot end_of_some(const struct dovecot_model *model, size_t order)
 	return end_of(model->inputs.items[0]);
 }
 
-const struct dovecot_filter *dovecot_hidden(const struct dovecot_model *model,
+/* Does the pattern cover one of the names that the filter is about? */
+static bool covers(const char *pattern, const struct dovecot_filter *filter)
+{
+	const char *words = dovecot_filter_name(filter);
+	char word[512];
+
+	for (; *words != '\0'; words += strspn(words, " ")) {
+		size_t length = strcspn(words, " ");
+
+		if (length < sizeof(word)) {
+			memcpy(word, words, length);
+			word[length] = '\0';
+			if (strcmp(word, pattern) != 0 && dovecot_name_matches(pattern, word))
+				return true;
+		}
+		words += length;
+	}
+	return false;
+}
+
+const struct dovecot_filter *dovecot_hidden(const struct dovecot_model *model, const char *name,
 					    const struct dovecot_net *net)
 {
 	for (size_t i = 0; model->v24 && i < model->filters.count; i++) {
 		const struct dovecot_filter *filter = model->filters.items[i];
 
 		if (filter->lists == 0 && filter->blocks.count != 0 && sets_certificate(filter) &&
-		    dovecot_filter_name(filter) != NULL && may_meet(filter, net))
+		    dovecot_filter_name(filter) != NULL &&
+		    (name == NULL ? may_meet(filter, net) : covers(name, filter)))
 			return filter;
 	}
 	return NULL;
@@ -198,6 +219,8 @@ static int find_spot(struct spot *spot, struct dovecot_editor *editor, const cha
 	const struct dovecot_filter *hides = dovecot_hiding(model, name);
 	size_t order = earliest(model, name, NULL);
 
+	if (hides == NULL)
+		hides = dovecot_hidden(model, name, NULL);
 	if (hides != NULL) {
 		const struct dovecot_block *block = block_at(hides, 0);
 
@@ -219,7 +242,7 @@ static int find_spot(struct spot *spot, struct dovecot_editor *editor, const cha
 static int find_local_spot(struct spot *spot, struct dovecot_editor *editor, const struct dovecot_net *net)
 {
 	const struct dovecot_model *model = editor->model;
-	const struct dovecot_filter *hidden = dovecot_hidden(model, net);
+	const struct dovecot_filter *hidden = dovecot_hidden(model, NULL, net);
 	size_t order = earliest(model, NULL, net);
 
 	if (hidden != NULL) {

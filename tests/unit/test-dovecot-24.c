@@ -68,6 +68,21 @@ static void test_order(void **state)
 	fixture_close(&fixture);
 }
 
+/* A pattern's own block stands before the names that it covers, which keep theirs. */
+static void test_pattern(void **state)
+{
+	(void)state;
+	check_edit(PAIR "# one\nlocal_name a.example.jp {\n  ssl_server_cert_file = /a\n"
+			"  ssl_server_key_file = /ak\n}\n",
+		   "*.example.jp",
+		   PAIR "\n" NAMED("*.example.jp") "\n# one\nlocal_name a.example.jp {\n"
+						   "  ssl_server_cert_file = /a\n  ssl_server_key_file = "
+						   "/ak\n}\n");
+	check_edit(PAIR "local_name a.other.jp {\n  ssl_server_cert_file = /a\n}\n", "*.example.jp",
+		   PAIR
+		   "local_name a.other.jp {\n  ssl_server_cert_file = /a\n}\n\n" NAMED("*.example.jp"));
+}
+
 static void test_refused(void **state)
 {
 	(void)state;
@@ -160,8 +175,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_spellings), cmocka_unit_test(test_order),
-		cmocka_unit_test(test_refused),   cmocka_unit_test(test_listeners),
-		cmocka_unit_test(test_key_types),
+		cmocka_unit_test(test_pattern),   cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_listeners), cmocka_unit_test(test_key_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,8 +70,8 @@ static void test_order(void **state)
 	(void)state;
 	check_block(PAIR "local 10.0.0.0/8 {\n  ssl_cert = </n\n  ssl_key = </nk\n}\n# end\n", "10.0.0.1",
 		    "10.0.0.1:imaps/993",
-		    PAIR
-		    "local 10.0.0.0/8 {\n  ssl_cert = </n\n  ssl_key = </nk\n}\n\n" LOCAL("10.0.0.1") "# end\n");
+		    PAIR "local 10.0.0.0/8 {\n  ssl_cert = </n\n  ssl_key = </nk\n}\n\n" LOCAL(
+			    "10.0.0.1") "# end\n");
 	check_block(PAIR24 NET24 "# end\n", "10.0.0.1", "10.0.0.1:imaps/993",
 		    PAIR24 NET24 "\n" LOCAL24("10.0.0.1") "# end\n");
 	/* in 2.4 a name's block, which goes on being served to those who ask for it, stays the last */

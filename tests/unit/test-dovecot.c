@@ -116,6 +116,11 @@ static void test_new_name(void **state)
 		   PAIR
 		   "\n" NAMED("mail.example.jp") "\n# all of them\nlocal_name *.example.jp {\n  ssl_cert = "
 						 "</w\n  ssl_key = </wk\n}\n");
+	/* a pattern's own: after the names that it covers */
+	check_edit(PAIR "local_name a.example.jp {\n  ssl_cert = </a\n  ssl_key = </ak\n}\n",
+		   "*.example.jp",
+		   PAIR "local_name a.example.jp {\n  ssl_cert = </a\n  ssl_key = </ak\n}\n\n" NAMED(
+			   "*.example.jp"));
 	/* one that does not */
 	check_edit(PAIR "local_name *.jp {\n  ssl_cert = </w\n  ssl_key = </wk\n}\n", "mail.example.jp",
 		   PAIR
