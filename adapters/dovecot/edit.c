@@ -12,9 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-#define LIMIT_FILTERS 1400         /* that 2.3 carries in … */
-#define LIMIT_BYTES (256ULL << 20) /* … its default memory */
-
 /* ---- key types ---- */
 
 static bool covers(const char *const *names, const char *wanted)
@@ -181,182 +178,11 @@ static bool has_lines(const struct dovecot_place *place, const struct dovecot_fi
 	return false;
 }
 
-/* ---- trying it out ---- */
-
-static const struct dovecot_value tried; /* what the trial's filter has */
-
-static void set_wishes(struct dovecot_trial *trial, const struct dovecot_wish *wishes)
-{
-	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
-		if (wishes[slot / 2].material != NULL || wishes[slot / 2].drop)
-			trial->filter.values[slot] = &tried;
-}
-
-/* The filter as it will be, with the wishes in it. */
-static void set_trial(struct dovecot_trial *trial, const struct dovecot_model *model,
-		      const struct dovecot_place *place, const struct dovecot_wish *wishes, bool moved)
-{
-	*trial = (struct dovecot_trial){.instead = place->filter};
-	if (place->filter != NULL) {
-		trial->filter = *place->filter;
-	} else {
-		trial->filter.local_name = place->name;
-		trial->filter.parent = model->v24 ? model->root : NULL;
-	}
-	if (place->filter == NULL || moved) {
-		const struct dovecot_filter *hides = dovecot_hiding(model, place->name);
-
-		if (hides == NULL)
-			hides = dovecot_hidden(model, place->name, NULL);
-		trial->filter.order = SIZE_MAX;
-		if (hides != NULL)
-			trial->filter.order = hides->order - 1;
-	}
-	set_wishes(trial, wishes);
-}
-
-static void set_address_trial(struct dovecot_trial *trial, const struct dovecot_model *model,
-			      const struct dovecot_place *place, const struct dovecot_wish *wishes)
-{
-	const struct dovecot_filter *hidden = dovecot_hidden(model, NULL, place->context->local);
-
-	*trial = (struct dovecot_trial){.instead = place->filter};
-	if (place->filter != NULL) {
-		trial->filter = *place->filter;
-	} else {
-		trial->filter.local = *place->context->local;
-		trial->filter.parent = model->v24 ? model->root : NULL;
-		trial->filter.order = hidden == NULL ? SIZE_MAX : hidden->order - 1;
-	}
-	set_wishes(trial, wishes);
-}
-
-/* Who wins where the trial's filter does not, and does Dovecot end such connections? */
-struct outcome {
-	const struct dovecot_value *winner;
-	const struct dovecot_value *rival;
-};
-
-/* A name is meant wherever it is asked for, a default at its address only. */
-static bool is_meant(const struct dovecot_place *place, const struct dovecot_context *context)
-{
-	return place->name != NULL || dovecot_same_net(context->local, place->context->local);
-}
-
-static int try_out(struct outcome *outcome, struct dovecot_editor *editor,
-		   const struct dovecot_place *place, struct dovecot_trial *trial)
-{
-	const struct dovecot_vector *contexts = &editor->model->contexts;
-
-	*outcome = (struct outcome){0};
-	for (size_t i = 0; i < contexts->count; i++) {
-		const struct dovecot_context *context = contexts->items[i];
-		struct dovecot_effective effective;
-
-		if (!dovecot_fits(&trial->filter, context) || !is_meant(place, context))
-			continue;
-		if (dovecot_effective_with(&effective, editor->model, context, place->name, trial) != 0)
-			return CERTDEPLOY_ENOMEM;
-		if (effective.conflict[0] != NULL)
-			outcome->rival = effective.conflict[effective.conflict[0] == &tried ? 1 : 0];
-		if (effective.values[DOVECOT_CERT] != &tried)
-			outcome->winner = effective.values[DOVECOT_CERT];
-	}
-	return 0;
-}
-
-static int refuse_outcome(struct dovecot_editor *editor, const struct dovecot_place *place,
-			  const struct outcome *outcome)
-{
-	const struct dovecot_value *at = outcome->rival != NULL ? outcome->rival : outcome->winner;
-
-	const char *whom = place->name != NULL ? place->name
-					       : dovecot_spell_net(editor->reading, place->context->local);
-
-	if (whom == NULL)
-		return CERTDEPLOY_ENOMEM;
-	if (outcome->rival != NULL)
-		return certdeploy_refuse(editor->reading, "conflicting-filters", at->input->path, at->line,
-					 _("with a certificate for %s as well, Dovecot would end every "
-					   "connection that both apply to"),
-					 whom);
-	return certdeploy_refuse(editor->reading, "config-not-understood", at->input->path, at->line,
-				 _("this certificate would go on being served for %s"), whom);
-}
-
-/* Find out whether the filter must move to take effect, and whether it would at all. */
-static int must_move(bool *move, struct dovecot_editor *editor, const struct dovecot_place *place,
-		     const struct dovecot_wish *wishes)
-{
-	struct dovecot_trial trial;
-	struct outcome outcome;
-	int result;
-
-	*move = false;
-	for (;;) {
-		set_trial(&trial, editor->model, place, wishes, *move);
-		result = try_out(&outcome, editor, place, &trial);
-		if (result != 0 || (outcome.winner == NULL && outcome.rival == NULL))
-			return result;
-		if (outcome.rival != NULL || place->filter == NULL || *move)
-			return refuse_outcome(editor, place, &outcome);
-		*move = true;
-	}
-}
-
-/* A name that has a certificate of its own keeps it, and its key, where it is asked for at the address. */
-static int keeps_its_own(struct dovecot_editor *editor, const struct dovecot_place *place,
-			 const struct dovecot_context *context, const char *name,
-			 struct dovecot_trial *trial)
-{
-	struct dovecot_effective before, after;
-	const struct dovecot_value *own;
-
-	if (dovecot_effective(&before, editor->model, context, name) != 0 ||
-	    dovecot_effective_with(&after, editor->model, context, name, trial) != 0)
-		return CERTDEPLOY_ENOMEM;
-	own = before.values[DOVECOT_CERT];
-	if (before.conflict[0] != NULL || own == NULL || dovecot_filter_name(own->filter) == NULL)
-		return 0;
-	if (after.conflict[0] != NULL)
-		return refuse_outcome(editor, place, &(struct outcome){.rival = own});
-	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
-		if (after.values[slot] != before.values[slot])
-			return certdeploy_refuse(
-				editor->reading, "config-not-understood", own->input->path, own->line,
-				_("a block for the address would take effect for %s as well"), name);
-	return 0;
-}
-
-/* Would the block for an address take effect, and for nobody else? */
-static int check_address(struct dovecot_editor *editor, const struct dovecot_place *place,
-			 const struct dovecot_wish *wishes)
-{
-	const struct dovecot_vector *names = dovecot_names(editor->model);
-	const struct dovecot_vector *contexts = &editor->model->contexts;
-	struct dovecot_trial trial;
-	struct outcome outcome;
-	int result;
-
-	set_address_trial(&trial, editor->model, place, wishes);
-	result = try_out(&outcome, editor, place, &trial);
-	if (result == 0 && (outcome.winner != NULL || outcome.rival != NULL))
-		result = refuse_outcome(editor, place, &outcome);
-	for (size_t i = 0; i < contexts->count && result == 0; i++)
-		for (size_t j = 0; j < names->count && result == 0; j++)
-			if (dovecot_fits(&trial.filter, contexts->items[i]) &&
-			    is_meant(place, contexts->items[i]))
-				result = keeps_its_own(editor, place, contexts->items[i],
-						       ((const struct dovecot_name *)names->items[j])->text,
-						       &trial);
-	return result;
-}
-
 static int edit_address(struct dovecot_editor *editor, const struct dovecot_place *place,
 			const struct dovecot_wish *wishes)
 {
 	const struct dovecot_value *like = place->effective.values[DOVECOT_CERT];
-	int result = check_address(editor, place, wishes);
+	int result = dovecot_check_address(editor, place, wishes);
 
 	if (result != 0)
 		return result;
@@ -381,7 +207,7 @@ static int edit_new(struct dovecot_editor *editor, const struct dovecot_place *p
 	if (place->name == NULL && place->filter == editor->model->root)
 		return has_lines(place, place->filter) ? edit_lines(editor, place, place->filter, wishes)
 						       : dovecot_fill_top(editor, wishes);
-	result = place->name == NULL ? 0 : must_move(&move, editor, place, wishes);
+	result = place->name == NULL ? 0 : dovecot_must_move(&move, editor, place, wishes);
 	if (result != 0)
 		return result;
 	if (place->filter == NULL)
@@ -558,117 +384,7 @@ static int edit_one(struct dovecot_editor *editor, struct dovecot_table *decider
 	return result == 0 ? edit_place(editor, endpoint, wishes) : result;
 }
 
-static bool was_changed(const struct dovecot_editor *editor, const struct dovecot_value *value)
-{
-	return value != NULL && dovecot_table_get(&editor->sites, value->site, strlen(value->site)) != NULL;
-}
-
-/* A key that others use with a certificate of theirs must not change under them. */
-static int check_keys(struct dovecot_editor *editor)
-{
-	size_t count;
-	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(editor->reading, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		const struct dovecot_place *place = endpoints[i]->own;
-		const struct dovecot_value *const *values = place->effective.values;
-
-		for (size_t slot = 0; slot <= DOVECOT_ALT_CERT; slot += 2)
-			if (values[slot] != NULL && was_changed(editor, values[slot + 1]) &&
-			    !was_changed(editor, values[slot]) &&
-			    values[slot]->filter != values[slot + 1]->filter)
-				return certdeploy_refuse(editor->reading, "shared-lines",
-							 values[slot]->input->path, values[slot]->line,
-							 _("this certificate uses the key of %s line %zu, "
-							   "which would change"),
-							 values[slot + 1]->input->path,
-							 values[slot + 1]->line);
-	}
-	return 0;
-}
-
-/* ---- limits ---- */
-
-/* The memory that 2.3's configuration process may use, in bytes; 0: no limit. */
-static unsigned long long config_memory(const struct dovecot_model *model)
-{
-	const char *value = dovecot_setting(model, "service/config/vsz_limit");
-	unsigned long long bytes;
-	char *end;
-
-	if (value == NULL || strcmp(value, "18446744073709551615 B") == 0 || value[0] == '$')
-		value = dovecot_setting(model, "default_vsz_limit");
-	if (value == NULL)
-		return LIMIT_BYTES;
-	bytes = strtoull(value, &end, 10);
-	end += strspn(end, " ");
-	switch (*end) {
-	case 'k':
-	case 'K':
-		return bytes << 10;
-	case 'm':
-	case 'M':
-		return bytes << 20;
-	case 'g':
-	case 'G':
-		return bytes << 30;
-	case 't':
-	case 'T':
-		return bytes << 40;
-	default:
-		return bytes;
-	}
-}
-
-static int check_limit(struct dovecot_editor *editor)
-{
-	const struct dovecot_model *model = editor->model;
-	unsigned long long memory = config_memory(model), limit;
-	size_t count = model->filters.count + editor->added_filters;
-
-	if (model->v24 || memory == 0 || editor->added_filters == 0)
-		return 0;
-	limit = memory / (LIMIT_BYTES / LIMIT_FILTERS);
-	if (count <= limit)
-		return 0;
-	return certdeploy_refuse(
-		editor->reading, "server-limit", model->config, 0,
-		_("with %zu blocks Dovecot 2.3 would run out of memory and end every TLS login; "
-		  "it carries about %llu now (service config { vsz_limit })"),
-		count, limit);
-}
-
 /* ---- the plan ---- */
-
-/* Is what the names stand for not yet what is to be served? */
-static bool is_new(struct dovecot_editor *editor, const struct certdeploy_assignment *assignment)
-{
-	for (size_t i = 0; assignment->materials[i] != NULL; i++) {
-		const struct certdeploy_material *material = assignment->materials[i];
-		const char *path = material->paths.fullchain != NULL ? material->paths.fullchain
-								     : material->paths.certificate;
-		const struct certdeploy_leaf *leaf;
-
-		if (certdeploy_leaf(&leaf, editor->reading, path) != 0 ||
-		    strcmp(leaf->sha256, material->sha256) != 0)
-			return true;
-	}
-	return false;
-}
-
-static void say_side_effects(struct dovecot_editor *editor, const struct certdeploy_assignment *assignments,
-			     size_t count)
-{
-	const char *shutdown = dovecot_setting(editor->model, "shutdown_clients");
-	bool reload = editor->changed;
-
-	for (size_t i = 0; i < count && !reload; i++)
-		reload = is_new(editor, &assignments[i]);
-	if (reload && (shutdown == NULL || strcmp(shutdown, "no") != 0))
-		certdeploy_report(editor->reading, CERTDEPLOY_NOTICE, "sessions-end", NULL, 0,
-				  _("Dovecot ends all open sessions a few seconds after the reload "
-				    "(shutdown_clients = yes); clients connect again"));
-}
 
 int dovecot_plan(struct certdeploy_reading *reading, const struct certdeploy_assignment *assignments,
 		 size_t count, struct certdeploy_edits *edits)
@@ -681,10 +397,12 @@ int dovecot_plan(struct certdeploy_reading *reading, const struct certdeploy_ass
 	for (size_t i = 0; i < count && result == 0; i++)
 		result = edit_one(&editor, &deciders, &assignments[i]);
 	if (result == 0)
-		result = check_keys(&editor);
+		result = dovecot_check_keys(&editor);
 	if (result == 0)
-		result = check_limit(&editor);
+		result = dovecot_check_limit(&editor);
 	if (result == 0)
-		say_side_effects(&editor, assignments, count);
+		result = dovecot_check_files(&editor, assignments, count);
+	if (result == 0)
+		dovecot_say_side_effects(&editor, assignments, count);
 	return result;
 }

@@ -27,6 +27,28 @@ struct dovecot_wish {
 int dovecot_plan(struct certdeploy_reading *reading, const struct certdeploy_assignment *assignments,
 		 size_t count, struct certdeploy_edits *edits);
 
+/* ---- trial.c: would it take effect? ---- */
+
+/** Find out whether the place's filter must move to take effect, and refuse where it would not at all. */
+int dovecot_must_move(bool *move, struct dovecot_editor *editor, const struct dovecot_place *place,
+		      const struct dovecot_wish *wishes);
+/** The same for the default of an address, whose names keep what they have. */
+int dovecot_check_address(struct dovecot_editor *editor, const struct dovecot_place *place,
+			  const struct dovecot_wish *wishes);
+
+/* ---- checks.c: once all edits are known ---- */
+
+/** A key that others use with a certificate of theirs must not change under them. */
+int dovecot_check_keys(struct dovecot_editor *editor);
+/** Would 2.3 run out of memory? */
+int dovecot_check_limit(struct dovecot_editor *editor);
+/** Is every file there that the configuration names, in whatever block? Else a reload changes nothing. */
+int dovecot_check_files(struct dovecot_editor *editor, const struct certdeploy_assignment *assignments,
+			size_t count);
+/** What the reload does to others. */
+void dovecot_say_side_effects(struct dovecot_editor *editor,
+			      const struct certdeploy_assignment *assignments, size_t count);
+
 /* ---- write.c: text ---- */
 
 /** Each change is made once: several endpoints may be decided by the same bytes. */

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* read.h - between read.c (files) and blocks.c (what is in them) */
+/* read.h - between read.c (files) and what is in them: blocks.c, filters.c, values.c */
 #ifndef DOVECOT_READ_H
 #define DOVECOT_READ_H
 
 #include "model.h"
+
+#include <string.h>
+
+static inline bool dovecot_same_word(const char *one, const char *other)
+{
+	return strcmp(one, other) == 0;
+}
 
 /** An open section. */
 struct dovecot_section {
@@ -37,6 +44,19 @@ struct dovecot_reader {
 	struct dovecot_vector group_uses;
 	size_t bytes; /**< read so far */
 };
+
+/* ---- filters.c ---- */
+
+/** A filter that holds what the ones around say; 2.4 keeps them as its parent. */
+struct dovecot_filter dovecot_start_filter(const struct dovecot_model *model, struct dovecot_filter *outer);
+/** The filter equal to `wanted`, or a new one; NULL: no memory. */
+struct dovecot_filter *dovecot_intern(struct dovecot_model *model, const struct dovecot_filter *wanted);
+bool dovecot_is_filter(const char *key);
+/** The filter that a section within `outer` opens. */
+int dovecot_make_filter(struct dovecot_filter **out, struct dovecot_reader *reader,
+			struct dovecot_filter *outer, const struct dovecot_line *line);
+
+/* ---- blocks.c, values.c, read.c ---- */
 
 int dovecot_blocks_open(struct dovecot_reader *reader);
 int dovecot_begin(struct dovecot_reader *reader, const struct dovecot_line *line);

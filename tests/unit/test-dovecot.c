@@ -279,6 +279,9 @@ static void test_conflicts(void **state)
 	(void)state;
 	check_no_plan(PAIR "protocol imap {\n  ssl_cert = </i\n  ssl_key = </ik\n}\n", "mail.example.jp",
 		      "conflicting-filters", 4);
+	/* wherever the host name leads */
+	check_no_plan(PAIR "local host.example {\n  ssl_cert = </l\n}\n", "mail.example.jp",
+		      "conflicting-filters", 4);
 	assert_int_equal(read_conf(&fixture, PAIR
 				   "protocol imap {\n  ssl_cert = </i\n  ssl_key = </ik\n}\n"
 				   "local_name mail.example.jp {\n  ssl_cert = </m\n  ssl_key = </mk\n}\n"),

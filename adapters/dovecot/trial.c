@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * trial.c - would a block take effect, and for nobody else?
+ *
+ * Before a line is written, the filter that it would make takes its place among the others, and all
+ * connections that meet it are decided once more.
+ */
+#include "edit.h"
+
+#include <string.h>
+
+static const struct dovecot_value tried; /* what the trial's filter has */
+
+static void set_wishes(struct dovecot_trial *trial, const struct dovecot_wish *wishes)
+{
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
+		if (wishes[slot / 2].material != NULL || wishes[slot / 2].drop)
+			trial->filter.values[slot] = &tried;
+}
+
+/* The filter as it will be, with the wishes in it. */
+static void set_trial(struct dovecot_trial *trial, const struct dovecot_model *model,
+		      const struct dovecot_place *place, const struct dovecot_wish *wishes, bool moved)
+{
+	*trial = (struct dovecot_trial){.instead = place->filter};
+	if (place->filter != NULL) {
+		trial->filter = *place->filter;
+	} else {
+		trial->filter.local_name = place->name;
+		trial->filter.parent = model->v24 ? model->root : NULL;
+	}
+	if (place->filter == NULL || moved) {
+		const struct dovecot_filter *hides = dovecot_hiding(model, place->name);
+
+		if (hides == NULL)
+			hides = dovecot_hidden(model, place->name, NULL);
+		trial->filter.order = SIZE_MAX;
+		if (hides != NULL)
+			trial->filter.order = hides->order - 1;
+	}
+	set_wishes(trial, wishes);
+}
+
+static void set_address_trial(struct dovecot_trial *trial, const struct dovecot_model *model,
+			      const struct dovecot_place *place, const struct dovecot_wish *wishes)
+{
+	const struct dovecot_filter *hidden = dovecot_hidden(model, NULL, place->context->local);
+
+	*trial = (struct dovecot_trial){.instead = place->filter};
+	if (place->filter != NULL) {
+		trial->filter = *place->filter;
+	} else {
+		trial->filter.local = *place->context->local;
+		trial->filter.parent = model->v24 ? model->root : NULL;
+		trial->filter.order = hidden == NULL ? SIZE_MAX : hidden->order - 1;
+	}
+	set_wishes(trial, wishes);
+}
+
+/* Who wins where the trial's filter does not, and does Dovecot end such connections? */
+struct outcome {
+	const struct dovecot_value *winner;
+	const struct dovecot_value *rival;
+};
+
+/* A name is meant wherever it is asked for, a default at its address only. */
+static bool is_meant(const struct dovecot_place *place, const struct dovecot_context *context)
+{
+	return place->name != NULL || dovecot_same_net(context->local, place->context->local);
+}
+
+static int try_out(struct outcome *outcome, struct dovecot_editor *editor,
+		   const struct dovecot_place *place, struct dovecot_trial *trial)
+{
+	const struct dovecot_vector *contexts = &editor->model->contexts;
+
+	*outcome = (struct outcome){0};
+	for (size_t i = 0; i < contexts->count; i++) {
+		const struct dovecot_context *context = contexts->items[i];
+		struct dovecot_effective effective;
+
+		if (!dovecot_fits(&trial->filter, context) || !is_meant(place, context))
+			continue;
+		if (dovecot_effective_with(&effective, editor->model, context, place->name, trial) != 0)
+			return CERTDEPLOY_ENOMEM;
+		if (effective.conflict[0] != NULL)
+			outcome->rival = effective.conflict[effective.conflict[0] == &tried ? 1 : 0];
+		if (effective.values[DOVECOT_CERT] != &tried)
+			outcome->winner = effective.values[DOVECOT_CERT];
+	}
+	return 0;
+}
+
+static int refuse_outcome(struct dovecot_editor *editor, const struct dovecot_place *place,
+			  const struct outcome *outcome)
+{
+	const struct dovecot_value *at = outcome->rival != NULL ? outcome->rival : outcome->winner;
+
+	const char *whom = place->name != NULL ? place->name
+					       : dovecot_spell_net(editor->reading, place->context->local);
+
+	if (whom == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (outcome->rival != NULL)
+		return certdeploy_refuse(editor->reading, "conflicting-filters", at->input->path, at->line,
+					 _("with a certificate for %s as well, Dovecot would end every "
+					   "connection that both apply to"),
+					 whom);
+	return certdeploy_refuse(editor->reading, "config-not-understood", at->input->path, at->line,
+				 _("this certificate would go on being served for %s"), whom);
+}
+
+/* 2.3: a block for a host name, whose address only Dovecot knows, is in conflict wherever that is. */
+static bool meets_unknown(struct outcome *outcome, const struct dovecot_model *model)
+{
+	*outcome = (struct outcome){0};
+	for (size_t i = 0; i < model->filters.count && !model->v24; i++) {
+		const struct dovecot_filter *filter = model->filters.items[i];
+
+		if (filter->unknown && filter->local_name == NULL && filter->values[DOVECOT_CERT] != NULL)
+			outcome->rival = filter->values[DOVECOT_CERT];
+	}
+	return outcome->rival != NULL;
+}
+
+/* Find out whether the filter must move to take effect, and whether it would at all. */
+int dovecot_must_move(bool *move, struct dovecot_editor *editor, const struct dovecot_place *place,
+		      const struct dovecot_wish *wishes)
+{
+	struct dovecot_trial trial;
+	struct outcome outcome;
+	int result;
+
+	*move = false;
+	if (place->filter == NULL && meets_unknown(&outcome, editor->model))
+		return refuse_outcome(editor, place, &outcome);
+	for (;;) {
+		set_trial(&trial, editor->model, place, wishes, *move);
+		result = try_out(&outcome, editor, place, &trial);
+		if (result != 0 || (outcome.winner == NULL && outcome.rival == NULL))
+			return result;
+		if (outcome.rival != NULL || place->filter == NULL || *move)
+			return refuse_outcome(editor, place, &outcome);
+		*move = true;
+	}
+}
+
+/* A name that has a certificate of its own keeps it, and its key, where it is asked for at the address. */
+static int keeps_its_own(struct dovecot_editor *editor, const struct dovecot_place *place,
+			 const struct dovecot_context *context, const char *name,
+			 struct dovecot_trial *trial)
+{
+	struct dovecot_effective before, after;
+	const struct dovecot_value *own;
+
+	if (dovecot_effective(&before, editor->model, context, name) != 0 ||
+	    dovecot_effective_with(&after, editor->model, context, name, trial) != 0)
+		return CERTDEPLOY_ENOMEM;
+	own = before.values[DOVECOT_CERT];
+	if (before.conflict[0] != NULL || own == NULL || dovecot_filter_name(own->filter) == NULL)
+		return 0;
+	if (after.conflict[0] != NULL)
+		return refuse_outcome(editor, place, &(struct outcome){.rival = own});
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
+		if (after.values[slot] != before.values[slot])
+			return certdeploy_refuse(
+				editor->reading, "config-not-understood", own->input->path, own->line,
+				_("a block for the address would take effect for %s as well"), name);
+	return 0;
+}
+
+/* Would the block for an address take effect, and for nobody else? */
+int dovecot_check_address(struct dovecot_editor *editor, const struct dovecot_place *place,
+			  const struct dovecot_wish *wishes)
+{
+	const struct dovecot_vector *names = dovecot_names(editor->model);
+	const struct dovecot_vector *contexts = &editor->model->contexts;
+	struct dovecot_trial trial;
+	struct outcome outcome;
+	int result;
+
+	set_address_trial(&trial, editor->model, place, wishes);
+	result = try_out(&outcome, editor, place, &trial);
+	if (result == 0 && (outcome.winner != NULL || outcome.rival != NULL))
+		result = refuse_outcome(editor, place, &outcome);
+	for (size_t i = 0; i < contexts->count && result == 0; i++)
+		for (size_t j = 0; j < names->count && result == 0; j++)
+			if (dovecot_fits(&trial.filter, contexts->items[i]) &&
+			    is_meant(place, contexts->items[i]))
+				result = keeps_its_own(editor, place, contexts->items[i],
+						       ((const struct dovecot_name *)names->items[j])->text,
+						       &trial);
+	return result;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* values.c - the settings that stand in sections: certificates and keys, and what else matters */
+#include "read.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const char *const names_23[] = {"ssl_cert", "ssl_key", "ssl_alt_cert", "ssl_alt_key", "ssl"};
+static const char *const names_24[] = {"ssl_server_cert_file", "ssl_server_key_file",
+				       "ssl_server_alt_cert_file", "ssl_server_alt_key_file", "ssl"};
+
+static enum dovecot_slot find_name(const char *const *names, size_t skip, const char *key)
+{
+	for (size_t i = 0; i < DOVECOT_SLOTS; i++)
+		if (strlen(names[i]) > skip && dovecot_same_word(names[i] + skip, key))
+			return (enum dovecot_slot)i;
+	return DOVECOT_SLOTS;
+}
+
+static enum dovecot_slot slot_of(const struct dovecot_model *model, const char *key, bool ssl_server)
+{
+	enum dovecot_slot slot = find_name(model->v24 ? names_24 : names_23, 0, key);
+
+	if (model->v24 && ssl_server && slot == DOVECOT_SSL)
+		return DOVECOT_SLOTS;
+	if (model->v24 && strncmp(key, "ssl_server/", 11) == 0)
+		return slot_of(model, key + 11, true);
+	if (model->v24 && ssl_server && slot == DOVECOT_SLOTS)
+		slot = find_name(names_24, strlen("ssl_server_"), key);
+	if (!model->v24 && dovecot_same_word(key, "ssl_cert_file"))
+		return DOVECOT_CERT;
+	if (!model->v24 && dovecot_same_word(key, "ssl_key_file"))
+		return DOVECOT_KEY;
+	if (!model->v24 && dovecot_same_word(key, "ssl_disable"))
+		return DOVECOT_SSL;
+	return slot;
+}
+
+/* A name that only the other version knows: Dovecot does not start with it. */
+static bool is_foreign(const struct dovecot_model *model, const char *key)
+{
+	enum dovecot_slot slot = find_name(model->v24 ? names_23 : names_24, 0, key);
+
+	return slot < DOVECOT_SSL || (model->v24 && (dovecot_same_word(key, "ssl_cert_file") ||
+						     dovecot_same_word(key, "ssl_key_file")));
+}
+
+static const struct dovecot_setting *setting_at(const struct dovecot_model *model, const char *path)
+{
+	return dovecot_table_get(&model->settings, path, strlen(path));
+}
+
+const char *dovecot_setting(const struct dovecot_model *model, const char *path)
+{
+	const struct dovecot_setting *setting = setting_at(model, path);
+
+	return setting == NULL ? NULL : setting->value;
+}
+
+/* The value that `$name` stands for, as a slot's value; NULL when it is none. */
+static const struct dovecot_value *slot_variable(const struct dovecot_reader *reader, const char *name,
+						 const char *key)
+{
+	const struct dovecot_section *section = reader->section;
+	enum dovecot_slot slot = slot_of(reader->model, name, false);
+
+	if (slot == DOVECOT_SLOTS)
+		return NULL;
+	for (; section != NULL; section = section->outer) {
+		if (section->filter->values[slot] != NULL)
+			return section->filter->values[slot];
+		/* Only a setting's own former value is looked for further out. */
+		if (!dovecot_same_word(name, key))
+			return NULL;
+	}
+	return reader->model->root->values[slot];
+}
+
+/* The words of a value, each `$name` replaced by what the setting has so far. */
+static int expand(const char **out, const struct dovecot_reader *reader, const struct dovecot_line *line)
+{
+	struct certdeploy_reading *reading = reader->model->reading;
+	const char *prefix = reader->model->v24 ? "$SET:" : "$";
+	struct dovecot_text text = {0};
+
+	for (const char *at = line->value; *at != '\0';) {
+		size_t length = strcspn(at, " \t");
+		const char *word = certdeploy_copy(reading, at, length);
+		const char *name = word == NULL ? NULL : word + strlen(prefix);
+
+		if (word == NULL)
+			return CERTDEPLOY_ENOMEM;
+		if (strncmp(word, "$ENV:", 5) == 0) {
+			word = "";
+		} else if (strncmp(word, prefix, strlen(prefix)) == 0) {
+			const struct dovecot_value *value = slot_variable(reader, name, line->key);
+			const char *known = dovecot_setting(reader->model, name);
+
+			word = value != NULL ? value->text : known == NULL ? "" : known;
+		}
+		if (dovecot_text_string(&text, reading, word) != 0)
+			return CERTDEPLOY_ENOMEM;
+		at += length;
+		if (*at != '\0' && dovecot_text_add(&text, reading, " ", 1) != 0)
+			return CERTDEPLOY_ENOMEM;
+		at += strspn(at, " \t");
+	}
+	*out = text.length == 0 ? "" : text.bytes;
+	return 0;
+}
+
+/* The file that a slot's value names. */
+static int value_path(struct dovecot_reader *reader, struct dovecot_value *value,
+		      const struct dovecot_line *line)
+{
+	bool v24 = reader->model->v24;
+	bool names_file = v24 ? line->type != DOVECOT_LINE_FILE && strstr(value->text, "%{") == NULL
+			      : line->type == DOVECOT_LINE_FILE || strstr(value->key, "_file") != NULL;
+
+	if (line->type == DOVECOT_LINE_VARIABLE) {
+		size_t prefix = v24 ? 5 : 1;
+		const struct dovecot_value *other =
+			strlen(line->value) > prefix
+				? slot_variable(reader, line->value + prefix, line->key)
+				: NULL;
+
+		if (!v24 || other != NULL) {
+			value->path = other == NULL ? NULL : other->path;
+			return 0;
+		}
+	}
+	if (!names_file || value->text[0] == '\0' || value->slot == DOVECOT_SSL)
+		return 0;
+	value->path = dovecot_resolve(reader, value->text);
+	return value->path == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
+static const char *site_of(struct dovecot_model *model, const struct certdeploy_document *document,
+			   const struct dovecot_value *value)
+{
+	char one[DOVECOT_DIGITS], other[DOVECOT_DIGITS];
+	char *key = dovecot_joined(model->reading, dovecot_digits(one, (uintptr_t)document), " ",
+				   dovecot_digits(other, value->value_span.offset), NULL);
+	char *site;
+
+	if (key == NULL)
+		return NULL;
+	site = dovecot_table_get(&model->sites, key, strlen(key));
+	if (site == NULL) {
+		site = key;
+		if (dovecot_table_put(&model->sites, model->reading, key, strlen(key), site) != 0)
+			return NULL;
+	}
+	return site;
+}
+
+static int assign_slot(struct dovecot_reader *reader, const struct dovecot_line *line,
+		       enum dovecot_slot slot)
+{
+	struct dovecot_model *model = reader->model;
+	struct dovecot_section *section = reader->section;
+	struct dovecot_value *value = certdeploy_alloc(model->reading, sizeof(*value));
+	int result;
+
+	if (value == NULL)
+		return CERTDEPLOY_ENOMEM;
+	value->input = reader->input;
+	value->filter = section == NULL ? model->root : section->filter;
+	value->block = section == NULL ? NULL : section->block;
+	value->slot = slot;
+	value->type = line->type;
+	value->quoted = line->quoted;
+	value->nested = section != NULL && section->ssl_server;
+	value->key = certdeploy_copy(model->reading, line->key, strlen(line->key));
+	value->text = certdeploy_copy(model->reading, line->value, strlen(line->value));
+	value->line = line->number;
+	value->start = line->start;
+	value->end = line->end;
+	value->value_span = line->value_span;
+	value->inner_span = line->inner_span;
+	value->order = model->order;
+	value->site = site_of(model, reader->input->document, value);
+	if (value->key == NULL || value->text == NULL || value->site == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (line->type == DOVECOT_LINE_VARIABLE && expand(&value->text, reader, line) != 0)
+		return CERTDEPLOY_ENOMEM;
+	if (dovecot_same_word(value->key, "ssl_disable"))
+		value->text = strcasecmp(value->text, "yes") == 0 ? "no" : "yes";
+	result = value_path(reader, value, line);
+	if (result != 0)
+		return result;
+	value->filter->values[slot] = value;
+	if (value->block != NULL)
+		value->block->last = value;
+	return dovecot_vector_add(&model->values, model->reading, value);
+}
+
+/* A list's words: yes adds one, no takes it away. */
+static const char *toggle(struct dovecot_reader *reader, const char *list, const char *word, bool on)
+{
+	struct certdeploy_reading *reading = reader->model->reading;
+	struct dovecot_text text = {0};
+
+	for (const char *at = list; *at != '\0'; at += strspn(at, ", ")) {
+		size_t length = strcspn(at, ", ");
+
+		if (length != 0 && (length != strlen(word) || strncmp(at, word, length) != 0) &&
+		    (dovecot_text_add(&text, reading, at, length) != 0 ||
+		     dovecot_text_add(&text, reading, " ", 1) != 0))
+			return NULL;
+		at += length;
+	}
+	if (on && dovecot_text_string(&text, reading, word) != 0)
+		return NULL;
+	return text.length == 0 ? "" : text.bytes;
+}
+
+static int store_setting(struct dovecot_reader *reader, const struct dovecot_line *line)
+{
+	struct dovecot_model *model = reader->model;
+	const struct dovecot_section *section = reader->section;
+	struct dovecot_setting *setting = certdeploy_alloc(model->reading, sizeof(*setting));
+	const char *list = section == NULL ? NULL : section->list;
+	const char *path = list != NULL
+				   ? list
+				   : certdeploy_format(model->reading, "%s%s",
+						       section == NULL ? "" : section->path, line->key);
+
+	if (setting == NULL || path == NULL)
+		return CERTDEPLOY_ENOMEM;
+	setting->file = reader->input->path;
+	setting->line = line->number;
+	if (list != NULL) {
+		const char *old = dovecot_setting(model, list);
+		bool at_root = dovecot_same_word(list, "listen");
+
+		setting->value = toggle(reader,
+					old != NULL ? old
+					: at_root   ? "* ::"
+						    : "",
+					line->key, dovecot_same_word(line->value, "yes"));
+	} else if (line->type == DOVECOT_LINE_VARIABLE) {
+		if (expand(&setting->value, reader, line) != 0)
+			return CERTDEPLOY_ENOMEM;
+	} else {
+		setting->value = certdeploy_copy(model->reading, line->value, strlen(line->value));
+	}
+	if (setting->value == NULL)
+		return CERTDEPLOY_ENOMEM;
+	return dovecot_table_put(&model->settings, model->reading, path, strlen(path), setting);
+}
+
+static int use_group(struct dovecot_reader *reader, const struct dovecot_line *line)
+{
+	struct certdeploy_reading *reading = reader->model->reading;
+	struct dovecot_group *use = certdeploy_alloc(reading, sizeof(*use));
+
+	if (use == NULL)
+		return CERTDEPLOY_ENOMEM;
+	use->label = certdeploy_copy(reading, line->key, strlen(line->key));
+	use->name = certdeploy_copy(reading, line->value, strlen(line->value));
+	use->file = reader->input->path;
+	use->line = line->number;
+	if (use->label == NULL || use->name == NULL)
+		return CERTDEPLOY_ENOMEM;
+	return dovecot_vector_add(&reader->group_uses, reading, use);
+}
+
+int dovecot_assign(struct dovecot_reader *reader, const struct dovecot_line *line)
+{
+	struct dovecot_model *model = reader->model;
+	struct dovecot_section *section = reader->section;
+	bool opaque = section != NULL && section->opaque;
+	bool obsolete = !model->v24 && (dovecot_same_word(line->key, "ssl_cert_file") ||
+					dovecot_same_word(line->key, "ssl_key_file") ||
+					dovecot_same_word(line->key, "ssl_disable"));
+	enum dovecot_slot slot = DOVECOT_SLOTS;
+
+	if (!opaque && is_foreign(model, line->key))
+		return dovecot_syntax(reader, line->number,
+				      model->v24
+					      ? _("this setting is Dovecot 2.3's; 2.4 does not know it")
+					      : _("this setting is Dovecot 2.4's; 2.3 does not know it"));
+	if (obsolete && !opaque && line->type == DOVECOT_LINE_FILE)
+		return dovecot_syntax(reader, line->number, _("this setting takes a path without <"));
+	if (!opaque)
+		slot = slot_of(model, line->key, section != NULL && section->ssl_server);
+	if (slot != DOVECOT_SLOTS) {
+		if (obsolete && line->value[0] == '\0')
+			return 0;
+		return assign_slot(reader, line, slot);
+	}
+	if (section != NULL && section->block != NULL)
+		section->block->simple = false;
+	if (section != NULL)
+		section->filter->other_settings = true;
+	if (model->v24 && line->key[0] == '@')
+		return use_group(reader, line);
+	if (section != NULL && section->path == NULL)
+		return 0;
+	return store_setting(reader, line);
+}
