@@ -146,9 +146,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		for (size_t i = 0; i < count && (data[0] & 2) == 0; i++)
 			(void)take(&work, all[i]);
+		if (data[0] & 8)
+			(void)cd_adapter_dovecot.answers_address(&reading, "10.0.0.1", 0, take, &work);
 		if (data[0] & 2)
-			(void)cd_adapter_dovecot.answers(&reading, names[0], (data[0] & 4) == 0, take,
-							 &work);
+			(void)cd_adapter_dovecot.answers(&reading,
+							 (data[0] & 16) ? "*.example.jp" : names[0],
+							 (data[0] & 4) == 0, take, &work);
 		plan(&work, &host, &service, (const char *)data + 1, size - 1);
 		(void)cd_adapter_dovecot.rehearse(&reading, &rehearsal);
 		(void)cd_adapter_dovecot.reads(&reading, HOME "conf.d/x.conf");

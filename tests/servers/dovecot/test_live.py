@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Deployments that end with certdeploy's own proof, on every protocol; what is served is s_client's word."""
+
+import pytest
+
+from harness.tool import REFUSED
+
+from .live import Live
+from .private import why_not
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+PAIR = {"2.3": "ssl_cert = <{%s}\nssl_key = <{key}\n", "2.4": "ssl_server_cert_file = {%s}\nssl_server_key_file = {key}\n"}
+
+
+def block(version, head, which):
+    return head + " {{\n" + PAIR[version] % which + "}}\n"
+
+
+@pytest.fixture
+def live(oracle, request):
+    text = PAIR[oracle.version] % "old" + "".join(
+        block(oracle.version, head, which) for head, which in getattr(request, "param", ()))
+    with Live(oracle, text) as dovecot:
+        dovecot.files = {p: p.read_bytes() for p in (dovecot.base / "etc").rglob("*.conf")}
+        dovecot.start()
+        # the first connection to a port starts its processes
+        assert {dovecot.served(p) for p in dovecot.ports} <= {sha for _, sha in dovecot.known.values()}
+        yield dovecot
+
+
+def proven(done, dovecot):
+    """Every endpoint of the deployment was verified; returns its listeners."""
+    ends = done.expect().endpoints
+    assert ends and all(e["verified"] for e in ends), str(done)
+    return {e["listen"].rpartition(":")[2].partition("/")[0] for e in ends} & set(dovecot.ports)
+
+
+@pytest.mark.parametrize("live", [[("local_name known.test", "name")]], indirect=True)
+def test_every_protocol(live, ca):
+    """The default on all ports, by STARTTLS or at once; a name keeps its own; a rollback gives all back."""
+    new = ca.leaf("a.test")
+    done = live.deploy(new, "--default")
+    assert "sessions-end" in done.codes
+    assert proven(done, live) == set(live.ports)
+    assert {live.served(p) for p in live.ports} == {new.sha256}
+    assert {live.served(p, "known.test") for p in ("imap", "pop3s")} == {live.known["name"][1]}
+    assert not live.deploy(new, "--default").expect().json["changed"]
+    live.tool.run("rollback").expect()
+    assert {p: p.read_bytes() for p in live.files} == live.files
+    assert {live.served(p) for p in ("imap", "pop3s")} == {live.known["old"][1]}
+
+
+@pytest.mark.parametrize("live", [[("local 127.0.0.0/8", "here")]], indirect=True)
+def test_an_address(live, ca):
+    """One address gets a block, beside a network that it lies in; the others keep what they have."""
+    new = ca.leaf("a.test")
+    done = live.deploy(new, "--address", "127.0.0.2")
+    assert proven(done, live) == set(live.ports)
+    assert {live.served(p, address="127.0.0.2") for p in live.ports} == {new.sha256}
+    assert live.served("imaps", "a.test", address="127.0.0.2") == new.sha256
+    assert {live.served(p) for p in ("imap", "pop3s")} == {live.known["here"][1]}
+    assert not live.deploy(new, "--address", "127.0.0.2").expect().json["changed"]
+
+
+@pytest.mark.parametrize("live", [[("local_name known.test", "name")]], indirect=True)
+def test_an_address_beside_a_name(live, ca, oracle):
+    """2.4: before the name, which keeps its own there too. 2.3 would end those connections: refused."""
+    new = ca.leaf("a.test")
+    done = live.deploy(new, "--address", "127.0.0.2")
+    if oracle.v24:
+        proven(done, live)
+        assert live.served("imaps", address="127.0.0.2") == new.sha256
+        assert live.served("imaps", "known.test", address="127.0.0.2") == live.known["name"][1]
+    else:
+        done.expect(REFUSED, "conflicting-filters")
+        assert {p: p.read_bytes() for p in live.files} == live.files
+
+
+@pytest.mark.parametrize("live", [[("local_name known.test", "name")]], indirect=True)
+def test_a_file_that_is_missing(live, ca):
+    """Dovecot would go on with its old configuration: said before anything is changed, with the line."""
+    (live.base / "name.pem").unlink()
+    done = live.deploy(ca.leaf("a.test"), "--default").expect(REFUSED, "not-found")
+    assert [p["line"] for p in done.problems if p["code"] == "not-found"] != [0]
+    assert {p: p.read_bytes() for p in live.files} == live.files
