@@ -210,6 +210,7 @@ static int prepare(struct carrying *carrying, const struct certdeploy_request *r
 		.reload = reload,
 		.restart = cd_request_flag(request, CERTDEPLOY_RESTART, 0) != 0,
 		.backup_beside = plan->cd->settings.backup_beside,
+		.syslog = plan->cd->settings.syslog ? CD_SYSLOG : NULL,
 		.keep = plan->cd->settings.keep,
 		.wait = (unsigned)cd_request_flag(request, CERTDEPLOY_WAIT, DEFAULT_WAIT),
 		.is_read = is_read,

@@ -50,6 +50,7 @@ int cd_keeping_run(struct cd_keeping *keeping, const char *command, const char *
 		.changes = &keeping->changes,
 		.command = command,
 		.certificates = names,
+		.syslog = result->cd->settings.syslog ? CD_SYSLOG : NULL,
 		.keep = result->cd->settings.keep,
 		.wait = (unsigned)cd_request_flag(keeping->request, CERTDEPLOY_WAIT, DEFAULT_WAIT),
 		.progress = step,

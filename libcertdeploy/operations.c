@@ -228,6 +228,7 @@ static void prepare(struct cd_transaction *transaction, struct certdeploy *cd, s
 		.reload = root->live && cd_request_flag(request, CERTDEPLOY_NO_RELOAD, 0) == 0,
 		.restart = cd_request_flag(request, CERTDEPLOY_RESTART, 0) != 0,
 		.backup_beside = cd->settings.backup_beside,
+		.syslog = cd->settings.syslog ? CD_SYSLOG : NULL,
 		.keep = cd->settings.keep,
 		.wait = (unsigned)cd_request_flag(request, CERTDEPLOY_WAIT, DEFAULT_WAIT),
 	};

@@ -55,6 +55,8 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certificate/summary.c libcertdeploy/certificate/summary.h \
 	libcertdeploy/change/attributes.c libcertdeploy/change/attributes.h \
 	libcertdeploy/change/audit.c \
+	libcertdeploy/change/syslog.c \
+	libcertdeploy/change/syslog.h \
 	libcertdeploy/change/backup.c \
 	libcertdeploy/change/build.c \
 	libcertdeploy/change/changes.c libcertdeploy/change/changes.h \

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* audit.c - one line a run in STATE/audit.jsonl: who, what, before and after, how it ended */
+/*
+ * audit.c - one line a run: who, what, how it ended. In STATE/audit.jsonl with every file before and
+ * after, in the system's log without them.
+ */
 #include "change/work.h"
 
 #include "base/json.h"
+#include "change/syslog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +16,7 @@
 #include <unistd.h>
 
 #define AUDIT "audit.jsonl"
+#define SHOWN 8 /* certificates in the system's log */
 
 static json_t *string(struct cd_arena *arena, const char *bytes)
 {
@@ -106,6 +111,32 @@ static int write_line(struct cd_work *work, json_t *json)
 	return error;
 }
 
+/* The first of many: a line of the system's log is short. */
+static json_t *some_strings(struct cd_arena *arena, const char *const *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array != NULL && list != NULL && list[i] != NULL && i < SHOWN; i++)
+		(void)json_array_append_new(array, string(arena, list[i]));
+	return array;
+}
+
+static void tell_system(struct cd_arena *arena, const struct cd_work *work, const char *result)
+{
+	json_t *json = json_pack(
+		"{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:I}", "transaction", string(arena, work->journal.id),
+		"command", string(arena, work->journal.command), "who", string(arena, work->journal.who),
+		"result", result, "reason", string(arena, work->reason[0] == '\0' ? NULL : work->reason),
+		"certificates", some_strings(arena, work->journal.certificates), "services",
+		services(arena, work), "files", (json_int_t)work->journal.entries.count);
+	char *line = cd_json_text(json, JSON_COMPACT);
+
+	if (line != NULL)
+		cd_syslog(work->asked->syslog, strcmp(result, "committed") != 0, line);
+	free(line);
+	json_decref(json);
+}
+
 void cd_audit(struct cd_work *work, const char *result)
 {
 	struct cd_arena arena = {0};
@@ -122,6 +153,8 @@ void cd_audit(struct cd_work *work, const char *result)
 			 "files", files(&arena, work));
 	error = write_line(work, json);
 	json_decref(json);
+	if (work->asked->syslog != NULL && work->root->live)
+		tell_system(&arena, work, result);
 	cd_arena_free(&arena);
 	if (error != 0)
 		cd_problem(work->problems, CERTDEPLOY_WARNING, "io-error", NULL, 0,

@@ -6,6 +6,8 @@
 #include "change/changes.h"
 #include "host/service.h"
 
+#define CD_SYSLOG "/dev/log" /* the socket of the system's log */
+
 /** One service in a transaction. */
 struct cd_touched {
 	struct cd_control control;
@@ -28,6 +30,7 @@ struct cd_transaction {
 	bool reload;
 	bool restart;
 	bool backup_beside; /**< backup_style = "beside" */
+	const char *syslog; /**< socket of the system's log; NULL: nothing is sent there */
 	unsigned keep;      /**< backups to keep */
 	unsigned wait;      /**< seconds to wait for the lock */
 	/** Milliseconds after the last reload in which no server may die; 0: 2500, -1: only look once. */

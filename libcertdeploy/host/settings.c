@@ -212,6 +212,14 @@ static int read_backup_style(const struct loading *loading, const config_setting
 	return 0;
 }
 
+static int read_bool(const struct loading *loading, const config_setting_t *setting, bool *out)
+{
+	if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
+		return refuse(loading, setting, _("true or false is expected"));
+	*out = config_setting_get_bool(setting) == CONFIG_TRUE;
+	return 0;
+}
+
 static int read_setting(const struct loading *loading, const config_setting_t *setting)
 {
 	struct cd_settings *settings = loading->settings;
@@ -226,6 +234,8 @@ static int read_setting(const struct loading *loading, const config_setting_t *s
 		return read_path(loading, setting, &settings->chain_directory);
 	if (strcmp(name, "backup_style") == 0)
 		return read_backup_style(loading, setting);
+	if (strcmp(name, "syslog") == 0)
+		return read_bool(loading, setting, &settings->syslog);
 	if (strcmp(name, "keep") == 0)
 		return read_number(loading, setting, 1, 100000, &settings->keep);
 	if (strcmp(name, "services") != 0)
@@ -368,7 +378,8 @@ int cd_settings_load(struct cd_settings *settings, struct cd_arena *arena, struc
 	struct loading loading = {settings, arena, problems};
 	int result;
 
-	*settings = (struct cd_settings){.state = DEFAULT_STATE, .keep = DEFAULT_KEEP, .search = true};
+	*settings = (struct cd_settings){
+		.state = DEFAULT_STATE, .keep = DEFAULT_KEEP, .syslog = true, .search = true};
 	result = read_file(&loading, file, root);
 	if (result == CERTDEPLOY_ENOTFOUND || result == CERTDEPLOY_EFAILED)
 		result = CERTDEPLOY_EREFUSED;

@@ -28,9 +28,10 @@ struct cd_settings {
 	const char *state;
 	const char *chain_directory;
 	bool backup_beside;
+	bool syslog; /**< a line a run to the system's log */
 	unsigned keep;
 	struct cd_vector services; /**< of struct cd_service_settings */
-	bool search; /**< no `services` at all: search the host (an empty list means none) */
+	bool search;               /**< no `services` at all: search the host (an empty list means none) */
 };
 
 /**

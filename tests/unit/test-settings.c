@@ -51,13 +51,15 @@ static void test_everything_is_read(void **state)
 	struct loaded loaded;
 
 	(void)state;
-	load(&loaded, "store = \"/s\"; state = \"/t\"; backup_style = \"beside\"; keep = 3;\n"
-		      "services = ( { name = \"web\"; adapter = \"apache\"; defines = [ \"A\", \"B\" ];\n"
-		      "  test = [ \"true\" ]; timeout = 7; http2 = true;\n"
-		      "  probe = ( { protocol = \"https\"; address = \"127.0.0.1\"; port = 8443; } ); } );\n");
+	load(&loaded,
+	     "store = \"/s\"; state = \"/t\"; backup_style = \"beside\"; keep = 3; syslog = false;\n"
+	     "services = ( { name = \"web\"; adapter = \"apache\"; defines = [ \"A\", \"B\" ];\n"
+	     "  test = [ \"true\" ]; timeout = 7; http2 = true;\n"
+	     "  probe = ( { protocol = \"https\"; address = \"127.0.0.1\"; port = 8443; } ); } );\n");
 	assert_int_equal(loaded.result, 0);
 	assert_string_equal(loaded.settings.store, "/s");
 	assert_string_equal(loaded.settings.state, "/t");
+	assert_false(loaded.settings.syslog);
 	assert_true(loaded.settings.backup_beside);
 	assert_int_equal(loaded.settings.keep, 3);
 	assert_int_equal(loaded.settings.services.count, 1);
@@ -83,6 +85,7 @@ static void test_defaults(void **state)
 	assert_int_equal(loaded.result, 0);
 	assert_string_equal(loaded.settings.state, "/var/lib/certdeploy");
 	assert_int_equal(loaded.settings.keep, 10);
+	assert_true(loaded.settings.syslog);
 	assert_int_equal(loaded.settings.services.count, 0);
 	assert_true(loaded.settings.search);
 	unload(&loaded);

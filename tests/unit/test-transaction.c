@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -38,6 +40,59 @@ static struct stat status_of(struct host *host, const char *name)
 
 	assert_int_equal(lstat(host_path(host, "%s", name), &status), 0);
 	return status;
+}
+
+/* ---- the record ---- */
+
+/* One line a run in the state directory, and one in the system's log; secrets in neither. */
+static void test_each_run_leaves_a_line(void **state)
+{
+	struct host *host = *state;
+	const char *place = host_path(host, "run/log");
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	static const char *const certificates[] = {"www.example.jp", NULL};
+	char line[4096] = "", *audit;
+	ssize_t length;
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", place);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	host->transaction.syslog = place;
+	host->transaction.certificates = certificates;
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	host_change(host, CD_CHANGE_FILE, "etc/key", "C4nary\n", NULL, true);
+	assert_int_equal(host_run(host), 0);
+	length = recv(fd, line, sizeof(line) - 1, 0);
+	assert_in_range(length, 50, 1000);
+	line[length] = '\0';
+	assert_int_equal(strncmp(line, "<29>", 4), 0);
+	assert_non_null(strstr(line, " certdeploy["));
+	assert_non_null(strstr(line, "\"result\":\"committed\""));
+	assert_non_null(strstr(line, "\"certificates\":[\"www.example.jp\"]"));
+	assert_non_null(strstr(line, "{\"name\":\"one\",\"action\":\"reload\",\"state\":\"verified\"}"));
+	assert_non_null(strstr(line, host->transaction.id));
+	assert_null(strstr(line, "C4nary"));
+	audit = host_get(host, "var/state/audit.jsonl");
+	assert_non_null(audit);
+	assert_non_null(strstr(audit, host->transaction.id));
+	assert_null(strstr(audit, "C4nary"));
+	free(audit);
+	/* What was put back is a warning, with its reason; and a log that is not read stops nobody. */
+	host_begin(host, "deploy");
+	host->transaction.syslog = place;
+	host_file(host, "etc/one.conf", "SYNTAX\n", "one");
+	assert_int_equal(host_run(host), CERTDEPLOY_EROLLEDBACK);
+	length = recv(fd, line, sizeof(line) - 1, 0);
+	assert_in_range(length, 50, 1000);
+	line[length] = '\0';
+	assert_int_equal(strncmp(line, "<28>", 4), 0);
+	assert_non_null(strstr(line, "\"result\":\"rolled-back\",\"reason\":\"test-failed: "));
+	(void)close(fd);
+	host_begin(host, "deploy");
+	host->transaction.syslog = place;
+	host_file(host, "etc/one.conf", "newer one\n", "one");
+	assert_int_equal(host_run(host), 0);
 }
 
 /* Nothing is left in a directory that was not there. */
@@ -450,6 +505,7 @@ static void test_locks_of_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_each_run_leaves_a_line),
 		TEST(test_commits),
 		TEST(test_new_things_of_every_kind),
 		TEST(test_back_after_a_failed_test),

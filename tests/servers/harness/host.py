@@ -110,7 +110,7 @@ class Host:
             services.append({**server.settings(), **(overrides or {}).get(server.name, {})})
         self.config.write_text(
             conf.document(
-                {"store": self.store, "state": self.state, **self.settings, **settings, "services": services}
+                {"store": self.store, "state": self.state, "syslog": False, **self.settings, **settings, "services": services}
             )
         )
         self.config.chmod(0o644)
