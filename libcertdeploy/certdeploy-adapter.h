@@ -144,6 +144,7 @@ enum certdeploy_file_type {
 	CERTDEPLOY_FILE_REGULAR = 1,
 	CERTDEPLOY_FILE_DIRECTORY = 2,
 	CERTDEPLOY_FILE_OTHER = 3,
+	CERTDEPLOY_FILE_UNKNOWN = 4, /**< the look failed; certdeploy_read() records why */
 };
 
 /** What stands at path, after symbolic links. Records nothing. Since 0.1. */

@@ -108,6 +108,7 @@ int cd_stored_read(struct cd_stored *stored, struct cd_host *host, const char *d
 		   unsigned parts)
 {
 	char *current = cd_arena_format(&host->arena, "%s/%s/current", directory, name);
+	enum certdeploy_file_type type;
 	struct cd_place place;
 	char *real;
 	int result;
@@ -115,7 +116,8 @@ int cd_stored_read(struct cd_stored *stored, struct cd_host *host, const char *d
 	*stored = (struct cd_stored){0};
 	if (current == NULL)
 		return cd_fail_memory(host->problems);
-	if (cd_host_file_type(host, current) != CERTDEPLOY_FILE_DIRECTORY)
+	type = cd_host_file_type(host, current);
+	if (type != CERTDEPLOY_FILE_DIRECTORY && type != CERTDEPLOY_FILE_UNKNOWN)
 		return 0;
 	result = cd_place_find(&place, host->problems, &host->root, current, CD_TRUST_CHECK);
 	if (result != 0)

@@ -118,7 +118,7 @@ int cd_host_document(const struct certdeploy_document **out, struct cd_host *hos
 enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *path)
 {
 	struct stat status;
-	int fd = -1, result;
+	int fd = -1, result, error;
 
 	if (host->root.live) {
 		result = stat(path, &status);
@@ -126,10 +126,14 @@ enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *pa
 		fd = cd_open(&host->root, path, O_PATH);
 		result = fd == -1 ? -1 : fstat(fd, &status);
 	}
+	error = errno;
 	if (fd != -1)
 		(void)close(fd);
+	/* What a failed look says nothing about is not taken for absent. */
 	if (result == -1)
-		return CERTDEPLOY_FILE_ABSENT;
+		return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG
+			       ? CERTDEPLOY_FILE_ABSENT
+			       : CERTDEPLOY_FILE_UNKNOWN;
 	if (S_ISREG(status.st_mode))
 		return CERTDEPLOY_FILE_REGULAR;
 	return S_ISDIR(status.st_mode) ? CERTDEPLOY_FILE_DIRECTORY : CERTDEPLOY_FILE_OTHER;
