@@ -158,11 +158,13 @@ CERTDEPLOY_API int certdeploy_options_init(struct certdeploy_options *options, s
 /**
  * Make a handle.
  *
- * @param out      the handle; free with certdeploy_free(). Also set, to a handle that can only be
- *                 asked for its error, when the configuration cannot be used.
+ * @param out      the handle; free with certdeploy_free(). Also set when the configuration
+ *                 cannot be used, to a handle for the way back alone.
  * @param options  NULL for the defaults
  * @return 0; CERTDEPLOY_EREFUSED: the configuration is not understood or not safe to trust
- *         (certdeploy_error() says why); CERTDEPLOY_EPERMISSION; CERTDEPLOY_ENOMEM (*out is NULL)
+ *         (certdeploy_error() says why); CERTDEPLOY_EPERMISSION; CERTDEPLOY_ENOMEM (*out is NULL).
+ *         Where *out is not NULL, recover, rollback, history, show and diff work all the same, with
+ *         the state directory that the file names in plain words (state = "/PATH") or the default
  * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *options);

@@ -193,11 +193,27 @@ int certdeploy_check(struct certdeploy_result **out, struct certdeploy *cd,
 
 /* ---- a run with the host's root only ---- */
 
+/* The way back needs no more of the settings than where the state is. */
+enum cd_settings_need { NEEDS_SETTINGS, NEEDS_STATE };
+
 typedef int root_fn(struct certdeploy_result *result, const struct cd_root *root,
 		    const struct certdeploy_request *request);
 
+/* Why the settings cannot be used, where the work goes on without them. */
+static void tell_broken(struct certdeploy_result *result)
+{
+	const struct cd_problems *problems = &result->cd->problems;
+
+	for (size_t i = 0; i < problems->list.count; i++) {
+		const struct certdeploy_problem *problem = problems->list.items[i];
+
+		cd_problem(&result->problems, CERTDEPLOY_WARNING, problem->code, problem->file,
+			   problem->line, "%s", problem->message);
+	}
+}
+
 static int with_root(struct certdeploy_result **out, struct certdeploy *cd,
-		     const struct certdeploy_request *request, root_fn *work)
+		     const struct certdeploy_request *request, root_fn *work, enum cd_settings_need need)
 {
 	struct certdeploy_result *result = cd_result_begin(cd);
 	struct cd_root root;
@@ -206,8 +222,10 @@ static int with_root(struct certdeploy_result **out, struct certdeploy *cd,
 	*out = NULL;
 	if (result == NULL)
 		return CERTDEPLOY_ENOMEM;
-	if (cd->broken != 0)
+	if (cd->broken != 0 && need == NEEDS_SETTINGS)
 		return cd_result_end(out, result, cd_broken(result));
+	if (cd->broken != 0)
+		tell_broken(result);
 	code = cd_root_open(&root, &result->problems, cd->root);
 	if (code == 0)
 		code = work(result, &root, request);
@@ -234,8 +252,9 @@ static void prepare(struct cd_transaction *transaction, struct certdeploy *cd, s
 	};
 }
 
+/* said: the request is about the recovery itself, not about what comes after it. */
 static int recover_at(int *recovered, struct certdeploy *cd, struct cd_problems *problems,
-		      const struct cd_root *root, const struct certdeploy_request *request)
+		      const struct cd_root *root, const struct certdeploy_request *request, bool said)
 {
 	struct cd_transaction transaction;
 	int code;
@@ -244,11 +263,16 @@ static int recover_at(int *recovered, struct certdeploy *cd, struct cd_problems 
 	if (!cd_transaction_is_interrupted(root, cd->settings.state))
 		return 0;
 	prepare(&transaction, cd, problems, root, request, "recover");
+	transaction.reload = said ? transaction.reload : root->live;
 	code = cd_transaction_recover(recovered, &transaction,
 				      cd_request_flag(request, CERTDEPLOY_FORCE, 0) != 0);
 	if (*recovered == 1)
 		cd_problem(problems, CERTDEPLOY_NOTICE, "interrupted", NULL, 0,
 			   _("an earlier run was interrupted; everything is as it was before that run"));
+	else if (*recovered == 3)
+		cd_problem(problems, CERTDEPLOY_NOTICE, "interrupted", NULL, 0,
+			   _("an earlier run was interrupted; everything else is as it was before that "
+			     "run"));
 	else if (*recovered == 2)
 		cd_problem(problems, CERTDEPLOY_NOTICE, "interrupted", NULL, 0,
 			   _("an earlier run was interrupted when all its work was done; it is complete"));
@@ -263,7 +287,7 @@ int cd_recover_first(struct certdeploy *cd, struct cd_problems *problems,
 	int recovered, code = cd_root_open(&root, problems, cd->root);
 
 	if (code == 0)
-		code = recover_at(&recovered, cd, problems, &root, request);
+		code = recover_at(&recovered, cd, problems, &root, request, false);
 	cd_root_close(&root);
 	return code;
 }
@@ -272,16 +296,23 @@ static int recover(struct certdeploy_result *result, const struct cd_root *root,
 		   const struct certdeploy_request *request)
 {
 	int recovered = 0;
-	int code = recover_at(&recovered, result->cd, &result->problems, root, request);
+	int code = recover_at(&recovered, result->cd, &result->problems, root, request, true);
 
 	result->changed = recovered != 0;
+	if (code == 0 && recovered == 3)
+		return cd_fail(
+			&result->problems, CERTDEPLOY_EBROKEN, "changed-since", NULL, 0,
+			_("files that somebody has changed since need a look: they were not put back"));
+	/* That there is nothing to recover cannot be said of a state that may lie elsewhere. */
+	if (code == 0 && recovered == 0 && result->cd->broken != 0)
+		return cd_broken(result);
 	return code;
 }
 
 int certdeploy_recover(struct certdeploy_result **out, struct certdeploy *cd,
 		       const struct certdeploy_request *request)
 {
-	return with_root(out, cd, request, recover);
+	return with_root(out, cd, request, recover, NEEDS_STATE);
 }
 
 /* ---- history ---- */
@@ -296,7 +327,7 @@ static int history(struct certdeploy_result *result, const struct cd_root *root,
 int certdeploy_history(struct certdeploy_result **out, struct certdeploy *cd,
 		       const struct certdeploy_request *request)
 {
-	return with_root(out, cd, request, history);
+	return with_root(out, cd, request, history, NEEDS_STATE);
 }
 
 static int show(struct certdeploy_result *result, const struct cd_root *root,
@@ -316,7 +347,7 @@ static int show(struct certdeploy_result *result, const struct cd_root *root,
 int certdeploy_show(struct certdeploy_result **out, struct certdeploy *cd,
 		    const struct certdeploy_request *request)
 {
-	return with_root(out, cd, request, show);
+	return with_root(out, cd, request, show, NEEDS_STATE);
 }
 
 static int diff(struct certdeploy_result *result, const struct cd_root *root,
@@ -333,7 +364,7 @@ static int diff(struct certdeploy_result *result, const struct cd_root *root,
 int certdeploy_diff(struct certdeploy_result **out, struct certdeploy *cd,
 		    const struct certdeploy_request *request)
 {
-	return with_root(out, cd, request, diff);
+	return with_root(out, cd, request, diff, NEEDS_STATE);
 }
 
 static int prune(struct certdeploy_result *result, const struct cd_root *root,
@@ -350,7 +381,7 @@ static int prune(struct certdeploy_result *result, const struct cd_root *root,
 int certdeploy_prune(struct certdeploy_result **out, struct certdeploy *cd,
 		     const struct certdeploy_request *request)
 {
-	return with_root(out, cd, request, prune);
+	return with_root(out, cd, request, prune, NEEDS_SETTINGS);
 }
 
 /* ---- the way back ---- */
@@ -434,14 +465,19 @@ static int carry_back(struct certdeploy_result *result, const struct cd_root *ro
 	int code;
 
 	back.seconds = (unsigned)cd_request_flag(request, CERTDEPLOY_VERIFY_TIMEOUT, PROOF_SECONDS);
-	(void)cd_inventory_open_only(&back.inventory, result->cd, &back.ignored, request, NULL, true);
 	prepare(&back.transaction, result->cd, &result->problems, root, request, "rollback");
-	back.transaction.is_read = is_read;
-	back.transaction.prove = verify ? prove : NULL;
+	/* The journal knows the servers; only their endpoints are not known without settings. */
+	if (result->cd->broken == 0) {
+		(void)cd_inventory_open_only(&back.inventory, result->cd, &back.ignored, request, NULL,
+					     true);
+		back.transaction.is_read = is_read;
+		back.transaction.prove = verify ? prove : NULL;
+	}
 	back.transaction.user = &back;
 	code = undo(result, &back.transaction, request);
 	cd_transaction_free(&back.transaction);
-	cd_inventory_close(&back.inventory);
+	if (result->cd->broken == 0)
+		cd_inventory_close(&back.inventory);
 	cd_problems_free(&back.ignored);
 	return code;
 }
@@ -451,10 +487,11 @@ static int rollback(struct certdeploy_result *result, const struct cd_root *root
 {
 	int recovered, code;
 
-	code = recover_at(&recovered, result->cd, &result->problems, root, request);
+	code = recover_at(&recovered, result->cd, &result->problems, root, request, true);
 	/* Putting back an interrupted run is what was asked for, unless one was named. */
-	if (code != 0 || (recovered == 1 && cd_request_value(request, CERTDEPLOY_TRANSACTION) == NULL)) {
-		result->changed = recovered == 1;
+	if (code != 0 || ((recovered == 1 || recovered == 3) &&
+			  cd_request_value(request, CERTDEPLOY_TRANSACTION) == NULL)) {
+		result->changed = recovered == 1 || recovered == 3;
 		return code;
 	}
 	return carry_back(result, root, request);
@@ -463,7 +500,7 @@ static int rollback(struct certdeploy_result *result, const struct cd_root *root
 int certdeploy_rollback(struct certdeploy_result **out, struct certdeploy *cd,
 			const struct certdeploy_request *request)
 {
-	return with_root(out, cd, request, rollback);
+	return with_root(out, cd, request, rollback, NEEDS_STATE);
 }
 
 /* ---- adapters ---- */

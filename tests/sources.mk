@@ -29,6 +29,7 @@ unit_tests += tests/unit/test-postfix-sni
 unit_tests += tests/unit/test-problem
 unit_tests += tests/unit/test-probe
 unit_tests += tests/unit/test-process
+unit_tests += tests/unit/test-recovery
 unit_tests += tests/unit/test-settings
 unit_tests += tests/unit/test-store
 unit_tests += tests/unit/test-text
@@ -49,6 +50,7 @@ tests_unit_test_issue_SOURCES = tests/unit/test-issue.c tests/unit/issue.c tests
 tests_unit_test_store_SOURCES = tests/unit/test-store.c tests/unit/issue.c tests/unit/issue.h
 # A small host with fake servers.
 tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c tests/unit/host.h
+tests_unit_test_recovery_SOURCES = tests/unit/test-recovery.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_together_SOURCES = tests/unit/test-together.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_transaction_SOURCES = tests/unit/test-transaction.c tests/unit/host.c tests/unit/host.h
 EXTRA_DIST += tests/unit/apache.h tests/unit/dovecot.h tests/unit/postfix.h

@@ -14,4 +14,5 @@ const struct command command_diff = {
 	.summary = N_("show what a past transaction changed, as a diff"),
 	.run = certdeploy_diff,
 	.print = print,
+	.without_settings = true,
 };

@@ -53,4 +53,5 @@ const struct command command_history = {
 	.summary = N_("list past transactions, the newest first"),
 	.run = certdeploy_history,
 	.print = print_history,
+	.without_settings = true,
 };

@@ -9,4 +9,5 @@ const struct command command_recover = {
 	.summary = N_("finish or undo what an interrupted run left"),
 	.run = certdeploy_recover,
 	.print = print_outcome,
+	.without_settings = true,
 };

@@ -9,4 +9,5 @@ const struct command command_rollback = {
 	.summary = N_("put back what a transaction (default: the last) changed"),
 	.run = certdeploy_rollback,
 	.print = print_outcome,
+	.without_settings = true,
 };

@@ -24,4 +24,5 @@ const struct command command_show = {
 	.summary = N_("show one past transaction: its files and backups"),
 	.run = certdeploy_show,
 	.print = print,
+	.without_settings = true,
 };

@@ -103,6 +103,8 @@ const struct option_row option_table[] = {
 	{"no-test", 0, NULL, EFFECT_FLAG, CERTDEPLOY_NO_TEST, WAYS, NULL},
 	{"no-reload", 0, NULL, EFFECT_FLAG, CERTDEPLOY_NO_RELOAD, WAYS, NULL},
 	{"no-verify", 0, NULL, EFFECT_FLAG, CERTDEPLOY_NO_VERIFY, WAYS, N_("leave out these steps")},
+	{"no-reload", 0, NULL, EFFECT_FLAG, CERTDEPLOY_NO_RELOAD, ON(RECOVER),
+	 N_("only the files: leave the servers alone")},
 	{"restart", 0, NULL, EFFECT_FLAG, CERTDEPLOY_RESTART, WAYS, N_("restart instead of reload")},
 	{"accept", 0, "CODE", EFFECT_LIST, CERTDEPLOY_ACCEPT, MATERIAL,
 	 N_("let this problem pass; may be repeated")},

@@ -54,6 +54,7 @@ struct command {
 	void (*print)(const struct tool *tool, const struct certdeploy_result *result);
 	/** Exit status where it is not the library's code, as for monitoring; NULL: it is. */
 	int (*status)(const struct tool *tool, const struct certdeploy_result *result, int status);
+	bool without_settings; /**< runs also where the configuration cannot be used */
 };
 
 extern const struct command command_export, command_import, command_request, command_tlsa;

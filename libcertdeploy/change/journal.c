@@ -298,15 +298,19 @@ static const char *get_text(struct reading *reading, const json_t *object, const
 }
 
 /* A path that recovery may act on. */
-static const char *get_path(struct reading *reading, const json_t *object, const char *key, bool needed)
+static const char *checked_path(struct reading *reading, const char *path)
 {
-	const char *path = get_text(reading, object, key, needed);
 	struct cd_problems ignored = {0};
 
 	if (path != NULL && cd_check_path(&ignored, path) != 0)
 		reading->damaged = true;
 	cd_problems_free(&ignored);
 	return path;
+}
+
+static const char *get_path(struct reading *reading, const json_t *object, const char *key, bool needed)
+{
+	return checked_path(reading, get_text(reading, object, key, needed));
 }
 
 static int64_t get_number(struct reading *reading, const json_t *object, const char *key)
@@ -341,6 +345,26 @@ static const char *const *get_list(struct reading *reading, const json_t *object
 	for (size_t i = 0; list != NULL && i < count; i++)
 		list[i] = plain(reading, json_array_get(array, i));
 	return list;
+}
+
+/* A command has at least the program. */
+static const char *const *get_command(struct reading *reading, const json_t *object, const char *key)
+{
+	const char *const *list = get_list(reading, object, key);
+
+	reading->damaged = reading->damaged || (list != NULL && list[0] == NULL);
+	return list;
+}
+
+/* A directory is named by it. */
+static const char *get_id(struct reading *reading, const json_t *object)
+{
+	static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-";
+	const char *id = get_text(reading, object, "id", true);
+
+	if (id != NULL && (*id == '\0' || strlen(id) > 64 || id[strspn(id, allowed)] != '\0'))
+		reading->damaged = true;
+	return id;
 }
 
 static void get_xattrs(struct reading *reading, struct cd_attributes *attributes, json_t *object)
@@ -413,6 +437,9 @@ static void *get_entry(struct reading *reading, const json_t *object)
 	entry->backup_of = get_text(reading, object, "backup_of", false);
 	get_side(reading, &entry->before, json_object_get(object, "before"));
 	get_side(reading, &entry->after, json_object_get(object, "after"));
+	/* What comes with a new directory is new, and has no name of its own to wait under. */
+	if (entry->inside ? entry->before.kind != CD_SIDE_NOTHING : entry->staged == NULL)
+		reading->damaged = true;
 	return entry;
 }
 
@@ -426,12 +453,12 @@ static void *get_service(struct reading *reading, const json_t *object)
 		return NULL;
 	control->name = get_text(reading, object, "name", true);
 	control->adapter = get_text(reading, object, "adapter", false);
-	control->test = get_list(reading, object, "test");
-	control->reload = get_list(reading, object, "reload");
-	control->restart = get_list(reading, object, "restart");
-	control->start = get_list(reading, object, "start");
-	control->stop = get_list(reading, object, "stop");
-	control->status = get_list(reading, object, "status");
+	control->test = get_command(reading, object, "test");
+	control->reload = get_command(reading, object, "reload");
+	control->restart = get_command(reading, object, "restart");
+	control->start = get_command(reading, object, "start");
+	control->stop = get_command(reading, object, "stop");
+	control->status = get_command(reading, object, "status");
 	control->environment = get_list(reading, object, "environment");
 	control->pid_file = get_text(reading, object, "pid_file", false);
 	control->programs = get_list(reading, object, "programs");
@@ -442,7 +469,7 @@ static void *get_service(struct reading *reading, const json_t *object)
 
 static void *get_holder(struct reading *reading, const json_t *value)
 {
-	const char *path = plain(reading, value);
+	const char *path = checked_path(reading, plain(reading, value));
 
 	return (void *)(uintptr_t)path;
 }
@@ -507,7 +534,7 @@ static void understand(struct reading *reading, struct cd_journal *journal, cons
 		reading->damaged = true;
 		return;
 	}
-	journal->id = get_text(reading, json, "id", true);
+	journal->id = get_id(reading, json);
 	journal->time = get_number(reading, json, "time");
 	journal->command = get_text(reading, json, "command", true);
 	journal->who = get_text(reading, json, "who", true);
@@ -516,6 +543,21 @@ static void understand(struct reading *reading, struct cd_journal *journal, cons
 	get_all(reading, &journal->holders, json_object_get(json, "holders"), get_holder);
 	get_all(reading, &journal->entries, json_object_get(json, "files"), get_entry);
 	json_decref(json);
+}
+
+/* Commands stand in it that are run as we are: it must be ours, and nobody else's to change. */
+static bool is_ours(int directory, int file)
+{
+	struct cd_identity identity;
+	struct stat status;
+
+	if (fstat(directory, &status) == -1)
+		return false;
+	cd_identity_of(&identity, &status);
+	if (!cd_is_trusted(&identity) || fstat(file, &status) == -1)
+		return false;
+	cd_identity_of(&identity, &status);
+	return cd_is_trusted(&identity);
 }
 
 int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, int directory,
@@ -528,12 +570,16 @@ int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, in
 	int error = fd == -1 ? errno : cd_read_fd(&bytes, &length, NULL, fd, LIMIT);
 
 	*journal = (struct cd_journal){0};
+	if (error == 0 && is_ours(directory, fd))
+		understand(&reading, journal, bytes, length);
+	else
+		reading.damaged = true;
 	if (fd != -1)
 		(void)close(fd);
-	if (error != 0 && error != ENOENT)
+	if (error != 0 && error != ENOENT) {
+		free(bytes);
 		return cd_fail_errno(problems, error, name, _("cannot read the journal"));
-	if (error == 0)
-		understand(&reading, journal, bytes, length);
+	}
 	free(bytes);
 	if (reading.out_of_memory)
 		return cd_fail_memory(problems);

@@ -254,7 +254,7 @@ static int finish_committed(struct cd_work *work)
 	return 0;
 }
 
-static int undo_interrupted(struct cd_work *work, bool prove)
+static int undo_interrupted(struct cd_work *work, bool prove, int *recovered)
 {
 	size_t foreign = 0;
 	int result = cd_undo(work, &foreign), error;
@@ -271,18 +271,19 @@ static int undo_interrupted(struct cd_work *work, bool prove)
 		   _("the run %s had been interrupted; its changes were put back"),
 		   cd_safe(&work->problems->arena, work->journal.id));
 	cd_audit(work, "interrupted");
+	*recovered = foreign == 0 ? 1 : 3;
 	if (result != 0)
 		return CERTDEPLOY_EBROKEN;
 	return 0;
 }
 
-static int recover_one(struct cd_work *work, const char *where, bool force, bool prove)
+static int recover_one(struct cd_work *work, const char *where, bool force, bool prove, int *recovered)
 {
 	int result = open_leftover(work, where);
 
 	if (result == 0)
 		result = strcmp(where, CD_COMMITTED) == 0 ? finish_committed(work)
-							  : undo_interrupted(work, prove);
+							  : undo_interrupted(work, prove, recovered);
 	else if (force && (result == CERTDEPLOY_EREFUSED || result == CERTDEPLOY_ENOTFOUND))
 		result = set_aside(work) == 0 ? 0 : CERTDEPLOY_EFAILED;
 	else if (result == CERTDEPLOY_ENOTFOUND)
@@ -298,12 +299,13 @@ int cd_recover_leftovers(struct cd_work *work, int *recovered, bool force, bool 
 	*recovered = 0;
 	work->force = force;
 	if (cd_state_has(&work->state, CD_COMMITTED)) {
-		result = recover_one(work, CD_COMMITTED, force, prove);
+		result = recover_one(work, CD_COMMITTED, force, prove, recovered);
 		*recovered = result == 0 ? 2 : 0;
 	}
 	if (result == 0 && cd_state_has(&work->state, CD_JOURNAL)) {
-		result = recover_one(work, CD_JOURNAL, force, prove);
-		*recovered = result == 0 ? 1 : 0;
+		*recovered = 1;
+		result = recover_one(work, CD_JOURNAL, force, prove, recovered);
+		*recovered = result == 0 ? *recovered : 0;
 	}
 	work->force = false;
 	if (result == 0) {

@@ -263,7 +263,7 @@ int cd_services_revive(struct cd_work *work, bool prove)
 	char *noted;
 	int result;
 
-	if (!work->root->live || !any_ran(work))
+	if (!work->root->live || !asked->reload || !any_ran(work))
 		return 0;
 	noted = read_reloaded(work);
 	result = revive_all(work, noted, false);

@@ -283,7 +283,9 @@ static void discard(struct cd_work *work)
 	(void)cd_disk_remove(work->state.directory, CD_BUILD);
 	if (work->where == NULL)
 		return;
-	(void)cd_disk_remove(work->state.directory, work->where);
+	/* A journal goes as a whole: half of one is taken for damage. */
+	if (strcmp(work->where, CD_STAGE) == 0 || cd_move_on(work, CD_STAGE) == 0)
+		(void)cd_disk_remove(work->state.directory, CD_STAGE);
 	work->where = NULL;
 }
 

@@ -289,6 +289,50 @@ static int parse(const struct loading *loading, const char *text)
 	return result;
 }
 
+/* The path in `= "PATH"`, or NULL. */
+static const char *quoted_path(const struct loading *loading, const char *at)
+{
+	static const char blank[] = " \t";
+	struct cd_problems ignored = {0};
+	const char *path = NULL;
+	size_t length = 0;
+
+	at += strspn(at, blank);
+	if (*at == '=' || *at == ':') {
+		at += 1 + strspn(at + 1, blank);
+		length = *at == '"' ? strcspn(at + 1, "\"\\\n") : 0;
+	}
+	if (length != 0 && at[1 + length] == '"')
+		path = cd_arena_copy(loading->arena, at + 1, length);
+	if (path != NULL && cd_check_path(&ignored, path) != 0)
+		path = NULL;
+	cd_problems_free(&ignored);
+	return path;
+}
+
+/*
+ * A file with an error in it still says where the state is: what an interrupted run left must be found
+ * also then.
+ */
+static void salvage_state(const struct loading *loading, const char *text)
+{
+	static const char name[] = "state";
+
+	for (const char *at = text; (at = strstr(at, name)) != NULL; at += sizeof(name) - 1) {
+		const char *line = at, *path;
+
+		while (line > text && line[-1] != '\n')
+			line--;
+		line += strspn(line, " \t");
+		if (*line == '#' || strncmp(line, "//", 2) == 0 ||
+		    (at > line && strchr(" \t;", at[-1]) == NULL))
+			continue;
+		path = quoted_path(loading, at + sizeof(name) - 1);
+		if (path != NULL)
+			loading->settings->state = path;
+	}
+}
+
 /* Commands stand in it: whoever can change the file is root. */
 static int read_trusted(char **text, const struct loading *loading, const struct cd_root *root,
 			const char *path)
@@ -346,8 +390,11 @@ static int read_file(const struct loading *loading, const char *file, const char
 		loading->settings->file = cd_arena_string(loading->arena, file);
 		result = read_trusted(&text, loading, &root, real == NULL ? file : real);
 	}
-	if (result == 0 && text != NULL)
+	if (result == 0 && text != NULL) {
 		result = parse(loading, text);
+		if (result != 0)
+			salvage_state(loading, text);
+	}
 	free(text);
 	free(real);
 	cd_root_close(&root);

@@ -93,6 +93,73 @@ def test_there_and_back(tool, root, schema, leaf, material):
     assert snapshot(root) == before
 
 
+def interrupt(root):
+    """As if the last deployment had been killed before it was done."""
+    state = root / "var/lib/certdeploy"
+    (last,) = (state / "backups").iterdir()
+    last.rename(state / "journal")
+
+
+@pytest.fixture
+def settings(tool, tmp_path):
+    """Write certdeploy.conf and let the tool use it; None: without one."""
+
+    def write(text):
+        tool.config = tmp_path / "certdeploy.conf" if text is not None else None
+        if text is not None:
+            tool.config.write_text(text)
+
+    return write
+
+
+def test_the_way_back_needs_no_settings(tool, root, material, schema, settings):
+    """certdeploy.conf can be broken: what was changed is put back all the same."""
+    before = snapshot(root)
+    tool("deploy", *material, "--default").expect(0)
+    interrupt(root)
+    settings("services = ( {")
+    tool("plan", *material, "--default").expect(6, "settings")
+    done = tool("recover").expect(0, "settings", "interrupted")
+    schema(done.json)
+    assert snapshot(root) == before
+    # Nothing is found, which without settings is no proof that there is nothing.
+    tool("recover").expect(6, "settings")
+
+    settings(None)
+    done = tool("deploy", *material, "--default").expect(0)
+    settings("services = ( {")
+    assert [t["id"] for t in tool("history").expect(0).json["history"]][:1] == [done.json["transaction"]]
+    tool("diff").expect(0)
+    tool("rollback").expect(0, "settings")
+    assert snapshot(root) == before
+
+
+def test_the_state_of_broken_settings_is_found(tool, root, material, settings):
+    def outside():
+        return {path: what for path, what in snapshot(root).items() if "/srv/state/" not in path}
+
+    settings('state = "/srv/state";\n')
+    (root / "srv").mkdir(mode=0o755)
+    before = outside()
+    done = tool("deploy", *material, "--default").expect(0)
+    (root / "srv/state/backups" / done.json["transaction"]).rename(root / "srv/state/journal")
+    settings('keep = ;\nstate = "/srv/state";\n')
+    tool("recover", "--no-reload").expect(0, "settings", "interrupted")
+    assert outside() == before
+
+
+def test_what_somebody_changed_after_a_kill_stays(tool, root, material):
+    """It is left alone and named, the rest is put back, and the way is free."""
+    tool("deploy", *material, "--default").expect(0)
+    interrupt(root)
+    (root / "etc/dovecot/dovecot.conf").write_bytes(b"# mine\n")
+    done = tool("recover").expect(5, "changed-since")
+    assert done.problem("changed-since")["file"] == "/etc/dovecot/dovecot.conf"
+    assert (root / "etc/dovecot/dovecot.conf").read_bytes() == b"# mine\n"
+    assert not list((root / "etc/ssl").rglob("current"))
+    assert not tool("recover").expect(0).json["changed"]
+
+
 def test_diff_can_be_applied(tool, root, material, tmp_path):
     """What `plan` prints is a patch that gives the very bytes that `deploy` writes."""
     copy = tmp_path / "copy"

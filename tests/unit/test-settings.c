@@ -137,6 +137,35 @@ static void test_mistakes_have_a_line(void **state)
 	}
 }
 
+/* What an interrupted run left is found also when the file has an error in it. */
+static void test_the_state_is_known_of_a_broken_file(void **state)
+{
+	static const struct {
+		const char *text, *state;
+	} cases[] = {
+		{"state = \"/t\";\nservices = (\n", "/t"},
+		{"services = ( { ;\n  state\t: \"/t\";\n", "/t"},
+		{"keep = 3; state = \"/t\"; }", "/t"},
+		{"state = \"/t\"; nonsense = 1;", "/t"},
+		{"nonsense = 1; state = \"/t\";", "/t"},
+		{"# state = \"/no\";\n// state = \"/no\";\nmystate = \"/no\"; }", "/var/lib/certdeploy"},
+		{"state = \"t\"; }", "/var/lib/certdeploy"},
+		{"state = \"/t/../u\"; }", "/var/lib/certdeploy"},
+		{"state = \"/t", "/var/lib/certdeploy"},
+		{"state", "/var/lib/certdeploy"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct loaded loaded;
+
+		load(&loaded, cases[i].text);
+		assert_int_equal(loaded.result, CERTDEPLOY_EREFUSED);
+		assert_string_equal(loaded.settings.state, cases[i].state);
+		unload(&loaded);
+	}
+}
+
 static void test_others_must_not_write_it(void **state)
 {
 	struct loaded loaded, again = {0};
@@ -161,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_an_empty_list_means_none),
 		cmocka_unit_test(test_mistakes_have_a_line),
+		cmocka_unit_test(test_the_state_is_known_of_a_broken_file),
 		cmocka_unit_test(test_others_must_not_write_it),
 	};
 
