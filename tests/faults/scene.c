@@ -6,14 +6,18 @@
 #include "base/text.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #define SERVERS 3
+#define TEXTS 32
+#define MANY 100
 
 static const char *const servers[SERVERS] = {"apache", "postfix", "dovecot"};
 static const char *const configurations[SERVERS] = {"etc/apache/site.conf", "etc/postfix/main.cf",
@@ -104,13 +108,14 @@ struct operation {
 	struct cd_changes changes;
 	struct cd_touched services[SERVERS];
 	const char *argv[SERVERS][7][4];
-	char texts[32][640];
+	char texts[TEXTS][640];
 	unsigned used;
 };
 
 static const char *below(struct operation *operation, const char *name)
 {
-	char *out = operation->texts[operation->used++];
+	/* Changes keep copies; nobody else keeps more than a few. */
+	char *out = operation->texts[operation->used++ % TEXTS];
 
 	(void)snprintf(out, sizeof(operation->texts[0]), "%s/%s", operation->scene->path, name);
 	return out;
@@ -189,6 +194,26 @@ static int plan(struct operation *operation)
 			   : cd_changes_add_build(&operation->changes, &operation->scene->problems, &build);
 }
 
+static int plan_many(struct operation *operation)
+{
+	int result = 0;
+
+	for (int i = 0; result == 0 && i < MANY; i++) {
+		static const char *const ends[] = {"", "/1", "/1/cert.pem", "/1/key.pem", "/current"};
+		static const enum cd_change_kind kinds[] = {CD_CHANGE_DIRECTORY, CD_CHANGE_DIRECTORY,
+							    CD_CHANGE_FILE, CD_CHANGE_FILE, CD_CHANGE_LINK};
+		static const char *const texts[] = {NULL, NULL, "certificate\n", SCENE_SECRET " key\n",
+						    "1"};
+		char name[64];
+
+		for (size_t part = 0; result == 0 && part < sizeof(ends) / sizeof(ends[0]); part++) {
+			(void)snprintf(name, sizeof(name), "etc/ssl/site%03d%s", i, ends[part]);
+			result = change(operation, kinds[part], name, texts[part], NULL, part == 3);
+		}
+	}
+	return result;
+}
+
 static struct cd_transaction transaction_of(struct operation *operation, const char *command)
 {
 	return (struct cd_transaction){
@@ -207,7 +232,7 @@ static struct cd_transaction transaction_of(struct operation *operation, const c
 	};
 }
 
-int scene_deploy(struct scene *scene, const char *program)
+static int deploy(struct scene *scene, const char *program, bool many)
 {
 	struct operation *operation = calloc(1, sizeof(*operation));
 	struct cd_transaction transaction;
@@ -220,6 +245,8 @@ int scene_deploy(struct scene *scene, const char *program)
 		control(operation);
 		result = plan(operation);
 	}
+	if (result == 0 && many)
+		result = plan_many(operation);
 	if (result == 0) {
 		transaction = transaction_of(operation, "deploy");
 		result = cd_transaction_run(&transaction);
@@ -229,6 +256,16 @@ int scene_deploy(struct scene *scene, const char *program)
 		cd_changes_free(&operation->changes);
 	free(operation);
 	return result;
+}
+
+int scene_deploy(struct scene *scene, const char *program)
+{
+	return deploy(scene, program, false);
+}
+
+int scene_deploy_many(struct scene *scene, const char *program)
+{
+	return deploy(scene, program, true);
 }
 
 int scene_rollback(struct scene *scene, const char *program)
@@ -343,6 +380,92 @@ int scene_command(const char *const *argv)
 	if (argv[2] == NULL)
 		return build_table(argv[1]);
 	return serve(argv[0], argv[1], argv[2]);
+}
+
+/* ---- copies ---- */
+
+static void copy_one(const char *from, const char *to, const struct stat *status)
+{
+	const struct timespec times[2] = {status->st_atim, status->st_mtim};
+	char buffer[4096], note[16];
+	ssize_t length;
+	int source, target;
+
+	if (S_ISLNK(status->st_mode)) {
+		length = readlink(from, buffer, sizeof(buffer) - 1);
+		buffer[length < 0 ? 0 : length] = '\0';
+		if (symlink(buffer, to) == -1)
+			fail("copy");
+		return;
+	}
+	source = open(from, O_RDONLY | O_CLOEXEC);
+	target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	while ((length = read(source, buffer, sizeof(buffer))) > 0)
+		if (write(target, buffer, (size_t)length) != length)
+			fail("copy");
+	length = fgetxattr(source, "user.note", note, sizeof(note));
+	if (length > 0 && fsetxattr(target, "user.note", note, (size_t)length, 0) == -1)
+		fail("copy");
+	if (fchmod(target, status->st_mode & 07777) == -1 || futimens(target, times) == -1)
+		fail("copy");
+	(void)close(source);
+	(void)close(target);
+}
+
+/* Call one() for everything in a directory. */
+static void each(const char *from, const char *to, void (*one)(const char *from, const char *to))
+{
+	DIR *stream = opendir(from);
+	struct dirent *entry;
+
+	while (stream != NULL && (entry = readdir(stream)) != NULL) {
+		char source[1200], target[1200];
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		(void)snprintf(source, sizeof(source), "%s/%s", from, entry->d_name);
+		(void)snprintf(target, sizeof(target), "%s/%s", to, entry->d_name);
+		one(source, target);
+	}
+	if (stream != NULL)
+		(void)closedir(stream);
+}
+
+static void clear(const char *path, const char *ignored)
+{
+	(void)ignored;
+	if (unlink(path) == -1 && errno == EISDIR) {
+		each(path, path, clear);
+		(void)rmdir(path);
+	}
+}
+
+static void copy_all(const char *from, const char *to)
+{
+	struct stat status;
+
+	if (lstat(from, &status) == -1)
+		fail("copy");
+	if (!S_ISDIR(status.st_mode)) {
+		copy_one(from, to, &status);
+		return;
+	}
+	if (mkdir(to, 0700) == -1)
+		fail("copy");
+	each(from, to, copy_all);
+	if (chmod(to, status.st_mode & 07777) == -1)
+		fail("copy");
+}
+
+void scene_copy(const char *from, const char *to)
+{
+	clear(to, NULL);
+	copy_all(from, to);
+}
+
+void scene_clear(const char *path)
+{
+	clear(path, NULL);
 }
 
 /* ---- the judge ---- */

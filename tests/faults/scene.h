@@ -22,11 +22,18 @@ struct scene {
 /** Build the host below an existing empty directory. */
 void scene_build(const char *path);
 
+/** Copy a host with all its attributes; what stands at `to` goes. */
+void scene_copy(const char *from, const char *to);
+/** Remove a directory with all that is in it. */
+void scene_clear(const char *path);
+
 void scene_open(struct scene *scene, const char *path);
 void scene_close(struct scene *scene);
 
 /** The operations under test. program: what plays the servers' commands. */
 int scene_deploy(struct scene *scene, const char *program);
+/** A deployment that also brings 100 certificates, each with its directory, key and link. */
+int scene_deploy_many(struct scene *scene, const char *program);
 int scene_rollback(struct scene *scene, const char *program);
 int scene_recover(struct scene *scene);
 

@@ -2,7 +2,7 @@
 /*
  * subject.c - the scene's operations as commands, for harnesses that watch a process from outside
  *
- *	subject build HOST | deploy HOST | rollback HOST | recover HOST | judge HOST
+ *	subject build HOST | deploy HOST | deploy-many HOST | rollback HOST | recover HOST | judge HOST
  *
  * A link HOST/run/program to it plays the servers' commands.
  */
@@ -66,9 +66,10 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "judge") == 0)
 		return judge(argv[2]);
 	scene_open(&scene, argv[2]);
-	result = strcmp(argv[1], "deploy") == 0     ? scene_deploy(&scene, program)
-		 : strcmp(argv[1], "rollback") == 0 ? scene_rollback(&scene, program)
-						    : scene_recover(&scene);
+	result = strcmp(argv[1], "deploy") == 0        ? scene_deploy(&scene, program)
+		 : strcmp(argv[1], "deploy-many") == 0 ? scene_deploy_many(&scene, program)
+		 : strcmp(argv[1], "rollback") == 0    ? scene_rollback(&scene, program)
+						       : scene_recover(&scene);
 	for (size_t i = 0; i < scene.problems.list.count; i++) {
 		const struct certdeploy_problem *problem = scene.problems.list.items[i];
 

@@ -4,7 +4,8 @@
  *
  * The linker puts the wrappers below before the library's system calls (see sources.mk). Each case runs
  * in a child of its own on a fresh host: the k-th call is not made and the process is killed, or the
- * call fails, once or from then on. Afterwards the host is recovered and judged: wholly old or wholly
+ * call fails, once or from then on; or it fails and the process is killed while it puts things back; or
+ * the recovery is hit too. Afterwards the host is recovered and judged: wholly old or wholly
  * new, servers running with it, nothing left over, no key ever readable by others.
  *
  *	sweep [--stride N] [--nested-stride N] [--verbose] [--keep] [--defect]
@@ -31,6 +32,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#define WORKERS 3
+
 enum { MUTATING = 1, READING = 2, LOCKING = 4, CLOSING = 8, ALLOCATING = 16, RUNNING = 32 };
 
 struct fault {
@@ -44,14 +47,17 @@ struct fault {
 static struct arming {
 	int classes; /* 0: not armed */
 	long at;
+	long then; /* calls after the failing one the process is killed; 0: it is not */
 	long count;
 	bool fired;
+	bool killed; /* after it had failed */
 	bool defect;
 	struct fault fault;
 	char where[64];
 } * arming;
 
 static bool verbose, defect;
+static long kill_later;
 
 /* ---- the wrappers ---- */
 
@@ -61,6 +67,10 @@ static int meet(int class, const char *name)
 	if (arming == NULL || (arming->classes & class) == 0)
 		return 0;
 	arming->count++;
+	if (arming->then != 0 && arming->count == arming->at + arming->then) {
+		arming->killed = true;
+		(void)kill(getpid(), SIGKILL);
+	}
 	if (arming->count != arming->at && !(arming->fired && arming->fault.sticky))
 		return 0;
 	/* Only a write can be short. */
@@ -283,7 +293,8 @@ static int run(const char *path, operation *operate, int classes, long at, const
 	int status;
 	pid_t child;
 
-	*arming = (struct arming){.at = at, .defect = defect && operate == recover_again};
+	*arming =
+		(struct arming){.at = at, .then = kill_later, .defect = defect && operate == recover_again};
 	if (fault != NULL)
 		arming->fault = *fault;
 	(void)fflush(stdout);
@@ -316,85 +327,6 @@ static int run(const char *path, operation *operate, int classes, long at, const
 
 static char base[256], old_host[300], new_host[300];
 static char *old_picture, *new_picture, *old_times;
-
-static void copy_one(const char *from, const char *to, const struct stat *status)
-{
-	const struct timespec times[2] = {status->st_atim, status->st_mtim};
-	char buffer[4096], note[16];
-	ssize_t length;
-	int source, target;
-
-	if (S_ISLNK(status->st_mode)) {
-		length = readlink(from, buffer, sizeof(buffer) - 1);
-		buffer[length < 0 ? 0 : length] = '\0';
-		if (symlink(buffer, to) == -1)
-			exit(2);
-		return;
-	}
-	source = open(from, O_RDONLY | O_CLOEXEC);
-	target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	while ((length = read(source, buffer, sizeof(buffer))) > 0)
-		if (write(target, buffer, (size_t)length) != length)
-			exit(2);
-	length = fgetxattr(source, "user.note", note, sizeof(note));
-	if (length > 0 && fsetxattr(target, "user.note", note, (size_t)length, 0) == -1)
-		exit(2);
-	if (fchmod(target, status->st_mode & 07777) == -1 || futimens(target, times) == -1)
-		exit(2);
-	(void)close(source);
-	(void)close(target);
-}
-
-/* Call one() for everything in a directory. */
-static void each(const char *from, const char *to, void (*one)(const char *from, const char *to))
-{
-	DIR *stream = opendir(from);
-	struct dirent *entry;
-
-	while (stream != NULL && (entry = readdir(stream)) != NULL) {
-		char source[1200], target[1200];
-
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		(void)snprintf(source, sizeof(source), "%s/%s", from, entry->d_name);
-		(void)snprintf(target, sizeof(target), "%s/%s", to, entry->d_name);
-		one(source, target);
-	}
-	if (stream != NULL)
-		(void)closedir(stream);
-}
-
-static void clear(const char *path, const char *ignored)
-{
-	(void)ignored;
-	if (unlink(path) == -1 && errno == EISDIR) {
-		each(path, path, clear);
-		(void)rmdir(path);
-	}
-}
-
-static void copy_all(const char *from, const char *to)
-{
-	struct stat status;
-
-	if (lstat(from, &status) == -1)
-		exit(2);
-	if (!S_ISDIR(status.st_mode)) {
-		copy_one(from, to, &status);
-		return;
-	}
-	if (mkdir(to, 0700) == -1)
-		exit(2);
-	each(from, to, copy_all);
-	if (chmod(to, status.st_mode & 07777) == -1)
-		exit(2);
-}
-
-static void copy(const char *from, const char *to)
-{
-	clear(to, NULL);
-	copy_all(from, to);
-}
 
 struct tally {
 	unsigned long calls, kills, faults, old, new, neither, open_keys, failed;
@@ -477,7 +409,7 @@ static bool one_case(operation *operate, const char *name, int classes, long at,
 
 	(void)snprintf(path, sizeof(path), "%s/host", base);
 	(void)snprintf(what, sizeof(what), "%s: %s at call %ld", name, fault->name, at);
-	copy(operate == scene_rollback ? new_host : old_host, path);
+	scene_copy(operate == scene_rollback ? new_host : old_host, path);
 	result = run(path, operate, classes, at, fault);
 	if (!arming->fired)
 		return false;
@@ -508,7 +440,7 @@ static int nested_case(operation *operate, const char *name, long at, long then,
 	(void)snprintf(path, sizeof(path), "%s/host", base);
 	(void)snprintf(what, sizeof(what), "%s: kill at call %ld, recovery: %s at call %ld", name, at,
 		       fault->name, then);
-	copy(operate == scene_rollback ? new_host : old_host, path);
+	scene_copy(operate == scene_rollback ? new_host : old_host, path);
 	(void)run(path, operate, MUTATING, at, &killed);
 	if (!arming->fired)
 		return 0;
@@ -519,6 +451,26 @@ static int nested_case(operation *operate, const char *name, long at, long then,
 	tally.faults++;
 	settle(path, what);
 	return 2;
+}
+
+/* A call fails, and the process is killed while it puts things back. */
+static bool double_case(operation *operate, const char *name, long at, long then, const struct fault *fault)
+{
+	char path[300], what[200];
+
+	(void)snprintf(path, sizeof(path), "%s/host", base);
+	(void)snprintf(what, sizeof(what), "%s: %s at call %ld, killed %ld calls later", name, fault->name,
+		       at, then);
+	scene_copy(operate == scene_rollback ? new_host : old_host, path);
+	kill_later = then;
+	(void)run(path, operate, MUTATING, at, fault);
+	kill_later = 0;
+	if (!arming->fired || !arming->killed)
+		return false;
+	tally.kills++;
+	tally.faults++;
+	settle(path, what);
+	return true;
 }
 
 /* ---- all of them ---- */
@@ -564,7 +516,22 @@ static void sweep_nested(operation *operate, const char *name, long stride)
 		}
 }
 
-static void set_up(void)
+static void sweep_double(operation *operate, const char *name, long stride)
+{
+	static const struct fault failing = {"ENOSPC", ENOSPC, false, false};
+	long offset = 0;
+
+	for (long at = 1;; at++) {
+		long then = 1 + offset++ % stride;
+
+		while (double_case(operate, name, at, then, &failing))
+			then += stride;
+		if (!arming->fired)
+			return;
+	}
+}
+
+static void set_up(operation *operate)
 {
 	const char *directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	char digest[CD_SHA256_TEXT];
@@ -585,8 +552,8 @@ static void set_up(void)
 	scene_build(old_host);
 	old_picture = scene_picture(old_host);
 	old_times = scene_times(old_host);
-	copy(old_host, new_host);
-	if (run(new_host, scene_deploy, 0, 0, NULL) != 0) {
+	scene_copy(old_host, new_host);
+	if (run(new_host, operate == scene_rollback ? scene_deploy : operate, 0, 0, NULL) != 0) {
 		printf("FAIL: the deployment fails without any fault\n");
 		exit(1);
 	}
@@ -597,13 +564,13 @@ static void set_up(void)
 		char path[300];
 
 		(void)snprintf(path, sizeof(path), "%s/host", base);
-		copy(path, new_host);
+		scene_copy(path, new_host);
 	}
 }
 
 static void work(operation *operate, const char *name, long stride, long nested, bool keep)
 {
-	set_up();
+	set_up(operate);
 	sweep(operate, name, MUTATING, faults, sizeof(faults) / sizeof(faults[0]), stride);
 	sweep(operate, name, READING | LOCKING | CLOSING | RUNNING, reading,
 	      sizeof(reading) / sizeof(reading[0]), stride);
@@ -611,8 +578,22 @@ static void work(operation *operate, const char *name, long stride, long nested,
 	sweep(operate, name, ALLOCATING, memory, sizeof(memory) / sizeof(memory[0]), stride);
 #endif
 	sweep_nested(operate, name, nested);
+	sweep_double(operate, name, nested);
 	if (!keep)
-		clear(base, NULL);
+		scene_clear(base);
+}
+
+/* Hundreds of files, whose flushes are shared. */
+static void work_on_many(long stride, bool keep)
+{
+	static const struct fault chosen[] = {
+		{"kill", 0, false, false}, {"EIO", EIO, false, false}, {"ENOSPC+", ENOSPC, false, true}};
+
+	set_up(scene_deploy_many);
+	sweep(scene_deploy_many, "deploy of 100", MUTATING, chosen, sizeof(chosen) / sizeof(chosen[0]),
+	      stride);
+	if (!keep)
+		scene_clear(base);
 }
 
 static void add_up(struct tally *all, const struct tally *one)
@@ -646,7 +627,7 @@ int main(int argc, char **argv)
 {
 	struct tally all = {0}, *shared;
 	long stride = default_stride(), nested = stride * 29;
-	pid_t workers[2];
+	pid_t workers[WORKERS];
 	bool keep = false;
 	int status, ended = 0;
 
@@ -662,20 +643,25 @@ int main(int argc, char **argv)
 		else if (strcmp(argv[i], "--defect") == 0)
 			defect = true;
 	}
-	shared = mmap(NULL, 2 * sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, WORKERS * sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
 	if (shared == MAP_FAILED)
 		return 2;
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < WORKERS; i++) {
 		workers[i] = fork();
 		if (workers[i] == 0) {
-			work(i == 0 ? scene_deploy : scene_rollback, i == 0 ? "deploy" : "rollback", stride,
-			     nested, keep);
+			if (i == 0)
+				work(scene_deploy, "deploy", stride, nested, keep);
+			else if (i == 1)
+				work(scene_rollback, "rollback", stride, nested, keep);
+			else
+				work_on_many(stride * 97, keep);
 			shared[i] = tally;
 			_exit(0);
 		}
 	}
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < WORKERS; i++) {
 		if (waitpid(workers[i], &status, 0) == workers[i] && WIFEXITED(status) &&
 		    WEXITSTATUS(status) == 0)
 			ended++;
@@ -685,5 +671,5 @@ int main(int argc, char **argv)
 	       "other failures %lu\n",
 	       all.calls, all.kills, all.faults, all.old, all.new, all.neither, all.open_keys,
 	       all.failed - all.neither);
-	return ended == 2 && all.failed == 0 && all.open_keys == 0 && all.kills != 0 ? 0 : 1;
+	return ended == WORKERS && all.failed == 0 && all.open_keys == 0 && all.kills != 0 ? 0 : 1;
 }
