@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BATCH_LIMIT ((size_t)128 << 20)
@@ -74,6 +75,18 @@ int take_batch(struct tool *tool, const json_t *list)
 	return result;
 }
 
+/* A file, or what a shell's <(command) gives; a device may have no end. */
+static int check_kind(int fd)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) == -1)
+		return errno;
+	if (S_ISDIR(status.st_mode))
+		return EISDIR;
+	return S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode) ? 0 : EINVAL;
+}
+
 static int read_file(struct tool *tool, const char *path)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
@@ -82,7 +95,9 @@ static int read_file(struct tool *tool, const char *path)
 	size_t length = 0;
 	json_t *list = NULL;
 
-	result = fd == -1 ? errno : read_all(&bytes, &length, fd, BATCH_LIMIT);
+	result = fd == -1 ? errno : is_stdin ? 0 : check_kind(fd);
+	if (result == 0)
+		result = read_all(&bytes, &length, fd, BATCH_LIMIT);
 	if (fd != -1 && !is_stdin)
 		(void)close(fd);
 	if (result != 0)
