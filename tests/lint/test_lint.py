@@ -177,6 +177,14 @@ def test_hardening(library, which, tmp_path):
         assert which == "adapter module" or re.search(r"__(?!stack)\w+_chk\b", symbols), "FORTIFY"
 
 
+def test_what_is_linked_is_listed(library):
+    if instrumented(library):
+        pytest.skip("sanitizers bring libraries of their own")
+    told = text("doc/linked.md")
+    for name in re.findall(r"NEEDED.*\[lib(.+?)\.so", run("readelf", "-d", library)):
+        assert re.search(rf"^\|.*\b(lib)?{re.escape(name)}", told, re.M), f"doc/linked.md does not say why {name} is linked"
+
+
 # the public headers
 
 
