@@ -371,21 +371,40 @@ struct certdeploy_rehearsal_file {
 };
 
 /**
- * A private copy of the configuration that the server's own tool is asked about. In argv "%s" stands
- * for the private directory. It runs over the copy of the old and of the edited files; the plan is
- * refused (`test-failed`) when the new run fails, or prints a line to standard error that the old
- * one did not print, or when judge() says so.
+ * One question to the server's own tool about a private copy of the configuration. In argv "%s" stands
+ * for the private directory. It is asked of the files as they stand and, in the same place, of the edited
+ * ones. The plan is refused (`test-failed`) when the new run fails, or prints a line to standard error
+ * that the old one did not print, or when judge() says so; a file that the old run fails over is refused
+ * as it is (`config-syntax`). Without the program the question is left out.
  *
  * @since 0.1
  */
-struct certdeploy_rehearsal {
-	const struct certdeploy_rehearsal_file *files;
-	size_t file_count;
+struct certdeploy_rehearsal_command {
 	const char *const *argv;
 	/** Compare what both runs printed; NULL: not needed. Records the problem and returns its code. */
 	int (*judge)(struct certdeploy_reading *reading, const char *before, const char *after);
 	/** Whether a line that only the new run printed to standard error does not matter; NULL: all do. */
 	bool (*harmless)(struct certdeploy_reading *reading, const char *line);
+	/** The tool sees more than the server needs: where the old run fails, nothing is compared. */
+	bool may_fail;
+};
+
+/**
+ * A private copy of the configuration and the questions about it.
+ *
+ * @since 0.1
+ */
+struct certdeploy_rehearsal {
+	/**
+	 * Given by the library: the reading of the files as they stand, when the edited ones are meant;
+	 * else NULL.
+	 */
+	struct certdeploy_reading *before;
+	const struct certdeploy_rehearsal_file *files;
+	size_t file_count;
+	/** Asked in this order. Those for the edited files count, for both copies. */
+	const struct certdeploy_rehearsal_command *commands;
+	size_t command_count;
 };
 
 /* ---- the adapter ---- */
@@ -464,8 +483,8 @@ struct certdeploy_adapter {
 	bool (*reads)(struct certdeploy_reading *reading, const char *path);
 
 	/**
-	 * The copy of the configuration to judge: of the files as this reading sees them (the library
-	 * calls it with the old and with the new reading). NULL: nothing to rehearse.
+	 * The copy of the configuration to judge, of the files as this reading sees them, and the questions
+	 * about it. Called with the old and with the new reading. NULL: nothing to rehearse.
 	 */
 	int (*rehearse)(struct certdeploy_reading *reading, struct certdeploy_rehearsal *rehearsal);
 

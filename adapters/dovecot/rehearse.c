@@ -263,6 +263,7 @@ int dovecot_rehearse(struct certdeploy_reading *reading, struct certdeploy_rehea
 	const struct dovecot_model *model = certdeploy_model(reading);
 	const char *words[] = {NULL, "-c", NULL, "-n", NULL};
 	const char *plain = certdeploy_join(reading, "/", model->config);
+	struct certdeploy_rehearsal_command *command;
 	const char **argv;
 
 	words[0] = dovecot_program(reading, "doveconf");
@@ -270,10 +271,13 @@ int dovecot_rehearse(struct certdeploy_reading *reading, struct certdeploy_rehea
 		return 0;
 	words[2] = plain == NULL ? NULL : certdeploy_format(reading, "%%s%s", plain);
 	argv = certdeploy_alloc(reading, sizeof(words));
-	if (words[2] == NULL || argv == NULL)
+	command = certdeploy_alloc(reading, sizeof(*command));
+	if (words[2] == NULL || argv == NULL || command == NULL)
 		return CERTDEPLOY_ENOMEM;
 	memcpy(argv, words, sizeof(words));
-	rehearsal->argv = argv;
-	rehearsal->judge = judge;
+	command->argv = argv;
+	command->judge = judge;
+	rehearsal->commands = command;
+	rehearsal->command_count = 1;
 	return copy_files(rehearsal, model);
 }

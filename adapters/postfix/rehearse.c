@@ -156,9 +156,10 @@ int postfix_rehearse(struct certdeploy_reading *reading, struct certdeploy_rehea
 {
 	const struct postfix_model *model = certdeploy_model(reading);
 	struct certdeploy_rehearsal_file *files = certdeploy_alloc(reading, 2 * sizeof(*files));
+	struct certdeploy_rehearsal_command *command = certdeploy_alloc(reading, sizeof(*command));
 	const char **argv = certdeploy_alloc(reading, 5 * sizeof(*argv));
 
-	if (files == NULL || argv == NULL)
+	if (files == NULL || command == NULL || argv == NULL)
 		return CERTDEPLOY_ENOMEM;
 	files[0].name = "main.cf";
 	files[0].bytes = certdeploy_document_bytes(model->main.document, &files[0].length);
@@ -168,10 +169,11 @@ int postfix_rehearse(struct certdeploy_reading *reading, struct certdeploy_rehea
 	argv[1] = "-c";
 	argv[2] = "%s";
 	argv[3] = "-n";
+	*command =
+		(struct certdeploy_rehearsal_command){.argv = argv, .judge = judge, .harmless = harmless};
 	rehearsal->files = files;
 	rehearsal->file_count = 2;
-	rehearsal->argv = argv;
-	rehearsal->judge = judge;
-	rehearsal->harmless = harmless;
+	rehearsal->commands = command;
+	rehearsal->command_count = 1;
 	return argv[0] == NULL ? CERTDEPLOY_ENOMEM : 0;
 }

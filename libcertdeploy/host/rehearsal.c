@@ -23,26 +23,53 @@ static int write_copy(struct cd_scratch *scratch, struct cd_problems *problems,
 	return result;
 }
 
-/* One run over one copy. Both copies stand in the same place, so that their outputs can be compared. */
-static int run_over(struct cd_run *run, struct cd_seen *seen, struct certdeploy_reading *reading,
-		    struct cd_scratch *scratch, struct cd_problems *problems,
-		    struct certdeploy_rehearsal *rehearsal)
-{
-	int result = seen->service.adapter->rehearse(reading, rehearsal);
+/* One command's two runs. */
+struct question {
+	const struct certdeploy_rehearsal_command *command;
+	struct cd_run old;
+	struct cd_run new;
+};
 
-	*run = (struct cd_run){.environment = seen->reading.environment,
-			       .seconds = seen->control.timeout,
+/* Both copies stand in the same place, so that what is said of them can be compared. */
+struct stage {
+	struct cd_seen *seen;
+	struct cd_problems *problems;
+	struct cd_scratch scratch;
+	struct certdeploy_reading *after;
+	struct question *questions;
+	size_t count;
+};
+
+static int ask(struct stage *stage, struct cd_run *run, const struct certdeploy_rehearsal_command *command)
+{
+	int result;
+
+	*run = (struct cd_run){.environment = stage->seen->reading.environment,
+			       .seconds = stage->seen->control.timeout,
 			       .output_limit = OUTPUT_LIMIT};
-	if (result == 0 && rehearsal->argv == NULL)
-		return CERTDEPLOY_ENOTFOUND;
-	if (result == 0)
-		result = write_copy(scratch, problems, rehearsal);
-	if (result == 0) {
-		run->argv = cd_argv_with(&reading->arena, rehearsal->argv, scratch->path);
-		result = run->argv == NULL ? cd_fail_memory(problems) : cd_run(run);
+	run->argv = cd_argv_with(&stage->after->arena, command->argv, stage->scratch.path);
+	result = run->argv == NULL ? CERTDEPLOY_ENOMEM : cd_run(run);
+	return result == CERTDEPLOY_ENOMEM ? cd_fail_memory(stage->problems) : result;
+}
+
+/* Ask all over one copy; a command that is not there is not asked again. */
+static int ask_all(struct stage *stage, const struct certdeploy_rehearsal *files, bool new)
+{
+	int result = write_copy(&stage->scratch, stage->problems, files);
+
+	for (size_t i = 0; result == 0 && i < stage->count; i++) {
+		struct question *question = &stage->questions[i];
+
+		if (question->command == NULL)
+			continue;
+		result = ask(stage, new ? &question->new : &question->old, question->command);
+		if (result == CERTDEPLOY_ENOTFOUND) {
+			question->command = NULL; /* without the tool the proof on the port decides */
+			result = 0;
+		}
 	}
-	cd_scratch_clear(scratch);
-	return result == CERTDEPLOY_ENOMEM ? cd_fail_memory(problems) : result;
+	cd_scratch_clear(&stage->scratch);
+	return result;
 }
 
 /* Equal but for numbers: an edit above moves the lines that old warnings name. */
@@ -78,7 +105,7 @@ static size_t count_lines_like(const char *text, const char *line, size_t length
 
 /* The first line of the new text that the old one has not, or not as often, and that matters; or NULL. */
 static const char *new_line(struct certdeploy_reading *reading,
-			    const struct certdeploy_rehearsal *rehearsal, const char *before,
+			    const struct certdeploy_rehearsal_command *command, const char *before,
 			    const char *after)
 {
 	struct cd_arena *arena = &reading->host->problems->arena;
@@ -90,8 +117,7 @@ static const char *new_line(struct certdeploy_reading *reading,
 		if (length != 0 &&
 		    count_lines_like(after, line, length) > count_lines_like(before, line, length)) {
 			copy = cd_arena_copy(arena, line, length);
-			if (copy == NULL || rehearsal->harmless == NULL ||
-			    !rehearsal->harmless(reading, copy))
+			if (copy == NULL || command->harmless == NULL || !command->harmless(reading, copy))
 				return cd_printable(arena, line, length, 400);
 		}
 		line += length + (line[length] == '\n');
@@ -99,54 +125,76 @@ static const char *new_line(struct certdeploy_reading *reading,
 	return NULL;
 }
 
-static int judge(struct cd_seen *seen, struct certdeploy_reading *after, struct cd_problems *problems,
-		 const struct certdeploy_rehearsal *rehearsal, const struct cd_run *old,
-		 const struct cd_run *new)
+static int judge(struct stage *stage, const struct question *question)
 {
-	const char *config = cd_service_get(&seen->service, "config");
-	const char *line =
-		new_line(after, rehearsal, cd_buffer_text(&old->errors), cd_buffer_text(&new->errors));
+	const struct certdeploy_rehearsal_command *command = question->command;
+	const struct cd_run *old = &question->old, *new = &question->new;
+	const char *config = cd_service_get(&stage->seen->service, "config"), *line;
 
+	if (command == NULL || (old->status != 0 && command->may_fail))
+		return 0;
 	if (old->status != 0) {
-		line = new_line(after, rehearsal, "", cd_buffer_text(&old->errors));
-		return cd_fail(problems, CERTDEPLOY_EREFUSED, "config-syntax", config, 0,
+		line = new_line(stage->after, command, "", cd_buffer_text(&old->errors));
+		return cd_fail(stage->problems, CERTDEPLOY_EREFUSED, "config-syntax", config, 0,
 			       _("%s refuses the configuration as it stands: %s"), old->argv[0],
 			       line == NULL ? "-" : line);
 	}
+	line = new_line(stage->after, command, cd_buffer_text(&old->errors), cd_buffer_text(&new->errors));
 	if (new->status != 0 || line != NULL)
-		return cd_fail(problems, CERTDEPLOY_EREFUSED, "test-failed", config, 0,
+		return cd_fail(stage->problems, CERTDEPLOY_EREFUSED, "test-failed", config, 0,
 			       _("%s does not like the edited configuration: %s"), new->argv[0],
 			       line == NULL ? "-" : line);
-	if (rehearsal->judge == NULL)
+	if (command->judge == NULL)
 		return 0;
-	return rehearsal->judge(after, cd_buffer_text(&old->output), cd_buffer_text(&new->output));
+	return command->judge(stage->after, cd_buffer_text(&old->output), cd_buffer_text(&new->output));
+}
+
+static int prepare(struct stage *stage, const struct certdeploy_rehearsal *rehearsal)
+{
+	stage->count = rehearsal->command_count;
+	stage->questions = cd_arena_alloc(&stage->after->arena, stage->count * sizeof(*stage->questions));
+	if (stage->questions == NULL)
+		return cd_fail_memory(stage->problems);
+	for (size_t i = 0; i < stage->count; i++)
+		stage->questions[i].command = &rehearsal->commands[i];
+	return cd_scratch_open(&stage->scratch, stage->problems);
+}
+
+static void close_stage(struct stage *stage)
+{
+	for (size_t i = 0; stage->questions != NULL && i < stage->count; i++) {
+		struct question *question = &stage->questions[i];
+
+		/* What a dump prints may hold keys. */
+		question->old.output.secret = true;
+		question->new.output.secret = true;
+		cd_run_free(&question->old);
+		cd_run_free(&question->new);
+	}
+	cd_scratch_close(&stage->scratch);
 }
 
 int cd_rehearse(struct cd_seen *seen, struct certdeploy_reading *after, struct cd_problems *problems)
 {
-	struct certdeploy_rehearsal rehearsal = {0};
-	struct cd_run old = {0}, new = {0};
-	struct cd_scratch scratch;
+	const struct certdeploy_adapter *adapter = seen->service.adapter;
+	struct certdeploy_rehearsal old = {0}, new = {.before = &seen->reading};
+	struct stage stage = {.seen = seen, .problems = problems, .after = after};
 	int result;
 
-	if (seen->service.adapter->rehearse == NULL)
+	if (adapter->rehearse == NULL)
 		return 0;
-	result = cd_scratch_open(&scratch, problems);
+	result = adapter->rehearse(after, &new);
+	if (result != 0 || new.command_count == 0)
+		return result;
+	result = adapter->rehearse(&seen->reading, &old);
 	if (result == 0)
-		result = run_over(&old, seen, &seen->reading, &scratch, problems, &rehearsal);
-	if (result == 0) {
-		rehearsal = (struct certdeploy_rehearsal){0};
-		result = run_over(&new, seen, after, &scratch, problems, &rehearsal);
-	}
+		result = prepare(&stage, &new);
 	if (result == 0)
-		result = judge(seen, after, problems, &rehearsal, &old, &new);
-	if (result == CERTDEPLOY_ENOTFOUND)
-		result = 0; /* without the tool the proof on the port decides */
-	/* What a dump prints may hold keys. */
-	old.output.secret = true;
-	new.output.secret = true;
-	cd_run_free(&old);
-	cd_run_free(&new);
-	cd_scratch_close(&scratch);
+		result = ask_all(&stage, &old, false);
+	if (result == 0)
+		result = ask_all(&stage, &new, true);
+	for (size_t i = 0; result == 0 && i < stage.count; i++)
+		result = judge(&stage, &stage.questions[i]);
+	close_stage(&stage);
 	return result;
 }
