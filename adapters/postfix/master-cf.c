@@ -18,8 +18,7 @@ static int refuse_row(struct certdeploy_reading *reading, const struct postfix_l
 				 line->number, _("Postfix does not accept this service: %s"), what);
 }
 
-/* The next argument from *at on; blanks within braces belong to it. False at the end. */
-static bool next_word(const char *text, size_t *at, struct postfix_span *word, bool braces)
+bool postfix_next_word(const char *text, size_t *at, struct postfix_span *word, bool braces)
 {
 	int level = 0;
 
@@ -137,7 +136,7 @@ static int read_arguments(struct postfix_row *row, struct certdeploy_reading *re
 	bool reading_options = true;
 	int result = 0;
 
-	while (result == 0 && next_word(text, &at, &word, true)) {
+	while (result == 0 && postfix_next_word(text, &at, &word, true)) {
 		const char *wrong;
 		size_t letter;
 
@@ -158,7 +157,7 @@ static int read_arguments(struct postfix_row *row, struct certdeploy_reading *re
 
 			argument.start = letter + 1;
 			if (argument.start == argument.end) {
-				if (!next_word(text, &at, &argument, true))
+				if (!postfix_next_word(text, &at, &argument, true))
 					break;
 				word.end = argument.end;
 				wrong = bare_argument(text, &argument);
@@ -181,7 +180,7 @@ static int read_row(struct postfix_row *row, struct certdeploy_reading *reading,
 	size_t at = 0;
 
 	for (size_t i = 0; i < COLUMNS; i++) {
-		if (!next_word(line->text, &at, &word, false))
+		if (!postfix_next_word(line->text, &at, &word, false))
 			return refuse_row(reading, line, "too few fields");
 		columns[i] = certdeploy_copy(reading, line->text + word.start, word.end - word.start);
 		if (columns[i] == NULL)

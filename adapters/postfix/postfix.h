@@ -118,6 +118,8 @@ struct postfix_master {
 	size_t count;
 };
 
+/** The next argument from *at on; with braces, blanks within them belong to it. False at the end. */
+bool postfix_next_word(const char *text, size_t *at, struct postfix_span *word, bool braces);
 int postfix_master_read(struct postfix_master *out, struct certdeploy_reading *reading, const char *path);
 /** The option that counts: the last of this name, or NULL. */
 const struct postfix_option *postfix_row_option(const struct postfix_row *row, const char *name);

@@ -2,7 +2,9 @@
 /*
  * rehearse.c - postconf(1) reads a copy of main.cf and master.cf before anything is switched
  *
- * Only what a plan may change may differ, and it must be what the adapter reads there itself.
+ * It is asked for main.cf as written (-n) and expanded (-x), and for master.cf's services (-M) and their
+ * options as written (-P) and expanded (-Px). Only what a plan may change may differ, and it must be what
+ * the adapter reads there itself.
  */
 #include "postfix.h"
 
@@ -66,26 +68,83 @@ static bool same_words(const char *one, const char *other)
 	return true;
 }
 
-static int judge_one(struct certdeploy_reading *reading, const char *name, const char *before,
-		     const char *after)
+/* What the adapter reads under a name that postconf prints: of main.cf, or "service/type/name". */
+struct finding {
+	const struct postfix_row *row;
+	const char *name;
+	const char *raw; /* NULL: it knows no such parameter */
+	const char *file;
+	size_t line;
+};
+
+static bool names_row(const char *printed, size_t length, const struct postfix_row *row)
 {
-	const struct postfix_model *model = certdeploy_model(reading);
-	const struct postfix_parameter *ours = postfix_table_get(&model->main.by_name, name);
+	size_t name = strlen(row->name), type = strlen(row->type);
+
+	return length == name + 1 + type && memcmp(printed, row->name, name) == 0 && printed[name] == '/' &&
+	       memcmp(printed + name + 1, row->type, type) == 0;
+}
+
+static void find(struct finding *out, const struct postfix_model *model, const char *printed)
+{
+	const char *slash = strrchr(printed, '/');
+	struct postfix_value value;
+
+	*out = (struct finding){.name = slash == NULL ? printed : slash + 1, .file = model->main_path};
+	if (slash == NULL) {
+		postfix_lookup(&value, model, NULL, printed);
+		out->raw = value.raw;
+		out->line = value.line == NULL ? 0 : value.line->number;
+		return;
+	}
+	out->file = certdeploy_document_path(model->master.document);
+	/* Of two entries for one service postconf prints the last value twice. */
+	for (size_t i = model->master.count; out->raw == NULL && i > 0; i--) {
+		const struct postfix_row *row = &model->master.rows[i - 1];
+		const struct postfix_option *option;
+
+		if (!names_row(printed, (size_t)(slash - printed), row))
+			continue;
+		option = postfix_row_option(row, out->name);
+		out->row = row;
+		out->line = row->line->number;
+		out->raw = option == NULL ? NULL : option->value;
+	}
+}
+
+static int judge_one(struct certdeploy_reading *reading, const char *printed, const char *before,
+		     const char *after, bool expanded)
+{
+	struct postfix_model *model = certdeploy_model(reading);
+	struct finding found;
+	const char *ours;
+	int result = 0;
 
 	if (before != NULL && after != NULL && strcmp(before, after) == 0)
 		return 0;
+	find(&found, model, printed);
+	ours = found.raw;
+	if (expanded && ours != NULL)
+		result = postfix_expand(&ours, model, found.row, ours, found.file, found.line);
+	if (result != 0)
+		return result;
+	/* A default that this adapter does not know may follow what was meant to change. */
+	if (expanded && ours == NULL && found.name == printed)
+		return 0;
 	/* postconf leaves out what nothing refers to any more. */
-	if (before != NULL && after == NULL && ours != NULL && same_words(ours->value, before))
+	if (after == NULL && ours != NULL && same_words(ours, before))
 		return 0;
-	if (may_differ(name) && after != NULL && ours != NULL && same_words(ours->value, after))
+	if (after != NULL && ours != NULL && (expanded || may_differ(found.name)) &&
+	    same_words(ours, after))
 		return 0;
-	return certdeploy_refuse(
-		reading, "test-failed", model->main_path, ours == NULL ? 0 : ours->line->number,
-		_("after the edit Postfix would read another value of %s than meant"), name);
+	return certdeploy_refuse(reading, "test-failed", found.file, found.line,
+				 _("after the edit Postfix would read another value of %s than meant"),
+				 printed);
 }
 
-static int judge_all(struct certdeploy_reading *reading, char *names, const struct postfix_table *before,
-		     const struct postfix_table *after)
+/* Each name that is printed before or after; names is cut up in place. */
+static int judge_names(struct certdeploy_reading *reading, char *names, const struct postfix_table *before,
+		       const struct postfix_table *after, bool expanded)
 {
 	int result = 0;
 
@@ -98,14 +157,15 @@ static int judge_all(struct certdeploy_reading *reading, char *names, const stru
 		if (equals != NULL) {
 			*equals = '\0';
 			result = judge_one(reading, names, postfix_table_get(before, names),
-					   postfix_table_get(after, names));
+					   postfix_table_get(after, names), expanded);
 		}
 		names = next;
 	}
 	return result;
 }
 
-static int judge(struct certdeploy_reading *reading, const char *before, const char *after)
+static int judge_values(struct certdeploy_reading *reading, const char *before, const char *after,
+			bool expanded)
 {
 	struct postfix_table old = {0}, new = {0};
 	char *copies[4];
@@ -122,8 +182,74 @@ static int judge(struct certdeploy_reading *reading, const char *before, const c
 	if (result == 0)
 		result = index_values(&new, reading, copies[2]);
 	if (result == 0)
-		result = judge_all(reading, copies[1], &old, &new);
-	return result == 0 ? judge_all(reading, copies[3], &old, &new) : result;
+		result = judge_names(reading, copies[1], &old, &new, expanded);
+	return result == 0 ? judge_names(reading, copies[3], &old, &new, expanded) : result;
+}
+
+static int judge_written(struct certdeploy_reading *reading, const char *before, const char *after)
+{
+	return judge_values(reading, before, after, false);
+}
+
+static int judge_expanded(struct certdeploy_reading *reading, const char *before, const char *after)
+{
+	return judge_values(reading, before, after, true);
+}
+
+/* Whether an argument of "-o" sets what a plan may change. */
+static bool option_may_differ(struct certdeploy_reading *reading, const char *text,
+			      struct postfix_span argument)
+{
+	size_t start = argument.start + (text[argument.start] == '{'), end;
+	const char *name;
+
+	while (postfix_space(text[start]))
+		start++;
+	for (end = start; end < argument.end && text[end] != '=' && !postfix_space(text[end]); end++)
+		;
+	name = certdeploy_copy(reading, text + start, end - start);
+	return name != NULL && may_differ(name);
+}
+
+/* The next service of "postconf -M" without what a plan may change. NULL: out of memory. */
+static const char *bare_service(struct certdeploy_reading *reading, const char **at)
+{
+	size_t length = strcspn(*at, "\n"), position = 0;
+	const char *line = certdeploy_copy(reading, *at, length);
+	struct postfix_text text = {0};
+	struct postfix_span word, argument;
+
+	*at += length + ((*at)[length] == '\n');
+	while (line != NULL && postfix_next_word(line, &position, &word, true)) {
+		size_t behind = position;
+
+		if (word.end - word.start == 2 && memcmp(line + word.start, "-o", 2) == 0 &&
+		    postfix_next_word(line, &behind, &argument, true) &&
+		    option_may_differ(reading, line, argument)) {
+			position = behind;
+			continue;
+		}
+		postfix_text_add(&text, reading, line + word.start, word.end - word.start);
+		postfix_text_string(&text, reading, " ");
+	}
+	return line == NULL || text.failed ? NULL : text.bytes == NULL ? "" : text.bytes;
+}
+
+static int judge_services(struct certdeploy_reading *reading, const char *before, const char *after)
+{
+	const struct postfix_model *model = certdeploy_model(reading);
+
+	while (*before != '\0' || *after != '\0') {
+		const char *old = bare_service(reading, &before), *new = bare_service(reading, &after);
+
+		if (old == NULL || new == NULL)
+			return CERTDEPLOY_ENOMEM;
+		if (strcmp(old, new) != 0)
+			return certdeploy_refuse(
+				reading, "test-failed", certdeploy_document_path(model->master.document), 0,
+				_("after the edit Postfix would read another service: %s"), new);
+	}
+	return 0;
 }
 
 /* The parameter that a warning of postconf is about, or NULL. */
@@ -154,26 +280,40 @@ static bool harmless(struct certdeploy_reading *reading, const char *line)
 
 int postfix_rehearse(struct certdeploy_reading *reading, struct certdeploy_rehearsal *rehearsal)
 {
+	static const struct {
+		const char *option;
+		int (*judge)(struct certdeploy_reading *reading, const char *before, const char *after);
+	} questions[] = {{"-n", judge_written},
+			 {"-x", judge_expanded},
+			 {"-M", judge_services},
+			 {"-P", judge_written},
+			 {"-Px", judge_expanded}};
+	const size_t count = sizeof(questions) / sizeof(questions[0]);
 	const struct postfix_model *model = certdeploy_model(reading);
 	struct certdeploy_rehearsal_file *files = certdeploy_alloc(reading, 2 * sizeof(*files));
-	struct certdeploy_rehearsal_command *command = certdeploy_alloc(reading, sizeof(*command));
-	const char **argv = certdeploy_alloc(reading, 5 * sizeof(*argv));
+	struct certdeploy_rehearsal_command *commands =
+		certdeploy_alloc(reading, count * sizeof(*commands));
+	const char *program = postfix_program(reading, "postconf");
 
-	if (files == NULL || command == NULL || argv == NULL)
+	if (files == NULL || commands == NULL || program == NULL)
 		return CERTDEPLOY_ENOMEM;
 	files[0].name = "main.cf";
 	files[0].bytes = certdeploy_document_bytes(model->main.document, &files[0].length);
 	files[1].name = "master.cf";
 	files[1].bytes = certdeploy_document_bytes(model->master.document, &files[1].length);
-	argv[0] = postfix_program(reading, "postconf");
-	argv[1] = "-c";
-	argv[2] = "%s";
-	argv[3] = "-n";
-	*command =
-		(struct certdeploy_rehearsal_command){.argv = argv, .judge = judge, .harmless = harmless};
+	for (size_t i = 0; i < count; i++) {
+		const char *words[] = {program, "-c", "%s", questions[i].option, NULL};
+		const char **argv = certdeploy_alloc(reading, sizeof(words));
+
+		if (argv == NULL)
+			return CERTDEPLOY_ENOMEM;
+		memcpy(argv, words, sizeof(words));
+		commands[i] = (struct certdeploy_rehearsal_command){
+			.argv = argv, .judge = questions[i].judge, .harmless = harmless};
+	}
 	rehearsal->files = files;
 	rehearsal->file_count = 2;
-	rehearsal->commands = command;
-	rehearsal->command_count = 1;
-	return argv[0] == NULL ? CERTDEPLOY_ENOMEM : 0;
+	rehearsal->commands = commands;
+	rehearsal->command_count = count;
+	return 0;
 }

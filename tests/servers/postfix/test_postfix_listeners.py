@@ -4,6 +4,7 @@
 import pytest
 
 from harness import wire
+from harness.scene import fake
 
 pytestmark = pytest.mark.needs("postfix")
 
@@ -195,3 +196,24 @@ def test_another_instance(host, one):
     deploy(host, one, "--service", "postfix-out").expect(0)
     assert served(second) == [one.sha256] * 3
     assert served(first) == [host.old.sha256] * 3
+
+
+@pytest.mark.parametrize("dump", ["-M", "-P", "-Px", "-x", "-n"])
+def test_every_dump_is_judged(host, one, dump):
+    """Whatever postconf sees otherwise in the copy than was meant ends the plan before anything is written."""
+    mail = host.postfix()
+    edits = {
+        "-M": "s/^pickup .*/& -o chroot=x/",
+        "-P": "$a smtp/inet/smtpd_client_limit = 1",
+        "-Px": f"$a {mail.smtps}/inet/smtpd_tls_cert_file = /other",
+        "-x": "s/^myhostname = .*/& too/",
+        "-n": "s/^mynetworks = .*/& 10.0.0.1/",
+    }
+    script = f"""case "$2 $3" in
+*"/certdeploy."*" {dump}") ;; *) exec /usr/sbin/postconf "$@" ;; esac
+grep -q {host.store} "$2/main.cf" || exec /usr/sbin/postconf "$@"
+/usr/sbin/postconf "$@" | sed '{edits[dump]}'"""
+    host.write_config({"postfix": {"postconf": fake(host, "postconf", script)[0]}})
+    before = host.configuration()
+    deploy(host, one).expect(6, "test-failed")
+    assert host.configuration() == before
