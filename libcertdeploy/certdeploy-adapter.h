@@ -213,6 +213,27 @@ CERTDEPLOY_API int certdeploy_ask(const char **answer, struct certdeploy_reading
 				  const char *const *argv);
 
 /**
+ * The same of a program that prints secrets, as postmap(1) prints a table: in each line the part after the
+ * first tab, or a line without one, is replaced by its SHA-256 in hexadecimal.
+ *
+ * @return as certdeploy_ask()
+ * @since 0.1
+ */
+CERTDEPLOY_API int certdeploy_ask_digests(const char **answer, struct certdeploy_reading *reading,
+					  const char *const *argv);
+
+/**
+ * SHA-256, in hexadecimal, of what files hold, a newline between them, written in base64: the value that
+ * `postmap -F` makes of a list of files.
+ *
+ * @return 0; CERTDEPLOY_ENOTFOUND: one is not there; CERTDEPLOY_EPERMISSION; CERTDEPLOY_EREFUSED: one cannot
+ *         be read (nothing recorded)
+ * @since 0.1
+ */
+CERTDEPLOY_API int certdeploy_digest_base64(const char **sha256, struct certdeploy_reading *reading,
+					    const char *const *paths);
+
+/**
  * PCRE2 match of a whole subject, caseless if asked; false as well when limits are met.
  *
  * @since 0.1
@@ -466,8 +487,9 @@ struct certdeploy_adapter {
 	/**
 	 * The endpoints that answer for a host name, one call of use() each: those of the reading, or
 	 * new ones (absent) where the server would need an entry of its own. create is false where
-	 * only what is there is meant. NULL: endpoints whose name equals hostname, or is a wildcard
-	 * that covers it.
+	 * only what is there is meant. With a wildcard (`*.example.jp`) those that bear it as their
+	 * name have been taken already: only new ones are asked for. NULL: endpoints whose
+	 * name equals hostname, or is a wildcard that covers it.
 	 */
 	int (*answers)(struct certdeploy_reading *reading, const char *hostname, bool create,
 		       int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user);
@@ -502,6 +524,14 @@ struct certdeploy_adapter {
 	int (*answers_address)(struct certdeploy_reading *reading, const char *address, uint16_t port,
 			       int (*use)(void *user, const struct certdeploy_endpoint *endpoint),
 			       void *user);
+
+	/**
+	 * Report what would not be served as it is configured although no configuration file says so, like
+	 * an index that was not made anew from its source. Asked by verify. NULL: nothing of the kind.
+	 *
+	 * @return 0; CERTDEPLOY_EDIFFERENT when something was reported as an error
+	 */
+	int (*inspect)(struct certdeploy_reading *reading);
 };
 
 /** The one symbol that a loadable adapter exports. */

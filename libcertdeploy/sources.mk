@@ -78,6 +78,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/change/transaction.c libcertdeploy/change/transaction.h \
 	libcertdeploy/change/work.h \
 	libcertdeploy/host/adapters.c libcertdeploy/host/adapters.h \
+	libcertdeploy/host/digests.c \
 	libcertdeploy/host/host.c libcertdeploy/host/host.h \
 	libcertdeploy/host/inventory.c libcertdeploy/host/inventory.h \
 	libcertdeploy/host/managed.c libcertdeploy/host/managed.h \

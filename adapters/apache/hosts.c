@@ -494,6 +494,8 @@ int apache_answers(struct certdeploy_reading *reading, const char *hostname, boo
 	int result = 0;
 
 	(void)create;
+	if (hostname[0] == '*')
+		return 0; /* no entries are made */
 	endpoints = certdeploy_endpoints(reading, &count);
 	for (size_t i = 0; result == 0 && i < count; i = next) {
 		const struct apache_answer *answer = endpoints[i]->own;

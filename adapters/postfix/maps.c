@@ -98,10 +98,25 @@ static bool split_entry(const struct postfix_line *line, size_t *key_end, struct
 	return !quoted && *key_end > 0 && end > at;
 }
 
+/* A table that names keys may be root's alone; all else can be listed without it. */
+static int read_document(const struct certdeploy_document **out, struct postfix_model *model,
+			 struct postfix_map *map)
+{
+	const struct certdeploy_leaf *leaf;
+
+	/* A look that records nothing. */
+	if (certdeploy_leaf(&leaf, model->reading, map->path) != CERTDEPLOY_EPERMISSION)
+		return certdeploy_read(out, model->reading, map->path);
+	map->unreadable = true;
+	certdeploy_report(model->reading, CERTDEPLOY_WARNING, "not-permitted", map->path, 0,
+			  _("this table cannot be read: its names are left out"));
+	return CERTDEPLOY_ENOTFOUND;
+}
+
 static int read_source(struct postfix_model *model, struct postfix_map *map)
 {
 	const struct certdeploy_document *document;
-	int result = certdeploy_read(&document, model->reading, map->path);
+	int result = read_document(&document, model, map);
 
 	if (result == CERTDEPLOY_ENOTFOUND)
 		return 0;
@@ -366,17 +381,38 @@ static int own_map(struct postfix_map **out, struct postfix_model *model, struct
 	return 0;
 }
 
+/* `*.example.jp` is the key ".example.jp", which also answers for names of more labels. */
+static const char *key_of(const char *hostname)
+{
+	return strncmp(hostname, "*.", 2) == 0 ? hostname + 1 : hostname;
+}
+
+/* Where another name's certificate may stand in a table that cannot be read, nothing is decided. */
+static int look_up(struct postfix_entry **out, struct postfix_model *model,
+		   const struct postfix_map_list *list, const char *key)
+{
+	*out = NULL;
+	for (size_t i = 0; *out == NULL && i < list->count; i++) {
+		if (list->maps[i]->unreadable)
+			return certdeploy_refuse(model->reading, "not-permitted", list->maps[i]->path, 0,
+						 _("this table must be read to give a name a certificate"));
+		*out = postfix_table_get(&list->maps[i]->by_key, key);
+	}
+	return 0;
+}
+
 int postfix_map_entry(struct postfix_entry **out, struct postfix_model *model, struct postfix_row *row,
 		      const char *hostname)
 {
+	const char *key = key_of(hostname);
 	struct postfix_map_list *list;
 	struct postfix_map *map;
 	struct postfix_entry *entry;
 	int result = postfix_maps_of(&list, model, row);
 
 	*out = NULL;
-	for (size_t i = 0; result == 0 && *out == NULL && i < list->count; i++)
-		*out = postfix_table_get(&list->maps[i]->by_key, hostname);
+	if (result == 0)
+		result = look_up(out, model, list, key);
 	if (result != 0 || *out != NULL)
 		return result;
 	map = list->count == 0 ? NULL : list->maps[0];
@@ -386,10 +422,10 @@ int postfix_map_entry(struct postfix_entry **out, struct postfix_model *model, s
 		result = refuse_lost_source(model, map);
 	if (result != 0)
 		return result;
-	if (!is_host_name(hostname))
+	if (!is_host_name(key))
 		return certdeploy_refuse(model->reading, "not-expressible", map->path, 0,
 					 _("\"%s\" cannot be a name in this table"), hostname);
-	entry = new_entry(model, map, hostname, strlen(hostname));
+	entry = new_entry(model, map, key, strlen(key));
 	map->added = postfix_grow(model->reading, map->added, map->added_count, sizeof(*map->added));
 	if (entry == NULL || map->added == NULL)
 		return CERTDEPLOY_ENOMEM;

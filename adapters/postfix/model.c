@@ -59,11 +59,40 @@ static unsigned release_of(const char *version)
 	return major > 99 || minor > 99 ? 9999 : (unsigned)(major * 100 + minor);
 }
 
+/* What is compiled in. Distributions differ in the type of a table without one: hash, lmdb, … */
+static int ask_compiled(struct postfix_model *model)
+{
+	const char *argv[] = {postfix_program(model->reading, "postconf"),
+			      "-c",
+			      model->directory,
+			      "-d",
+			      "-h",
+			      "mail_version",
+			      "default_database_type",
+			      NULL};
+	const char *answer, *type;
+	int result = argv[0] == NULL ? CERTDEPLOY_ENOMEM : certdeploy_ask(&answer, model->reading, argv);
+
+	if (result != 0)
+		return result == CERTDEPLOY_ENOMEM ? result : 0;
+	type = answer + strcspn(answer, "\n");
+	type += *type == '\n';
+	if (model->version == NULL && *answer != '\0' && *answer != '\n')
+		model->version = certdeploy_copy(model->reading, answer, strcspn(answer, "\r\n"));
+	if (*type != '\0' && *type != '\n')
+		model->database_type = certdeploy_copy(model->reading, type, strcspn(type, "\r\n"));
+	return 0;
+}
+
 static int read_version(struct postfix_model *model)
 {
+	int result = 0;
+
 	model->version = certdeploy_setting(model->reading, "version");
-	if (model->version == NULL && certdeploy_is_live(model->reading))
-		model->version = postfix_ask(model->reading, model->directory, "mail_version");
+	if (certdeploy_is_live(model->reading))
+		result = ask_compiled(model);
+	if (result != 0)
+		return result;
 	if (model->version == NULL)
 		model->version = OLDEST_KNOWN;
 	model->release = release_of(model->version);

@@ -152,4 +152,5 @@ const struct certdeploy_adapter cd_adapter_postfix = {
 	.rehearse = postfix_rehearse,
 	.command = command,
 	.daemon = daemon_of,
+	.inspect = postfix_inspect,
 };

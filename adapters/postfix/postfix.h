@@ -206,6 +206,7 @@ struct postfix_map {
 	const char *path;                /**< of the source, absolute; of the file for an inline map */
 	const char *suffix;              /**< of the index */
 	bool frozen;                     /**< seen, but not to be edited */
+	bool unreadable;                 /**< its source: the caller may not */
 	struct postfix_place *unnamed;   /**< where tls_server_sni_maps is to name it */
 	struct postfix_lines lines;      /**< document NULL: there is no source yet */
 	const struct postfix_line *line; /**< inline: where it stands … */
@@ -236,6 +237,7 @@ struct postfix_model {
 	const char *directory; /**< config_directory */
 	const char *main_path;
 	const char *version;
+	const char *database_type; /**< default_database_type as compiled in */
 	unsigned release;     /**< 307 for 3.7 */
 	const char *hostname; /**< myhostname */
 	const char *queue_directory;
@@ -339,6 +341,12 @@ int postfix_answers(struct certdeploy_reading *reading, const char *hostname, bo
 		    int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user);
 /** The edits of one map for the assignments of its entries. */
 int postfix_plan_map(struct postfix_model *model, struct postfix_map *map);
+
+/** See inspect() of struct certdeploy_adapter: indexes compared with their sources. */
+int postfix_inspect(struct certdeploy_reading *reading);
+/** Set *out where a map's index has other bytes for an entry than the entry's files; else leave it. */
+int postfix_index_lacks(bool *out, struct postfix_model *model, const struct postfix_map *map,
+			const struct postfix_entry *entry);
 
 /* ---- the plan ---- */
 

@@ -11,6 +11,8 @@
 
 #define PARAMETER "tls_server_sni_maps"
 #define OLDEST_RELEASE 304
+/** So many entries that look unchanged are looked up in the index itself. */
+#define ENTRIES_ASKED 8
 
 /* ---- endpoints ---- */
 
@@ -384,8 +386,9 @@ static int build(struct postfix_model *model, struct postfix_map *map)
 }
 
 static int needs_build(bool *out, struct postfix_model *model, const struct postfix_map *map,
-		       const struct certdeploy_assignment *assignment)
+		       const struct postfix_entry *entry, size_t number)
 {
+	const struct certdeploy_assignment *assignment = entry->assignment;
 	const char *index = certdeploy_format(model->reading, "%s%s", map->path, map->suffix);
 	int result = index == NULL ? CERTDEPLOY_ENOMEM : 0;
 
@@ -393,12 +396,15 @@ static int needs_build(bool *out, struct postfix_model *model, const struct post
 		*out = true;
 	for (size_t i = 0; result == 0 && !*out && assignment->materials[i] != NULL; i++)
 		result = is_fresh(out, model, assignment->materials[i]);
+	if (result == 0 && !*out && number < ENTRIES_ASKED)
+		result = postfix_index_lacks(out, model, map, entry);
 	return result;
 }
 
 int postfix_plan_map(struct postfix_model *model, struct postfix_map *map)
 {
 	bool changed = false, wanted = false, adding = false;
+	size_t asked = 0;
 	int result = 0;
 
 	for (size_t i = 0; result == 0 && i < map->count; i++) {
@@ -423,6 +429,6 @@ int postfix_plan_map(struct postfix_model *model, struct postfix_map *map)
 	changed = changed || adding;
 	for (size_t i = 0; result == 0 && !changed && i < map->count; i++)
 		if (map->entries[i]->assignment != NULL)
-			result = needs_build(&changed, model, map, map->entries[i]->assignment);
+			result = needs_build(&changed, model, map, map->entries[i], asked++);
 	return result == 0 && changed ? build(model, map) : result;
 }

@@ -2,6 +2,7 @@
 libcertdeploy_internal_la_SOURCES += \
 	adapters/postfix/addresses.c \
 	adapters/postfix/edit.c \
+	adapters/postfix/index.c \
 	adapters/postfix/lines.c \
 	adapters/postfix/listeners.c \
 	adapters/postfix/main-cf.c \

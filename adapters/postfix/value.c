@@ -27,7 +27,6 @@ static const char *const defaults[][2] = {
 	{"compatibility_level", "0"},
 	{"daemon_directory", "/usr/lib/postfix/sbin"},
 	{"data_directory", "/var/lib/postfix"},
-	{"default_database_type", "hash"},
 	{"inet_interfaces", "all"},
 	{"inet_protocols", "all"},
 	{"lmtp_tls_key_file", "$lmtp_tls_cert_file"},
@@ -74,6 +73,8 @@ static const char *builtin(const struct postfix_model *model, const struct postf
 		return model->directory;
 	if (strcmp(name, "mail_version") == 0)
 		return model->version;
+	if (strcmp(name, "default_database_type") == 0)
+		return model->database_type == NULL ? "hash" : model->database_type;
 	if (strcmp(name, "myhostname") == 0)
 		return model->hostname;
 	if (strcmp(name, "service_name") == 0)

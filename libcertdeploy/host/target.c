@@ -190,11 +190,14 @@ static const char *canonical_name(struct cd_arena *arena, const char *hostname)
 static int by_hostname(struct choosing *choosing, const char *hostname)
 {
 	const struct certdeploy_adapter *adapter = choosing->chosen->seen->service.adapter;
+	int result = 0;
 
 	if (hostname[0] == '~')
 		return by_pattern(choosing, hostname + 1);
 	if (adapter->answers == NULL || strncmp(hostname, "*.", 2) == 0)
-		return by_equal_name(choosing, hostname);
+		result = by_equal_name(choosing, hostname);
+	if (adapter->answers == NULL || result != 0)
+		return result;
 	return adapter->answers(&choosing->chosen->seen->reading, hostname, true, take, choosing);
 }
 

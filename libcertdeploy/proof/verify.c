@@ -76,6 +76,30 @@ static int compare_remembered(struct certdeploy_result *result, const struct cer
 	return code;
 }
 
+/* ---- what only the adapter can see ---- */
+
+static int inspect(struct cd_inventory *inventory)
+{
+	int differs = 0;
+
+	for (size_t i = 0; i < inventory->services.count; i++) {
+		struct cd_seen *seen = inventory->services.items[i];
+		int result;
+
+		if (seen->result != 0 || seen->service.adapter->inspect == NULL)
+			continue;
+		inventory->problems->service =
+			cd_arena_string(&inventory->problems->arena, seen->service.name);
+		result = seen->service.adapter->inspect(&seen->reading);
+		inventory->problems->service = NULL;
+		if (result == CERTDEPLOY_EDIFFERENT)
+			differs = result;
+		else if (result != 0)
+			return result;
+	}
+	return differs;
+}
+
 /* ---- what is configured against what is served ---- */
 
 static int judge_services(struct cd_problems *problems, const struct cd_inventory *inventory)
@@ -107,6 +131,10 @@ static int compare_served(struct certdeploy_result *result, struct cd_inventory 
 		code = cd_survey_look(&survey, patience);
 	if (code == 0)
 		code = judge_services(&result->problems, inventory);
+	if (code == 0) {
+		differs = inspect(inventory);
+		code = differs == CERTDEPLOY_EDIFFERENT ? 0 : differs;
+	}
 	for (size_t i = 0; code == 0 && i < survey.sights.count; i++) {
 		const struct cd_sight *sight = survey.sights.items[i];
 

@@ -7,6 +7,7 @@ import pytest
 
 from harness import wire
 from harness.process import run
+from harness.scene import can_be_run_by_others, other_user, secrets_in
 
 pytestmark = pytest.mark.needs("postfix")
 
@@ -128,3 +129,60 @@ def test_missing_file_of_another_name_is_told(host, ca):
     host.start()
     result = deploy(host, one, "--hostname", "www.example.test").expect(0)
     assert "gone.example.test" in result.problem("not-found")["message"]
+
+
+def test_stale_index_is_found_and_mended(host, ca):
+    """An index holds the files as they were; only postmap can say so, not the configuration."""
+    mail = host.postfix()
+    one, two, other = ca.leaf("a.example.test"), ca.leaf("a.example.test", again=1), ca.leaf("b.example.test")
+    pem = mail.home / "a.pem"
+    pem.touch(mode=0o600)
+    pem.write_text(one.combined.read_text())
+    source = table(mail, "hash", f"a.example.test {pem}", f"B.example.test {other.key}, {other.fullchain}")
+    host.start()
+    host.tool("verify").expect(0)
+    pem.write_text(two.combined.read_text())
+    result = host.tool("verify").expect(8, "index-stale")
+    assert (result.problem("index-stale")["file"], result.problem("index-stale")["line"]) == (str(source), 1)
+    assert not secrets_in(result.out + result.err, one, two, other)
+    source.write_text(source.read_text().replace("B.example", "c.example"))
+    said = [p["message"] for p in host.tool("verify").expect(8).problems if p["code"] == "index-stale"]
+    assert len(said) == 3 and "c.example.test" in said[1] and "b.example.test" in said[2]
+
+    source.write_text(source.read_text().replace("c.example", "B.example"))
+    deploy(host, one, "--hostname", "a.example.test").expect(0)
+    assert "index-stale" not in host.tool("verify").codes
+    assert served(mail, "b.example.test") == [other.sha256] * 3
+    # an index lost its entry: the same deployment again makes it anew
+    run(["/usr/sbin/postmap", "-c", mail.home, "-d", "a.example.test", f"hash:{source}"])
+    assert served(mail, "a.example.test") == [host.old.sha256] * 3
+    assert deploy(host, one, "--hostname", "a.example.test").expect(0).json["changed"]
+    assert served(mail, "a.example.test") == [one.sha256] * 3
+
+
+def test_wildcard(host, ca):
+    """".example.test" answers for names of any depth below, but not for an exact or nearer entry's."""
+    mail = host.postfix()
+    other, wild = ca.leaf("a.example.test"), ca.leaf("*.example.test")
+    table(mail, "hash", f"a.example.test {other.combined}", f".sub.example.test {other.combined}")
+    host.start()
+    deploy(host, wild, "--hostname", "*.example.test").expect(0)
+    for name in ("b.example.test", "x.y.example.test"):
+        assert served(mail, name) == [wild.sha256] * 3
+    for name in ("a.example.test", "x.sub.example.test"):
+        assert served(mail, name) == [other.sha256] * 3
+    for name in (None, "example.test"):
+        assert served(mail, name) == [host.old.sha256] * 3
+    assert not deploy(host, wild, "--hostname", "*.example.test").expect(0).json["changed"]
+
+
+@pytest.mark.skipif(not can_be_run_by_others(), reason="the built tool cannot be reached by an ordinary user")
+def test_table_that_only_root_reads(host, ca):
+    mail = host.postfix()
+    one = ca.leaf("a.example.test")
+    source = table(mail, "hash", f"a.example.test {one.combined}")
+    tool = host.tool
+    listed = tool("list", user=other_user()).expect(0, "not-permitted")
+    assert listed.problem("not-permitted")["file"] == str(source)
+    assert {e["listen"] for e in listed.endpoints} == {f"{p}/inet" for p in mail.ports()}
+    tool("plan", "--cert", one.cert, "--key", one.key, "--hostname", "a.example.test", user=other_user()).expect(9)
