@@ -128,8 +128,19 @@ static int add_option(struct postfix_row *row, struct certdeploy_reading *readin
 	return option->name == NULL || option->value == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
+static int note_glued(struct postfix_master *master, struct certdeploy_reading *reading,
+		      const struct postfix_line *line, size_t position)
+{
+	master->glued = postfix_grow(reading, master->glued, master->glued_count, sizeof(*master->glued));
+	if (master->glued == NULL)
+		return CERTDEPLOY_ENOMEM;
+	master->glued[master->glued_count++] = postfix_line_offset(line, position);
+	return 0;
+}
+
 /* Read options as getopt(3) does for Postfix's servers; stop at the first argument that is none. */
-static int read_arguments(struct postfix_row *row, struct certdeploy_reading *reading, size_t at)
+static int read_arguments(struct postfix_master *master, struct postfix_row *row,
+			  struct certdeploy_reading *reading, size_t at)
 {
 	const char *text = row->line->text;
 	struct postfix_span word, argument;
@@ -163,8 +174,9 @@ static int read_arguments(struct postfix_row *row, struct certdeploy_reading *re
 				wrong = bare_argument(text, &argument);
 				if (wrong != NULL)
 					return refuse_row(reading, row->line, wrong);
-			}
-			if (is_override)
+			} else if (is_override && text[argument.start] != '{')
+				result = note_glued(master, reading, row->line, argument.start);
+			if (result == 0 && is_override)
 				result = add_option(row, reading, argument, word);
 		}
 		row->command_end = word.end;
@@ -172,9 +184,10 @@ static int read_arguments(struct postfix_row *row, struct certdeploy_reading *re
 	return result;
 }
 
-static int read_row(struct postfix_row *row, struct certdeploy_reading *reading,
+static int read_row(struct postfix_master *master, struct certdeploy_reading *reading,
 		    const struct postfix_line *line)
 {
+	struct postfix_row *row = &master->rows[master->count];
 	const char *columns[COLUMNS], *wrong;
 	struct postfix_span word;
 	size_t at = 0;
@@ -196,7 +209,7 @@ static int read_row(struct postfix_row *row, struct certdeploy_reading *reading,
 				    .type = columns[1],
 				    .command = columns[7],
 				    .command_end = word.end};
-	return read_arguments(row, reading, at);
+	return read_arguments(master, row, reading, at);
 }
 
 int postfix_master_read(struct postfix_master *out, struct certdeploy_reading *reading, const char *path)
@@ -211,7 +224,7 @@ int postfix_master_read(struct postfix_master *out, struct certdeploy_reading *r
 	if (out->rows == NULL)
 		return CERTDEPLOY_ENOMEM;
 	for (; result == 0 && out->count < out->lines.count; out->count++)
-		result = read_row(&out->rows[out->count], reading, &out->lines.items[out->count]);
+		result = read_row(out, reading, &out->lines.items[out->count]);
 	return result;
 }
 

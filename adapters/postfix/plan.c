@@ -359,34 +359,79 @@ static bool names_file(const char *const *files, const struct certdeploy_paths *
 	return false;
 }
 
-/* Deployed for the server, but main.cf has the SMTP client present the same files. */
-static int report_client(struct postfix_model *model)
+static bool named_before(const struct postfix_model *model, const char *path)
+{
+	for (size_t i = 0; i < model->smtpd.pairs.count; i++)
+		if (strcmp(model->smtpd.pairs.list[i].certificate, path) == 0)
+			return true;
+	return false;
+}
+
+/* Deployed for the server, but the SMTP client presents the same files, or those that the server leaves. */
+static int report_client_files(struct postfix_model *model, const char *name, const char *const *files,
+			       const char *file, size_t line)
+{
+	const struct certdeploy_assignment *assignment = model->smtpd.assignment;
+
+	for (size_t j = 0; assignment->materials[j] != NULL; j++)
+		if (names_file(files, &assignment->materials[j]->paths) &&
+		    !assignment->materials[j]->client_auth)
+			certdeploy_report(model->reading, CERTDEPLOY_WARNING, "client-usage", file, line,
+					  _("%s makes the SMTP client present this certificate, which may "
+					    "not be used by a client"),
+					  name);
+	for (; *files != NULL; files++) {
+		const char *path = certdeploy_join(model->reading, model->queue_directory, *files);
+		const char *const one[] = {path, NULL};
+		bool stays = false;
+
+		if (path == NULL)
+			return CERTDEPLOY_ENOMEM;
+		for (size_t j = 0; assignment->materials[j] != NULL; j++)
+			stays = stays || names_file(one, &assignment->materials[j]->paths);
+		if (!stays && named_before(model, path))
+			certdeploy_report(
+				model->reading, CERTDEPLOY_NOTICE, "keeps-own", file, line,
+				_("%s goes on naming %s, which the listeners do not use any more"), name,
+				path);
+	}
+	return 0;
+}
+
+/* row NULL: what main.cf says. */
+static int report_client(struct postfix_model *model, const struct postfix_row *row)
 {
 	static const char *const names[] = {"smtp_tls_cert_file",   "smtp_tls_eccert_file",
 					    "smtp_tls_chain_files", "lmtp_tls_cert_file",
 					    "lmtp_tls_eccert_file", "lmtp_tls_chain_files"};
-	const struct certdeploy_assignment *assignment = model->smtpd.assignment;
+	int result = 0;
 
-	for (size_t i = 0; assignment != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
-		const struct postfix_parameter *set = postfix_table_get(&model->main.by_name, names[i]);
+	for (size_t i = 0; result == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+		struct postfix_value value;
 		const char *text, *const *files;
-		int result = postfix_value(&text, model, NULL, names[i]);
 
+		postfix_lookup(&value, model, row, names[i]);
+		if (value.line == NULL || (row != NULL && value.option == NULL))
+			continue;
+		result = postfix_value(&text, model, row, names[i]);
 		if (result == 0)
 			result = postfix_split_list(&files, model->reading, text, false);
-		if (result != 0)
-			return result;
-		for (size_t j = 0; set != NULL && assignment->materials[j] != NULL; j++)
-			if (names_file(files, &assignment->materials[j]->paths) &&
-			    !assignment->materials[j]->client_auth)
-				certdeploy_report(
-					model->reading, CERTDEPLOY_WARNING, "client-usage",
-					model->main_path, set->line->number,
-					_("%s makes the SMTP client present this certificate, which may "
-					  "not be used by a client"),
-					names[i]);
+		if (result == 0)
+			result = report_client_files(model, names[i], files,
+						     certdeploy_document_path(value.line->document),
+						     value.line->number);
 	}
-	return 0;
+	return result;
+}
+
+static int report_clients(struct postfix_model *model)
+{
+	int result = model->smtpd.assignment == NULL ? 0 : report_client(model, NULL);
+
+	for (size_t i = 0; result == 0 && model->smtpd.assignment != NULL && i < model->master.count; i++)
+		if (!model->master.rows[i].disabled)
+			result = report_client(model, &model->master.rows[i]);
+	return result;
 }
 
 /* ---- the whole ---- */
@@ -438,5 +483,5 @@ int postfix_plan(struct certdeploy_reading *reading, const struct certdeploy_ass
 		}
 	for (struct postfix_map *map = model->maps; result == 0 && map != NULL; map = map->next)
 		result = postfix_plan_map(model, map);
-	return result == 0 ? report_client(model) : result;
+	return result == 0 ? report_clients(model) : result;
 }

@@ -116,6 +116,8 @@ struct postfix_master {
 	struct postfix_lines lines;
 	struct postfix_row *rows;
 	size_t count;
+	size_t *glued; /**< offsets of arguments that are one word with their "-o", in the file's order */
+	size_t glued_count;
 };
 
 /** The next argument from *at on; with braces, blanks within them belong to it. False at the end. */

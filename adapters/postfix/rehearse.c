@@ -278,6 +278,25 @@ static bool harmless(struct certdeploy_reading *reading, const char *line)
 	return overridden != NULL && may_differ(overridden);
 }
 
+/* "-oname=value" is good for the servers, but postconf cuts such a word off anywhere: it gets a blank. */
+static int copy_master(struct certdeploy_rehearsal_file *file, struct certdeploy_reading *reading,
+		       const struct postfix_master *master)
+{
+	struct postfix_text text = {0};
+	size_t length, done = 0;
+	const char *bytes = certdeploy_document_bytes(master->document, &length);
+
+	for (size_t i = 0; i < master->glued_count; i++) {
+		postfix_text_add(&text, reading, bytes + done, master->glued[i] - done);
+		postfix_text_string(&text, reading, " ");
+		done = master->glued[i];
+	}
+	postfix_text_add(&text, reading, bytes + done, length - done);
+	*file = (struct certdeploy_rehearsal_file){"master.cf", text.bytes == NULL ? "" : text.bytes,
+						   text.length};
+	return text.failed ? CERTDEPLOY_ENOMEM : 0;
+}
+
 int postfix_rehearse(struct certdeploy_reading *reading, struct certdeploy_rehearsal *rehearsal)
 {
 	static const struct {
@@ -295,12 +314,11 @@ int postfix_rehearse(struct certdeploy_reading *reading, struct certdeploy_rehea
 		certdeploy_alloc(reading, count * sizeof(*commands));
 	const char *program = postfix_program(reading, "postconf");
 
-	if (files == NULL || commands == NULL || program == NULL)
+	if (files == NULL || commands == NULL || program == NULL ||
+	    copy_master(&files[1], reading, &model->master) != 0)
 		return CERTDEPLOY_ENOMEM;
 	files[0].name = "main.cf";
 	files[0].bytes = certdeploy_document_bytes(model->main.document, &files[0].length);
-	files[1].name = "master.cf";
-	files[1].bytes = certdeploy_document_bytes(model->master.document, &files[1].length);
 	for (size_t i = 0; i < count; i++) {
 		const char *words[] = {program, "-c", "%s", questions[i].option, NULL};
 		const char **argv = certdeploy_alloc(reading, sizeof(words));

@@ -138,6 +138,50 @@ static int on_listener(struct postfix_model *model, const struct certdeploy_endp
 	return result == 0 ? use(user, absent) : result;
 }
 
+/*
+ * Where no default is set smtpd starts no TLS at all, not for a name either. The word "none" is a default
+ * without a certificate.
+ */
+static int serves_names(bool *out, struct postfix_model *model, const struct certdeploy_endpoint *listener)
+{
+	const struct postfix_endpoint *own = listener->own;
+	const char *text = "";
+	int result = postfix_value(&text, model, own->row, "smtpd_tls_cert_file");
+
+	*out = listener->tls && (listener->pair_count != 0 || strcasecmp(text, "none") == 0);
+	return result;
+}
+
+/* The listeners that would have an entry for the name; the others are said. */
+static int create_names(struct postfix_model *model, const char *hostname,
+			const struct certdeploy_endpoint *const *all, size_t count,
+			int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user)
+{
+	const struct certdeploy_endpoint *left_out = NULL;
+	size_t usable = 0;
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		bool serves = false;
+
+		if (all[i]->name != NULL || !all[i]->tls)
+			continue;
+		result = serves_names(&serves, model, all[i]);
+		if (!serves)
+			left_out = all[i];
+		usable += serves;
+		if (result == 0 && serves)
+			result = on_listener(model, all[i], hostname, use, user);
+	}
+	if (result != 0 || left_out == NULL)
+		return result;
+	certdeploy_report(model->reading, usable == 0 ? CERTDEPLOY_ERROR : CERTDEPLOY_WARNING, "tls-off",
+			  left_out->file, left_out->line,
+			  _("%s has no default certificate: without one Postfix serves no name either"),
+			  left_out->listen);
+	return usable == 0 ? CERTDEPLOY_EREFUSED : 0;
+}
+
 int postfix_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
 		    int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user)
 {
@@ -150,15 +194,12 @@ int postfix_answers(struct certdeploy_reading *reading, const char *hostname, bo
 	all = certdeploy_endpoints(reading, &count);
 	for (size_t i = 0; i < count; i++)
 		any = any || all[i]->tls;
-	for (size_t i = 0; result == 0 && i < count; i++) {
-		if (all[i]->name != NULL)
-			continue;
+	if (result == 0 && create && any && !own_name)
+		return create_names(model, hostname, all, count, use, user);
+	for (size_t i = 0; result == 0 && i < count; i++)
 		/* Where none speaks TLS, the default is handed over for the library to say so. */
-		if (own_name || (create && !any))
+		if (all[i]->name == NULL && (own_name || create))
 			result = use(user, all[i]);
-		else if (create && all[i]->tls)
-			result = on_listener(model, all[i], hostname, use, user);
-	}
 	return result;
 }
 

@@ -217,3 +217,42 @@ grep -q {host.store} "$2/main.cf" || exec /usr/sbin/postconf "$@"
     before = host.configuration()
     deploy(host, one).expect(6, "test-failed")
     assert host.configuration() == before
+
+
+def test_client_that_keeps_the_old_file(host, one):
+    """The client's own line, or its service's, is not the target: it is said, and left alone."""
+    mail = host.postfix()
+    mail.set(smtp_tls_cert_file=host.old_cert)
+    mail.master.write_text(
+        mail.master.read_text() + f"out unix - - n - - smtp -o smtp_tls_cert_file={host.old_cert}\n"
+    )
+    host.start()
+    result = deploy(host, one).expect(0, "keeps-own")
+    assert [p["file"] for p in result.problems if p["code"] == "keeps-own"] == [str(mail.config), str(mail.master)]
+    assert mail.value("smtp_tls_cert_file") == str(host.old_cert)
+
+
+def test_options_in_one_word(host, one):
+    """smtpd reads -oname=value as getopt does; postconf prints such words cut off."""
+    mail = host.postfix()
+    text = mail.master.read_text()
+    line = next(n for n in text.splitlines() if n.startswith(f"{mail.smtps} "))
+    own = f"{line}\n  -osmtpd_tls_cert_file={host.old_cert}\n  -vosmtpd_tls_key_file={host.old_key}"
+    mail.master.write_text(text.replace(line, own))
+    host.start()
+    deploy(host, one, "--default").expect(0)
+    assert served(mail) == [one.sha256] * 3
+    store = host.store / NAME / "current"
+    assert f"\n  -osmtpd_tls_cert_file={store}/fullchain.pem\n  -vosmtpd_tls_key_file={store}/key.pem\n" in mail.master.read_text()
+
+
+def test_name_without_a_default(host, one):
+    """smtpd starts no TLS at all where no default is set, not even for a name that has a certificate."""
+    mail = host.postfix()
+    mail.set(smtpd_tls_cert_file=None, smtpd_tls_key_file=None)
+    host.write_config()
+    before = host.configuration()
+    deploy(host, one, "--hostname", "www.example.test", "--accept", "name-mismatch").expect(6, "tls-off")
+    assert host.configuration() == before
+    deploy(host, one, "--default").expect(0)
+
