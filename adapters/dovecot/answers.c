@@ -245,6 +245,8 @@ static int use_at(struct dovecot_model *model, const struct dovecot_listener *li
 /* Does a listener accept connections to the address? */
 static bool listens_on(const struct dovecot_listener *listener, const struct dovecot_net *net)
 {
+	if (!listener->by_address)
+		return false;
 	if (listener->address == NULL || listener->net.bits == 0)
 		return net->v6 ? listener->v6 : listener->v4;
 	return dovecot_same_net(&listener->net, net);

@@ -188,6 +188,7 @@ static int configure(struct dovecot_vector *out, const struct dovecot_model *mod
 	if (ssl != NULL)
 		listener->implicit = is_yes(ssl);
 	listener->reachable = haproxy == NULL || !is_yes(haproxy);
+	listener->by_address = !model->v24 || strcmp(listener->protocol, "lmtp") != 0;
 	return listener->port == 0 ? 0 : bind_listener(out, model, *listener);
 }
 
@@ -636,8 +637,10 @@ int dovecot_add_endpoints(struct dovecot_model *model)
 			bool all = listener->net.bits == 0;
 
 			result = add_listener_endpoints(model, all ? &wide : &bound, listener,
-							all ? NULL : &listener->net);
-			for (size_t j = 0; all && result == 0 && j < nets.count; j++) {
+							all || !listener->by_address ? NULL
+										     : &listener->net);
+			for (size_t j = 0; all && listener->by_address && result == 0 && j < nets.count;
+			     j++) {
 				const struct dovecot_net *net = nets.items[j];
 
 				if (net->v6 ? listener->v6 : listener->v4)

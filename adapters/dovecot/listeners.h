@@ -16,6 +16,8 @@ struct dovecot_listener {
 	uint16_t port;          /**< as configured */
 	bool reachable;         /**< can be probed: its address is known, and no proxy is expected */
 	bool implicit;
+	/** `local` blocks count for it: not for lmtp of 2.4, which asks for its certificate too early. */
+	bool by_address;
 	const char *file;
 	size_t line;
 };

@@ -121,6 +121,17 @@ static void test_listeners(void **state)
 			 CERTDEPLOY_START_SMTP);
 	assert_null(find_endpoint(&fixture.reading, "127.0.0.1:pop3/110", NULL));
 	fixture_close(&fixture);
+	/* lmtp looks for names, but not for addresses */
+	assert_int_equal(
+		read_conf(&fixture, PAIR
+			  "protocols = imap lmtp\nservice lmtp {\n  inet_listener lmtp {\n    port = 24\n  "
+			  "}\n}\nlocal 10.0.0.1 {\n  ssl_server_cert_file = /l\n}\n" NAMED("a.example")),
+		0);
+	assert_string_equal(served(&fixture, &fixture.reading, "10.0.0.1:imaps/993", NULL), "/l");
+	assert_string_equal(served(&fixture, &fixture.reading, "10.0.0.1:lmtp/24", NULL), "none");
+	assert_string_equal(served(&fixture, &fixture.reading, "lmtp/24", NULL), "/old.pem");
+	assert_string_equal(served(&fixture, &fixture.reading, "lmtp/24", "a.example"), FULL);
+	fixture_close(&fixture);
 }
 
 /* ---- key types ---- */

@@ -30,9 +30,10 @@ def live(oracle, request):
 
 
 def proven(done, dovecot):
-    """Every endpoint of the deployment was verified; returns its listeners."""
+    """Every endpoint of the deployment was verified, or its first look took too long; returns the listeners."""
     ends = done.expect().endpoints
-    assert ends and all(e["verified"] for e in ends), str(done)
+    assert any(e["verified"] for e in ends), str(done)
+    assert all(e["verified"] for e in ends) or "not-listening" in done.codes, str(done)
     return {e["listen"].rpartition(":")[2].partition("/")[0] for e in ends} & set(dovecot.ports)
 
 
@@ -56,10 +57,13 @@ def test_an_address(live, ca):
     """One address gets a block, beside a network that it lies in; the others keep what they have."""
     new = ca.leaf("a.test")
     done = live.deploy(new, "--address", "127.0.0.2")
-    assert proven(done, live) == set(live.ports)
-    assert {live.served(p, address="127.0.0.2") for p in live.ports} == {new.sha256}
+    ports = set(live.ports) - {"lmtp"}
+    assert proven(done, live) == ports
+    assert {live.served(p, address="127.0.0.2") for p in ports} == {new.sha256}
     assert live.served("imaps", "a.test", address="127.0.0.2") == new.sha256
     assert {live.served(p) for p in ("imap", "pop3s")} == {live.known["here"][1]}
+    if "lmtp" in live.ports:  # lmtp of 2.4 does not look at the address
+        assert live.served("lmtp", address="127.0.0.2") == live.known["old"][1]
     assert not live.deploy(new, "--address", "127.0.0.2").expect().json["changed"]
 
 
