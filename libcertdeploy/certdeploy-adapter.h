@@ -234,6 +234,17 @@ CERTDEPLOY_API int certdeploy_digest_base64(const char **sha256, struct certdepl
 					    const char *const *paths);
 
 /**
+ * The addresses of a host name, numeric: on the host itself as its resolver has them, which may ask
+ * the network; in a tree those of /etc/hosts there. Asked once a run.
+ *
+ * @param addresses  NULL-terminated
+ * @return 0; CERTDEPLOY_ENOTFOUND: there are none (nothing recorded)
+ * @since 0.1
+ */
+CERTDEPLOY_API int certdeploy_resolve(const char *const **addresses, struct certdeploy_reading *reading,
+				      const char *name);
+
+/**
  * PCRE2 match of a whole subject, caseless if asked; false as well when limits are met.
  *
  * @since 0.1

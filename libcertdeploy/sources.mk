@@ -84,6 +84,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/host/managed.c libcertdeploy/host/managed.h \
 	libcertdeploy/host/reading.c libcertdeploy/host/reading.h \
 	libcertdeploy/host/names.c libcertdeploy/host/names.h \
+	libcertdeploy/host/resolve.c \
 	libcertdeploy/host/rehearsal.c libcertdeploy/host/rehearsal.h \
 	libcertdeploy/host/service.c libcertdeploy/host/service.h \
 	libcertdeploy/host/settings.c libcertdeploy/host/settings.h \

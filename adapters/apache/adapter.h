@@ -404,9 +404,8 @@ struct apache_model {
 	struct apache_managed *named;
 	struct apache_set *sets;
 	struct apache_sets *by_address;
-	uint8_t sni_policy;     /**< enum apache_sni_policy */
-	const char *own_name;   /**< the machine's name, where the main server has none; "" unknown */
-	const char *hosts_file; /**< /etc/hosts, once read */
+	uint8_t sni_policy;   /**< enum apache_sni_policy */
+	const char *own_name; /**< the machine's name, where the main server has none; "" unknown */
 };
 
 /* ---- read.c ---- */

@@ -9,11 +9,9 @@
 #include "hash.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 struct address_key {
 	uint8_t ip[16];
@@ -104,84 +102,6 @@ static struct apache_address *append(struct apache_model *model, struct apache_a
 	return copy;
 }
 
-/* The bytes of /etc/hosts, read once. */
-static const char *hosts_file(struct apache_model *model)
-{
-	const struct certdeploy_document *document;
-	size_t length;
-
-	if (model->hosts_file == NULL) {
-		model->hosts_file = "";
-		if (certdeploy_file_type(model->reading, "/etc/hosts") == CERTDEPLOY_FILE_REGULAR &&
-		    certdeploy_read(&document, model->reading, "/etc/hosts") == 0)
-			model->hosts_file = certdeploy_document_bytes(document, &length);
-	}
-	return model->hosts_file;
-}
-
-/* Next word of a line of /etc/hosts; 0 at its end. */
-static size_t hosts_word(const char **at)
-{
-	*at += strspn(*at, " \t\r");
-	return **at == '#' ? 0 : strcspn(*at, " \t\r\n#");
-}
-
-/* All addresses that /etc/hosts has for a name. Returns their number, or an error. */
-static int resolve_in_hosts(struct apache_model *model, struct apache_address **list, const char *name,
-			    uint16_t port)
-{
-	int found = 0;
-
-	for (const char *line = hosts_file(model), *end; *line != '\0';
-	     line = end + (*end == '\n' ? 1 : 0)) {
-		struct apache_address address = {.port = port};
-		const char *at = line;
-		size_t length = hosts_word(&at);
-		char text[64];
-
-		end = line + strcspn(line, "\n");
-		if (length == 0 || length >= sizeof(text))
-			continue;
-		memcpy(text, at, length);
-		text[length] = '\0';
-		if (!parse_ip(&address, text))
-			continue;
-		at += length;
-		while ((length = hosts_word(&at)) != 0) {
-			if (strlen(name) == length && apache_compare_caseless(at, name, length) == 0) {
-				if (append(model, list, &address) == NULL)
-					return CERTDEPLOY_ENOMEM;
-				found++;
-				break;
-			}
-			at += length;
-		}
-	}
-	return found;
-}
-
-/* As httpd does when it starts. */
-static int resolve(struct apache_model *model, struct apache_address **list, const char *name,
-		   uint16_t port)
-{
-	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found = NULL;
-	struct apache_address address = {.port = port};
-	int result = 0;
-
-	if (getaddrinfo(name, NULL, &hints, &found) != 0)
-		return 0;
-	for (const struct addrinfo *one = found; result == 0 && one != NULL; one = one->ai_next) {
-		char text[NI_MAXHOST];
-
-		if (getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof(text), NULL, 0,
-				NI_NUMERICHOST) == 0 &&
-		    parse_ip(&address, text) && append(model, list, &address) == NULL)
-			result = CERTDEPLOY_ENOMEM;
-	}
-	freeaddrinfo(found);
-	return result;
-}
-
 /* One string for all that are the same but for case: sets compare them by place. */
 static const char *intern(struct apache_model *model, const char *name)
 {
@@ -203,16 +123,25 @@ static int add_named(struct apache_model *model, struct apache_address **list, c
 		     uint16_t port)
 {
 	struct apache_address address = {.name = name, .port = port, .family = APACHE_NAMED};
-	int result = resolve_in_hosts(model, list, name, port);
+	const char *const *found;
+	int result;
 
-	if (result != 0)
-		return result < 0 ? result : 0;
 	/* What is not a name of hosts resolves nowhere. */
 	if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") !=
 	    strlen(name))
 		return 0;
+	result = certdeploy_resolve(&found, model->reading, name);
+	for (; result == 0 && *found != NULL; found++) {
+		struct apache_address one = {.port = port};
+
+		if (parse_ip(&one, *found) && append(model, list, &one) == NULL)
+			result = CERTDEPLOY_ENOMEM;
+	}
+	if (result != CERTDEPLOY_ENOTFOUND)
+		return result;
+	/* The host itself knows it no better than httpd does; a tree may be that of one that does. */
 	if (certdeploy_is_live(model->reading))
-		return resolve(model, list, name, port);
+		return 0;
 	address.name = intern(model, name);
 	return address.name == NULL || append(model, list, &address) == NULL ? CERTDEPLOY_ENOMEM : 0;
 }

@@ -44,6 +44,7 @@ void cd_host_close(struct cd_host *host)
 	cd_table_free(&host->directories);
 	cd_table_free(&host->leaves);
 	cd_table_free(&host->answers);
+	cd_table_free(&host->addresses);
 	cd_arena_free(&host->arena);
 	cd_root_close(&host->root);
 }

@@ -19,6 +19,7 @@ struct cd_host {
 	struct cd_table directories; /**< path -> names */
 	struct cd_table leaves;      /**< path -> struct cd_leaf_answer */
 	struct cd_table answers;     /**< argv joined -> struct cd_answer */
+	struct cd_table addresses;   /**< host name -> NULL-terminated list of numeric addresses */
 };
 
 /** problems is borrowed and outlives the host. root_path NULL: the host itself. */
@@ -30,6 +31,7 @@ int cd_host_document(const struct certdeploy_document **out, struct cd_host *hos
 int cd_host_directory(const char *const **names, struct cd_host *host, const char *path);
 enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *path);
 int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const char *path);
+int cd_host_resolve(const char *const **out, struct cd_host *host, const char *name);
 int cd_host_ask(const char **answer, struct cd_host *host, const char *const *argv,
 		const char *const *environment);
 

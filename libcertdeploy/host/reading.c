@@ -354,6 +354,11 @@ int certdeploy_ask(const char **answer, struct certdeploy_reading *reading, cons
 	return cd_host_ask(answer, reading->host, argv, reading->environment);
 }
 
+int certdeploy_resolve(const char *const **addresses, struct certdeploy_reading *reading, const char *name)
+{
+	return cd_host_resolve(addresses, reading->host, name);
+}
+
 bool certdeploy_matches(struct certdeploy_reading *reading, const char *pattern, const char *subject,
 			bool caseless)
 {

@@ -185,3 +185,21 @@ def test_a_tree_is_found_by_itself(name, ca, tmp_path):
     assert tree.diff(before, tree.snapshot(tmp_path), tree.UNTOUCHED) == []
     tool("deploy", *material(leaf), "--hostname", "a.test", "--name", "x").expect(OK)
     assert "certdeploy/x/current/" in site.read_text() and "/old" not in site.read_text()
+
+
+def test_host_names_as_addresses_in_a_tree(tmp_path):
+    """Those of its own /etc/hosts; one that only a resolver knows keeps its name and is not connected to."""
+    from harness.tool import Tool
+
+    host = "<VirtualHost {0}:443>\nServerName {0}\nSSLEngine on\nSSLCertificateFile /o.pem\nSSLCertificateKeyFile /o.key\n"
+    names = ("web.test", "far.test")
+    for path, text in {
+        "etc/hosts": "127.0.0.1 localhost # web.test\n192.0.2.7\tx WEB.test web.test # far.test\n2001:db8::7 web.test\n",
+        "etc/apache2/apache2.conf": "Listen 443\n" + "".join(host.format(n) + "</VirtualHost>\n" for n in names),
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    endpoints = Tool(root=tmp_path)("list").expect(OK).endpoints
+    listeners = {e["listen"] for e in endpoints if e["name"] == "web.test"}
+    assert listeners == {"192.0.2.7:443", "[2001:db8::7]:443"}
+    assert {e["listen"] for e in endpoints if e["name"] == "far.test"} == {"far.test:443"}
