@@ -15,7 +15,7 @@ WILD = ("*.a.test", "*.b.test", "*.c.test", "*.x.c.test", "*.test", "w*.test", "
 
 
 class Maker:
-    """certificates: [(path of certificate, path of key, path of one file with both)]"""
+    """certificates: [(path of certificate, path of key, path of one file with both, "rsa" or "ec")]"""
 
     def __init__(self, web, certificates, seed):
         self.web, self.certificates = web, certificates
@@ -57,13 +57,36 @@ class Maker:
         gap = self.pick(" ", " ", "\t", "   ", " \\\n  ")
         return f"{name}{gap}{argument}{self.pick('', '', '', '  ')}"
 
-    def pair(self):
-        certificate, key, both = self.random.choice(self.certificates)
-        lines = [self.directive("SSLCertificateFile", self.path(certificate))]
+    def one(self, kind=None):
+        return self.random.choice([c for c in self.certificates if kind in (None, c[3])])
+
+    def lines_of(self, certificate, together=False):
+        cert, key, both, _ = certificate
+        if together:
+            return [self.directive("SSLCertificateFile", self.path(both))]
+        lines = [self.directive("SSLCertificateFile", self.path(cert))]
         lines.append(self.directive("SSLCertificateKeyFile", self.path(key)))
         if self.chance(0.1):
             lines.reverse()
         return lines
+
+    def pair(self):
+        """What a host is served by: mostly one pair; of two key types, in one file, with a chain file, a key too many."""
+        kind = self.random.random()
+        if kind < 0.6:
+            return self.lines_of(self.one())
+        if kind < 0.7:
+            return self.lines_of(self.one(), True)
+        if kind < 0.85:
+            lines = [line for k in self.random.sample(("rsa", "ec"), 2) for line in self.lines_of(self.one(k))]
+            if self.chance(0.3):  # all certificates, then all keys
+                lines.sort(key=lambda line: "keyfile" in line.lower().replace("\\\n", ""))
+            return lines
+        if kind < 0.9:
+            return self.lines_of(self.one()) + [self.directive("SSLCertificateKeyFile", self.path(self.one()[1]))]
+        if kind < 0.95:
+            return self.lines_of(self.one()) + [self.directive("SSLCertificateChainFile", self.path(self.one()[0]))]
+        return self.lines_of(self.one("ec")) + self.lines_of(self.one("ec"))
 
     def own_pair(self):
         """One pair, seldom two; inline, or in a file of its own, or in one that others read too."""
@@ -187,18 +210,5 @@ class Maker:
 
 
 def candidates():
-    """Names to ask for: all that configurations may have, and some that only wildcards have."""
-    return [
-        None,
-        *NAMES,
-        "main.test",
-        "q.a.test",
-        "r.q.b.test",
-        "z.c.test",
-        "q.x.c.test",
-        "w1.test",
-        "g.test",
-        "shop.x",
-        "xd.test",
-        "nobody.example",
-    ]
+    """Names to ask for: what configurations may have, and what only wildcards have."""
+    return [None, *NAMES, "main.test", "q.a.test", "r.q.b.test", "z.c.test", "q.x.c.test", "w1.test", "shop.x", "nobody.example"]

@@ -42,20 +42,23 @@ _VERBS = """start | reload | test)
 
 
 @contextlib.contextmanager
-def connected(port, sni=None, address="127.0.0.1", timeout=10):
-    """A TLS connection by OpenSSL in this process that believes any certificate."""
+def connected(port, sni=None, address="127.0.0.1", timeout=10, ciphers=None):
+    """A TLS connection by OpenSSL in this process that believes any certificate. ciphers: of TLS 1.2."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if ciphers:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(ciphers)
     with socket.create_connection((address, port), timeout=timeout) as plain:
         with context.wrap_socket(plain, server_hostname=sni) as tls:
             yield tls
 
 
-def leaf_of(port, sni=None, address="127.0.0.1", timeout=10):
-    """SHA-256 of the certificate that a client gets; None: no TLS there."""
+def leaf_of(port, sni=None, address="127.0.0.1", timeout=10, ciphers=None):
+    """SHA-256 of the certificate that a client gets; None: no TLS there, or not with these ciphers."""
     try:
-        with connected(port, sni, address, timeout) as tls:
+        with connected(port, sni, address, timeout, ciphers) as tls:
             return hashlib.sha256(tls.getpeercert(True)).hexdigest()
     except (OSError, ssl.SSLError):
         return None
@@ -143,8 +146,8 @@ class Plain(Server):
             **self.more,
         }
 
-    def ask(self, sni=None, port=None, address="127.0.0.1"):
-        return leaf_of(port or self.port, sni, address)
+    def ask(self, sni=None, port=None, address="127.0.0.1", ciphers=None):
+        return leaf_of(port or self.port, sni, address, ciphers=ciphers)
 
     def status_of(self, name, over):
         """HTTP status of a request for one name on the connection of another."""
