@@ -3,7 +3,8 @@
  * test-threads.c - handles of different threads share nothing
  *
  * Each thread has a tree of its own and goes the whole way on it, in its own language, from a new handle
- * to the rollback, all at the same moment. Also run under helgrind and ThreadSanitizer.
+ * to the rollback, all at the same moment. Also run under helgrind and ThreadSanitizer; an argument says
+ * how often.
  */
 #include "unit.h"
 
@@ -18,7 +19,6 @@
 #include <unistd.h>
 
 #define THREADS 3
-#define ROUNDS 3
 
 static const char *const files[][2] = {
 	{"etc/dovecot/dovecot.conf",
@@ -39,6 +39,7 @@ struct thread {
 	const char *language;
 	const char *certificate;
 	const char *key;
+	int rounds;
 	const char *failed; /* at which step, or NULL */
 };
 
@@ -95,7 +96,7 @@ static void *work(void *argument)
 	options.root = thread->root;
 	options.language = thread->language;
 	(void)pthread_barrier_wait(thread->together);
-	for (int i = 0; i < ROUNDS && thread->failed == NULL; i++) {
+	for (int i = 0; i < thread->rounds && thread->failed == NULL; i++) {
 		struct certdeploy_request *request = NULL;
 		struct certdeploy *cd = NULL;
 
@@ -119,6 +120,8 @@ static void remove_tree(const char *root)
 	assert_int_equal(system(command), 0);
 }
 
+static int rounds = 3;
+
 static void test_handles(void **state)
 {
 	static const char *const languages[THREADS] = {NULL, "ja", "C"};
@@ -135,6 +138,7 @@ static void test_handles(void **state)
 								   .to = (int64_t)time(NULL) + 30 * DAY});
 
 		threads[i].together = &together;
+		threads[i].rounds = rounds;
 		threads[i].language = languages[i];
 		threads[i].certificate = pem_certificate(issued);
 		threads[i].key = pem_key(issued);
@@ -156,9 +160,11 @@ static void test_handles(void **state)
 	issue_end();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_handles)};
 
+	if (argc > 1)
+		rounds = atoi(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
