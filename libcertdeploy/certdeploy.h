@@ -235,7 +235,8 @@ enum certdeploy_list_option {
 	CERTDEPLOY_EMAIL = 20,
 	/** "rsa:2048" (default), "rsa:3072", "rsa:4096", "ec:p256", "ec:p384", "ed25519" */
 	CERTDEPLOY_KEY_TYPE = 21,
-	CERTDEPLOY_PROFILE = 22, /**< "lenient" (default) or "strict": the rules for the fields */
+	CERTDEPLOY_PROFILE =
+		22, /**< "lenient" (default), "strict" or one of the settings: the fields' rules */
 	/** certdeploy_export(): "pkcs12" (default), "pkcs12-legacy", "pem", "cert", "key", … */
 	CERTDEPLOY_FORMAT = 23,
 };
@@ -270,6 +271,10 @@ enum certdeploy_flag {
 	CERTDEPLOY_ENCRYPT_KEY = 25, /**< certdeploy_csr(): ask for a passphrase and encrypt the key */
 	CERTDEPLOY_NOT_STORED =
 		26, /**< certdeploy_csr(): only hand the result out, keep nothing on the host */
+	/** A missing issuer may be fetched by HTTP from where the certificate says. */
+	CERTDEPLOY_FETCH_ISSUER = 27,
+	CERTDEPLOY_REUSE_KEY =
+		28, /**< certdeploy_csr(): the key that CERTDEPLOY_NAME has now, not a new one */
 };
 
 /**
@@ -504,7 +509,9 @@ CERTDEPLOY_API int certdeploy_discover(struct certdeploy_result **out, struct ce
 CERTDEPLOY_API int certdeploy_list(struct certdeploy_result **out, struct certdeploy *cd,
 				   const struct certdeploy_request *request);
 /**
- * Describe the request's material and check it. Reads only. EREFUSED when it must not be used.
+ * Describe the request's material and check it. With CERTDEPLOY_NAME also what it changes against the
+ * certificate installed under that name, as notices ("names-added", "names-removed", "key-changed", …);
+ * with that name alone, the installed one. Reads only. EREFUSED when it must not be used.
  *
  * @since 0.1
  */
@@ -588,8 +595,9 @@ CERTDEPLOY_API int certdeploy_export(struct certdeploy_result **out, struct cert
 CERTDEPLOY_API int certdeploy_import(struct certdeploy_result **out, struct certdeploy *cd,
 				     const struct certdeploy_request *request);
 /**
- * The DANE records (RFC 6698) of the store's certificate CERTDEPLOY_NAME, or of the request's material:
- * 3 1 1 and 3 0 1, for the host names CERTDEPLOY_HOSTNAME (default: the certificate's own). Reads only.
+ * The DANE records (RFC 6698) of the store's certificate CERTDEPLOY_NAME, of the request's material, or of
+ * both: the installed and the next one. 3 1 1 and 3 0 1, for the host names CERTDEPLOY_HOSTNAME (default:
+ * the certificate's own). Keys of requests that wait for their certificate have 3 1 1. Reads only.
  *
  * @since 0.1
  */

@@ -30,11 +30,56 @@ static void fill(struct cd_wish *wish, const struct certdeploy_request *request)
 		.country = cd_request_value(request, CERTDEPLOY_COUNTRY),
 		.email = cd_request_value(request, CERTDEPLOY_EMAIL),
 		.key_type = cd_request_value(request, CERTDEPLOY_KEY_TYPE),
-		.profile = cd_request_value(request, CERTDEPLOY_PROFILE),
 		.self_signed = cd_request_flag(request, CERTDEPLOY_SELF_SIGNED, 0) != 0,
 		.days = cd_request_flag(request, CERTDEPLOY_DAYS, 0),
 		.now = (int64_t)time(NULL),
 	};
+}
+
+/* The rules: of the built-in profiles or one in the settings. */
+static int choose_profile(struct cd_wish *wish, struct certdeploy_result *result,
+			  const struct certdeploy_request *request)
+{
+	const struct cd_settings *settings = &result->cd->settings;
+	const char *name = cd_request_value(request, CERTDEPLOY_PROFILE);
+
+	if (name == NULL)
+		name = settings->profile == NULL ? "lenient" : settings->profile;
+	for (size_t i = 0; i < settings->profiles.count; i++) {
+		const struct cd_profile *profile = settings->profiles.items[i];
+
+		if (strcmp(profile->name, name) != 0)
+			continue;
+		wish->strict = profile->strict;
+		wish->no_addresses = !profile->addresses;
+		wish->required = profile->required;
+		return 0;
+	}
+	wish->strict = wish->no_addresses = strcmp(name, "strict") == 0;
+	if (wish->strict || strcmp(name, "lenient") == 0)
+		return 0;
+	return cd_fail(
+		&result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+		_("there is no profile \"%s\": there are lenient, strict and those of certdeploy.conf"),
+		cd_safe(&result->problems.arena, name));
+}
+
+/* The key that the name has now; current owns it. */
+static int reuse_key(struct cd_wish *wish, struct cd_certificates *current, struct cd_keeping *keeping)
+{
+	static const char *const accepted[] = {"expired", "not-yet-valid", "chain-expired", NULL};
+	struct certdeploy_result *result = keeping->result;
+	const char *name = cd_request_value(keeping->request, CERTDEPLOY_NAME);
+	const struct cd_load load = {.need_key = true, .now = wish->now, .accepted = accepted};
+	int code;
+
+	if (name == NULL || wish->key_type != NULL)
+		return cd_fail(&result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("to use the key again, its name in the store is needed and no key type"));
+	code = cd_store_load(current, &keeping->host, result->cd->settings.store, name, &load);
+	if (code == 0)
+		wish->key = ((const struct cd_certificate *)current->list.items[0])->key;
+	return code;
 }
 
 static int ask_passphrase(struct cd_wish *wish, struct certdeploy_result *result, char *buffer)
@@ -168,6 +213,7 @@ int certdeploy_csr(struct certdeploy_result **out, struct certdeploy *cd,
 	char passphrase[PASSPHRASE_LIMIT + 1] = "";
 	const char *public_key_sha256 = "";
 	struct cd_keeping keeping;
+	struct cd_certificates current = {0};
 	struct cd_issue issue = {0};
 	struct cd_wish wish;
 	int code;
@@ -179,6 +225,10 @@ int certdeploy_csr(struct certdeploy_result **out, struct certdeploy *cd,
 		return cd_result_end(out, result, cd_broken(result));
 	fill(&wish, request);
 	code = cd_keeping_open(&keeping, result, request, stored);
+	if (code == 0)
+		code = choose_profile(&wish, result, request);
+	if (code == 0 && cd_request_flag(request, CERTDEPLOY_REUSE_KEY, 0) != 0)
+		code = reuse_key(&wish, &current, &keeping);
 	if (code == 0 && cd_request_flag(request, CERTDEPLOY_ENCRYPT_KEY, 0) != 0)
 		code = ask_passphrase(&wish, result, passphrase);
 	if (code == 0)
@@ -191,6 +241,7 @@ int certdeploy_csr(struct certdeploy_result **out, struct certdeploy *cd,
 		code = put_out(&keeping, &issue);
 	OPENSSL_cleanse(passphrase, sizeof(passphrase));
 	cd_issue_free(&issue);
+	cd_certificates_free(&current);
 	cd_keeping_close(&keeping);
 	return cd_result_end(out, result, code);
 }

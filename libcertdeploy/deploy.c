@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define DEFAULT_WAIT 30
+#define KEYS_REPORTED 100 /* certificates of one plan */
 
 /* ---- reports ---- */
 
@@ -323,6 +324,42 @@ static int report_plan(struct certdeploy_result *result, struct cd_plan *plan, i
 	return code == 0 ? reported : code;
 }
 
+/*
+ * Say of a renewed certificate whether its key is a new one. Only in a plan, where there is time to
+ * publish a TLSA record, and not for thousands, of whom nobody reads it.
+ */
+static int report_keys(struct certdeploy_result *result, struct cd_plan *plan)
+{
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && plan->orders.count <= KEYS_REPORTED && i < plan->orders.count;
+	     i++) {
+		const struct cd_planned_order *order = plan->orders.items[i];
+		struct cd_vector installed = {0};
+
+		if (order->result == 0 && order->name != NULL)
+			code = cd_store_describe(&installed, &plan->inventory.host,
+						 plan->cd->settings.store, order->name);
+		for (size_t j = 0; code == 0 && j < order->certificates.list.count; j++) {
+			const struct cd_certificate *fresh = order->certificates.list.items[j];
+
+			for (size_t k = 0; k < installed.count; k++) {
+				const struct certdeploy_certificate_report *old = installed.items[k];
+
+				if (strcmp(old->key_type, fresh->key_type) == 0 &&
+				    strcmp(old->public_key_sha256, fresh->report->public_key_sha256) != 0)
+					cd_problem(&result->problems, CERTDEPLOY_NOTICE, "key-changed",
+						   NULL, 0,
+						   _("the new certificate of %s has another key than the "
+						     "installed one"),
+						   order->name);
+			}
+		}
+		cd_vector_free(&installed);
+	}
+	return code;
+}
+
 int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
 		    const struct certdeploy_request *request)
 {
@@ -338,6 +375,8 @@ int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
 		return cd_result_end(out, result, cd_broken(result));
 	code = cd_plan_make(&plan, cd, &result->problems, request);
 	code = report_plan(result, &plan, code);
+	if (code == 0)
+		code = report_keys(result, &plan);
 	if (code == 0)
 		code = report_services(result, &plan, &nothing, NULL);
 	if (code == 0)

@@ -3,6 +3,7 @@
 #include "keeping.h"
 
 #include "base/text.h"
+#include "issuers.h"
 #include "report.h"
 
 #include <time.h>
@@ -76,7 +77,8 @@ int cd_keeping_store(const char **stored, struct cd_keeping *keeping, const stru
 {
 	struct certdeploy_result *result = keeping->result;
 	struct cd_certificates certificates;
-	const struct cd_load load = {
+	struct cd_issuers issuers;
+	struct cd_load load = {
 		.pieces = pieces,
 		.count = count,
 		.passphrase = result->cd->passphrase,
@@ -96,7 +98,10 @@ int cd_keeping_store(const char **stored, struct cd_keeping *keeping, const stru
 		.drop_other_types = cd_request_flag(keeping->request, CERTDEPLOY_DROP_OTHER_TYPES, 0) != 0,
 	};
 	const struct certdeploy_material *const *materials = NULL;
-	int code = cd_store_load_given(&certificates, &keeping->host, request.directory, name, &load);
+	int code;
+
+	cd_issuers_offer(&issuers, &load, result->cd, &keeping->host, keeping->request);
+	code = cd_store_load_given(&certificates, &keeping->host, request.directory, name, &load);
 
 	if (code == 0 && name == NULL)
 		request.name =
@@ -125,6 +130,40 @@ int cd_keeping_store(const char **stored, struct cd_keeping *keeping, const stru
 	}
 	cd_certificates_free(&certificates);
 	return code;
+}
+
+int cd_keeping_load(struct cd_certificates *certificates, struct cd_keeping *keeping, bool need_key)
+{
+	/* What is installed may be looked at whatever it is. */
+	static const char *const accepted[] = {"expired", "not-yet-valid", "chain-expired", NULL};
+	const struct cd_load load = {
+		.need_key = need_key, .now = (int64_t)time(NULL), .accepted = accepted};
+	struct certdeploy_result *result = keeping->result;
+	const char *name = cd_request_value(keeping->request, CERTDEPLOY_NAME);
+	int code;
+
+	*certificates = (struct cd_certificates){0};
+	if (name == NULL)
+		return cd_fail(&result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("a name in the store is needed"));
+	code = cd_store_load(certificates, &keeping->host, result->cd->settings.store, name, &load);
+	for (size_t i = 0; code == 0 && i < certificates->list.count; i++)
+		code = cd_report_certificate(
+			result, ((struct cd_certificate *)certificates->list.items[i])->report, name);
+	return code;
+}
+
+int cd_keeping_pieces(struct cd_piece **pieces, size_t *count, struct cd_keeping *keeping)
+{
+	const struct cd_vector *given = cd_request_pieces(keeping->request);
+
+	*count = given == NULL ? 0 : given->count;
+	*pieces = cd_arena_array(&keeping->result->problems.arena, *count + 1, sizeof(**pieces));
+	if (*pieces == NULL)
+		return cd_fail_memory(&keeping->result->problems);
+	for (size_t i = 0; i < *count; i++)
+		(*pieces)[i] = *(const struct cd_piece *)given->items[i];
+	return 0;
 }
 
 int cd_keeping_put(struct cd_keeping *keeping, const char *name, const void *bytes, size_t length,

@@ -27,8 +27,12 @@ void cd_keeping_close(struct cd_keeping *keeping);
 int cd_keeping_store(const char **stored, struct cd_keeping *keeping, const struct cd_piece *pieces,
 		     size_t count, const char *name, const char *const *accepted);
 
+/** Load what the store has under the request's name, and report it. What has ended is only noted. */
+int cd_keeping_load(struct cd_certificates *certificates, struct cd_keeping *keeping, bool need_key);
+/** The request's pieces as an array, in the result's arena. */
+int cd_keeping_pieces(struct cd_piece **pieces, size_t *count, struct cd_keeping *keeping);
 /** Hand something out; the bytes are copied. */
-int cd_keeping_put(struct cd_keeping *keeping, const char *name, const void *bytes, size_t length, bool secret,
-		   bool text);
+int cd_keeping_put(struct cd_keeping *keeping, const char *name, const void *bytes, size_t length,
+		   bool secret, bool text);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* operations.c - discover, list, check, history and the way back; deploy.c has the flow itself */
+/* operations.c - discover, list, history and the way back; deploy.c has the flow itself */
 #include "change/history.h"
 #include "change/transaction.h"
 #include "operation.h"
@@ -96,99 +96,6 @@ int certdeploy_list(struct certdeploy_result **out, struct certdeploy *cd,
 		    const struct certdeploy_request *request)
 {
 	return cd_with_inventory(out, cd, request, list);
-}
-
-/* ---- check ---- */
-
-static int check_names(struct certdeploy_result *result, const struct cd_certificates *certificates,
-		       const struct certdeploy_request *request)
-{
-	const char *const *hostnames = cd_request_list(request, CERTDEPLOY_HOSTNAME);
-	bool accepted = cd_in_list(cd_request_list(request, CERTDEPLOY_ACCEPT), "name-mismatch");
-	int code = 0;
-
-	for (; hostnames != NULL && *hostnames != NULL; hostnames++)
-		for (size_t i = 0; i < certificates->list.count; i++) {
-			const struct cd_certificate *certificate = certificates->list.items[i];
-
-			if (cd_names_cover(certificate->names, *hostnames))
-				continue;
-			cd_problem(&result->problems, accepted ? CERTDEPLOY_WARNING : CERTDEPLOY_ERROR,
-				   "name-mismatch", NULL, 0, _("the certificate does not cover %s"),
-				   cd_safe(&result->problems.arena, *hostnames));
-			code = accepted ? code : CERTDEPLOY_EREFUSED;
-		}
-	return code;
-}
-
-static int check_csr(struct certdeploy_result *result, const struct cd_piece *piece)
-{
-	const struct certdeploy_certificate_report *report = NULL;
-	int code = cd_request_describe(&report, &result->problems.arena, &result->problems, piece);
-
-	return code == 0 ? cd_report_certificate(result, report, NULL) : code;
-}
-
-static int check_pieces(struct certdeploy_result *result, const struct certdeploy_request *request,
-			const struct cd_piece *pieces, size_t count)
-{
-	struct cd_load load = {
-		.pieces = pieces,
-		.count = count,
-		.passphrase = result->cd->passphrase,
-		.user = result->cd->user,
-		.accepted = cd_request_list(request, CERTDEPLOY_ACCEPT),
-		.now = (int64_t)time(NULL),
-		.chain_directory = result->cd->settings.chain_directory,
-	};
-	struct cd_certificates certificates = {0};
-	int code = cd_certificates_load(&certificates, &result->problems, &load);
-
-	for (size_t i = 0; i < certificates.list.count; i++) {
-		const struct cd_certificate *certificate = certificates.list.items[i];
-
-		if (certificate->report != NULL &&
-		    cd_report_certificate(result, certificate->report, NULL) != 0)
-			code = CERTDEPLOY_ENOMEM;
-	}
-	if (code == 0)
-		code = check_names(result, &certificates, request);
-	cd_certificates_free(&certificates);
-	return code;
-}
-
-int certdeploy_check(struct certdeploy_result **out, struct certdeploy *cd,
-		     const struct certdeploy_request *request)
-{
-	struct certdeploy_result *result = cd_result_begin(cd);
-	const struct cd_vector *given = request == NULL ? NULL : cd_request_pieces(request);
-	struct cd_piece *pieces;
-	size_t count = 0;
-	int code = 0;
-
-	*out = NULL;
-	if (result == NULL)
-		return CERTDEPLOY_ENOMEM;
-	if (cd->broken != 0)
-		return cd_result_end(out, result, cd_broken(result));
-	if (given == NULL || given->count == 0)
-		return cd_result_end(out, result,
-				     cd_fail(&result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-					     _("no certificate was given")));
-	pieces = cd_arena_array(&result->problems.arena, given->count, sizeof(*pieces));
-	if (pieces == NULL)
-		return cd_result_end(out, result, cd_fail_memory(&result->problems));
-	for (size_t i = 0; code == 0 && i < given->count; i++) {
-		const struct cd_piece *piece = given->items[i];
-
-		if (piece->kind == CERTDEPLOY_MATERIAL_CSR)
-			code = check_csr(result, piece);
-		else
-			pieces[count++] = *piece;
-	}
-	if (code == 0 && count != 0)
-		code = check_pieces(result, request, pieces, count);
-	return cd_result_end(out, result, code);
 }
 
 /* ---- a run with the host's root only ---- */

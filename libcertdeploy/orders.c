@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "certificate/deployment.h"
+#include "issuers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -140,8 +141,10 @@ static int load_certificates(struct cd_plan *plan, struct cd_planned_order *plan
 		.roots = &plan->roots,
 	};
 	size_t from = plan->problems->list.count;
+	struct cd_issuers issuers;
 	int result = CERTDEPLOY_ENOTFOUND;
 
+	cd_issuers_offer(&issuers, &load, plan->cd, &plan->inventory.host, plan->request);
 	if (planned->order->pieces.count != 0)
 		result = load_pieces(plan, planned, &load);
 	if (result == CERTDEPLOY_ENOMEM ||

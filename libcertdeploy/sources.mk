@@ -10,7 +10,10 @@ EXTRA_DIST += libcertdeploy/certdeploy.map
 
 libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certdeploy.c libcertdeploy/handle.h \
+	libcertdeploy/check.c \
+	libcertdeploy/comparison.c libcertdeploy/comparison.h \
 	libcertdeploy/csr.c \
+	libcertdeploy/issuers.c libcertdeploy/issuers.h \
 	libcertdeploy/keeping.c libcertdeploy/keeping.h \
 	libcertdeploy/move.c \
 	libcertdeploy/deploy.c \
@@ -22,6 +25,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/report.c libcertdeploy/report.h \
 	libcertdeploy/request.c \
 	libcertdeploy/result.c \
+	libcertdeploy/tlsa.c \
 	libcertdeploy/base/arena.c libcertdeploy/base/arena.h \
 	libcertdeploy/base/buffer.c libcertdeploy/base/buffer.h \
 	libcertdeploy/base/file.c libcertdeploy/base/file.h \
@@ -92,6 +96,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/proof/attempt.c libcertdeploy/proof/attempt.h \
 	libcertdeploy/proof/doctor.c \
 	libcertdeploy/proof/expiry.c \
+	libcertdeploy/proof/fetch.c libcertdeploy/proof/fetch.h \
 	libcertdeploy/proof/probe.c libcertdeploy/proof/probe.h \
 	libcertdeploy/proof/proof.c libcertdeploy/proof/proof.h \
 	libcertdeploy/proof/running.c libcertdeploy/proof/running.h \

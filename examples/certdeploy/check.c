@@ -57,7 +57,10 @@ static void add_facts(struct table *table, const struct certdeploy_certificate_r
 	add_pair(table, _("Public key SHA-256"), report->public_key_sha256);
 	for (size_t i = 0; report->usages != NULL && report->usages[i] != NULL; i++)
 		add_pair(table, i == 0 ? _("Usage") : "", report->usages[i]);
-	add_pair(table, _("Key from"), report->key_origin);
+	if (report->sha256 != NULL)
+		add_pair(table, _("Key from"), report->key_origin);
+	else
+		add_pair(table, _("Key of"), report->stored_as);
 	if (report->must_staple)
 		add_pair(table, "must-staple", _("yes"));
 }

@@ -49,7 +49,9 @@ const struct option_row option_table[] = {
 	{"passphrase-fd", 0, "N", EFFECT_TOOL, TOOL_PASSPHRASE_FD, MATERIAL | ON(EXPORT) | NEW,
 	 N_("passphrase of the key")},
 	{"name", 0, "NAME", EFFECT_ONCE, CERTDEPLOY_NAME,
-	 CHANGING | ON(IMPORT) | ON(EXPORT) | ON(TLSA) | NEW, N_("its name in the store")},
+	 CHANGING | ON(IMPORT) | ON(EXPORT) | ON(TLSA) | ON(CHECK) | NEW, N_("its name in the store")},
+	{"fetch-issuer", 0, NULL, EFFECT_FLAG, CERTDEPLOY_FETCH_ISSUER, MATERIAL,
+	 N_("fetch a missing issuer by HTTP from its CA")},
 
 	/* a new request */
 	{"common-name", 0, NULL, EFFECT_ONCE, CERTDEPLOY_COMMON_NAME, NEW, NULL},
@@ -63,7 +65,8 @@ const struct option_row option_table[] = {
 	{"key-type", 0, "TYPE", EFFECT_ONCE, CERTDEPLOY_KEY_TYPE, NEW,
 	 N_("as rsa:4096, ec:p256; default rsa:2048")},
 	{"profile", 0, "NAME", EFFECT_ONCE, CERTDEPLOY_PROFILE, NEW,
-	 N_("rules: lenient (default) or strict")},
+	 N_("rules: lenient (default), strict or own")},
+	{"reuse-key", 0, NULL, EFFECT_FLAG, CERTDEPLOY_REUSE_KEY, NEW, N_("the key that --name has now")},
 	{"self-signed", 0, NULL, EFFECT_FLAG, CERTDEPLOY_SELF_SIGNED, NEW,
 	 N_("a certificate signed by itself instead")},
 	{"days", 0, "N", EFFECT_NUMBER, CERTDEPLOY_DAYS, NEW, N_("how long that is valid (365)")},

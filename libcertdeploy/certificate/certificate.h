@@ -48,6 +48,16 @@ struct cd_roots {
 
 void cd_roots_free(struct cd_roots *roots);
 
+/**
+ * Where a missing issuer may be looked for, beside what was given: certificates as PEM or DER, for free().
+ * position counts from 0. Returns 0 (*bytes may be NULL: nothing there, go on) or CERTDEPLOY_ENOTFOUND past
+ * the last.
+ */
+typedef int cd_stored_issuers_fn(void *user, size_t position, char **bytes, size_t *length,
+				 const char **origin);
+/** The same from the address that a certificate names. Records why it could not. */
+typedef int cd_fetch_issuer_fn(void *user, const char *url, char **bytes, size_t *length);
+
 struct cd_load {
 	const struct cd_piece *pieces;
 	size_t count;
@@ -60,8 +70,11 @@ struct cd_load {
 	const char *const *settled;  /**< codes that passed when it was stored: only noted; or NULL */
 	bool need_key;               /**< a certificate without its key is an error */
 	int64_t now;
-	const char *chain_directory; /**< where missing intermediates may be found, or NULL */
-	struct cd_roots *roots;      /**< shared by many loads; or NULL */
+	const char *chain_directory;          /**< where missing intermediates may be found, or NULL */
+	struct cd_roots *roots;               /**< shared by many loads; or NULL */
+	cd_stored_issuers_fn *stored_issuers; /**< or NULL */
+	cd_fetch_issuer_fn *fetch_issuer;     /**< or NULL: nothing is fetched */
+	void *issuers;                        /**< handed to both */
 };
 
 /**

@@ -21,6 +21,7 @@
 
 #define DIRECTORY_LIMIT 4096 /* files looked at */
 #define VERIFY_LIMIT 256     /* signatures tried for one chain */
+#define STORED_LIMIT 20000   /* names of the store looked at */
 
 struct builder {
 	struct cd_given *given;
@@ -151,6 +152,68 @@ static X509 *issuer_in_directory(struct builder *builder, X509 *subject, const c
 	return found;
 }
 
+/* Look through the chains that the store has. Most are the same: one is not read twice in a row. */
+static X509 *issuer_in_store(struct builder *builder, X509 *subject, const char **origin)
+{
+	const struct cd_load *load = builder->given->load;
+	char *before = NULL, *bytes = NULL;
+	size_t length_before = 0, length = 0;
+	X509 *found = NULL;
+
+	for (size_t i = 0; load->stored_issuers != NULL && found == NULL && i < STORED_LIMIT; i++) {
+		if (load->stored_issuers(load->issuers, i, &bytes, &length, origin) != 0)
+			break;
+		if (bytes == NULL)
+			continue;
+		if (before == NULL || length != length_before || memcmp(before, bytes, length) != 0)
+			found = issuer_among(builder, subject, cd_certificates_in(bytes, length));
+		free(before);
+		before = bytes;
+		length_before = length;
+	}
+	free(before);
+	return found;
+}
+
+char *cd_issuer_url(struct cd_arena *arena, X509 *x509)
+{
+	AUTHORITY_INFO_ACCESS *access = X509_get_ext_d2i(x509, NID_info_access, NULL, NULL);
+	char *url = NULL;
+
+	for (int i = 0; url == NULL && i < sk_ACCESS_DESCRIPTION_num(access); i++) {
+		const ACCESS_DESCRIPTION *one = sk_ACCESS_DESCRIPTION_value(access, i);
+
+		if (OBJ_obj2nid(one->method) == NID_ad_ca_issuers && one->location->type == GEN_URI) {
+			const ASN1_STRING *text = one->location->d.uniformResourceIdentifier;
+
+			url = cd_printable(arena, (const char *)ASN1_STRING_get0_data(text),
+					   (size_t)ASN1_STRING_length(text), 200);
+		}
+	}
+	AUTHORITY_INFO_ACCESS_free(access);
+	return url;
+}
+
+/* Fetch it from where the certificate says, when that was asked for; it must have signed. */
+static X509 *fetched_issuer(struct builder *builder, X509 *subject, const char **origin)
+{
+	const struct cd_load *load = builder->given->load;
+	const char *url = load->fetch_issuer == NULL ? NULL : cd_issuer_url(builder->given->arena, subject);
+	char *bytes = NULL;
+	size_t length = 0;
+	X509 *found = NULL;
+
+	if (url == NULL || load->fetch_issuer(load->issuers, url, &bytes, &length) != 0)
+		return NULL;
+	found = issuer_among(builder, subject, cd_certificates_in(bytes, length));
+	if (found == NULL)
+		cd_problem(builder->given->problems, CERTDEPLOY_WARNING, "fetch-failed", url, 0,
+			   _("what is offered there is not the issuer"));
+	*origin = url;
+	free(bytes);
+	return found;
+}
+
 static X509 *trusted_issuer(struct builder *builder, X509 *subject)
 {
 	struct cd_roots *shared = builder->given->load->roots;
@@ -228,7 +291,10 @@ static int follow_given(struct builder *builder, X509 **last)
 	return 0;
 }
 
-/* Go on where the given ones end: the trusted roots, then the directory of intermediates. */
+/*
+ * Go on where the given ones end: the trusted roots, the directory of intermediates, the store, and, when
+ * that was asked for, the address in the certificate.
+ */
 static int follow_found(struct builder *builder, X509 *last)
 {
 	struct cd_chain *chain = builder->chain;
@@ -244,6 +310,10 @@ static int follow_found(struct builder *builder, X509 *last)
 			break;
 		}
 		issuer = issuer_in_directory(builder, last, &origin);
+		if (issuer == NULL)
+			issuer = issuer_in_store(builder, last, &origin);
+		if (issuer == NULL)
+			issuer = fetched_issuer(builder, last, &origin);
 		if (issuer == NULL)
 			break;
 		if (cd_is_self_signed(issuer)) {

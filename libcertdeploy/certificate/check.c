@@ -141,27 +141,6 @@ static void check_life(struct check *check)
 
 /* ---- chain ---- */
 
-/* Where the issuer's certificate can be fetched, as the certificate says; NULL: it does not. */
-static char *issuer_url(struct check *check)
-{
-	AUTHORITY_INFO_ACCESS *access = X509_get_ext_d2i(check->x509, NID_info_access, NULL, NULL);
-	char *url = NULL;
-
-	for (int i = 0; url == NULL && i < sk_ACCESS_DESCRIPTION_num(access); i++) {
-		const ACCESS_DESCRIPTION *one = sk_ACCESS_DESCRIPTION_value(access, i);
-
-		if (OBJ_obj2nid(one->method) == NID_ad_ca_issuers && one->location->type == GEN_URI) {
-			const ASN1_STRING *text = one->location->d.uniformResourceIdentifier;
-
-			url = cd_printable(&check->problems->arena,
-					   (const char *)ASN1_STRING_get0_data(text),
-					   (size_t)ASN1_STRING_length(text), 200);
-		}
-	}
-	AUTHORITY_INFO_ACCESS_free(access);
-	return url;
-}
-
 static void check_chain(struct check *check)
 {
 	const struct cd_chain *chain = check->chain;
@@ -188,7 +167,7 @@ static void check_chain(struct check *check)
 			   last->subject, issuer);
 		return;
 	}
-	url = issuer_url(check);
+	url = cd_issuer_url(&check->problems->arena, check->x509);
 	if (url == NULL)
 		judge(check, "chain-incomplete", _("the issuer %s is not among the certificates given"),
 		      issuer);

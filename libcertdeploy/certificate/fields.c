@@ -2,9 +2,9 @@
 /*
  * fields.c - what CAs let stand in a request
  *
- * Lengths are RFC 5280's upper bounds in characters. The profile "strict" is the common ground of the
- * commercial CAs: ASCII of a few kinds; "lenient" takes every printable character, as names of
- * organizations in other scripts need it, and addresses among the names.
+ * Lengths are RFC 5280's upper bounds in characters. Strict rules are the common ground of the commercial
+ * CAs: ASCII of a few kinds; the others take every printable character, as names of organizations in
+ * other scripts need it.
  */
 #include "certificate/issue.h"
 
@@ -20,6 +20,7 @@
 struct rules {
 	struct cd_problems *problems;
 	bool strict;
+	bool no_addresses;
 	int result;
 };
 
@@ -105,7 +106,7 @@ static void check_names(struct rules *rules, const char *const *names)
 		const char *fault;
 
 		if (cd_is_address(*names)) {
-			if (rules->strict)
+			if (rules->no_addresses)
 				refuse(rules, _("name"), *names, _("an IP address is not possible here"));
 		} else if ((fault = host_fault(*names)) != NULL) {
 			refuse(rules, _("name"), *names, fault);
@@ -170,16 +171,30 @@ static void check_email(struct rules *rules, const char *value)
 		refuse(rules, _("e-mail"), value, _("this is no e-mail address"));
 }
 
+static void check_required(struct rules *rules, const struct cd_wish *wish)
+{
+	const struct {
+		const char *field, *shown;
+		bool there;
+	} fields[] = {
+		{"organization", _("organization"), wish->organization != NULL},
+		{"unit", _("unit"), wish->units != NULL && wish->units[0] != NULL},
+		{"locality", _("locality"), wish->locality != NULL},
+		{"state", _("state"), wish->state != NULL},
+		{"country", _("country"), wish->country != NULL},
+		{"e-mail", _("e-mail"), wish->email != NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		if (cd_in_list(wish->required, fields[i].field) && !fields[i].there)
+			refuse(rules, fields[i].shown, "", _("this profile needs it"));
+}
+
 int cd_wish_check(struct cd_problems *problems, const struct cd_wish *wish)
 {
-	struct rules rules = {.problems = problems};
+	struct rules rules = {
+		.problems = problems, .strict = wish->strict, .no_addresses = wish->no_addresses};
 
-	if (wish->profile != NULL && strcmp(wish->profile, "strict") == 0)
-		rules.strict = true;
-	else if (wish->profile != NULL && strcmp(wish->profile, "lenient") != 0)
-		return cd_fail(problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-			       _("there is no profile \"%s\"; there are lenient and strict"),
-			       cd_safe(&problems->arena, wish->profile));
 	if ((wish->common_name == NULL || *wish->common_name == '\0') &&
 	    (wish->names == NULL || wish->names[0] == NULL))
 		return cd_fail(problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0, _("a name is needed"));
@@ -192,5 +207,6 @@ int cd_wish_check(struct cd_problems *problems, const struct cd_wish *wish)
 	check_text(&rules, _("state"), wish->state, 128);
 	check_country(&rules, wish->country);
 	check_email(&rules, wish->email);
+	check_required(&rules, wish);
 	return rules.result;
 }

@@ -269,11 +269,17 @@ static const char *common_name_of(const struct cd_wish *wish)
 static int make(struct cd_issue *out, const struct cd_wish *wish, const struct key_kind *kind)
 {
 	const char *common_name = common_name_of(wish);
-	EVP_PKEY *key = make_key(kind);
+	EVP_PKEY *key = wish->key;
 	X509_NAME *subject = make_subject(wish, common_name);
 	GENERAL_NAMES *names = make_alternatives(wish, common_name);
-	int result = key == NULL || subject == NULL || names == NULL ? CERTDEPLOY_ENOMEM : 0;
 	size_t length;
+	int result;
+
+	if (key == NULL)
+		key = make_key(kind);
+	else
+		(void)EVP_PKEY_up_ref(key);
+	result = key == NULL || subject == NULL || names == NULL ? CERTDEPLOY_ENOMEM : 0;
 
 	out->name = cd_arena_string(&out->arena, common_name != NULL ? common_name : wish->names[0]);
 	if (result == 0 && wish->self_signed)

@@ -16,7 +16,11 @@ struct cd_wish {
 	const char *country;
 	const char *email;
 	const char *key_type; /**< NULL: "rsa:2048" */
-	const char *profile;  /**< NULL: "lenient" */
+	/** Rules for the fields: ASCII of a few kinds; no addresses among the names; what must be there. */
+	bool strict;
+	bool no_addresses;
+	const char *const *required;
+	void *key; /**< EVP_PKEY *: to be used instead of a new one; NULL: make one */
 	bool self_signed;
 	long days;
 	int64_t now;

@@ -195,6 +195,8 @@ struct cd_chain {
 	size_t keys; /**< how many were given, whether they fit or not */
 };
 
+/** Where the issuer can be fetched, as the certificate says, made printable; NULL: it does not. */
+char *cd_issuer_url(struct cd_arena *arena, X509 *x509);
 /** Find the leaves, one for each key type, their keys and chains. Of struct cd_chain, in the arena. */
 int cd_chains_build(struct cd_vector *chains, struct cd_given *given);
 void cd_chains_free(struct cd_vector *chains);

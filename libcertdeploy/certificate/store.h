@@ -57,6 +57,16 @@ int cd_store_directories(struct cd_changes *changes, struct cd_host *host, const
 int cd_store_load_given(struct cd_certificates *out, struct cd_host *host, const char *directory,
 			const char *name, const struct cd_load *load);
 
+/** What is current under one name, the same way: one for each key type. */
+int cd_store_describe(struct cd_vector *out, struct cd_host *host, const char *directory, const char *name);
+
+/** The name whose key, of a request or the current generation, has this SHA-256; NULL: none. */
+int cd_store_find_key(const char **name, struct cd_host *host, const char *directory, const char *sha256);
+
+/** Public keys of the requests that wait under a name, newest first: their SHA-256 as text. */
+int cd_store_waiting_keys(struct cd_vector *out, struct cd_host *host, const char *directory,
+			  const char *name);
+
 /** Names in the store: struct certdeploy_certificate_report in host->arena. */
 int cd_store_list(struct cd_vector *out, struct cd_host *host, const char *directory);
 

@@ -301,7 +301,7 @@ static int list_file(struct cd_vector *out, struct cd_host *host, const char *by
 }
 
 /* The file names of a generation: see store.h. */
-static int list_name(struct cd_vector *out, struct cd_host *host, const char *store, const char *name)
+int cd_store_describe(struct cd_vector *out, struct cd_host *host, const char *store, const char *name)
 {
 	static const char *const files[] = {"cert.pem", "cert-rsa.pem", "cert-ecdsa.pem",
 					    "cert-ed25519.pem"};
@@ -337,6 +337,94 @@ int cd_store_list(struct cd_vector *out, struct cd_host *host, const char *direc
 		return 0;
 	for (; result == 0 && *names != NULL; names++)
 		if (cd_store_name_is_valid(*names))
-			result = list_name(out, host, directory, *names);
+			result = cd_store_describe(out, host, directory, *names);
+	return result;
+}
+
+/* ---- requests that wait for their certificate ---- */
+
+/* The public key of the request in one directory; NULL: none can be read. */
+static int waiting_key(const char **sha256, struct cd_host *host, const char *directory)
+{
+	const struct certdeploy_certificate_report *report = NULL;
+	struct cd_problems ignored = {0};
+	struct cd_piece piece = {.kind = CERTDEPLOY_MATERIAL_CSR};
+	char *bytes = NULL, *path = cd_arena_format(&host->arena, "%s/request.pem", directory);
+	int result = path == NULL ? CERTDEPLOY_ENOMEM : 0;
+
+	*sha256 = NULL;
+	if (result == 0 && cd_read_file(&bytes, &piece.length, NULL, &host->root, path, FILE_LIMIT) == 0) {
+		piece.bytes = bytes;
+		result = cd_request_describe(&report, &host->arena, &ignored, &piece);
+		if (result == 0)
+			*sha256 = report->public_key_sha256;
+	}
+	free(bytes);
+	cd_problems_free(&ignored);
+	return result == CERTDEPLOY_ENOMEM ? cd_fail_memory(host->problems) : 0;
+}
+
+int cd_store_waiting_keys(struct cd_vector *out, struct cd_host *host, const char *directory,
+			  const char *name)
+{
+	const char *requests = cd_arena_format(&host->arena, "%s/%s/requests", directory, name);
+	const char *const *names = NULL;
+	const char *sha256 = NULL;
+	size_t count = 0;
+	int result = requests == NULL ? cd_fail_memory(host->problems)
+				      : cd_host_directory(&names, host, requests);
+
+	if (result != 0)
+		return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
+	while (names[count] != NULL)
+		count++;
+	/* Names begin with the time. */
+	while (result == 0 && count-- > 0) {
+		const char *path = cd_arena_format(&host->arena, "%s/%s", requests, names[count]);
+
+		result = path == NULL ? cd_fail_memory(host->problems) : waiting_key(&sha256, host, path);
+		if (result == 0 && sha256 != NULL && cd_vector_add(out, (void *)(uintptr_t)sha256) != 0)
+			result = cd_fail_memory(host->problems);
+	}
+	return result;
+}
+
+/* Among one name's keys. */
+static int has_key(bool *found, struct cd_host *host, const char *directory, const char *name,
+		   const char *sha256)
+{
+	struct cd_vector keys = {0}, current = {0};
+	int result = cd_store_waiting_keys(&keys, host, directory, name);
+
+	if (result == 0)
+		result = cd_store_describe(&current, host, directory, name);
+	for (size_t i = 0; result == 0 && i < keys.count; i++)
+		*found = *found || strcmp(keys.items[i], sha256) == 0;
+	for (size_t i = 0; result == 0 && i < current.count; i++) {
+		const struct certdeploy_certificate_report *report = current.items[i];
+
+		*found = *found || strcmp(report->public_key_sha256, sha256) == 0;
+	}
+	cd_vector_free(&keys);
+	cd_vector_free(&current);
+	return result;
+}
+
+int cd_store_find_key(const char **name, struct cd_host *host, const char *directory, const char *sha256)
+{
+	const char *const *names = NULL;
+	int result = cd_host_directory(&names, host, directory);
+	bool found = false;
+
+	*name = NULL;
+	if (result != 0)
+		return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
+	for (; result == 0 && !found && *names != NULL; names++) {
+		if (!cd_store_name_is_valid(*names))
+			continue;
+		result = has_key(&found, host, directory, *names, sha256);
+		if (found)
+			*name = *names;
+	}
 	return result;
 }

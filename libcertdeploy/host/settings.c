@@ -220,11 +220,71 @@ static int read_bool(const struct loading *loading, const config_setting_t *sett
 	return 0;
 }
 
+static int read_required(const struct loading *loading, const config_setting_t *setting,
+			 struct cd_profile *profile)
+{
+	static const char *const fields[] = {"organization", "unit",   "locality", "state",
+					     "country",      "e-mail", NULL};
+	struct cd_vector values = {0};
+	int result = read_values(loading, setting, &values);
+
+	if (result == 0)
+		profile->required = ((const struct cd_setting *)values.items[0])->values;
+	cd_vector_free(&values);
+	for (const char *const *field = profile->required; result == 0 && *field != NULL; field++)
+		if (!cd_in_list(fields, *field))
+			result = refuse(
+				loading, setting,
+				_("organization, unit, locality, state, country or e-mail is expected"));
+	return result;
+}
+
+static int read_profile(const struct loading *loading, const config_setting_t *group)
+{
+	struct cd_profile *profile = cd_arena_alloc(loading->arena, sizeof(*profile));
+	int result = 0;
+
+	if (profile == NULL || cd_vector_add(&loading->settings->profiles, profile) != 0)
+		return cd_fail_memory(loading->problems);
+	if (config_setting_type(group) != CONFIG_TYPE_GROUP)
+		return refuse(loading, group, _("a group is expected for each profile"));
+	profile->addresses = true;
+	for (int i = 0; result == 0 && i < config_setting_length(group); i++) {
+		const config_setting_t *item = config_setting_get_elem(group, (unsigned)i);
+		const char *name = config_setting_name(item);
+
+		if (strcmp(name, "name") == 0)
+			result = read_string(loading, item, &profile->name);
+		else if (strcmp(name, "strict") == 0)
+			result = read_bool(loading, item, &profile->strict);
+		else if (strcmp(name, "addresses") == 0)
+			result = read_bool(loading, item, &profile->addresses);
+		else if (strcmp(name, "required") == 0)
+			result = read_required(loading, item, profile);
+		else
+			result = refuse(loading, item, _("no such setting"));
+	}
+	if (result == 0 && profile->name == NULL)
+		result = refuse(loading, group, _("a profile needs a name"));
+	return result;
+}
+
+static int read_groups(const struct loading *loading, const config_setting_t *setting,
+		       int (*read)(const struct loading *, const config_setting_t *))
+{
+	int result = 0;
+
+	if (config_setting_type(setting) != CONFIG_TYPE_LIST)
+		return refuse(loading, setting, _("a list of groups is expected"));
+	for (int i = 0; result == 0 && i < config_setting_length(setting); i++)
+		result = read(loading, config_setting_get_elem(setting, (unsigned)i));
+	return result;
+}
+
 static int read_setting(const struct loading *loading, const config_setting_t *setting)
 {
 	struct cd_settings *settings = loading->settings;
 	const char *name = config_setting_name(setting);
-	int result = 0;
 
 	if (strcmp(name, "store") == 0)
 		return read_path(loading, setting, &settings->store);
@@ -238,14 +298,16 @@ static int read_setting(const struct loading *loading, const config_setting_t *s
 		return read_bool(loading, setting, &settings->syslog);
 	if (strcmp(name, "keep") == 0)
 		return read_number(loading, setting, 1, 100000, &settings->keep);
+	if (strcmp(name, "fetch_private") == 0)
+		return read_bool(loading, setting, &settings->fetch_private);
+	if (strcmp(name, "profile") == 0)
+		return read_string(loading, setting, &settings->profile);
+	if (strcmp(name, "profiles") == 0)
+		return read_groups(loading, setting, read_profile);
 	if (strcmp(name, "services") != 0)
 		return refuse(loading, setting, _("no such setting"));
-	if (config_setting_type(setting) != CONFIG_TYPE_LIST)
-		return refuse(loading, setting, _("a list of groups is expected"));
 	settings->search = false;
-	for (int i = 0; result == 0 && i < config_setting_length(setting); i++)
-		result = read_service(loading, config_setting_get_elem(setting, (unsigned)i));
-	return result;
+	return read_groups(loading, setting, read_service);
 }
 
 /*
@@ -444,4 +506,5 @@ void cd_settings_free(struct cd_settings *settings)
 		cd_vector_free(&service->probes);
 	}
 	cd_vector_free(&settings->services);
+	cd_vector_free(&settings->profiles);
 }

@@ -22,11 +22,22 @@ struct cd_service_settings {
 	unsigned timeout;        /**< seconds for a command or a proof; 0: the default */
 };
 
+/** What one family of CAs lets stand in a request. */
+struct cd_profile {
+	const char *name;
+	bool strict;                 /**< ASCII letters, digits and a few signs; no unit of dashes */
+	bool addresses;              /**< IP addresses among the names */
+	const char *const *required; /**< "organization", "country", …; NULL: none */
+};
+
 struct cd_settings {
 	const char *file; /**< that was read, or NULL */
 	const char *store;
 	const char *state;
 	const char *chain_directory;
+	bool fetch_private;        /**< --fetch-issuer may connect to addresses that are not public */
+	struct cd_vector profiles; /**< of struct cd_profile: rules for requests, beside the built-in */
+	const char *profile;       /**< the one that holds without --profile, or NULL */
 	bool backup_beside;
 	bool syslog; /**< a line a run to the system's log */
 	unsigned keep;
