@@ -275,6 +275,14 @@ enum certdeploy_flag {
 	CERTDEPLOY_FETCH_ISSUER = 27,
 	CERTDEPLOY_REUSE_KEY =
 		28, /**< certdeploy_csr(): the key that CERTDEPLOY_NAME has now, not a new one */
+	CERTDEPLOY_VERIFY_SCOPE = 29, /**< enum certdeploy_verify_scope: which ports prove a deployment */
+};
+
+/** What is looked at after a reload: a handshake takes the server's time. Since 0.1. */
+enum certdeploy_verify_scope {
+	CERTDEPLOY_VERIFY_CHANGED = 0, /**< all that changes, and a few that must not; the default */
+	CERTDEPLOY_VERIFY_ALL = 1,     /**< every endpoint of the services that change */
+	CERTDEPLOY_VERIFY_SAMPLE = 2,  /**< a few of those that change, and a few that must not */
 };
 
 /**

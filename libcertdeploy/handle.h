@@ -8,7 +8,7 @@
 #include "host/settings.h"
 
 #define CD_LISTS (CERTDEPLOY_FORMAT + 1)
-#define CD_FLAGS (CERTDEPLOY_REUSE_KEY + 1)
+#define CD_FLAGS (CERTDEPLOY_VERIFY_SCOPE + 1)
 
 struct certdeploy {
 	struct cd_arena arena;

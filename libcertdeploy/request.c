@@ -199,7 +199,8 @@ int certdeploy_request_add(struct certdeploy_request *request, enum certdeploy_l
 
 int certdeploy_request_set(struct certdeploy_request *request, enum certdeploy_flag flag, long value)
 {
-	if ((unsigned)flag == 0 || (unsigned)flag >= CD_FLAGS || value < 0)
+	if ((unsigned)flag == 0 || (unsigned)flag >= CD_FLAGS || value < 0 ||
+	    (flag == CERTDEPLOY_VERIFY_SCOPE && value > CERTDEPLOY_VERIFY_SAMPLE))
 		return misused(request->cd, "certdeploy_request_set", (long)flag);
 	if (flag == CERTDEPLOY_DEFAULT)
 		current(request)->defaults = value != 0;

@@ -28,6 +28,7 @@ unit_tests += tests/unit/test-postfix
 unit_tests += tests/unit/test-postfix-sni
 unit_tests += tests/unit/test-problem
 unit_tests += tests/unit/test-probe
+unit_tests += tests/unit/test-proof
 unit_tests += tests/unit/test-process
 unit_tests += tests/unit/test-recovery
 unit_tests += tests/unit/test-settings

@@ -107,6 +107,8 @@ static void offer_value(const struct typing *typing, const struct option_row *ro
 	if (row->effect == EFFECT_TOOL && row->value == TOOL_COLOR)
 		for (size_t i = 0; i < sizeof(colors) / sizeof(colors[0]); i++)
 			offer(typing, colors[i]);
+	for (size_t i = 0; row->effect == EFFECT_SCOPE && verify_scopes[i] != NULL; i++)
+		offer(typing, verify_scopes[i]);
 	if (row->effect != EFFECT_LIST && row->effect != EFFECT_ONCE)
 		return;
 	if (row->value == CERTDEPLOY_ACCEPT)

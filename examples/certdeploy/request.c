@@ -171,7 +171,7 @@ static int add_strings(struct tool *tool, const char *key, const struct option_r
 {
 	int result = 0;
 
-	if (!json_is_array(value) || row->effect == EFFECT_ONCE)
+	if (!json_is_array(value) || row->effect == EFFECT_ONCE || row->effect == EFFECT_SCOPE)
 		return add_string(tool, key, row, is_content, value);
 	for (size_t i = 0; result == 0 && i < json_array_size(value); i++)
 		result = add_string(tool, key, row, is_content, json_array_get(value, i));
@@ -288,6 +288,7 @@ static int take_member(struct tool *tool, const char *key, const json_t *value)
 	case EFFECT_MATERIAL:
 	case EFFECT_LIST:
 	case EFFECT_ONCE:
+	case EFFECT_SCOPE:
 		return add_strings(tool, key, row, is_content, value);
 	case EFFECT_FLAG:
 		if (!json_is_boolean(value))
@@ -446,6 +447,21 @@ static int set_life(struct tool *tool, struct certdeploy_request *request, const
 			   : result;
 }
 
+const char *const verify_scopes[] = {[CERTDEPLOY_VERIFY_CHANGED] = "changed",
+				     [CERTDEPLOY_VERIFY_ALL] = "all",
+				     [CERTDEPLOY_VERIFY_SAMPLE] = "sample",
+				     NULL};
+
+static int set_scope(struct tool *tool, struct certdeploy_request *request, const struct setting *setting)
+{
+	const struct option_row *row = setting->option;
+
+	for (long i = 0; verify_scopes[i] != NULL; i++)
+		if (strcmp(setting->value, verify_scopes[i]) == 0)
+			return certdeploy_request_set(request, (enum certdeploy_flag)row->value, i);
+	return usage_error(tool, _("--%s takes all, changed or sample"), row->name);
+}
+
 static int add_stdin(struct tool *tool, struct certdeploy_request *request, int kind)
 {
 	char *bytes = NULL;
@@ -512,6 +528,8 @@ static int apply(struct tool *tool, struct certdeploy_request *request, const st
 					      setting->value);
 	case EFFECT_LIFE:
 		return set_life(tool, request, setting);
+	case EFFECT_SCOPE:
+		return set_scope(tool, request, setting);
 	case EFFECT_NUMBER:
 	case EFFECT_SECONDS:
 		result = parse_number(&number, tool, setting);

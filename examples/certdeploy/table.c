@@ -108,6 +108,8 @@ const struct option_row option_table[] = {
 	{"no-verify", 0, NULL, EFFECT_FLAG, CERTDEPLOY_NO_VERIFY, WAYS, N_("leave out these steps")},
 	{"no-reload", 0, NULL, EFFECT_FLAG, CERTDEPLOY_NO_RELOAD, ON(RECOVER),
 	 N_("only the files: leave the servers alone")},
+	{"verify", 0, "SCOPE", EFFECT_SCOPE, CERTDEPLOY_VERIFY_SCOPE, CHANGING,
+	 N_("prove all, changed (default) or sample")},
 	{"restart", 0, NULL, EFFECT_FLAG, CERTDEPLOY_RESTART, WAYS, N_("restart instead of reload")},
 	{"accept", 0, "CODE", EFFECT_LIST, CERTDEPLOY_ACCEPT, MATERIAL,
 	 N_("let this problem pass; may be repeated")},

@@ -59,9 +59,8 @@ struct command {
 
 extern const struct command command_export, command_import, command_request, command_tlsa;
 extern const struct command command_adapters, command_check, command_deploy, command_diff, command_discover,
-	command_doctor, command_expiry,
-	command_history, command_hook, command_list, command_plan, command_prune, command_recover, command_rollback,
-	command_show, command_verify;
+	command_doctor, command_expiry, command_history, command_hook, command_list, command_plan,
+	command_prune, command_recover, command_rollback, command_show, command_verify;
 
 /** What was asked for, one row: an option of the command line or a member of the JSON object. */
 struct setting {
@@ -94,7 +93,7 @@ struct tool {
 	bool dry_run;
 	bool exit_code; /**< plan: 10 when there is something to do */
 	enum format format;
-	int verbosity;  /**< -1 quiet, 0, 1, 2 */
+	int verbosity; /**< -1 quiet, 0, 1, 2 */
 	bool color_out;
 	bool color_err;
 	int width; /**< columns of the terminal; 0: standard output is none */
@@ -170,6 +169,7 @@ enum effect {
 	EFFECT_NUMBER,   /**< the same, with a number */
 	EFFECT_SECONDS,  /**< the same, with a time: 90, 90s, 15m, 12h, 30d */
 	EFFECT_LIFE,     /**< the same, or with a percentage: 33% sets the flag after it */
+	EFFECT_SCOPE,    /**< the same, with a word: all, changed, sample */
 	EFFECT_TOOL,     /**< value: enum tool_option */
 	EFFECT_NEXT,     /**< another certificate begins; not in the table */
 };
@@ -208,6 +208,8 @@ struct option_row {
 
 /** All options, ended by one without a name. */
 extern const struct option_row option_table[];
+/** The words of EFFECT_SCOPE by their value, NULL-terminated. */
+extern const char *const verify_scopes[];
 /** All commands in the order of the help, ended by NULL. */
 extern const struct command *const command_table[];
 

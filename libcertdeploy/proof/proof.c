@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define NEIGHBOURS 16
+#define SAMPLE 64
 #define FIRST_LOOK_SECONDS 5
 #define FIRST_LOOK_MS 2000
 #define DEFAULT_SECONDS 30
@@ -92,18 +93,22 @@ static int add_places(struct cd_proof *proof, const struct cd_planned *planned,
 static int add_service(struct cd_proof *proof, const struct cd_planned *planned)
 {
 	const struct cd_vector *endpoints = &planned->endpoints;
-	size_t others = 0, step, seen = 0;
+	long scope =
+		cd_request_flag(proof->plan->request, CERTDEPLOY_VERIFY_SCOPE, CERTDEPLOY_VERIFY_CHANGED);
+	size_t counts[2] = {0, 0}, seen[2] = {0, 0}, steps[2]; /* of neighbours, of targets */
 	int result = 0;
 
-	for (size_t i = 0; i < endpoints->count; i++)
-		others += ((const struct cd_planned_endpoint *)endpoints->items[i])->targeted ? 0 : 1;
-	step = others / NEIGHBOURS + 1;
+	for (size_t i = 0; i < endpoints->count; i++) {
+		const struct cd_planned_endpoint *endpoint = endpoints->items[i];
+
+		counts[endpoint->targeted] += endpoint->after->tls ? 1 : 0;
+	}
+	steps[false] = scope == CERTDEPLOY_VERIFY_ALL ? 1 : counts[false] / NEIGHBOURS + 1;
+	steps[true] = scope == CERTDEPLOY_VERIFY_SAMPLE ? counts[true] / SAMPLE + 1 : 1;
 	for (size_t i = 0; result == 0 && i < endpoints->count; i++) {
 		struct cd_planned_endpoint *endpoint = endpoints->items[i];
 
-		if (!endpoint->after->tls)
-			continue;
-		if (endpoint->targeted || seen++ % step == 0)
+		if (endpoint->after->tls && seen[endpoint->targeted]++ % steps[endpoint->targeted] == 0)
 			result = add_places(proof, planned, endpoint);
 	}
 	return result;

@@ -14,10 +14,10 @@ struct cd_proof_item {
 	const char *key_type; /**< NULL: whatever the server chooses */
 	const char *address;
 	uint16_t port;
-	bool configured;      /**< the settings name this port: it must answer */
-	bool expected;        /**< something answered there before */
-	const char *name;     /**< SNI to send */
-	char before[65];      /**< what it served; "" when nothing */
+	bool configured;  /**< the settings name this port: it must answer */
+	bool expected;    /**< something answered there before */
+	const char *name; /**< SNI to send */
+	char before[65];  /**< what it served; "" when nothing */
 	char after[65];
 	int64_t after_until;
 	bool verified;
@@ -31,7 +31,7 @@ struct cd_proof {
 
 /**
  * Choose what to look at: every targeted endpoint of a running service, for each new key type, and a
- * sample of its neighbours.
+ * sample of its neighbours; more or less of them as the request says (CERTDEPLOY_VERIFY_SCOPE).
  *
  * @param all  also services that the plan leaves untouched
  */

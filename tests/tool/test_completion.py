@@ -30,6 +30,7 @@ def test_bash(fake, tmp_path):
     assert in_bash(fake, tmp_path, "certdeploy deploy --serv") == ["--service"]
     assert in_bash(fake, tmp_path, "certdeploy deploy --service ''") == ["apache"]
     assert in_bash(fake, tmp_path, "certdeploy deploy --listener '*:4'") == ["443", "443"]
+    assert in_bash(fake, tmp_path, "certdeploy plan --verify ''") == ["changed", "all", "sample"]
     assert in_bash(fake, tmp_path, "certdeploy rollback 2026") == ["20261121T201136Z-1"]
     assert in_bash(fake, tmp_path, "certdeploy deploy --cert ''") == []
 

@@ -58,14 +58,14 @@ def test_memory(fake, schema):
 def test_request_on_stdin(fake, args):
     request = {"command": "deploy", "cert": "PEM", "key": ["K1", "K2"], "chain_file": "/x/ca.pem",
                "service": ["apache", "postfix"], "hostname": "www.example.jp", "no_test": True, "all": False,
-               "wait": 5, "verify_timeout": "2m", "accept": ["expired"], "name": "www", "install_cert": "/p",
+               "wait": 5, "verify_timeout": "2m", "verify": "sample", "accept": ["expired"], "name": "www", "install_cert": "/p",
                "passphrase": "secret", "lang": "ja", "address": None,
                "pkcs12": base64.b64encode(b"\0\1PKCS").decode()}
     run = fake("-c", "echo", *args, stdin=request)
     assert run.status == 0, run.text
     assert run.echoed == ["memory 1 cert 3 PEM", "memory 2 key 2 K1", "memory 2 key 2 K2", "file 3 /x/ca.pem",
                           "add 1 apache", "add 1 postfix", "add 2 www.example.jp", "set 3 1", "set 13 5",
-                          "set 14 120", "add 5 expired", "add 6 www", "add 7 /p", "memory 5 pkcs12 6 "]
+                          "set 14 120", "set 27 2", "add 5 expired", "add 6 www", "add 7 /p", "memory 5 pkcs12 6 "]
 
 
 def test_every_option_is_a_key(fake):

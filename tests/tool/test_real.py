@@ -160,6 +160,21 @@ def test_what_somebody_changed_after_a_kill_stays(tool, root, material):
     assert not tool("recover").expect(0).json["changed"]
 
 
+def test_a_bad_one_of_a_batch(tool, root, leaf, pki, tmp_path):
+    """It is reported and left out; with --all-or-nothing nothing is done."""
+    stranger = pki.root("Old Root").leaf("old.example.test")
+    good = {"cert_file": str(leaf.fullchain), "key_file": str(leaf.key), "default": True, "name": "good"}
+    batch = tmp_path / "batch"
+    batch.write_text(json.dumps([{**good, "key_file": str(stranger.key), "name": "bad"}, good]))
+    before = snapshot(root)
+    tool("deploy", "--batch", batch, "--all-or-nothing").expect(6, "key-mismatch")
+    assert snapshot(root) == before
+    done = tool("deploy", "--batch", batch).expect(3, "key-mismatch")
+    assert done.json["changed"]
+    assert sorted(os.listdir(root / "etc/ssl/certdeploy")) == ["good"]
+    assert {e["sha256"] for e in tool("list").expect(0).endpoints} == {leaf.sha256}
+
+
 def test_diff_can_be_applied(tool, root, material, tmp_path):
     """What `plan` prints is a patch that gives the very bytes that `deploy` writes."""
     copy = tmp_path / "copy"

@@ -31,6 +31,7 @@ ALL_COMMANDS = sorted([*COMMANDS, "export", "hook", "import", "request", "tlsa"]
     (["deploy", "--wait", "-1"], "--wait takes a time"),
     (["deploy", "--wait", "99999999999d"], "--wait takes a time"),
     (["prune", "--keep", "3d"], "--keep takes a number"),
+    (["deploy", "--verify", "none"], "--verify takes all, changed or sample"),
     (["expiry", "--warn", "101%"], "--warn takes a part of a life or a time, as 33% or 30d"),
     (["expiry", "--crit", "x"], "--crit takes a part of a life or a time"),
     (["expiry", "--format", "xml"], "--format takes text, json, nagios, prometheus or html"),
