@@ -28,6 +28,7 @@ struct build {
 	int directory;      /* private, open */
 	const char *path;   /* its path on this host */
 	const char *source; /* the copy's name in it */
+	const struct cd_table *by_asked;
 	size_t copies;
 };
 
@@ -44,16 +45,23 @@ static int fail(struct build *build, int error)
 
 static const struct cd_entry *entry_of(struct build *build, const char *path, size_t length)
 {
-	const struct cd_vector *entries = &build->work->journal.entries;
 	const struct cd_entry *entry = cd_table_get_bytes(&build->work->by_path, path, length);
 
-	for (size_t i = 0; entry == NULL && i < entries->count; i++) {
-		const struct cd_entry *other = entries->items[i];
+	return entry != NULL ? entry : cd_table_get_bytes(build->by_asked, path, length);
+}
 
-		if (strlen(other->asked) == length && memcmp(other->asked, path, length) == 0)
-			entry = other;
+/* The entries by the names that they were asked for; of two the first counts. */
+static int index_asked(struct cd_table *by_asked, struct cd_work *work)
+{
+	const struct cd_vector *entries = &work->journal.entries;
+
+	for (size_t i = entries->count; i > 0; i--) {
+		const struct cd_entry *entry = entries->items[i - 1];
+
+		if (cd_table_put(by_asked, entry->asked, entry) != 0)
+			return cd_fail_memory(work->problems);
 	}
-	return entry;
+	return 0;
 }
 
 /* Append a path of the input, or where its new content lies for now. */
@@ -227,10 +235,11 @@ static int take_product(struct build *build)
 	return result;
 }
 
-static int build_one(struct cd_work *work, const struct cd_change_build *asked, int parent, size_t number)
+static int build_one(struct cd_work *work, const struct cd_change_build *asked,
+		     const struct cd_table *by_asked, int parent, size_t number)
 {
 	const char *slash = strrchr(asked->source, '/');
-	struct build build = {.work = work, .asked = asked, .directory = -1};
+	struct build build = {.work = work, .asked = asked, .directory = -1, .by_asked = by_asked};
 	char name[32];
 	int result;
 
@@ -261,7 +270,8 @@ static void tell_not_built(struct cd_work *work, const struct cd_change_build *a
 int cd_work_build(struct cd_work *work)
 {
 	const struct cd_changes *changes = work->asked->changes;
-	int parent, result = 0, error;
+	struct cd_table by_asked = {0};
+	int parent, result, error;
 
 	if (changes == NULL || changes->builds.count == 0)
 		return 0;
@@ -273,8 +283,10 @@ int cd_work_build(struct cd_work *work)
 	parent = cd_disk_make_directory(work->state.directory, CD_BUILD, 0700);
 	if (parent == -1)
 		return cd_fail_errno(work->problems, errno, work->state.path, _("cannot make a directory"));
+	result = index_asked(&by_asked, work);
 	for (size_t i = 0; result == 0 && i < changes->builds.count; i++)
-		result = build_one(work, changes->builds.items[i], parent, i);
+		result = build_one(work, changes->builds.items[i], &by_asked, parent, i);
+	cd_table_free(&by_asked);
 	(void)close(parent);
 	/* Copies of keys do not stay. */
 	error = cd_disk_remove(work->state.directory, CD_BUILD);
