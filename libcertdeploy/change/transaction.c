@@ -83,18 +83,26 @@ static int open_and_lock(struct cd_work *work)
 
 /* ---- naming ---- */
 
-static bool is_used(int backups, const char *id)
+/*
+ * The number of a run that begins at this second: one more than any of that second that is kept. A
+ * number that pruning has set free would make the run look older than those before it.
+ */
+static int next_number(unsigned long *number, struct cd_work *work, int backups)
 {
-	static const char *const endings[] = {"", ".rolled-back", ".interrupted", ".broken"};
-	char name[128];
-	struct stat status;
+	struct cd_vector list = {0};
+	int error = cd_backups_list(&list, &work->journal.arena, backups);
 
-	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-		(void)snprintf(name, sizeof(name), "%s%s", id, endings[i]);
-		if (fstatat(backups, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-			return true;
+	*number = 1;
+	for (size_t i = 0; error == 0 && i < list.count; i++) {
+		const struct cd_backup *backup = list.items[i];
+
+		if (backup->time == work->journal.time && backup->number >= *number)
+			*number = backup->number + 1;
 	}
-	return false;
+	cd_vector_free(&list);
+	return error == 0 ? 0
+			  : cd_fail_errno(work->problems, error, work->state.path,
+					  _("cannot read the backups"));
 }
 
 static int name_it(struct cd_work *work)
@@ -102,17 +110,19 @@ static int name_it(struct cd_work *work)
 	struct cd_transaction *asked = work->asked;
 	struct cd_arena *arena = &work->journal.arena;
 	int backups = cd_disk_make_directory(work->state.directory, CD_BACKUPS, 0700);
-	unsigned number = 1;
+	unsigned long number;
 	char stamp[17];
+	int result;
 
 	if (backups == -1)
 		return cd_fail_errno(work->problems, errno, work->state.path, _("cannot open the backups"));
 	work->journal.time = (int64_t)time(NULL);
 	cd_utc_compact(stamp, work->journal.time);
-	do
-		(void)snprintf(asked->id, sizeof(asked->id), "%s-%u", stamp, number++);
-	while (is_used(backups, asked->id));
+	result = next_number(&number, work, backups);
 	(void)close(backups);
+	if (result != 0)
+		return result;
+	(void)snprintf(asked->id, sizeof(asked->id), "%s-%lu", stamp, number);
 	work->journal.id = cd_arena_string(arena, asked->id);
 	work->journal.command = cd_arena_string(arena, asked->command == NULL ? "" : asked->command);
 	work->journal.who = cd_who(arena);

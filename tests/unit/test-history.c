@@ -257,6 +257,24 @@ static void test_pruning(void **state)
 	}
 }
 
+/* A number that pruning has set free is not given again: the newest stays the newest. */
+static void test_many_in_one_second(void **state)
+{
+	struct host *host = *state;
+
+	for (int i = 0; i < 12; i++) {
+		char text[16];
+
+		(void)snprintf(text, sizeof(text), "%d\n", i);
+		host_begin(host, "deploy");
+		host->transaction.keep = 3;
+		host_file(host, "etc/one.conf", text, "one");
+		assert_int_equal(host_run(host), 0);
+	}
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
+	assert_true(host_has(host, "etc/one.conf", "10\n"));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -270,6 +288,7 @@ int main(void)
 		TEST(test_one_service_and_one_file),
 		TEST(test_failed_runs_are_in_the_history),
 		TEST(test_pruning),
+		TEST(test_many_in_one_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
