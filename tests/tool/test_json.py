@@ -65,7 +65,7 @@ def test_request_on_stdin(fake, args):
     assert run.status == 0, run.text
     assert run.echoed == ["memory 1 cert 3 PEM", "memory 2 key 2 K1", "memory 2 key 2 K2", "file 3 /x/ca.pem",
                           "add 1 apache", "add 1 postfix", "add 2 www.example.jp", "set 3 1", "set 13 5",
-                          "set 14 120", "set 27 2", "add 5 expired", "add 6 www", "add 7 /p", "memory 5 pkcs12 6 "]
+                          "set 14 120", "set 29 2", "add 5 expired", "add 6 www", "add 7 /p", "memory 5 pkcs12 6 "]
 
 
 def test_every_option_is_a_key(fake):
