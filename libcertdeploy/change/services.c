@@ -41,6 +41,7 @@ int cd_services_look(struct cd_work *work)
 
 		touched->was_running = cd_control_running(&touched->control, work->root);
 		touched->action = "none";
+		touched->hung = false;
 		result = keep_control(work, touched);
 		if (result != 0)
 			return result;
@@ -105,6 +106,7 @@ static void note_not_running(struct cd_work *work, const struct cd_control *cont
 int cd_services_activate(struct cd_work *work)
 {
 	struct cd_transaction *asked = work->asked;
+	int64_t begun;
 	int result = 0;
 
 	if (!asked->reload || !work->root->live)
@@ -122,9 +124,13 @@ int cd_services_activate(struct cd_work *work)
 		if (result != 0)
 			break;
 		touched->action = asked->restart ? "restart" : "reload";
+		begun = now_ms();
 		result = cd_control_activate(&touched->control, work->problems, work->root, asked->restart);
 		touched->state = result == 0 ? "reloaded" : "failed";
 		work->activated_at = now_ms();
+		touched->hung =
+			result != 0 &&
+			work->activated_at - begun >= (int64_t)cd_control_seconds(&touched->control) * 1000;
 	}
 	return result;
 }
@@ -222,7 +228,8 @@ static int revive_one(struct cd_work *work, const struct cd_journal_service *ser
 
 	if (service->was_running == 0 || (service->was_running == -1 && !reloaded))
 		return 0;
-	if (hard)
+	/* A reload that has hung once is not waited for again. */
+	if (hard || (touched != NULL && touched->hung))
 		result = cd_control_cycle(control, work->problems, work->root);
 	else if (reloaded || cd_control_running(control, work->root) == 0)
 		result = cd_control_revive(control, work->problems, work->root);

@@ -12,6 +12,7 @@
 struct cd_touched {
 	struct cd_control control;
 	int was_running;    /**< set by the transaction before anything changes */
+	bool hung;          /**< set: its reload did not end in time */
 	const char *action; /**< set: "none", "reload", "restart" */
 	const char *state;  /**< set: "changed", "reloaded", "verified", "rolled-back", "failed" */
 };

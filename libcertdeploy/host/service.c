@@ -33,7 +33,7 @@ static void rest(void)
 	(void)nanosleep(&step, NULL);
 }
 
-static unsigned seconds_of(const struct cd_control *control)
+unsigned cd_control_seconds(const struct cd_control *control)
 {
 	return control->timeout == 0 ? DEFAULT_SECONDS : control->timeout;
 }
@@ -104,7 +104,7 @@ static int run(struct cd_run *out, const struct cd_control *control, const char 
 	*out = (struct cd_run){
 		.argv = argv,
 		.environment = control->environment,
-		.seconds = seconds_of(control),
+		.seconds = cd_control_seconds(control),
 		.output_limit = OUTPUT_LIMIT,
 	};
 	return cd_run(out);
@@ -172,7 +172,7 @@ static int command(const struct cd_control *control, struct cd_problems *problem
 	else if (done.timed_out)
 		result = cd_fail(problems, CERTDEPLOY_EFAILED, code, NULL, 0,
 				 _("%s did not end within %u seconds and was ended"), argv[0],
-				 seconds_of(control));
+				 cd_control_seconds(control));
 	else if (done.status != 0) {
 		said = tail_of(problems, &done);
 		result = cd_fail(problems, CERTDEPLOY_EFAILED, code, NULL, 0,
@@ -226,7 +226,8 @@ static int start(const struct cd_control *control, struct cd_problems *problems,
 	int result = argv == NULL ? 0 : command(control, problems, argv, "reload-failed");
 
 	/* A server that says it failed may run all the same ("already running"). */
-	if (comes_up(control, root, result == 0 ? (int64_t)seconds_of(control) * 1000 : SETTLE_MS) &&
+	if (comes_up(control, root,
+		     result == 0 ? (int64_t)cd_control_seconds(control) * 1000 : SETTLE_MS) &&
 	    (result == 0 || cd_control_running(control, root) == 1))
 		return 0;
 	return result != 0 ? result : died(control, problems, _("start"));
@@ -243,7 +244,7 @@ int cd_control_cycle(const struct cd_control *control, struct cd_problems *probl
 	if (control->stop == NULL && control->restart != NULL && cd_control_running(control, root) != 0)
 		result = command(control, &ignored, control->restart, "reload-failed");
 	cd_problems_free(&ignored);
-	if (result == 0 && comes_up(control, root, (int64_t)seconds_of(control) * 1000))
+	if (result == 0 && comes_up(control, root, (int64_t)cd_control_seconds(control) * 1000))
 		return 0;
 	/* Whether there was something to stop shows when it starts. */
 	if (control->stop != NULL)

@@ -29,6 +29,9 @@ struct cd_control {
 /** 1 it runs, 0 it does not, -1 cannot be told. A zombie does not run. */
 int cd_control_running(const struct cd_control *control, const struct cd_root *root);
 
+/** Seconds that each of its commands may take. */
+unsigned cd_control_seconds(const struct cd_control *control);
+
 /** Run the server's own test. Problem "test-failed" with the last lines of its output. */
 int cd_control_test(const struct cd_control *control, struct cd_problems *problems);
 

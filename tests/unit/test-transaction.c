@@ -220,6 +220,8 @@ static void test_a_hanging_reload_is_ended(void **state)
 	assert_int_equal(host_run(host), CERTDEPLOY_EROLLEDBACK);
 	assert_true(host_runs(host, 0));
 	assert_true(host_serves(host, 0, "old one\n"));
+	/* It is not asked a second time, nor waited for. */
+	assert_true(host_has(host, "run/one.log", "start\ntest\nreload\nstop\nstart\n"));
 }
 
 static void test_what_is_not_proven_goes_back(void **state)
