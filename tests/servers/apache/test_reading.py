@@ -158,6 +158,7 @@ VARIABLES = {
         AB,
         NEW,
     ),
+    "-D with a value": Row("<IfDefine X>\n" + host_of("@c\n") + "</IfDefine>\n" + A + B, AB, NEW, flags=("-DX=1",)),
     "-D": Row("<IfDefine SSL>\n" + A + "</IfDefine>\n" + B, AB, NEW, flags=("-DSSL",)),
     "within a name": Row(
         "Define x Certificate\n" + host_of("SSL${x}File «@a.pem|@full»\nSSL${x}KeyFile «@a.key|@key»\n") + B,
@@ -204,6 +205,10 @@ INCLUDES = {
         files={"sub/a1.conf": A, "sub/d1.conf": host_of("@c\n"), "sub/.a1.conf": "Bad\n"},
     ),
     "sorted": Row("Include sub/*.conf\n", AB, NEW, files={"sub/1-b.conf": A, "sub/1.conf": B.replace("1", "1")}),
+    "a copy beside": Row("Include sub/*\n", AB, NEW, files={"sub/a.conf": A, "sub/b.conf.20260101": B}),
+    "a backslash at the end": Row(
+        host_of("Include names.inc\n" + PAIR) + B, AB, NEW, files={"names.inc": "ServerAlias z.test \\"}
+    ),
     "a directory": Row("Include sub\n" + B, AB, NEW, files={"sub/x/y.conf~": A}),
     "hidden files of a directory": Row("Include sub/\n" + B, AB, NEW, files={"sub/.hidden": A}),
     "optional and not there": Row(
