@@ -17,7 +17,8 @@ int cd_catalogue_open(struct cd_catalogue **out, const char *directory, const ch
 void cd_catalogue_free(struct cd_catalogue *catalogue);
 
 /** The translation of a message, or the message itself. catalogue may be NULL. */
-const char *cd_catalogue_text(const struct cd_catalogue *catalogue, const char *message);
+const char *cd_catalogue_text(const struct cd_catalogue *catalogue, const char *message)
+	__attribute__((format_arg(2)));
 
 /** All zero: nothing was switched. */
 struct cd_language {
