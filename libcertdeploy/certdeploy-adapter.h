@@ -453,7 +453,7 @@ enum certdeploy_action {
 /** How to tell whether the server runs. Since 0.1. */
 struct certdeploy_daemon {
 	const char *pid_file;        /**< holds the main process's id */
-	const char *const *programs; /**< what that process may be called (comm), NULL-terminated */
+	const char *const *programs; /**< names of its program, NULL-terminated */
 	/** NAME=VALUE for all commands and questions of this service, NULL-terminated; or NULL. */
 	const char *const *environment;
 };

@@ -73,30 +73,70 @@ static bool parse_stat(char *text, const char **name, char *state)
 	return true;
 }
 
-static int look_at_process(long pid, const char *const *programs)
+/* One of these names; the kernel keeps 15 bytes of some. */
+static bool is_one_of(const char *const *programs, const char *name, size_t kept)
 {
-	char path[64], text[512], state;
-	const char *name;
+	for (size_t i = 0; programs != NULL && programs[i] != NULL; i++)
+		if (strncmp(programs[i], name, kept) == 0)
+			return true;
+	return false;
+}
+
+static ssize_t read_of_process(long pid, const char *what, char *text, size_t size)
+{
+	char path[64];
 	ssize_t length;
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%ld/%s", pid, what);
 	fd = cd_above_standard(open(path, O_RDONLY | O_CLOEXEC));
-	length = fd == -1 ? -1 : read(fd, text, sizeof(text) - 1);
+	length = fd == -1 ? -1 : read(fd, text, size - 1);
 	if (fd != -1)
 		(void)close(fd);
-	if (length <= 0) /* /proc may hide it from us */
+	text[length < 0 ? 0 : length] = '\0';
+	return length;
+}
+
+/*
+ * A process may call itself as it likes (mod_perl makes httpd's name its path): then its program counts,
+ * and where that is not ours to see, its first argument.
+ */
+static bool runs_one_of(const char *const *programs, long pid)
+{
+	static const char deleted[] = " (deleted)"; /* what the kernel says of an upgraded program */
+	char link[64], path[PATH_MAX];
+	ssize_t length;
+	const char *slash;
+
+	(void)snprintf(link, sizeof(link), "/proc/%ld/exe", pid);
+	length = readlink(link, path, sizeof(path) - 1);
+	if (length > 0)
+		path[length] = '\0';
+	else
+		length = read_of_process(pid, "cmdline", path, sizeof(path));
+	if (length <= 0)
+		return false;
+	length = (ssize_t)strlen(path);
+	if ((size_t)length > sizeof(deleted) &&
+	    strcmp(path + (size_t)length - (sizeof(deleted) - 1), deleted) == 0)
+		path[(size_t)length - (sizeof(deleted) - 1)] = '\0';
+	slash = strrchr(path, '/');
+	return is_one_of(programs, slash == NULL ? path : slash + 1, sizeof(path));
+}
+
+static int look_at_process(long pid, const char *const *programs)
+{
+	char text[512], state;
+	const char *name;
+
+	if (read_of_process(pid, "stat", text, sizeof(text)) <= 0) /* /proc may hide it from us */
 		return kill((pid_t)pid, 0) == 0 || errno == EPERM ? -1 : 0;
-	text[length] = '\0';
 	if (!parse_stat(text, &name, &state))
 		return -1;
 	if (state == 'Z' || state == 'X' || state == 'x')
 		return 0;
-	/* The kernel keeps 15 bytes of a name. */
-	for (size_t i = 0; programs != NULL && programs[i] != NULL; i++)
-		if (strncmp(programs[i], name, 15) == 0)
-			return 1;
-	return programs == NULL || programs[0] == NULL ? 1 : 0;
+	return programs == NULL || programs[0] == NULL || is_one_of(programs, name, 15) ||
+	       runs_one_of(programs, pid);
 }
 
 static int run(struct cd_run *out, const struct cd_control *control, const char *const *argv)

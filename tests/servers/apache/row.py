@@ -6,7 +6,8 @@
 SITE is the configuration behind the modules and Listen lines. «left|right» in it stands for left before
 and for right after a.test was given the new certificate; where there is none, nothing may be written.
 @a.pem and @a.key are the files of the old certificate a, @a the two lines that name them; @full, @cert,
-@chain, @key are the files of the new one; @port, @other ports; @home the directory of the configuration.
+@chain, @key are the files of the new one; @port, @other ports; @home the directory of the configuration; @a.enc the key of a under a passphrase,
+that @phrase prints.
 
 serves: what clients that ask for a name get before; None for a client that asks for no name. new: the
 names that get the new certificate. refused: the problem's code, or (code, line), or (code, file, line).
@@ -16,6 +17,7 @@ import re
 from dataclasses import dataclass, field
 
 from harness import tree, wire
+from harness.process import run
 from harness.scene import material
 from harness.tool import OK, REFUSED
 
@@ -32,6 +34,7 @@ class Row:
     new: tuple = ("a.test",)
     target: tuple = ("--hostname", "a.test")
     files: dict = field(default_factory=dict)
+    links: dict = field(default_factory=dict)
     listen: str = "Listen 127.0.0.1:@port\n"
     refused: object = None
     starts: bool = True  # httpd accepts it
@@ -77,8 +80,19 @@ class Stage:
             self.tokens[f"@{label}.pem"], self.tokens[f"@{label}.key"] = cert, key
             self.tokens[f"@{label}.both"] = both
             self.tokens[f"@{label}.sha"] = leaf.sha256
+        if "@a.enc" in row.site:
+            self.lock("a")
         for label, (cert, key) in self.paths.items():
             self.tokens[f"@{label}"] = f"SSLCertificateFile {cert}\nSSLCertificateKeyFile {key}"
+
+    def lock(self, label):
+        """Its key once more, encrypted, and a program that prints the passphrase."""
+        key = self.host.etc / f"ssl/private/{label}.enc"
+        run(["openssl", "pkey", "-in", self.paths[label][1], "-aes256", "-passout", "pass:secret", "-out", key])
+        program = self.host.etc / "phrase"
+        program.write_text("#!/bin/sh\necho secret\n")
+        program.chmod(0o755)
+        self.tokens[f"@{label}.enc"], self.tokens["@phrase"] = key, program
 
     def fill(self, text):
         if isinstance(text, bytes):
@@ -100,6 +114,8 @@ class Stage:
     def write(self):
         for name, data in self.texts(1).items():
             self.web.write(name, data)
+        for name, target in self.row.links.items():
+            (self.web.home / name).symlink_to(self.fill(target))
 
     def sha(self, label):
         return None if label is None else self.leaves[label].sha256
@@ -147,9 +163,8 @@ def check(web, pki, ca, row):
     wanted = {web.home / name: data for name, data in stage.texts(2).items()}
     for path, data in wanted.items():
         assert show(path.read_bytes()) == show(data)
-    assert {p for p in tree.snapshot(web.home)} <= {str(p) for p in (web.home, *wanted)} | {
-        str(d) for p in wanted for d in p.parents
-    }
+    known_files = {web.home, *wanted, *(web.home / name for name in row.links)}
+    assert {p for p in tree.snapshot(web.home)} <= {str(d) for p in known_files for d in (p, *p.parents)}
     listed = Listing(host.tool("list").expect(OK))
     after = {name: stage.ask(name) for name in row.serves}
     expected = {n: stage.new[-1].sha256 if n in row.new else sha for n, sha in before.items()}

@@ -2,7 +2,7 @@
 """Sections, conditions, variables, includes and macros, each as the real server takes it."""
 
 import pytest
-from apache.plain import Plain
+from apache.plain import MODULES, Plain
 from apache.row import Row, check
 from apache.test_lines import AB, KEY, NEW, B, host_of
 
@@ -181,6 +181,12 @@ VARIABLES = {
         ("a.test", "a.test@127.0.0.2:port", None),
         listen="Listen @port\n",
     ),
+    "SetEnv is none": Row(
+        f"LoadModule env_module {MODULES}/mod_env.so\nSetEnv n c\n<IfDefine n>\n" + host_of("@c\n") + "</IfDefine>\n"
+        + B
+        + host_of("ServerAlias ${n}.test\n" + PAIR),
+        {"a.test": "a", "c.test": "b"},
+    ),
     "without braces": Row(
         "Define x 1\n" + host_of("SSLCertificateFile «@etc/ssl/certs/$x|@full»\n" + KEY) + B,
         AB,
@@ -216,6 +222,13 @@ INCLUDES = {
         AB,
         NEW,
         files={"sub/x": "# x\n"},
+    ),
+    "links": Row(
+        "IncludeOptional sub/*.conf\nIncludeOptional dangling.conf\n" + B,
+        AB,
+        NEW,
+        files={"real/a.conf": A, "sub/x": "# x\n"},
+        links={"sub/1.conf": "../nowhere", "sub/2.conf": "../real/a.conf", "dangling.conf": "nowhere"},
     ),
     "not there": Row("Include none.conf\n", refused="config-syntax", starts=False),
     "no match": Row(
@@ -304,6 +317,12 @@ MACROS = {
         "Use Open b.test\nSSLEngine on\n@b\nUse Close\n" + A,
         {"a.test": "a", "b.test": "b", None: "b"},
         ("a.test",),
+    ),
+    "Perl": Row(
+        f"LoadModule perl_module {MODULES}/mod_perl.so\n<Perl>\nmy $x = 1 if 1 < 2; # </If>\n</Perl>\n" + A
+        + "<Perl >\n1;\n</Perl>\n" + B,
+        AB,
+        NEW,
     ),
     "another macro of the host": Row(
         "<Macro Log $n>\nErrorLog @etc/$n.log\n</Macro>\n" + host_of("Use Log a\n" + PAIR) + B,

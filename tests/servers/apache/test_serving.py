@@ -3,7 +3,7 @@
 
 import pytest
 from apache.plain import MODULES, Plain
-from apache.row import Row, Stage, check, deploy
+from apache.row import Row, Stage, check, check_refused, deploy
 from apache.test_lines import AB, KEY, NEW, B, host_of
 from apache.test_reading import PAIR, A
 
@@ -115,6 +115,9 @@ NAMES = {
         ("--hostname", "main.test"),
     ),
     "a name that only the default catches": Row(B + host_of("@c\n", "c.test"), {"a.test": "b"}, refused="no-endpoint"),
+    "an empty alias": Row(
+        B + host_of('ServerAlias "" c.test\n' + PAIR), {"a.test": "a", "c.test": "a"}, ("a.test", "c.test")
+    ),
     "a twin behind": Row(A + host_of("@c\n") + B, AB, NEW),
 }
 
@@ -207,6 +210,20 @@ TLS = {
         host_of("@a\nSSLOpenSSLConfCmd Certificate @c.pem\nSSLOpenSSLConfCmd PrivateKey @c.key\n") + B,
         {"a.test": "c", "b.test": "b"},
         refused="config-not-understood",
+    ),
+    "a passphrase from a program": Row(
+        "SSLPassPhraseDialog exec:@phrase\n"
+        + host_of("SSLCertificateFile «@a.pem|@full»\nSSLCertificateKeyFile «@a.enc|@key»\n")
+        + B,
+        AB,
+        NEW,
+    ),
+    "a neighbour with a passphrase from a program": Row(
+        "SSLPassPhraseDialog exec:@phrase\n"
+        + host_of("SSLCertificateFile @a.pem\nSSLCertificateKeyFile @a.enc\n", "n.test")
+        + A
+        + B,
+        {"n.test": "a", "b.test": "b", "a.test": "a"},
     ),
     "other SSLOpenSSLConfCmd": Row(host_of(PAIR + "SSLOpenSSLConfCmd Options -SessionTicket\n") + B, AB, NEW),
     "what is never touched": Row(
@@ -301,3 +318,18 @@ def test_a_domain_of_mod_md_is_left_alone(host, pki, ca):
     deploy(stage, "--accept", "managed-elsewhere").expect(OK, "managed-elsewhere")
     assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == stage.sha("b")
     assert deploy(stage, "--accept", "managed-elsewhere").expect(OK).json["changed"] is False
+
+
+def test_a_key_in_a_token(host, pki, ca):
+    """httpd's own test looks at no token: its host is refused, its neighbour is not hindered."""
+    token = "SSLCertificateFile pkcs11:object=a?pin-value=1\nSSLCertificateKeyFile pkcs11:object=a?pin-value=1\n"
+    web = Plain(host)
+    stage = Stage(web, pki, ca, Row(host_of(token) + B, refused="config-not-understood"))
+    stage.write()
+    assert "Syntax OK" in web.httpd("-t").stderr
+    check_refused(stage)
+    stage.row.target = ("--hostname", "b.test")
+    before = stage.texts(1)["httpd.conf"]
+    deploy(stage).expect(OK, "not-running")
+    changed = [(old, new) for old, new in zip(before.splitlines(), web.config.read_bytes().splitlines()) if old != new]
+    assert len(changed) == 2 and b"b.pem" in changed[0][0] and b"b.key" in changed[1][0]
