@@ -8,6 +8,7 @@ from harness.dovecot import Dovecot
 from harness.host import Host
 from harness.pki import Pki
 from harness.postfix import Postfix
+from harness.trixie import Unavailable, trixie
 
 SERVERS = {"apache": Apache, "postfix": Postfix, "dovecot": Dovecot}
 
@@ -32,7 +33,14 @@ def ca(pki):
 
 
 @pytest.fixture
-def host(pki):
-    """A private host without servers: host.apache(), host.postfix(), host.dovecot(), host.start()."""
-    with Host(pki) as host:
+def host(pki, request):
+    """A private host without servers: host.apache(), host.postfix(), host.dovecot(), host.start().
+
+    With the parameter "trixie" it has the Postfix of Debian trixie.
+    """
+    try:
+        top = trixie() if getattr(request, "param", None) == "trixie" else None
+    except Unavailable as e:
+        pytest.skip(str(e))
+    with Host(pki, top=top) as host:
         yield host

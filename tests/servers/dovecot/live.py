@@ -3,6 +3,7 @@
 
 from harness import conf, wire
 from harness.tool import Tool
+from harness.trixie import enter
 
 from .private import Private
 
@@ -30,18 +31,6 @@ service lmtp {{
 _HEAD = {"2.3": "protocols = imap pop3\nssl = yes\n",
          "2.4": "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
                 "protocols = imap pop3 submission sieve lmtp\nssl = yes\nsubmission_relay_host = 127.0.0.1\n"}
-# The rehearsal's private directory is made known inside for as long as it is asked about.
-_WRAPPER = """#!/bin/sh
-case $2 in
-/tmp/certdeploy.*)
-\tcopy=$(echo "$2" | cut -d/ -f1-3)
-\tcp -a "$copy" "{top}$copy" && chroot {top} {program} "$@"
-\tstatus=$?
-\trm -rf "{top}$copy"
-\texit $status ;;
-esac
-exec chroot {top} {program} "$@"
-"""
 
 
 class Live(Private):
@@ -50,33 +39,19 @@ class Live(Private):
     def __init__(self, oracle, text):
         super().__init__(oracle)
         if oracle.v24:
-            link = oracle.top / str(oracle.top)[1:]
-            link.parent.mkdir(parents=True, exist_ok=True)
-            if not link.is_symlink():
-                link.symlink_to("/")
             self.ports.update((name, wire.free_port()) for name in ("submission", "submissions", "sieve", "lmtp"))
         all_keys = self.key()
         self.known = {n: self.certificate(n, all_keys) for n in ("old", "name", "here")}
         paths = {n: path for n, (path, _) in self.known.items()}
         self.config.write_text(_HEAD[oracle.version] + text.format(key=all_keys, **paths) + self.settings())
         service = {"name": "dovecot", "adapter": "dovecot", "config": str(self.config), "version": oracle.version}
-        for setting, program in (("doveconf", "doveconf"), ("doveadm", "doveadm"), ("binary", "dovecot")):
-            service[setting] = str(self._wrapper(program)) if oracle.v24 else f"/usr/{self._folder(program)}/{program}"
+        for setting, program in (("doveconf", "bin/doveconf"), ("doveadm", "bin/doveadm"), ("binary", "sbin/dovecot")):
+            program = f"/usr/{program}"
+            service[setting] = str(enter(oracle.top, program, self.base / "bin") if oracle.v24 else program)
         settings = {"store": str(self.base / "store"), "state": str(self.base / "cdstate"), "services": [service]}
         path = self.base / "certdeploy.conf"
         path.write_text(conf.document(settings))
         self.tool = Tool(path)
-
-    @staticmethod
-    def _folder(program):
-        return "sbin" if program == "dovecot" else "bin"
-
-    def _wrapper(self, program):
-        path = self.base / "bin" / program
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(_WRAPPER.format(top=self.oracle.top, program=program))
-        path.chmod(0o755)
-        return path
 
     def inside(self, path):
         return str(path)

@@ -27,9 +27,14 @@ KINDS = {"apache": Apache, "postfix": Postfix, "dovecot": Dovecot}
 
 
 class Host:
-    """pki: makes the old certificate, which every server has at first, for old_names."""
+    """pki: makes the old certificate, which every server has at first, for old_names.
 
-    def __init__(self, pki, old_names=("old.example.test",), parent=None):
+    top: the bootstrap directory whose programs are used (Postfix); the host then lies in there.
+    """
+
+    def __init__(self, pki, old_names=("old.example.test",), parent=None, top=None):
+        self.top = top
+        parent = top / "tmp" if top else parent
         # short: paths of sockets end at 107 bytes
         self.base = Path(os.path.realpath(tempfile.mkdtemp(prefix="cd-", dir=parent)))
         self.base.chmod(0o755)

@@ -2,7 +2,7 @@
 """A private Postfix with configuration, queue and data directories of its own.
 
 Debian's main.cf and master.cf from /usr/share/postfix, as its installation joins them, with smtp,
-submission and submissions (smtps) on high ports.
+submission and submissions (smtps) on high ports. On a host of trixie the programs are those in there.
 """
 
 import os
@@ -13,12 +13,11 @@ from pathlib import Path
 
 from .process import run
 from .server import Server
-
-STOCK = Path("/usr/share/postfix")
+from .trixie import enter
 
 # postfix(1) finds fault with files younger than two seconds: wait there, not in each test
-_VERBS = """start | reload) exec /usr/sbin/postfix -c {home} "$1" ;;
-test) exec /usr/sbin/postfix -c {home} check ;;"""
+_VERBS = """start | reload) exec {postfix} -c {home} "$1" ;;
+test) exec {postfix} -c {home} check ;;"""
 
 
 class Postfix(Server):
@@ -29,6 +28,7 @@ class Postfix(Server):
     def __init__(self, host, hostname="mail.example.test", name=None):
         super().__init__(host, name)
         self.home = host.etc / (name or "postfix")
+        self.stock = (host.top or Path("/")) / "usr/share/postfix"
         self.queue = host.base / "var/spool" / self.name
         self.data = host.base / "var/lib" / self.name
         self.config = self.home / "main.cf"
@@ -42,17 +42,27 @@ class Postfix(Server):
         self.write_ctl()
 
     def verbs(self):
-        return _VERBS.format(home=self.home)
+        return _VERBS.format(postfix=self.program("postfix"), home=self.home)
+
+    def program(self, name):
+        """The path of a program of this Postfix."""
+        path = Path("/usr/sbin", name)
+        return path if self.host.top is None else enter(self.host.top, path, self.host.bin)
+
+    def _user(self):
+        """The number of the user postfix, which another release counts otherwise."""
+        text = ((self.host.top or Path("/")) / "etc/passwd").read_text()
+        return int(re.search(r"^postfix:[^:]*:(\d+):", text, re.M).group(1))
 
     def _lay_out(self):
         for place in (self.home, self.queue, self.data):
             place.mkdir(parents=True)
         if os.geteuid() == 0:
-            shutil.chown(self.data, "postfix")
-        text = (STOCK / "main.cf.debian").read_text() + (STOCK / "main.cf.tls").read_text()
+            shutil.chown(self.data, self._user())
+        text = (self.stock / "main.cf.debian").read_text() + (self.stock / "main.cf.tls").read_text()
         text = text.replace("/etc/ssl/certs/ssl-cert-snakeoil.pem", str(self.host.old_cert))
         text = text.replace("/etc/ssl/private/ssl-cert-snakeoil.key", str(self.host.old_key))
-        text += f"""
+        own = f"""
 smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated defer_unauth_destination
 myhostname = {self.hostname}
 alias_maps =
@@ -69,12 +79,16 @@ data_directory = {self.data}
 maillog_file = {self.logfile}
 maillog_file_prefixes = {self.host.log}
 """
+        # defined once: postlogd of 3.10 waits for itself when it warns of what was defined twice
+        for name in re.findall(r"^\w+", own, re.M):
+            text = re.sub(rf"^{name}\s*=.*\n", "", text, flags=re.M)
+        text += own
         self.config.write_text(text)
         self.master.write_text(self._master())
         self.cool()
 
     def _master(self):
-        text = (STOCK / "master.cf.dist").read_text()
+        text = (self.stock / "master.cf.dist").read_text()
         text = re.sub(r"^smtp( +)inet", f"{self.smtp}\\1inet", text, count=1, flags=re.M)
         for stock, port in (("submission", self.submission), ("submissions", self.smtps)):
             text = re.sub(rf"^#{stock}( +)inet", f"{port}\\1inet", text, count=1, flags=re.M)
@@ -122,13 +136,13 @@ maillog_file_prefixes = {self.host.log}
 
     def postconf(self, *args, check=True):
         """What postconf says; its warnings are in .stderr."""
-        return run(["/usr/sbin/postconf", "-c", self.home, *args], check=check)
+        return run([self.program("postconf"), "-c", self.home, *args], check=check)
 
     def value(self, name):
         return self.postconf("-h", name).stdout.rstrip("\n")
 
     def test(self):
-        return run(["/usr/sbin/postfix", "-c", self.home, "check"], check=False).returncode == 0
+        return run([self.program("postfix"), "-c", self.home, "check"], check=False).returncode == 0
 
     def dump(self):
         """postconf -n, -M and -P in one text."""
@@ -138,7 +152,7 @@ maillog_file_prefixes = {self.host.log}
         return len(re.findall(r"master\[\d+\]: reload -- version", self.log_text()))
 
     def own_settings(self):
-        return {"config_directory": self.home, "postconf": "/usr/sbin/postconf", "postmap": "/usr/sbin/postmap"}
+        return {"config_directory": self.home, **{name: self.program(name) for name in ("postconf", "postmap")}}
 
     def places(self):
         return [self.home, self.queue]

@@ -15,6 +15,16 @@ PACKAGES = (
 )
 MIRROR = os.environ.get("CERTDEPLOY_DEBIAN_MIRROR", "http://deb.debian.org/debian")
 
+# A private directory of the tool is made known inside for as long as a program works on it.
+_WRAPPER = """#!/bin/sh
+copy=$(expr " $*" : '.*[ :]\\(/tmp/certdeploy\\.[[:alnum:]]*\\)')
+[ -n "$copy" ] || exec chroot {top} {program} "$@"
+cp -a "$copy" "{top}$copy" && chroot {top} {program} "$@"
+status=$?
+cp -a "{top}$copy/." "$copy" && rm -rf "{top}$copy"
+exit $status
+"""
+
 
 class Unavailable(Exception):
     pass
@@ -35,6 +45,20 @@ def trixie():
             _bootstrap(place)
             done.write_text(PACKAGES)
     return place
+
+
+def enter(top, program, folder):
+    """A script in the folder that runs a program inside. Paths below top mean the same there, by a link to itself."""
+    link = top / str(top)[1:]
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to("/")
+    folder.mkdir(exist_ok=True)
+    path = folder / Path(program).name
+    if not path.exists():
+        path.write_text(_WRAPPER.format(top=top, program=program))
+        path.chmod(0o755)
+    return path
 
 
 def _bootstrap(place):

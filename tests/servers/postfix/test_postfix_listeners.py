@@ -7,6 +7,7 @@ from harness import wire
 from harness.scene import fake
 
 pytestmark = pytest.mark.needs("postfix")
+both = pytest.mark.parametrize("host", ["bookworm", "trixie"], indirect=True)
 
 NAME = "mail.example.test"
 
@@ -24,6 +25,7 @@ def one(ca):
     return ca.leaf(NAME)
 
 
+@both
 def test_legacy_pair(host, one):
     mail = host.postfix()
     host.start()
@@ -35,7 +37,11 @@ def test_legacy_pair(host, one):
     assert wire.served_chain(mail.smtps)[1:], "the chain is not sent"
 
 
-@pytest.mark.parametrize("form", ["{key}, {cert}", "\n  {key}\n# and\n  {cert}", "{combined}"])
+@pytest.mark.parametrize(
+    ("host", "form"),
+    [("bookworm", "{key}, {cert}"), ("bookworm", "\n  {key}\n# and\n  {cert}"), ("trixie", "{combined}")],
+    indirect=["host"],
+)
 def test_chain_files(host, one, form):
     mail = host.postfix()
     combined = host.etc / "ssl/private/all.pem"

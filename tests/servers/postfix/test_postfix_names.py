@@ -10,6 +10,7 @@ from harness.process import run
 from harness.scene import can_be_run_by_others, other_user, secrets_in
 
 pytestmark = pytest.mark.needs("postfix")
+both = pytest.mark.parametrize("host", ["bookworm", "trixie"], indirect=True)
 
 
 def deploy(host, leaf, *more):
@@ -30,11 +31,12 @@ def table(mail, kind, *entries):
     source.touch(mode=0o600)
     source.write_text("".join(f"{entry}\n" for entry in entries))
     if kind != "texthash":
-        run(["/usr/sbin/postmap", "-c", mail.home, "-F", f"{kind}:{source}"])
+        run([mail.program("postmap"), "-c", mail.home, "-F", f"{kind}:{source}"])
     mail.set(tls_server_sni_maps=f"{kind}:{source}")
     return source
 
 
+@both
 def test_new_name_and_its_renewal(host, ca):
     mail = host.postfix()
     host.start()
@@ -46,7 +48,7 @@ def test_new_name_and_its_renewal(host, ca):
     source, index = mail.home / "certdeploy_sni", mail.home / "certdeploy_sni.db"
     assert mode(source) == mode(index) == 0o600
     assert mail.value("tls_server_sni_maps") == f"hash:{source}"
-    found = run(["/usr/sbin/postmap", "-c", mail.home, "-F", "-q", "www.example.test", f"hash:{source}"]).stdout
+    found = run([mail.program("postmap"), "-c", mail.home, "-F", "-q", "www.example.test", f"hash:{source}"]).stdout
     assert one.pem.strip() in found and one.key_pem.strip() in found
 
     text, table_before = source.read_bytes(), index.read_bytes()
@@ -65,13 +67,19 @@ def test_new_name_and_its_renewal(host, ca):
     assert served(mail, "www.example.test") == [one.sha256] * 3
 
 
-@pytest.mark.parametrize("kind", ["hash", "btree", "texthash"])
+@pytest.mark.parametrize(
+    ("host", "kind"),
+    [("bookworm", "hash"), ("bookworm", "btree"), ("bookworm", "texthash"), ("trixie", "btree"), ("trixie", "cdb"),
+     ("trixie", "lmdb"), ("trixie", "texthash")],
+    indirect=["host"],
+)
 def test_existing_table(host, ca, kind):
     mail = host.postfix()
     other, one = ca.leaf("*.example.test"), ca.leaf("www.example.test")
-    source = table(
-        mail, kind, "# by hand", f"A.example.test  {other.key},", f"   {other.fullchain}", f".example.test\t{other.combined}"
-    )
+    cert, key = host.install("other", other)
+    combined, _ = host.install("both", other)
+    combined.write_text(other.key_pem + other.fullchain_pem)
+    source = table(mail, kind, "# by hand", f"A.example.test  {key},", f"   {cert}", f".example.test\t{combined}")
     host.start()
     before = source.read_text()
     deploy(host, one, "--hostname", "www.example.test").expect(0)
@@ -154,7 +162,7 @@ def test_stale_index_is_found_and_mended(host, ca):
     assert "index-stale" not in host.tool("verify").codes
     assert served(mail, "b.example.test") == [other.sha256] * 3
     # an index lost its entry: the same deployment again makes it anew
-    run(["/usr/sbin/postmap", "-c", mail.home, "-d", "a.example.test", f"hash:{source}"])
+    run([mail.program("postmap"), "-c", mail.home, "-d", "a.example.test", f"hash:{source}"])
     assert served(mail, "a.example.test") == [host.old.sha256] * 3
     assert deploy(host, one, "--hostname", "a.example.test").expect(0).json["changed"]
     assert served(mail, "a.example.test") == [one.sha256] * 3
