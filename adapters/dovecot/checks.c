@@ -106,30 +106,42 @@ static bool will_be_there(const struct certdeploy_assignment *assignments, size_
 }
 
 /* A folder that may not be searched hides what is in it: only what is known to be absent is. */
-static bool is_missing(const struct dovecot_editor *editor, const struct dovecot_value *value)
+static bool is_missing(const struct dovecot_editor *editor, const char *path)
 {
 	const struct certdeploy_leaf *leaf;
 
-	return value->path != NULL && value->type != DOVECOT_LINE_VARIABLE &&
-	       certdeploy_file_type(editor->reading, value->path) == CERTDEPLOY_FILE_ABSENT &&
-	       certdeploy_leaf(&leaf, editor->reading, value->path) == CERTDEPLOY_ENOTFOUND;
+	return certdeploy_file_type(editor->reading, path) == CERTDEPLOY_FILE_ABSENT &&
+	       certdeploy_leaf(&leaf, editor->reading, path) == CERTDEPLOY_ENOTFOUND;
+}
+
+static int refuse_missing(struct dovecot_editor *editor, const char *path,
+			  const struct dovecot_input *input, size_t line)
+{
+	return certdeploy_refuse(editor->reading, "not-found", input->path, line,
+				 _("there is no %s, and without it Dovecot takes no new configuration"),
+				 path);
 }
 
 int dovecot_check_files(struct dovecot_editor *editor, const struct certdeploy_assignment *assignments,
 			size_t count)
 {
-	const struct dovecot_vector *values = &editor->model->values;
+	const struct dovecot_vector *values = &editor->model->values, *files = &editor->model->files;
 
-	for (size_t i = 0; i < values->count && certdeploy_is_live(editor->reading); i++) {
+	if (!certdeploy_is_live(editor->reading))
+		return 0;
+	for (size_t i = 0; i < values->count; i++) {
 		const struct dovecot_value *value = values->items[i];
 
-		if (!was_changed(editor, value) && is_missing(editor, value) &&
+		if (value->path != NULL && value->type != DOVECOT_LINE_VARIABLE &&
+		    !was_changed(editor, value) && is_missing(editor, value->path) &&
 		    !will_be_there(assignments, count, value->path))
-			return certdeploy_refuse(editor->reading, "not-found", value->input->path,
-						 value->line,
-						 _("there is no %s, and without it Dovecot takes no new "
-						   "configuration"),
-						 value->path);
+			return refuse_missing(editor, value->path, value->input, value->line);
+	}
+	for (size_t i = 0; i < files->count; i++) {
+		const struct dovecot_file *file = files->items[i];
+
+		if (is_missing(editor, file->path))
+			return refuse_missing(editor, file->path, file->input, file->line);
 	}
 	return 0;
 }

@@ -105,6 +105,13 @@ struct dovecot_setting {
 	size_t line;
 };
 
+/** A file beyond the slots' that Dovecot opens as it reads its configuration. */
+struct dovecot_file {
+	const char *path;
+	const struct dovecot_input *input;
+	size_t line;
+};
+
 struct dovecot_listener_section {
 	const char *service;
 	const char *name;
@@ -131,6 +138,7 @@ struct dovecot_model {
 	struct dovecot_vector inputs;   /**< in order of opening */
 	struct dovecot_table documents; /**< by address of the document -> struct dovecot_input */
 	struct dovecot_vector values;   /**< in order */
+	struct dovecot_vector files;    /**< of struct dovecot_file, in order */
 	struct dovecot_table sites;
 	struct dovecot_table deciders;
 	struct dovecot_table settings;   /**< path within the root filter -> struct dovecot_setting */

@@ -266,6 +266,42 @@ static int use_group(struct dovecot_reader *reader, const struct dovecot_line *l
 	return dovecot_vector_add(&reader->group_uses, reading, use);
 }
 
+/* 2.4: a setting of TLS whose value is a file's path. */
+static bool is_tls_file(const struct dovecot_reader *reader, const char *key)
+{
+	static const char *const names[] = {"ca_file", "dh_file", "cert_file", "key_file"};
+	bool nested = reader->section != NULL && reader->section->ssl_server;
+
+	if (strncmp(key, "ssl_server/", 11) == 0 || strncmp(key, "ssl_server_", 11) == 0 ||
+	    strncmp(key, "ssl_client_", 11) == 0)
+		key += 11;
+	else if (!nested)
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (dovecot_same_word(names[i], key))
+			return true;
+	return false;
+}
+
+/* `<path`, of whatever setting, is read even where a later line replaces it. */
+static int note_file(struct dovecot_reader *reader, const struct dovecot_line *line)
+{
+	struct dovecot_model *model = reader->model;
+	bool named = line->type == DOVECOT_LINE_PLAIN &&
+		     (model->v24 ? is_tls_file(reader, line->key) && strstr(line->value, "%{") == NULL
+				 : dovecot_same_word(line->key, "ssl_ca_file"));
+	struct dovecot_file *file;
+
+	if (line->value[0] == '\0' || (line->type != DOVECOT_LINE_FILE && !named))
+		return 0;
+	file = certdeploy_alloc(model->reading, sizeof(*file));
+	if (file == NULL)
+		return CERTDEPLOY_ENOMEM;
+	*file = (struct dovecot_file){dovecot_resolve(reader, line->value), reader->input, line->number};
+	return file->path == NULL ? CERTDEPLOY_ENOMEM
+				  : dovecot_vector_add(&model->files, model->reading, file);
+}
+
 int dovecot_assign(struct dovecot_reader *reader, const struct dovecot_line *line)
 {
 	struct dovecot_model *model = reader->model;
@@ -290,6 +326,8 @@ int dovecot_assign(struct dovecot_reader *reader, const struct dovecot_line *lin
 			return 0;
 		return assign_slot(reader, line, slot);
 	}
+	if (note_file(reader, line) != 0)
+		return CERTDEPLOY_ENOMEM;
 	if (section != NULL && section->block != NULL)
 		section->block->simple = false;
 	if (section != NULL)

@@ -12,6 +12,11 @@ pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 PAIR = {"2.3": "ssl_cert = <{%s}\nssl_key = <{key}\n", "2.4": "ssl_server_cert_file = {%s}\nssl_server_key_file = {key}\n"}
 
+MISSING = {
+    "2.3": ["ssl_ca = </missing\nssl_ca =", "local 10.1.2.3 {\n  ssl_dh = < /missing\n}", "plugin {\n  x = </missing\n}"],
+    "2.4": ["ssl_server_ca_file = /missing", "ssl_server {\n  dh_file = '/missing'\n}", "login_greeting = </missing"],
+}
+
 
 def block(version, head, which):
     return head + " {{\n" + PAIR[version] % which + "}}\n"
@@ -88,3 +93,16 @@ def test_a_file_that_is_missing(live, ca):
     done = live.deploy(ca.leaf("a.test"), "--default").expect(REFUSED, "not-found")
     assert [p["line"] for p in done.problems if p["code"] == "not-found"] != [0]
     assert {p: p.read_bytes() for p in live.files} == live.files
+
+
+@pytest.mark.parametrize("live", [[("local_name known.test", "name")]], indirect=True)
+def test_another_file_that_is_missing(live, ca, oracle):
+    """Any file that Dovecot reads in, even one that a later line replaces."""
+    text = live.config.read_text()
+    for line in MISSING[oracle.version]:
+        live.config.write_text(f"{text}{line}\n")
+        done = live.deploy(ca.leaf("a.test"), "--default").expect(REFUSED, "not-found")
+        assert "/missing" in done.problem("not-found")["message"]
+        assert done.problem("not-found")["line"] > text.count("\n")
+    live.config.write_text(text + "ssl_client_ca_dir = /missing\n")
+    live.deploy(ca.leaf("a.test"), "--default").expect()
