@@ -65,6 +65,8 @@ struct cd_given {
 	size_t position;
 	char passphrase[CD_PASSPHRASE_LIMIT + 1]; /**< of the piece at work */
 	int passphrase_length;                    /**< -1: not asked yet */
+	char aside[64]; /**< label of the piece's first block that is neither certificate nor key */
+	size_t aside_line;
 	int64_t iterations;                       /**< of the derivations so far */
 	void *legacy;                             /**< OSSL_LIB_CTX * with old ciphers; NULL until needed */
 	void *legacy_providers[2];

@@ -215,6 +215,16 @@ static bool is_request(const unsigned char *der, size_t length)
 	return request != NULL;
 }
 
+/* What is neither a certificate nor a key; others of the same input may be. */
+static int set_aside(struct cd_given *given, const char *label)
+{
+	if (given->aside[0] == '\0') {
+		(void)snprintf(given->aside, sizeof(given->aside), "%s", label);
+		given->aside_line = given->place.line;
+	}
+	return 0;
+}
+
 static int refuse_request(struct cd_given *given)
 {
 	return cd_given_fail(
@@ -282,10 +292,12 @@ static int take_block(struct cd_given *given, struct cd_block *block)
 						 NULL};
 	static const char *const certificates[] = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE",
 						   NULL};
-	static const char *const envelopes[] = {"PKCS7", "PKCS #7 SIGNED DATA", "CMS", NULL};
+	static const char *const envelopes[] = {"PKCS7", "PKCS #7 SIGNED DATA", "CERTIFICATE CHAIN", "CMS",
+						NULL};
 	unsigned char *der = (unsigned char *)block->data.bytes;
 	size_t length = block->data.length;
 	const char *label = block->label;
+	int first, second;
 	X509 *x509;
 
 	given->place.line = block->line;
@@ -293,6 +305,9 @@ static int take_block(struct cd_given *given, struct cd_block *block)
 		return 0;
 	if (cd_in_list(certificates, label)) {
 		x509 = decode_certificate(der, length);
+		peek(der, length, &first, &second);
+		if (x509 == NULL && first == V_ASN1_OBJECT)
+			return take_pkcs7(given, der, length);
 		if (x509 == NULL)
 			return cd_given_fail(given, "pem-damaged", _("the certificate cannot be read"));
 		return cd_given_take_certificate(given, x509);
@@ -303,6 +318,22 @@ static int take_block(struct cd_given *given, struct cd_block *block)
 		return cd_pkcs12_read(given, der, length);
 	if (ends_with(label, "PRIVATE KEY"))
 		return cd_key_read(given, label, block->header, der, length);
+	return set_aside(given, label);
+}
+
+/* What was set aside is the fault where nothing else was there. */
+static int judge_aside(struct cd_given *given, bool alone)
+{
+	const char *label = given->aside;
+
+	given->place.line = given->aside_line;
+	if (!alone) {
+		cd_problem(given->problems, CERTDEPLOY_NOTICE, "not-understood", given->place.origin,
+			   given->place.line,
+			   _("the block \"%s\" is neither a certificate nor a private key; it is left out"),
+			   label);
+		return 0;
+	}
 	if (ends_with(label, "CERTIFICATE REQUEST"))
 		return refuse_request(given);
 	if (ends_with(label, "PUBLIC KEY"))
@@ -404,11 +435,15 @@ static int take_piece(struct cd_given *given, const struct cd_piece *piece)
 	given->place = (struct cd_place_given){.kind = piece->kind};
 	given->place.origin = piece->origin == NULL ? NULL : cd_safe(given->arena, piece->origin);
 	given->passphrase_length = -1;
+	given->aside[0] = '\0';
 	if (piece->length > CD_PIECE_LIMIT)
 		return cd_given_fail(given, "too-large", _("the input is larger than %zu KiB"),
 				     CD_PIECE_LIMIT >> 10);
 	result = take_bytes(given, piece->bytes, piece->length);
 	OPENSSL_cleanse(given->passphrase, sizeof(given->passphrase));
+	if (result == 0 && given->aside[0] != '\0')
+		result = judge_aside(given, given->certificates.count == certificates &&
+						    given->keys.count == keys);
 	if (result == 0 && piece->kind == CERTDEPLOY_MATERIAL_KEY && given->keys.count == keys)
 		result = cd_given_fail(given, "key-missing", _("there is no private key in this input"));
 	if (result == 0 && piece->kind == CERTDEPLOY_MATERIAL_CERT &&
@@ -451,6 +486,21 @@ int cd_given_read(struct cd_given *given)
 	return result;
 }
 
+/* CAs offer their issuers in this form as well. */
+static void add_pkcs7(STACK_OF(X509) * found, const unsigned char *der, size_t length)
+{
+	PKCS7 *pkcs7 = d2i_PKCS7(NULL, &der, (long)length);
+	const STACK_OF(X509) *certificates = pkcs7 == NULL ? NULL : pkcs7_certificates(pkcs7);
+
+	for (int i = 0; i < sk_X509_num(certificates); i++) {
+		X509 *x509 = sk_X509_value(certificates, i);
+
+		if (sk_X509_push(found, x509) != 0)
+			(void)X509_up_ref(x509);
+	}
+	PKCS7_free(pkcs7);
+}
+
 STACK_OF(X509) * cd_certificates_in(const char *bytes, size_t length)
 {
 	STACK_OF(X509) *found = sk_X509_new_null();
@@ -463,7 +513,9 @@ STACK_OF(X509) * cd_certificates_in(const char *bytes, size_t length)
 		return NULL;
 	if (cd_is_der(bytes, length)) {
 		x509 = decode_certificate((const unsigned char *)bytes, length);
-		if (x509 != NULL && sk_X509_push(found, x509) == 0)
+		if (x509 == NULL)
+			add_pkcs7(found, (const unsigned char *)bytes, length);
+		else if (sk_X509_push(found, x509) == 0)
 			X509_free(x509);
 		return found;
 	}

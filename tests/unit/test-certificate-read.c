@@ -336,11 +336,14 @@ static void test_scrypt(void **state)
 
 static void test_pkcs7(void **state)
 {
+	static const char *const labels[] = {"PKCS7", "PKCS #7 SIGNED DATA", "CERTIFICATE CHAIN",
+					     "CERTIFICATE"};
 	PKCS7 *pkcs7 = PKCS7_new();
 	struct loading loading = {.load.need_key = false};
 	BIO *bio = BIO_new(BIO_s_mem());
 	unsigned char *der = NULL;
 	size_t length;
+	char *text;
 
 	(void)state;
 	assert_int_equal(PKCS7_set_type(pkcs7, NID_pkcs7_signed), 1);
@@ -348,8 +351,11 @@ static void test_pkcs7(void **state)
 	assert_int_equal(PKCS7_add_certificate(pkcs7, middle->x509), 1);
 	assert_int_equal(PKCS7_add_certificate(pkcs7, rsa->x509), 1);
 	assert_int_equal(PEM_write_bio_PKCS7(bio, pkcs7), 1);
-	give(&loading, CERT, pem_of(bio));
-	assert_leaf(&loading, rsa, true);
+	text = pem_of(bio);
+	for (size_t i = 0; i < sizeof(labels) / sizeof(*labels); i++) {
+		give(&loading, CERT, replaced(text, "PKCS7", labels[i]));
+		assert_leaf(&loading, rsa, true);
+	}
 	length = (size_t)i2d_PKCS7(pkcs7, &der);
 	give_bytes(&loading, ANY, der, length);
 	assert_leaf(&loading, rsa, true);
@@ -592,9 +598,9 @@ static void test_text_that_is_refused(void **state)
 		     1);
 	for (size_t i = 0; i < 3; i++)
 		refused_text(CERT,
-			     joined(plain, "-----BEGIN ", blocks[i], "-----\nMAA=\n-----END ", blocks[i],
+			     joined("one\n-----BEGIN ", blocks[i], "-----\nMAA=\n-----END ", blocks[i],
 				    "-----\n", NULL),
-			     "not-understood", behind);
+			     "not-understood", 2);
 	refused_text(CERT, "-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----\n", "not-understood",
 		     1);
 	assert_int_equal(PEM_write_bio_X509_REQ(bio, request), 1);
@@ -602,6 +608,24 @@ static void test_text_that_is_refused(void **state)
 	refused_text(CERT, pem_key(rsa), "not-a-certificate", 0);
 	refused_text(KEY, plain, "key-missing", 0);
 	X509_REQ_free(request);
+}
+
+/* What stands beside a certificate or a key and is neither does not matter. */
+static void test_other_blocks_are_left_out(void **state)
+{
+	static const char *const blocks[] = {"X509 CRL", "PUBLIC KEY", "CERTIFICATE REQUEST",
+					     "OTHER THING"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++) {
+		char *other = joined("-----BEGIN ", blocks[i], "-----\nMAA=\n-----END ", blocks[i],
+				     "-----\n", NULL);
+		struct loading loading = {.load.need_key = true};
+
+		give(&loading, ANY, joined(other, pem_certificate(rsa), pem_certificate(middle), NULL));
+		give(&loading, KEY, joined(pem_key(rsa), other, NULL));
+		assert_leaf(&loading, rsa, true);
+	}
 }
 
 static void test_too_large(void **state)
@@ -695,6 +719,7 @@ int main(void)
 		cmocka_unit_test(test_pkcs12_without_mac),
 		cmocka_unit_test(test_keys_that_must_not_be_computed_with),
 		cmocka_unit_test(test_text_that_is_refused),
+		cmocka_unit_test(test_other_blocks_are_left_out),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_certificates_that_are_refused),
 		cmocka_unit_test(test_requests_are_explained),
