@@ -34,6 +34,7 @@ tool_sources = examples/certdeploy/tool.h examples/certdeploy/request.h \
 	examples/certdeploy/request.c \
 	examples/certdeploy/rollback.c \
 	examples/certdeploy/show.c \
+	examples/certdeploy/store.c \
 	examples/certdeploy/table.c \
 	examples/certdeploy/terminal.c \
 	examples/certdeploy/text.c \

@@ -239,6 +239,13 @@ enum certdeploy_list_option {
 		22, /**< "lenient" (default), "strict" or one of the settings: the fields' rules */
 	/** certdeploy_export(): "pkcs12" (default), "pkcs12-legacy", "pem", "cert", "key", … */
 	CERTDEPLOY_FORMAT = 23,
+	/**
+	 * Whom an installed file belongs to and who may read it, as "key=root:ssl-cert:0640": the part
+	 * (cert, chain, fullchain, key or combined), then owner, group and mode, each of which may be
+	 * empty. Keys are never wider than 0640. What is installed later under the same name keeps it.
+	 */
+	CERTDEPLOY_PERMISSIONS = 24,
+	CERTDEPLOY_NEW_NAME = 25, /**< certdeploy_store_rename(): the name to be; once */
 };
 
 /** Since 0.1. */
@@ -380,6 +387,10 @@ struct certdeploy_certificate_report {
 	const char *key_origin;     /**< where its key was found, or NULL */
 	/** certdeploy_check() of a request: the certificate in the store whose key it has, or NULL. */
 	const char *stored_as;
+	/* certdeploy_store_list(): sha256 is NULL where a name has requests alone */
+	const char *generation; /**< directory that is current, or NULL */
+	unsigned generations;   /**< kept under this name */
+	unsigned waiting;       /**< requests whose certificate has not come */
 };
 
 /** Since 0.1. */
@@ -602,6 +613,43 @@ CERTDEPLOY_API int certdeploy_export(struct certdeploy_result **out, struct cert
  */
 CERTDEPLOY_API int certdeploy_import(struct certdeploy_result **out, struct certdeploy *cd,
 				     const struct certdeploy_request *request);
+/**
+ * The names of the store: one report for each key type, with its generations and the requests that wait.
+ * Reads only.
+ *
+ * @since 0.1
+ */
+CERTDEPLOY_API int certdeploy_store_list(struct certdeploy_result **out, struct certdeploy *cd,
+					 const struct certdeploy_request *request);
+/**
+ * Give CERTDEPLOY_NAME the name CERTDEPLOY_NEW_NAME: generations, requests and the remembered deployment.
+ *
+ * @return 0; CERTDEPLOY_EREFUSED: "unknown-name", "name-taken", or "in-use", when a configuration still
+ *         names it
+ * @since 0.1
+ */
+CERTDEPLOY_API int certdeploy_store_rename(struct certdeploy_result **out, struct certdeploy *cd,
+					   const struct certdeploy_request *request);
+/**
+ * Take CERTDEPLOY_NAME out of the store, with its requests and its remembered deployment; the backup has
+ * them until it is pruned.
+ *
+ * @return 0; CERTDEPLOY_EREFUSED: "unknown-name", or "in-use", when a configuration still names it
+ * @since 0.1
+ */
+CERTDEPLOY_API int certdeploy_store_remove(struct certdeploy_result **out, struct certdeploy *cd,
+					   const struct certdeploy_request *request);
+/**
+ * Take into the store what servers use today, of the endpoints that the request means (CERTDEPLOY_HOSTNAME,
+ * CERTDEPLOY_LISTENER, CERTDEPLOY_DEFAULT, CERTDEPLOY_ALL), under CERTDEPLOY_NAME (default: the first
+ * name). No configuration changes.
+ *
+ * @return 0; CERTDEPLOY_EREFUSED: "no-endpoint", "key-mismatch", or "name-taken", when the store has
+ * another certificate of this name
+ * @since 0.1
+ */
+CERTDEPLOY_API int certdeploy_store_adopt(struct certdeploy_result **out, struct certdeploy *cd,
+					  const struct certdeploy_request *request);
 /**
  * The DANE records (RFC 6698) of the store's certificate CERTDEPLOY_NAME, of the request's material, or of
  * both: the installed and the next one. 3 1 1 and 3 0 1, for the host names CERTDEPLOY_HOSTNAME (default:

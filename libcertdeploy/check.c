@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* check.c - certificates and requests described, judged, and compared with what is installed */
 #include "comparison.h"
-#include "issuers.h"
 #include "keeping.h"
+#include "loading.h"
 #include "report.h"
 
 #include "base/text.h"
 
 #include <string.h>
-#include <time.h>
 
 static int check_names(struct cd_keeping *keeping, const struct cd_certificates *certificates)
 {
@@ -75,25 +74,19 @@ static int check_csr(struct cd_keeping *keeping, const struct cd_piece *piece)
 	return code == 0 ? cd_report_certificate(result, &whole, NULL) : code;
 }
 
-static int check_pieces(struct cd_keeping *keeping, const struct cd_piece *pieces, size_t count)
+static int check_material(struct cd_keeping *keeping)
 {
 	struct certdeploy_result *result = keeping->result;
 	const char *name = cd_request_value(keeping->request, CERTDEPLOY_NAME);
-	struct cd_load load = {
-		.pieces = pieces,
-		.count = count,
-		.passphrase = result->cd->passphrase,
-		.user = result->cd->user,
-		.accepted = cd_request_list(keeping->request, CERTDEPLOY_ACCEPT),
-		.now = (int64_t)time(NULL),
-		.chain_directory = result->cd->settings.chain_directory,
-	};
 	struct cd_certificates certificates = {0};
-	struct cd_issuers issuers;
+	struct cd_loading loading;
 	int code;
 
-	cd_issuers_offer(&issuers, &load, result->cd, &keeping->host, keeping->request);
-	code = cd_store_load_given(&certificates, &keeping->host, result->cd->settings.store, name, &load);
+	cd_loading_begin(&loading, result->cd, &keeping->host, keeping->request);
+	code = cd_loading_give(&loading, cd_request_pieces(keeping->request));
+	if (code != 0 || loading.load.count == 0)
+		return code;
+	code = cd_loading_read(&certificates, &loading, name);
 	for (size_t i = 0; i < certificates.list.count; i++) {
 		const struct cd_certificate *certificate = certificates.list.items[i];
 
@@ -128,41 +121,21 @@ static int check_installed(struct cd_keeping *keeping)
 static int check(struct cd_keeping *keeping)
 {
 	const struct cd_vector *given = cd_request_pieces(keeping->request);
-	struct cd_piece *pieces = NULL;
-	size_t all = 0, count = 0;
-	int code;
+	int code = 0;
 
-	if (given->count == 0)
+	if (given == NULL || given->count == 0)
 		return check_installed(keeping);
-	code = cd_keeping_pieces(&pieces, &all, keeping);
-	for (size_t i = 0; code == 0 && i < all; i++) {
-		if (pieces[i].kind == CERTDEPLOY_MATERIAL_CSR)
-			code = check_csr(keeping, &pieces[i]);
-		else
-			pieces[count++] = pieces[i];
+	for (size_t i = 0; code == 0 && i < given->count; i++) {
+		const struct cd_piece *piece = given->items[i];
+
+		if (piece->kind == CERTDEPLOY_MATERIAL_CSR)
+			code = check_csr(keeping, piece);
 	}
-	return code == 0 && count != 0 ? check_pieces(keeping, pieces, count) : code;
+	return code == 0 ? check_material(keeping) : code;
 }
 
 int certdeploy_check(struct certdeploy_result **out, struct certdeploy *cd,
 		     const struct certdeploy_request *request)
 {
-	struct certdeploy_result *result = cd_result_begin(cd);
-	struct cd_keeping keeping;
-	int code;
-
-	*out = NULL;
-	if (result == NULL)
-		return CERTDEPLOY_ENOMEM;
-	if (cd->broken != 0)
-		return cd_result_end(out, result, cd_broken(result));
-	if (request == NULL)
-		return cd_result_end(out, result,
-				     cd_fail(&result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-					     _("no certificate was given")));
-	code = cd_keeping_open(&keeping, result, request, false);
-	if (code == 0)
-		code = check(&keeping);
-	cd_keeping_close(&keeping);
-	return cd_result_end(out, result, code);
+	return cd_with_store(out, cd, request, false, check);
 }

@@ -162,8 +162,14 @@ static int keep_self_signed(struct cd_keeping *keeping, const struct cd_issue *i
 		 .length = strlen(issue->key_pem),
 		 .origin = _("the new key")},
 	};
+	struct cd_loading loading;
 
-	return cd_keeping_store(&name, keeping, pieces, 2, name, accepted);
+	cd_loading_begin(&loading, keeping->result->cd, &keeping->host, keeping->request);
+	loading.load.need_key = true;
+	loading.load.accepted = accepted;
+	loading.load.pieces = pieces;
+	loading.load.count = sizeof(pieces) / sizeof(*pieces);
+	return cd_keeping_store(&name, keeping, &loading, name);
 }
 
 static int keep(struct cd_keeping *keeping, const struct cd_issue *issue, const char *public_key_sha256)

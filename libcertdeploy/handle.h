@@ -7,7 +7,7 @@
 #include "base/problem.h"
 #include "host/settings.h"
 
-#define CD_LISTS (CERTDEPLOY_FORMAT + 1)
+#define CD_LISTS (CERTDEPLOY_NEW_NAME + 1)
 #define CD_FLAGS (CERTDEPLOY_VERIFY_SCOPE + 1)
 
 struct certdeploy {
@@ -55,7 +55,7 @@ const char *cd_order_value(const struct cd_order *order, enum certdeploy_list_op
 const char *const *cd_request_list(const struct certdeploy_request *request,
 				   enum certdeploy_list_option option);
 const char *cd_request_value(const struct certdeploy_request *request, enum certdeploy_list_option option);
-/** The first order's pieces. */
+/** The first order's pieces; NULL without a request. */
 const struct cd_vector *cd_request_pieces(const struct certdeploy_request *request);
 long cd_request_flag(const struct certdeploy_request *request, enum certdeploy_flag flag, long otherwise);
 

@@ -3,7 +3,7 @@
 #include "keeping.h"
 
 #include "base/text.h"
-#include "issuers.h"
+#include "loading.h"
 #include "report.h"
 
 #include <time.h>
@@ -72,62 +72,78 @@ int cd_keeping_run(struct cd_keeping *keeping, const char *command, const char *
 	return code;
 }
 
-int cd_keeping_store(const char **stored, struct cd_keeping *keeping, const struct cd_piece *pieces,
-		     size_t count, const char *name, const char *const *accepted)
+static int report_certificates(struct certdeploy_result *result, const struct cd_certificates *certificates,
+			       const char *name)
 {
-	struct certdeploy_result *result = keeping->result;
-	struct cd_certificates certificates;
-	struct cd_issuers issuers;
-	struct cd_load load = {
-		.pieces = pieces,
-		.count = count,
-		.passphrase = result->cd->passphrase,
-		.user = result->cd->user,
-		.accepted = accepted,
-		.need_key = true,
-		.now = (int64_t)time(NULL),
-		.chain_directory = result->cd->settings.chain_directory,
-	};
-	struct cd_store_request request = {
-		.directory = result->cd->settings.store,
-		.name = name,
-		.certificates = &certificates,
-		.now = load.now,
-		.keep = result->cd->settings.keep,
-		.accepted = accepted,
-		.drop_other_types = cd_request_flag(keeping->request, CERTDEPLOY_DROP_OTHER_TYPES, 0) != 0,
-	};
-	const struct certdeploy_material *const *materials = NULL;
-	int code;
+	int code = 0;
 
-	cd_issuers_offer(&issuers, &load, result->cd, &keeping->host, keeping->request);
-	code = cd_store_load_given(&certificates, &keeping->host, request.directory, name, &load);
+	for (size_t i = 0; code == 0 && i < certificates->list.count; i++)
+		code = cd_report_certificate(
+			result, ((struct cd_certificate *)certificates->list.items[i])->report, name);
+	return code;
+}
 
-	if (code == 0 && name == NULL)
-		request.name =
-			cd_certificate_store_name(&result->problems.arena, certificates.list.items[0]);
-	if (code == 0 && request.name == NULL)
-		code = cd_fail(&result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-			       _("the certificate has no name to be stored by; give one with --name"));
-	*stored = request.name;
-	for (size_t i = 0; code != CERTDEPLOY_ENOMEM && i < certificates.list.count; i++)
-		if (cd_report_certificate(result,
-					  ((struct cd_certificate *)certificates.list.items[i])->report,
-					  request.name) != 0)
-			code = CERTDEPLOY_ENOMEM;
-	if (code == 0)
-		code = cd_store_plan(&materials, &keeping->changes, &keeping->overlay, &keeping->host,
-				     &request);
-	/* The changes borrow the bytes. */
-	for (size_t i = 0; code == 0 && i < keeping->changes.list.count; i++) {
+/* The changes borrow the certificates' bytes. */
+static int keep_bytes(struct cd_keeping *keeping, size_t from)
+{
+	for (size_t i = from; i < keeping->changes.list.count; i++) {
 		struct cd_change *change = keeping->changes.list.items[i];
 
 		if (change->bytes != NULL)
 			change->bytes =
 				cd_arena_copy(&keeping->changes.arena, change->bytes, change->length);
 		if (change->kind == CD_CHANGE_FILE && change->bytes == NULL)
-			code = cd_fail_memory(&result->problems);
+			return cd_fail_memory(&keeping->result->problems);
 	}
+	return 0;
+}
+
+int cd_keeping_place(const char **stored, struct cd_keeping *keeping,
+		     const struct cd_certificates *certificates, const char *name)
+{
+	struct certdeploy_result *result = keeping->result;
+	const struct cd_settings *settings = &result->cd->settings;
+	struct cd_store_request request = {
+		.directory = settings->store,
+		.name = name,
+		.certificates = certificates,
+		.now = (int64_t)time(NULL),
+		.keep = settings->keep,
+		.accepted = keeping->host.accepted,
+		.permissions = settings->permissions,
+		.asked = cd_request_list(keeping->request, CERTDEPLOY_PERMISSIONS),
+		.drop_other_types = cd_request_flag(keeping->request, CERTDEPLOY_DROP_OTHER_TYPES, 0) != 0,
+		.fresh = keeping->fresh,
+	};
+	const struct certdeploy_material *const *materials = NULL;
+	size_t from = keeping->changes.list.count;
+	int code;
+
+	if (name == NULL)
+		request.name =
+			cd_certificate_store_name(&result->problems.arena, certificates->list.items[0]);
+	if (request.name == NULL)
+		return cd_fail(&result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("the certificate has no name to be stored by; give one with --name"));
+	*stored = request.name;
+	code = report_certificates(result, certificates, request.name);
+	if (code == 0)
+		code = cd_store_plan(&materials, &keeping->changes, &keeping->overlay, &keeping->host,
+				     &request);
+	return code == 0 ? keep_bytes(keeping, from) : code;
+}
+
+int cd_keeping_store(const char **stored, struct cd_keeping *keeping, const struct cd_loading *loading,
+		     const char *name)
+{
+	struct cd_certificates certificates = {0};
+	int code = cd_loading_read(&certificates, loading, name);
+
+	if (code == 0)
+		code = cd_keeping_place(stored, keeping, &certificates, name);
+	else if (code != CERTDEPLOY_ENOMEM &&
+		 report_certificates(keeping->result, &certificates, name) != 0)
+		code = CERTDEPLOY_ENOMEM;
 	cd_certificates_free(&certificates);
 	return code;
 }
@@ -147,23 +163,7 @@ int cd_keeping_load(struct cd_certificates *certificates, struct cd_keeping *kee
 		return cd_fail(&result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
 			       _("a name in the store is needed"));
 	code = cd_store_load(certificates, &keeping->host, result->cd->settings.store, name, &load);
-	for (size_t i = 0; code == 0 && i < certificates->list.count; i++)
-		code = cd_report_certificate(
-			result, ((struct cd_certificate *)certificates->list.items[i])->report, name);
-	return code;
-}
-
-int cd_keeping_pieces(struct cd_piece **pieces, size_t *count, struct cd_keeping *keeping)
-{
-	const struct cd_vector *given = cd_request_pieces(keeping->request);
-
-	*count = given == NULL ? 0 : given->count;
-	*pieces = cd_arena_array(&keeping->result->problems.arena, *count + 1, sizeof(**pieces));
-	if (*pieces == NULL)
-		return cd_fail_memory(&keeping->result->problems);
-	for (size_t i = 0; i < *count; i++)
-		(*pieces)[i] = *(const struct cd_piece *)given->items[i];
-	return 0;
+	return code == 0 ? report_certificates(result, certificates, name) : code;
 }
 
 int cd_keeping_put(struct cd_keeping *keeping, const char *name, const void *bytes, size_t length,
@@ -178,4 +178,23 @@ int cd_keeping_put(struct cd_keeping *keeping, const char *name, const void *byt
 	*output = (struct certdeploy_output){
 		.name = name, .bytes = copy, .length = length, .secret = secret, .text = text};
 	return 0;
+}
+
+int cd_with_store(struct certdeploy_result **out, struct certdeploy *cd,
+		  const struct certdeploy_request *request, bool changing, cd_store_fn *work)
+{
+	struct certdeploy_result *result = cd_result_begin(cd);
+	struct cd_keeping keeping;
+	int code;
+
+	*out = NULL;
+	if (result == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (cd->broken != 0)
+		return cd_result_end(out, result, cd_broken(result));
+	code = cd_keeping_open(&keeping, result, request, changing);
+	if (code == 0)
+		code = work(&keeping);
+	cd_keeping_close(&keeping);
+	return cd_result_end(out, result, code);
 }

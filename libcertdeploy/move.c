@@ -99,55 +99,44 @@ static bool needs_key(const struct certdeploy_request *request)
 	return format == NULL || !cd_in_list(public_formats, format);
 }
 
+static int export(struct cd_keeping *keeping)
+{
+	struct cd_certificates certificates = {0};
+	int code = cd_keeping_load(&certificates, keeping, needs_key(keeping->request));
+
+	for (size_t i = 0; code == 0 && i < certificates.list.count; i++)
+		code = put_certificate(keeping, certificates.list.items[i]);
+	cd_certificates_free(&certificates);
+	return code;
+}
+
 int certdeploy_export(struct certdeploy_result **out, struct certdeploy *cd,
 		      const struct certdeploy_request *request)
 {
-	struct certdeploy_result *result = cd_result_begin(cd);
-	struct cd_certificates certificates = {0};
-	struct cd_keeping keeping;
-	int code;
-
-	*out = NULL;
-	if (result == NULL)
-		return CERTDEPLOY_ENOMEM;
-	if (cd->broken != 0)
-		return cd_result_end(out, result, cd_broken(result));
-	code = cd_keeping_open(&keeping, result, request, false);
-	if (code == 0)
-		code = cd_keeping_load(&certificates, &keeping, needs_key(request));
-	for (size_t i = 0; code == 0 && i < certificates.list.count; i++)
-		code = put_certificate(&keeping, certificates.list.items[i]);
-	cd_certificates_free(&certificates);
-	cd_keeping_close(&keeping);
-	return cd_result_end(out, result, code);
+	return cd_with_store(out, cd, request, false, export);
 }
 
 /* ---- import ---- */
 
+static int import(struct cd_keeping *keeping)
+{
+	const struct cd_vector *pieces = cd_request_pieces(keeping->request);
+	struct cd_loading loading;
+	const char *name = NULL;
+	int code = 0;
+
+	cd_loading_begin(&loading, keeping->result->cd, &keeping->host, keeping->request);
+	loading.load.need_key = true;
+	if (pieces != NULL)
+		code = cd_loading_give(&loading, pieces);
+	if (code == 0)
+		code = cd_keeping_store(&name, keeping, &loading,
+					cd_request_value(keeping->request, CERTDEPLOY_NAME));
+	return code == 0 ? cd_keeping_run(keeping, "import", name) : code;
+}
+
 int certdeploy_import(struct certdeploy_result **out, struct certdeploy *cd,
 		      const struct certdeploy_request *request)
 {
-	struct certdeploy_result *result = cd_result_begin(cd);
-	struct cd_piece *pieces = NULL;
-	struct cd_keeping keeping;
-	const char *name = NULL;
-	size_t count = 0;
-	int code;
-
-	*out = NULL;
-	if (result == NULL)
-		return CERTDEPLOY_ENOMEM;
-	if (cd->broken != 0)
-		return cd_result_end(out, result, cd_broken(result));
-	code = cd_keeping_open(&keeping, result, request, true);
-	if (code == 0)
-		code = cd_keeping_pieces(&pieces, &count, &keeping);
-	if (code == 0)
-		code = cd_keeping_store(&name, &keeping, pieces, count,
-					cd_request_value(request, CERTDEPLOY_NAME),
-					cd_request_list(request, CERTDEPLOY_ACCEPT));
-	if (code == 0)
-		code = cd_keeping_run(&keeping, "import", name);
-	cd_keeping_close(&keeping);
-	return cd_result_end(out, result, code);
+	return cd_with_store(out, cd, request, true, import);
 }

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "certificate/deployment.h"
-#include "issuers.h"
+#include "loading.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -114,39 +114,22 @@ int cd_plan_collect(struct cd_plan *plan)
 
 /* ---- the certificate ---- */
 
-static int load_pieces(struct cd_plan *plan, struct cd_planned_order *planned, struct cd_load *load)
-{
-	const struct cd_vector *given = &planned->order->pieces;
-	struct cd_piece *pieces = cd_arena_array(&plan->arena, given->count, sizeof(*pieces));
-
-	if (pieces == NULL)
-		return cd_fail_memory(plan->problems);
-	for (load->count = 0; load->count < given->count; load->count++)
-		pieces[load->count] = *(const struct cd_piece *)given->items[load->count];
-	load->pieces = pieces;
-	return cd_store_load_given(&planned->certificates, &plan->inventory.host, plan->cd->settings.store,
-				   cd_order_value(planned->order, CERTDEPLOY_NAME), load);
-}
-
 /* From the order, or from the store when only its name is given. */
 static int load_certificates(struct cd_plan *plan, struct cd_planned_order *planned)
 {
-	struct cd_load load = {
-		.passphrase = plan->cd->passphrase,
-		.user = plan->cd->user,
-		.accepted = plan->inventory.host.accepted,
-		.need_key = true,
-		.now = (int64_t)time(NULL),
-		.chain_directory = plan->cd->settings.chain_directory,
-		.roots = &plan->roots,
-	};
+	const char *name = cd_order_value(planned->order, CERTDEPLOY_NAME);
 	size_t from = plan->problems->list.count;
-	struct cd_issuers issuers;
+	struct cd_loading loading;
 	int result = CERTDEPLOY_ENOTFOUND;
 
-	cd_issuers_offer(&issuers, &load, plan->cd, &plan->inventory.host, plan->request);
-	if (planned->order->pieces.count != 0)
-		result = load_pieces(plan, planned, &load);
+	cd_loading_begin(&loading, plan->cd, &plan->inventory.host, plan->request);
+	loading.load.need_key = true;
+	loading.load.roots = &plan->roots;
+	if (planned->order->pieces.count != 0) {
+		result = cd_loading_give(&loading, &planned->order->pieces);
+		if (result == 0)
+			result = cd_loading_read(&planned->certificates, &loading, name);
+	}
 	if (result == CERTDEPLOY_ENOMEM ||
 	    (result != 0 && planned->order != planned->recalled && planned->order->pieces.count != 0))
 		return result;
@@ -156,8 +139,7 @@ static int load_certificates(struct cd_plan *plan, struct cd_planned_order *plan
 		cd_certificates_free(&planned->certificates);
 		planned->certificates = (struct cd_certificates){0};
 		result = cd_store_load(&planned->certificates, &plan->inventory.host,
-				       plan->cd->settings.store,
-				       cd_order_value(planned->order, CERTDEPLOY_NAME), &load);
+				       plan->cd->settings.store, name, &loading.load);
 	}
 	return result;
 }
@@ -203,6 +185,8 @@ static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
 		.now = (int64_t)time(NULL),
 		.keep = plan->cd->settings.keep,
 		.accepted = plan->inventory.host.accepted,
+		.permissions = plan->cd->settings.permissions,
+		.asked = cd_order_list(planned->order, CERTDEPLOY_PERMISSIONS),
 		.drop_other_types = cd_request_flag(plan->request, CERTDEPLOY_DROP_OTHER_TYPES, 0) != 0,
 	};
 	bool remember = cd_request_flag(plan->request, CERTDEPLOY_NO_REMEMBER, 0) == 0;

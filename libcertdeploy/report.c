@@ -139,6 +139,7 @@ copy_certificate(struct certdeploy_result *result, const struct certdeploy_certi
 	copy->missing_issuer = keep(result, from->missing_issuer);
 	copy->key_origin = keep(result, from->key_origin);
 	copy->stored_as = keep(result, from->stored_as);
+	copy->generation = keep(result, from->generation);
 	copy->chain = NULL;
 	return copy;
 }

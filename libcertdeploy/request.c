@@ -236,9 +236,7 @@ const char *cd_request_value(const struct certdeploy_request *request, enum cert
 
 const struct cd_vector *cd_request_pieces(const struct certdeploy_request *request)
 {
-	const struct cd_order *order = request->orders.items[0];
-
-	return &order->pieces;
+	return request == NULL ? NULL : &((const struct cd_order *)request->orders.items[0])->pieces;
 }
 
 long cd_request_flag(const struct certdeploy_request *request, enum certdeploy_flag flag, long otherwise)

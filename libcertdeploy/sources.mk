@@ -10,12 +10,14 @@ EXTRA_DIST += libcertdeploy/certdeploy.map
 
 libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certdeploy.c libcertdeploy/handle.h \
+	libcertdeploy/adopt.c \
 	libcertdeploy/check.c \
 	libcertdeploy/comparison.c libcertdeploy/comparison.h \
 	libcertdeploy/csr.c \
-	libcertdeploy/issuers.c libcertdeploy/issuers.h \
+	libcertdeploy/loading.c libcertdeploy/loading.h \
 	libcertdeploy/keeping.c libcertdeploy/keeping.h \
 	libcertdeploy/move.c \
+	libcertdeploy/names.c \
 	libcertdeploy/deploy.c \
 	libcertdeploy/operation.h \
 	libcertdeploy/operations.c \
@@ -26,6 +28,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/request.c \
 	libcertdeploy/result.c \
 	libcertdeploy/tlsa.c \
+	libcertdeploy/use.c libcertdeploy/use.h \
 	libcertdeploy/base/arena.c libcertdeploy/base/arena.h \
 	libcertdeploy/base/buffer.c libcertdeploy/base/buffer.h \
 	libcertdeploy/base/file.c libcertdeploy/base/file.h \
@@ -50,6 +53,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certificate/leaf.c libcertdeploy/certificate/leaf.h \
 	libcertdeploy/certificate/load.c \
 	libcertdeploy/certificate/material.h \
+	libcertdeploy/certificate/permissions.c libcertdeploy/certificate/permissions.h \
 	libcertdeploy/certificate/pkcs12.c libcertdeploy/certificate/pkcs12.h \
 	libcertdeploy/certificate/read.c \
 	libcertdeploy/certificate/report.c \

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* tlsa.c - what DNS is to say of a certificate (RFC 6698), of the installed and of the next one */
-#include "issuers.h"
 #include "keeping.h"
+#include "loading.h"
 #include "report.h"
 
 #include "base/buffer.h"
 #include "base/text.h"
 
 #include <string.h>
-#include <time.h>
 
 #define HOST_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-*_"
 
@@ -69,70 +68,48 @@ static int add_waiting(struct cd_buffer *text, struct cd_keeping *keeping,
 static int load_given(struct cd_certificates *certificates, struct cd_keeping *keeping)
 {
 	struct certdeploy_result *result = keeping->result;
-	struct cd_load load = {
-		.passphrase = result->cd->passphrase,
-		.user = result->cd->user,
-		.accepted = cd_request_list(keeping->request, CERTDEPLOY_ACCEPT),
-		.now = (int64_t)time(NULL),
-		.chain_directory = result->cd->settings.chain_directory,
-	};
-	struct cd_issuers issuers;
-	struct cd_piece *pieces = NULL;
-	int code = cd_keeping_pieces(&pieces, &load.count, keeping);
+	struct cd_loading loading;
+	int code;
 
-	load.pieces = pieces;
-	cd_issuers_offer(&issuers, &load, result->cd, &keeping->host, keeping->request);
+	cd_loading_begin(&loading, result->cd, &keeping->host, keeping->request);
+	code = cd_loading_give(&loading, cd_request_pieces(keeping->request));
 	if (code == 0)
-		code = cd_certificates_load(certificates, &result->problems, &load);
+		code = cd_loading_read(certificates, &loading, NULL);
 	for (size_t i = 0; code == 0 && i < certificates->list.count; i++)
 		code = cd_report_certificate(
 			result, ((struct cd_certificate *)certificates->list.items[i])->report, NULL);
 	return code;
 }
 
-static int make(struct cd_buffer *text, struct cd_keeping *keeping)
+static int make(struct cd_keeping *keeping)
 {
 	const char *name = cd_request_value(keeping->request, CERTDEPLOY_NAME);
-	bool given = cd_request_pieces(keeping->request)->count != 0;
+	const struct cd_vector *pieces = cd_request_pieces(keeping->request);
+	bool given = pieces != NULL && pieces->count != 0;
 	struct cd_certificates installed = {0}, next = {0};
+	struct cd_buffer text = {0};
 	int code = name != NULL || !given ? cd_keeping_load(&installed, keeping, false) : 0;
 
 	if (code == 0)
-		add_certificates(text, keeping, &installed);
+		add_certificates(&text, keeping, &installed);
 	if (code == 0 && given)
 		code = load_given(&next, keeping);
 	if (code == 0)
-		add_certificates(text, keeping, &next);
+		add_certificates(&text, keeping, &next);
 	if (code == 0 && name != NULL)
-		code = add_waiting(text, keeping, &installed, name);
+		code = add_waiting(&text, keeping, &installed, name);
+	if (code == 0 && text.failed)
+		code = cd_fail_memory(&keeping->result->problems);
+	if (code == 0)
+		code = cd_keeping_put(keeping, "tlsa", cd_buffer_text(&text), text.length, false, true);
 	cd_certificates_free(&installed);
 	cd_certificates_free(&next);
-	return code == 0 && text->failed ? cd_fail_memory(&keeping->result->problems) : code;
+	cd_buffer_free(&text);
+	return code;
 }
 
 int certdeploy_tlsa(struct certdeploy_result **out, struct certdeploy *cd,
 		    const struct certdeploy_request *request)
 {
-	struct certdeploy_result *result = cd_result_begin(cd);
-	struct cd_buffer text = {0};
-	struct cd_keeping keeping;
-	int code;
-
-	*out = NULL;
-	if (result == NULL)
-		return CERTDEPLOY_ENOMEM;
-	if (cd->broken != 0)
-		return cd_result_end(out, result, cd_broken(result));
-	if (request == NULL)
-		return cd_result_end(out, result,
-				     cd_fail(&result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-					     _("a name in the store is needed")));
-	code = cd_keeping_open(&keeping, result, request, false);
-	if (code == 0)
-		code = make(&text, &keeping);
-	if (code == 0)
-		code = cd_keeping_put(&keeping, "tlsa", cd_buffer_text(&text), text.length, false, true);
-	cd_buffer_free(&text);
-	cd_keeping_close(&keeping);
-	return cd_result_end(out, result, code);
+	return cd_with_store(out, cd, request, false, make);
 }

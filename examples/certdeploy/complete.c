@@ -55,17 +55,20 @@ static void offer_endpoints(const struct typing *typing, const struct certdeploy
 			      listeners ? service->endpoints[j]->listen : service->endpoints[j]->name);
 }
 
-static void offer_history(const struct typing *typing, const struct certdeploy_result *result, bool names)
+static void offer_history(const struct typing *typing, const struct certdeploy_result *result)
 {
 	const struct certdeploy_transaction_report *past;
 
-	for (size_t i = 0; (past = certdeploy_result_history(result, i)) != NULL; i++) {
-		if (!names)
-			offer(typing, past->id);
-		for (size_t j = 0; names && past->certificates != NULL && past->certificates[j] != NULL;
-		     j++)
-			offer(typing, past->certificates[j]);
-	}
+	for (size_t i = 0; (past = certdeploy_result_history(result, i)) != NULL; i++)
+		offer(typing, past->id);
+}
+
+static void offer_names(const struct typing *typing, const struct certdeploy_result *result)
+{
+	const struct certdeploy_certificate_report *report;
+
+	for (size_t i = 0; (report = certdeploy_result_certificate(result, i)) != NULL; i++)
+		offer(typing, report->name);
 }
 
 /* Ask the host; a host that cannot be read offers nothing. */
@@ -83,6 +86,8 @@ static void offer_from_host(const struct typing *typing, int option)
 		code = certdeploy_discover(&result, cd, NULL);
 	else if (code == 0 && (option == CERTDEPLOY_HOSTNAME || option == CERTDEPLOY_LISTENER))
 		code = certdeploy_list(&result, cd, NULL);
+	else if (code == 0 && option == CERTDEPLOY_NAME)
+		code = certdeploy_store_list(&result, cd, NULL);
 	else if (code == 0)
 		code = certdeploy_history(&result, cd, NULL);
 	if (code == 0 && result != NULL) {
@@ -90,8 +95,10 @@ static void offer_from_host(const struct typing *typing, int option)
 			offer_services(typing, result);
 		else if (option == CERTDEPLOY_HOSTNAME || option == CERTDEPLOY_LISTENER)
 			offer_endpoints(typing, result, option == CERTDEPLOY_LISTENER);
+		else if (option == CERTDEPLOY_NAME)
+			offer_names(typing, result);
 		else
-			offer_history(typing, result, option == CERTDEPLOY_NAME);
+			offer_history(typing, result);
 	}
 	certdeploy_result_free(result);
 	certdeploy_free(cd);
@@ -131,6 +138,12 @@ static const struct option_row *awaiting_value(const struct command *command, co
 	return row != NULL && takes_value(row) ? row : NULL;
 }
 
+/* Is its operand a name in the store? */
+static bool names_certificate(const struct command *command)
+{
+	return command->id == COMMAND_EXPORT || command->id == COMMAND_TLSA || command->action != NULL;
+}
+
 void complete_words(struct tool *tool, char *const *words, size_t count)
 {
 	const struct option_row *awaiting = NULL;
@@ -149,6 +162,8 @@ void complete_words(struct tool *tool, char *const *words, size_t count)
 			tool->config_file = words[i];
 		else if (awaiting == NULL && command == NULL && words[i][0] != '-')
 			command = find_command(words[i]);
+		else if (awaiting == NULL && command == &command_store && find_action(words[i]) != NULL)
+			command = find_action(words[i]);
 		awaiting = awaiting == NULL ? awaiting_value(command, words[i]) : NULL;
 	}
 	if (count != 0)
@@ -161,7 +176,11 @@ void complete_words(struct tool *tool, char *const *words, size_t count)
 		for (const struct command *const *row = command_table; *row != NULL; row++)
 			offer(&typing, (*row)->name);
 		offer(&typing, "help");
+	} else if (command == &command_store) {
+		for (size_t i = 0; store_action(i) != NULL; i++)
+			offer(&typing, store_action(i)->action);
 	} else if (command->operand != NULL) {
-		offer_from_host(&typing, CERTDEPLOY_TRANSACTION);
+		offer_from_host(&typing,
+				names_certificate(command) ? CERTDEPLOY_NAME : CERTDEPLOY_TRANSACTION);
 	}
 }

@@ -72,19 +72,34 @@ static void print_options(const struct command *command)
 	}
 }
 
+static void print_actions(void)
+{
+	const struct command *action;
+
+	for (size_t i = 0; (action = store_action(i)) != NULL; i++)
+		(void)printf("  %s %-20s %s\n", action->action,
+			     action->operand == NULL ? "" : action->operand, _(action->summary));
+	(void)printf("%s\n", _("Their options: certdeploy help store ACTION"));
+}
+
 void print_help(const struct command *command)
 {
 	if (command != NULL) {
-		(void)printf(_("Usage: certdeploy %s [OPTION...]%s%s\n"), command->name,
+		(void)printf(_("Usage: certdeploy %s%s%s [OPTION...]%s%s\n"), command->name,
+			     command->action == NULL ? "" : " ",
+			     command->action == NULL ? "" : command->action,
 			     command->operand == NULL ? "" : " ",
 			     command->operand == NULL ? "" : command->operand);
 		(void)printf("%s\n", _(command->summary));
-		print_options(command);
+		if (command == &command_store)
+			print_actions();
+		else
+			print_options(command);
 		return;
 	}
-	(void)printf("%s\n", _("Usage: certdeploy [GLOBAL OPTION...] COMMAND [OPTION...]"));
+	(void)printf("%s\n", _("Usage: certdeploy [GLOBAL OPTION...] [help] COMMAND [OPTION...]"));
 	for (const struct command *const *row = command_table; *row != NULL; row++)
 		(void)printf("  %-10s %s\n", (*row)->name, _((*row)->summary));
-	(void)printf("  %-10s %s\n", "help", _("explain a command: certdeploy help COMMAND"));
-	(void)printf("%s\n", _("Global: -c FILE, --root DIR, --json, --color WHEN, --lang L, -q, -v, --version"));
+	(void)printf("%s\n",
+		     _("Global: -c FILE, --root DIR, --json, --color WHEN, --lang L, -q, -v, --version"));
 }

@@ -77,7 +77,7 @@ static json_t *certificate_object(const struct certdeploy_certificate_report *re
 	}
 	return json_pack(
 		"{s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, "
-		"s:o, s:b, s:o, s:o, s:o, s:o, s:o}",
+		"s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i}",
 		"name", text(report->name), "sha256", text(report->sha256), "key_type",
 		text(report->key_type), "key_bits", (int)report->key_bits, "names", texts(report->names),
 		"subject", text(report->subject), "issuer", text(report->issuer), "serial",
@@ -88,7 +88,9 @@ static json_t *certificate_object(const struct certdeploy_certificate_report *re
 		"chain", chain, "chain_complete", report->chain_complete, "names_unicode",
 		texts(report->names_unicode), "missing_issuer", text(report->missing_issuer), "key_origin",
 		text(report->key_origin), "stored_as", text(report->stored_as), "life_left",
-		report->not_after > report->not_before ? json_integer(life_left(report)) : json_null());
+		report->not_after > report->not_before ? json_integer(life_left(report)) : json_null(),
+		"generation", text(report->generation), "generations", (int)report->generations, "waiting",
+		(int)report->waiting);
 }
 
 static json_t *endpoint_object(const struct certdeploy_endpoint_report *report)
@@ -226,8 +228,9 @@ static char *render(const struct tool *tool, const struct certdeploy_result *res
 	char *json = NULL;
 
 	object = json_pack(
-		"{s:s, s:s, s:o, s:b, s:b, s:i, s:o}", "schema", SCHEMA, "version", certdeploy_version(),
-		"command", text(tool->command == NULL ? NULL : tool->command->name), "ok",
+		"{s:s, s:s, s:o, s:o, s:b, s:b, s:i, s:o}", "schema", SCHEMA, "version",
+		certdeploy_version(), "command", text(tool->command == NULL ? NULL : tool->command->name),
+		"action", text(tool->command == NULL ? NULL : tool->command->action), "ok",
 		exit_status == 0 || exit_status == EXIT_TO_DO, "changed",
 		result != NULL && certdeploy_result_changed(result), "exit", exit_status, "transaction",
 		text(result == NULL ? NULL : certdeploy_result_transaction(result)));

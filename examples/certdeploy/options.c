@@ -294,9 +294,36 @@ static int read_options(struct tool *tool, int argc, char **argv, bool stop_at_w
 	return result;
 }
 
+/* One for each word of its description. */
+static size_t most_operands(const struct command *command)
+{
+	size_t count = command->operand == NULL ? 0 : 1;
+
+	for (const char *at = command->operand; at != NULL && *at != '\0'; at++)
+		count += *at == ' ' ? 1 : 0;
+	return count;
+}
+
+/* The option that an operand stands for. */
+static const char *operand_option(const struct command *command, size_t position)
+{
+	switch (command->id) {
+	case COMMAND_DOCTOR:
+		return "hostname";
+	case COMMAND_EXPORT:
+	case COMMAND_TLSA:
+	case COMMAND_STORE_REMOVE:
+		return "name";
+	case COMMAND_STORE_RENAME:
+		return position == 0 ? "name" : "new-name";
+	default:
+		return "transaction";
+	}
+}
+
 static int take_operands(struct tool *tool, char *const *words, size_t count)
 {
-	const char *name;
+	int result = 0;
 
 	if (tool->command->id == COMMAND_HOOK)
 		return take_hook(tool, words, count);
@@ -308,18 +335,20 @@ static int take_operands(struct tool *tool, char *const *words, size_t count)
 		tool->from_stdin = true;
 		return 0;
 	}
+	if (tool->command == &command_store)
+		return missing_action(tool);
 	if (count != 0 && strcmp(words[0], "-") == 0)
 		return usage_error(tool, _("- (the request on standard input) goes with --json"));
-	if (count > (tool->command->operand == NULL ? 0 : 1))
+	if (count > most_operands(tool->command))
 		return usage_error(tool, _("%s does not take the word \"%s\""), tool->command->name,
-				   words[tool->command->operand == NULL ? 0 : 1]);
-	if (count == 0)
-		return 0;
-	name = tool->command->id == COMMAND_DOCTOR                                        ? "hostname"
-	       : tool->command->id == COMMAND_EXPORT || tool->command->id == COMMAND_TLSA ? "name"
-											  : "transaction";
-	return add_setting(tool, find_option(tool->command, name, strlen(name)), words[0],
-			   strlen(words[0]));
+				   words[most_operands(tool->command)]);
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		const char *name = operand_option(tool->command, i);
+
+		result = add_setting(tool, find_option(tool->command, name, strlen(name)), words[i],
+				     strlen(words[i]));
+	}
+	return result;
 }
 
 static int unknown_command(struct tool *tool, const char *word)
@@ -337,6 +366,8 @@ static int take_help(struct tool *tool, char *const *words, size_t count)
 	if (count == 0 || strcmp(words[0], "help") == 0)
 		return 0;
 	tool->command = find_command(words[0]);
+	if (tool->command == &command_store && count > 1 && find_action(words[1]) != NULL)
+		tool->command = find_action(words[1]);
 	return tool->command == NULL ? unknown_command(tool, words[0]) : 0;
 }
 
@@ -377,6 +408,8 @@ int parse_options(struct tool *tool, int argc, char **argv)
 	tool->command = find_command(argv[at]);
 	if (tool->command == NULL)
 		return unknown_command(tool, argv[at]);
+	if (tool->command == &command_store && at + 1 < argc && find_action(argv[at + 1]) != NULL)
+		tool->command = find_action(argv[++at]);
 	argc -= at;
 	argv += at;
 	result = read_options(tool, argc, argv, false);

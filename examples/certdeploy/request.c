@@ -5,8 +5,8 @@
  * The JSON object has the names of the long options as keys, with _ for -: a string or a list of
  * strings, true or false for a flag, an integer for a number. cert, key, chain, fullchain and csr are
  * the PEM text itself and pkcs12 is in base64; cert_file, key_file, … are names of files. "command",
- * "lang", "passphrase", "config" and "root" stand in it as well. Other keys are refused, so that a
- * mistyped one never goes unnoticed.
+ * "action", "lang", "passphrase", "config" and "root" stand in it as well. Other keys are refused, so that
+ * a mistyped one never goes unnoticed.
  */
 #include "request.h"
 
@@ -274,7 +274,7 @@ static int take_member(struct tool *tool, const char *key, const json_t *value)
 	const struct option_row *row;
 	bool is_content = false;
 
-	if (strcmp(key, "command") == 0 || json_is_null(value))
+	if (strcmp(key, "command") == 0 || strcmp(key, "action") == 0 || json_is_null(value))
 		return 0;
 	if (strcmp(key, "batch") == 0 &&
 	    takes_option(tool->command, find_option(&command_deploy, "batch", 5)))
@@ -309,6 +309,20 @@ static int take_member(struct tool *tool, const char *key, const json_t *value)
 	return 0;
 }
 
+/* store's action, where the command line has none. */
+static int take_action(struct tool *tool, const json_t *value)
+{
+	const struct command *action = json_is_string(value) ? find_action(json_string_value(value)) : NULL;
+
+	if (tool->command->id != COMMAND_STORE && tool->command->action == NULL)
+		return value == NULL ? 0
+				     : usage_error(tool, _("\"%s\" has no place in a request"), "action");
+	if (action == NULL && (value != NULL || tool->command == &command_store))
+		return missing_action(tool);
+	tool->command = action == NULL ? tool->command : action;
+	return 0;
+}
+
 static int take_command(struct tool *tool, const json_t *value)
 {
 	const struct command *command;
@@ -318,7 +332,9 @@ static int take_command(struct tool *tool, const json_t *value)
 	command = json_is_string(value) ? find_command(json_string_value(value)) : NULL;
 	if (command == NULL)
 		return usage_error(tool, _("\"command\" names no command"));
-	if (tool->command != NULL && tool->command != command)
+	if (tool->command != NULL && strcmp(tool->command->name, command->name) == 0)
+		return 0;
+	if (tool->command != NULL)
 		return usage_error(tool, _("\"command\" is %s but the command line says %s"), command->name,
 				   tool->command->name);
 	tool->command = command;
@@ -347,6 +363,8 @@ static int take_object(struct tool *tool, json_t *object)
 		set_language(json_string_value(language));
 	}
 	result = take_command(tool, json_object_get(object, "command"));
+	if (result == 0)
+		result = take_action(tool, json_object_get(object, "action"));
 	return result == 0 ? take_members(tool, object) : result;
 }
 

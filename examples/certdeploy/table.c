@@ -10,16 +10,22 @@
 #define MATERIAL (CHANGING | ON(CHECK) | ON(IMPORT) | ON(TLSA))
 #define NEW ON(REQUEST)
 #define WAYS (CHANGING | ON(ROLLBACK))
-#define LOCKING (ON(DEPLOY) | ON(PLAN) | ON(ROLLBACK) | ON(RECOVER) | ON(PRUNE) | ON(IMPORT) | NEW)
+#define STORE_CHANGING (ON(STORE_RENAME) | ON(STORE_REMOVE) | ON(STORE_ADOPT))
+#define LOCKING                                                                                            \
+	(STORE_CHANGING | ON(DEPLOY) | ON(PLAN) | ON(ROLLBACK) | ON(RECOVER) | ON(PRUNE) | ON(IMPORT) | NEW)
 
 const struct command *const command_table[] = {
-	&command_discover, &command_list,   &command_check,
-	&command_plan,     &command_deploy, &command_verify,
-	&command_doctor,   &command_expiry, &command_history,
-	&command_show,     &command_diff,   &command_rollback,
-	&command_recover,  &command_prune,  &command_request,
-	&command_export,   &command_import, &command_tlsa,
-	&command_adapters, &command_hook,   NULL,
+	&command_discover, &command_list,
+	&command_check,    &command_plan,
+	&command_deploy,   &command_verify,
+	&command_doctor,   &command_expiry,
+	&command_history,  &command_show,
+	&command_diff,     &command_rollback,
+	&command_recover,  &command_prune,
+	&command_request,  &command_export,
+	&command_import,   &command_tlsa,
+	&command_store,    &command_adapters,
+	&command_hook,     NULL,
 };
 
 /* Options whose help is NULL share the line of the next in the help. */
@@ -49,8 +55,15 @@ const struct option_row option_table[] = {
 	{"passphrase-fd", 0, "N", EFFECT_TOOL, TOOL_PASSPHRASE_FD, MATERIAL | ON(EXPORT) | NEW,
 	 N_("passphrase of the key")},
 	{"name", 0, "NAME", EFFECT_ONCE, CERTDEPLOY_NAME,
-	 CHANGING | ON(IMPORT) | ON(EXPORT) | ON(TLSA) | ON(CHECK) | NEW, N_("its name in the store")},
-	{"fetch-issuer", 0, NULL, EFFECT_FLAG, CERTDEPLOY_FETCH_ISSUER, MATERIAL,
+	 CHANGING | ON(IMPORT) | ON(EXPORT) | ON(TLSA) | ON(CHECK) | NEW | STORE_CHANGING,
+	 N_("its name in the store")},
+	{"new-name", 0, "NAME", EFFECT_ONCE, CERTDEPLOY_NEW_NAME, ON(STORE_RENAME), N_("the name to be")},
+	{"permissions", 0, "RULE", EFFECT_LIST, CERTDEPLOY_PERMISSIONS, CHANGING, NULL},
+	{"fetch-issuer", 0, NULL, EFFECT_FLAG, CERTDEPLOY_FETCH_ISSUER, CHANGING,
+	 N_("key=:ssl-cert:0640; ask its CA")},
+	{"permissions", 0, "RULE", EFFECT_LIST, CERTDEPLOY_PERMISSIONS, ON(IMPORT) | ON(STORE_ADOPT),
+	 N_("of its files, as key=:ssl-cert:0640")},
+	{"fetch-issuer", 0, NULL, EFFECT_FLAG, CERTDEPLOY_FETCH_ISSUER, MATERIAL & ~CHANGING,
 	 N_("fetch a missing issuer from its CA")},
 
 	/* a new request */
@@ -83,15 +96,19 @@ const struct option_row option_table[] = {
 
 	/* the target */
 	{"service", 0, "NAME", EFFECT_LIST, CERTDEPLOY_SERVICE,
-	 CHANGING | ON(LIST) | ON(DISCOVER) | ON(VERIFY) | ON(DOCTOR) | ON(EXPIRY) | ON(ROLLBACK),
+	 CHANGING | ON(LIST) | ON(DISCOVER) | ON(VERIFY) | ON(DOCTOR) | ON(EXPIRY) | ON(ROLLBACK) |
+		 ON(STORE_ADOPT),
 	 N_("only this service; may be repeated")},
 	{"hostname", 0, "HOST", EFFECT_LIST, CERTDEPLOY_HOSTNAME,
-	 CHANGING | ON(CHECK) | ON(TLSA) | ON(LIST) | ON(VERIFY) | ON(DOCTOR) | ON(EXPIRY),
+	 CHANGING | ON(CHECK) | ON(TLSA) | ON(LIST) | ON(VERIFY) | ON(DOCTOR) | ON(EXPIRY) |
+		 ON(STORE_ADOPT),
 	 N_("this host name; may be repeated")},
 	{"address", 0, "IP[:PORT]", EFFECT_LIST, CERTDEPLOY_ADDRESS, CHANGING, NULL},
-	{"listener", 0, "L", EFFECT_LIST, CERTDEPLOY_LISTENER, CHANGING, N_("what listens there")},
-	{"default", 0, NULL, EFFECT_FLAG, CERTDEPLOY_DEFAULT, CHANGING, NULL},
-	{"all", 0, NULL, EFFECT_FLAG, CERTDEPLOY_ALL, CHANGING, N_("each service's default; everything")},
+	{"listener", 0, "L", EFFECT_LIST, CERTDEPLOY_LISTENER, CHANGING | ON(STORE_ADOPT),
+	 N_("what listens there")},
+	{"default", 0, NULL, EFFECT_FLAG, CERTDEPLOY_DEFAULT, CHANGING | ON(STORE_ADOPT), NULL},
+	{"all", 0, NULL, EFFECT_FLAG, CERTDEPLOY_ALL, CHANGING | ON(STORE_ADOPT),
+	 N_("each service's default; everything")},
 	{"live", 0, NULL, EFFECT_FLAG, CERTDEPLOY_LIVE, ON(LIST), N_("also what each port serves now")},
 
 	/* the way */

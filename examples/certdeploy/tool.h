@@ -38,6 +38,11 @@ enum command_id {
 	COMMAND_REQUEST,
 	COMMAND_ROLLBACK,
 	COMMAND_SHOW,
+	COMMAND_STORE,
+	COMMAND_STORE_ADOPT,
+	COMMAND_STORE_LIST,
+	COMMAND_STORE_REMOVE,
+	COMMAND_STORE_RENAME,
 	COMMAND_TLSA,
 	COMMAND_VERIFY,
 	COMMAND_COUNT,
@@ -46,8 +51,9 @@ enum command_id {
 /** One command; each has a file of its own. */
 struct command {
 	const char *name;
+	const char *action; /**< the word after it, of store's; else NULL */
 	enum command_id id;
-	const char *operand; /**< e.g. "ID", "[ID]"; NULL: takes none */
+	const char *operand; /**< e.g. "ID", "[ID]", one word for each it takes; NULL: takes none */
 	const char *summary; /**< one line, not translated */
 	int (*run)(struct certdeploy_result **out, struct certdeploy *cd,
 		   const struct certdeploy_request *request);
@@ -60,7 +66,7 @@ struct command {
 extern const struct command command_export, command_import, command_request, command_tlsa;
 extern const struct command command_adapters, command_check, command_deploy, command_diff, command_discover,
 	command_doctor, command_expiry, command_history, command_hook, command_list, command_plan,
-	command_prune, command_recover, command_rollback, command_show, command_verify;
+	command_prune, command_recover, command_rollback, command_show, command_store, command_verify;
 
 /** What was asked for, one row: an option of the command line or a member of the JSON object. */
 struct setting {
@@ -145,6 +151,15 @@ const char *issuer_variable(const char *name);
 
 /** Turn the words after "hook" and the issuer's variables into settings of deploy. As parse_options(). */
 int take_hook(struct tool *tool, char *const *words, size_t count);
+
+/* ---- store.c ---- */
+
+/** The actions by position; NULL past the last. */
+const struct command *store_action(size_t position);
+/** The action of a name, or NULL. */
+const struct command *find_action(const char *name);
+/** Record that store has no action, or one that is none; returns CERTDEPLOY_EUSAGE. */
+int missing_action(struct tool *tool);
 
 /* ---- options.c ---- */
 

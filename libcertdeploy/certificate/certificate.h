@@ -7,6 +7,8 @@
 
 #include <certdeploy-adapter.h>
 
+struct cd_root;
+
 /** Bytes as the caller gave them. */
 struct cd_piece {
 	enum certdeploy_material_kind kind;
@@ -70,6 +72,7 @@ struct cd_load {
 	const char *const *settled;  /**< codes that passed when it was stored: only noted; or NULL */
 	bool need_key;               /**< a certificate without its key is an error */
 	int64_t now;
+	const struct cd_root *root;           /**< that chain_directory is below; NULL: the host itself */
 	const char *chain_directory;          /**< where missing intermediates may be found, or NULL */
 	struct cd_roots *roots;               /**< shared by many loads; or NULL */
 	cd_stored_issuers_fn *stored_issuers; /**< or NULL */

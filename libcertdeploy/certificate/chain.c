@@ -110,9 +110,10 @@ static X509 *issuer_among(struct builder *builder, X509 *subject, STACK_OF(X509)
 	return found;
 }
 
-static X509 *issuer_in_file(struct builder *builder, X509 *subject, int directory, const char *name)
+static X509 *issuer_in_file(struct builder *builder, X509 *subject, const struct cd_root *root,
+			    const char *path)
 {
-	int fd = openat(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = cd_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	X509 *found = NULL;
 	char *bytes = NULL;
 	size_t length = 0;
@@ -129,8 +130,12 @@ static X509 *issuer_in_file(struct builder *builder, X509 *subject, int director
 /* Look through the directory of intermediates. */
 static X509 *issuer_in_directory(struct builder *builder, X509 *subject, const char **origin)
 {
-	const char *path = builder->given->load->chain_directory;
-	int fd = path == NULL ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	static const struct cd_root host = {.fd = AT_FDCWD, .path = "", .live = true};
+	const struct cd_load *load = builder->given->load;
+	const struct cd_root *root = load->root == NULL ? &host : load->root;
+	int fd = load->chain_directory == NULL
+			 ? -1
+			 : cd_open(root, load->chain_directory, O_RDONLY | O_DIRECTORY);
 	DIR *directory = fd == -1 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	X509 *found = NULL;
@@ -142,11 +147,15 @@ static X509 *issuer_in_directory(struct builder *builder, X509 *subject, const c
 		return NULL;
 	}
 	while (found == NULL && seen++ < DIRECTORY_LIMIT && (entry = readdir(directory)) != NULL) {
-		if (entry->d_name[0] == '.')
+		const char *path = entry->d_name[0] == '.'
+					   ? NULL
+					   : cd_arena_format(builder->given->arena, "%s/%s",
+							     load->chain_directory, entry->d_name);
+
+		if (path == NULL)
 			continue;
-		found = issuer_in_file(builder, subject, fd, entry->d_name);
-		if (found != NULL)
-			*origin = cd_arena_format(builder->given->arena, "%s/%s", path, entry->d_name);
+		found = issuer_in_file(builder, subject, root, path);
+		*origin = path;
 	}
 	(void)closedir(directory);
 	return found;

@@ -30,7 +30,7 @@ static const struct {
 static const char *const kinds[] = {"any", "cert", "key", "chain", "fullchain", "pkcs12"};
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 
-static char *path_of(struct cd_arena *arena, const char *state_directory, const char *name)
+char *cd_deployment_path(struct cd_arena *arena, const char *state_directory, const char *name)
 {
 	return cd_arena_format(arena, "%s/deployments/%s" SUFFIX, state_directory, name);
 }
@@ -91,37 +91,46 @@ static char *write_text(const char *name, const struct cd_order *target, const s
 	return text;
 }
 
-int cd_deployment_keep(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
-		       const char *name, const struct cd_order *target, const struct cd_vector *pieces)
+/* Write a name's text, unless it stands there already. */
+static int put_text(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
+		    const char *name, const char *text)
 {
 	struct cd_change directory = {
 		.kind = CD_CHANGE_DIRECTORY, .mode = 0700, .owner = (uid_t)-1, .group = (gid_t)-1};
-	struct cd_change change = {
-		.kind = CD_CHANGE_FILE, .mode = 0600, .owner = (uid_t)-1, .group = (gid_t)-1};
-	char *text = write_text(name, target, pieces, host->root.live), *old = NULL, *kept;
-	struct cd_identity identity = {0};
+	struct cd_change change = {.kind = CD_CHANGE_FILE,
+				   .mode = 0600,
+				   .owner = (uid_t)-1,
+				   .group = (gid_t)-1,
+				   .compare = true};
+	char *kept = text == NULL ? NULL : cd_arena_format(&changes->arena, "%s\n", text), *old = NULL;
 	size_t length = 0;
 	int error, result = 0;
 
-	change.path = path_of(&changes->arena, state_directory, name);
+	change.path = cd_deployment_path(&changes->arena, state_directory, name);
 	directory.path = cd_arena_format(&changes->arena, "%s/deployments", state_directory);
-	kept = text == NULL ? NULL : cd_arena_format(&changes->arena, "%s\n", text);
-	free(text);
 	if (change.path == NULL || directory.path == NULL || kept == NULL)
 		return cd_fail_memory(host->problems);
-	error = cd_read_file(&old, &length, &identity, &host->root, change.path, FILE_LIMIT);
+	error = cd_read_file(&old, &length, &change.before, &host->root, change.path, FILE_LIMIT);
 	if (error == ENOMEM)
 		return cd_fail_memory(host->problems);
 	change.bytes = kept;
 	change.length = strlen(kept);
-	change.before = identity;
-	change.compare = true;
 	if (error != 0 || length != change.length || memcmp(old, kept, length) != 0) {
 		result = cd_changes_add(changes, host->problems, &directory);
 		if (result == 0)
 			result = cd_changes_add(changes, host->problems, &change);
 	}
 	free(old);
+	return result;
+}
+
+int cd_deployment_keep(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
+		       const char *name, const struct cd_order *target, const struct cd_vector *pieces)
+{
+	char *text = write_text(name, target, pieces, host->root.live);
+	int result = put_text(changes, host, state_directory, name, text);
+
+	free(text);
 	return result;
 }
 
@@ -231,15 +240,15 @@ static int take_source(struct cd_order *order, struct cd_arena *strings, struct 
 	return 0;
 }
 
-int cd_deployment_recall(struct cd_order *order, struct cd_arena *strings, struct cd_host *host,
-			 const char *state_directory, const char *name)
+/* What is remembered under a name; CERTDEPLOY_ENOTFOUND, not recorded, where nothing is. */
+static int read_object(json_t **object, struct cd_host *host, const char *state_directory, const char *name)
 {
-	char *path = path_of(strings, state_directory, name), *text = NULL, *copy;
-	json_t *object = NULL;
+	char *path = cd_deployment_path(&host->arena, state_directory, name), *text = NULL;
 	json_error_t error;
 	size_t length;
-	int result = 0, failed;
+	int failed;
 
+	*object = NULL;
 	if (path == NULL)
 		return cd_fail_memory(host->problems);
 	failed = cd_read_file(&text, &length, NULL, &host->root, path, FILE_LIMIT);
@@ -247,11 +256,45 @@ int cd_deployment_recall(struct cd_order *order, struct cd_arena *strings, struc
 		return CERTDEPLOY_ENOTFOUND;
 	if (failed != 0)
 		return cd_fail_errno(host->problems, failed, path, _("cannot read the deployment"));
-	object = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+	*object = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
 	free(text);
-	if (object == NULL)
+	if (*object == NULL)
 		return cd_fail(host->problems, CERTDEPLOY_EREFUSED, "not-understood", path,
 			       (size_t)error.line, _("the remembered deployment cannot be read"));
+	return 0;
+}
+
+int cd_deployment_rename(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
+			 const char *name, const char *new_name)
+{
+	struct cd_change gone = {.kind = CD_CHANGE_REMOVE,
+				 .path = cd_deployment_path(&changes->arena, state_directory, name)};
+	json_t *object = NULL;
+	char *text = NULL;
+	int result = read_object(&object, host, state_directory, name);
+
+	if (result != 0)
+		return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
+	if (json_object_set_new(object, "name", json_string(new_name)) == 0)
+		text = cd_json_text(object, JSON_INDENT(2) | JSON_SORT_KEYS);
+	json_decref(object);
+	result = put_text(changes, host, state_directory, new_name, text);
+	free(text);
+	if (result == 0)
+		result = gone.path == NULL ? cd_fail_memory(host->problems)
+					   : cd_changes_add(changes, host->problems, &gone);
+	return result;
+}
+
+int cd_deployment_recall(struct cd_order *order, struct cd_arena *strings, struct cd_host *host,
+			 const char *state_directory, const char *name)
+{
+	json_t *object = NULL;
+	int result = read_object(&object, host, state_directory, name);
+	char *copy;
+
+	if (result != 0)
+		return result;
 	order->defaults = json_is_true(json_object_get(object, "default"));
 	order->all = json_is_true(json_object_get(object, "all"));
 	for (size_t i = 0; result == 0 && i < LIST_COUNT; i++)

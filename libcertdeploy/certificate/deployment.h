@@ -24,6 +24,13 @@ int cd_deployment_keep(struct cd_changes *changes, struct cd_host *host, const c
 /** Names of all deployments, NULL-terminated, in host->arena. None: an empty list. */
 int cd_deployment_names(const char *const **names, struct cd_host *host, const char *state_directory);
 
+/** Where a name's deployment is remembered; NULL: memory is short. */
+char *cd_deployment_path(struct cd_arena *arena, const char *state_directory, const char *name);
+
+/** Remember it under another name; no change where nothing is remembered. */
+int cd_deployment_rename(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
+			 const char *name, const char *new_name);
+
 /**
  * Fill an empty order from a remembered deployment: its target, and its material from the remembered
  * files while they are all there and changed by root alone (else the store has it). strings: where the

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "certificate/leaf.h"
+#include "certificate/permissions.h"
 #include "certificate/stored.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ struct plan {
 	struct cd_host *host;
 	const struct cd_store_request *request;
 	struct cd_stored stored;
+	struct cd_permissions permissions;
 	struct pair pairs[CD_STORED_LIMIT * 2];
 	size_t count;
 	const char *base;       /* STORE/NAME */
@@ -221,21 +223,25 @@ static bool is_secret(enum cd_stored_part part)
 	return part == CD_STORED_KEY || part == CD_STORED_COMBINED;
 }
 
-static bool pair_is_stored(const struct pair *pair)
+static bool pair_is_stored(const struct plan *plan, const struct pair *pair)
 {
 	if (pair->old == NULL)
 		return false;
-	for (size_t i = 0; pair->certificate != NULL && i < CD_STORED_PARTS; i++) {
+	for (unsigned i = 0; i < CD_STORED_PARTS; i++) {
 		const struct cd_stored_file *file = &pair->old->files[i];
 
+		if (file->bytes != NULL && !cd_permissions_hold(&plan->permissions, i, file))
+			return false;
+		if (pair->certificate == NULL)
+			continue;
+
 		/* Who may not read the key trusts the certificate beside it. */
-		if (file->bytes == NULL && is_secret((enum cd_stored_part)i) &&
-		    (file->error == EACCES || file->error == EPERM))
+		if (file->bytes == NULL && is_secret(i) && (file->error == EACCES || file->error == EPERM))
 			continue;
 		if (file->bytes == NULL || file->length != pair->lengths[i] ||
 		    (file->length != 0 && memcmp(file->bytes, pair->bytes[i], file->length) != 0))
 			return false;
-		if (is_secret((enum cd_stored_part)i) && (file->mode & 0137) != 0)
+		if (is_secret(i) && (file->mode & 0137) != 0)
 			return false;
 	}
 	return true;
@@ -246,7 +252,7 @@ static bool is_stored(const struct plan *plan)
 	if (plan->stored.generation == NULL || plan->count != plan->stored.count)
 		return false;
 	for (size_t i = 0; i < plan->count; i++)
-		if (!pair_is_stored(&plan->pairs[i]))
+		if (!pair_is_stored(plan, &plan->pairs[i]))
 			return false;
 	return true;
 }
@@ -340,10 +346,6 @@ static int add_pair_files(struct plan *plan, const struct pair *pair)
 			.bytes = pair->bytes[i],
 			.length = pair->lengths[i],
 			.compare = true,
-			.mode = is_secret(i) ? 0600 : 0644,
-			.owner = (uid_t)-1,
-			.group = (gid_t)-1,
-			.secret = is_secret(i),
 		};
 		const char *current = path_of(plan, "current", pair, i);
 
@@ -352,6 +354,8 @@ static int add_pair_files(struct plan *plan, const struct pair *pair)
 		if (change.bytes == NULL)
 			return cd_fail_errno(plan->host->problems, pair->old->files[i].error, current,
 					     _("cannot read what is to be carried over"));
+		cd_permissions_apply(&change, &plan->permissions, i,
+				     pair->old == NULL ? NULL : &pair->old->files[i]);
 		result = add_change(plan, &change);
 		if (result == 0)
 			result = lay_over(plan, pair, i, change.path);
@@ -384,7 +388,7 @@ static int name_generation(struct plan *plan)
 		       _("there is no free name for a new generation"));
 }
 
-static bool is_generation(const char *name)
+bool cd_store_is_generation(const char *name)
 {
 	static const char form[] = "00000000T000000Z-";
 
@@ -409,7 +413,7 @@ static int add_removals(struct plan *plan)
 	while (result == 0 && count-- > 0) {
 		struct cd_change change = {.kind = CD_CHANGE_REMOVE};
 
-		if (!is_generation(names[count]) || kept++ < keep ||
+		if (!cd_store_is_generation(names[count]) || kept++ < keep ||
 		    (plan->stored.generation != NULL && strcmp(names[count], plan->stored.generation) == 0))
 			continue;
 		change.path = cd_arena_format(&plan->changes->arena, "%s/%s", plan->base, names[count]);
@@ -458,11 +462,8 @@ static int add_chosen(struct plan *plan, const struct pair *pair, enum cd_stored
 		.bytes = pair->bytes[part],
 		.length = pair->lengths[part],
 		.compare = true,
-		.mode = is_secret(part) ? 0600 : 0644,
-		.owner = (uid_t)-1,
-		.group = (gid_t)-1,
-		.secret = is_secret(part),
 	};
+	struct cd_stored_file stands = {0};
 	char *bytes = NULL;
 	size_t length = 0;
 	int result, error;
@@ -474,7 +475,12 @@ static int add_chosen(struct plan *plan, const struct pair *pair, enum cd_stored
 	if (result != 0)
 		return result;
 	error = cd_read_file(&bytes, &length, &change.before, &plan->host->root, path, CD_DOCUMENT_LIMIT);
-	same = error == 0 && length == change.length && memcmp(bytes, change.bytes, length) == 0;
+	stands.mode = change.before.mode;
+	stands.owner = change.before.owner;
+	stands.group = change.before.group;
+	cd_permissions_apply(&change, &plan->permissions, part, NULL);
+	same = error == 0 && cd_permissions_hold(&plan->permissions, part, &stands) &&
+	       length == change.length && memcmp(bytes, change.bytes, length) == 0;
 	material = error != 0 || is_material(bytes, length);
 	if (bytes != NULL)
 		OPENSSL_cleanse(bytes, length);
@@ -582,6 +588,20 @@ static int make_materials(const struct certdeploy_material *const **out, const s
 
 /* ---- the whole ---- */
 
+/* A name that has another certificate is left to it. */
+static int refuse_taken(const struct plan *plan)
+{
+	for (size_t i = 0; plan->stored.generation != NULL && i < plan->count; i++) {
+		const struct pair *pair = &plan->pairs[i];
+
+		if (pair->old == NULL || strcmp(pair->old->sha256, pair->sha256) != 0)
+			return cd_fail(plan->host->problems, CERTDEPLOY_EREFUSED, "name-taken", plan->base,
+				       0, _("the store has another certificate under the name %s"),
+				       plan->request->name);
+	}
+	return 0;
+}
+
 static int plan_generation(struct plan *plan)
 {
 	int result;
@@ -598,9 +618,11 @@ static int plan_generation(struct plan *plan)
 				ALL_PARTS);
 	if (result == 0)
 		result = gather_pairs(plan);
+	if (result == 0 && plan->request->fresh)
+		result = refuse_taken(plan);
 	if (result != 0)
 		return result;
-	if (is_stored(plan)) {
+	if (is_stored(plan) || (plan->request->fresh && plan->stored.generation != NULL)) {
 		plan->generation = cd_arena_string(&plan->changes->arena, plan->stored.generation);
 		return plan->generation == NULL ? short_of_memory(plan) : 0;
 	}
@@ -622,7 +644,10 @@ int cd_store_plan(const struct certdeploy_material *const **materials, struct cd
 			return cd_fail(host->problems, CERTDEPLOY_EREFUSED, "key-missing", NULL, 0,
 				       _("a certificate without its key cannot be installed"));
 	/* Chosen paths alone need no name; with a name the store holds the certificate as well. */
-	result = request->name != NULL ? plan_generation(&plan) : gather_pairs(&plan);
+	result = cd_permissions_read(&plan.permissions, host, request->name, request->permissions,
+				     request->asked);
+	if (result == 0)
+		result = request->name != NULL ? plan_generation(&plan) : gather_pairs(&plan);
 	if (result == 0 && request->chosen != NULL)
 		result = plan_chosen(&plan, &chosen);
 	if (result == 0)

@@ -29,7 +29,10 @@ struct cd_store_request {
 	 */
 	const struct certdeploy_paths *chosen;
 	const char *const *accepted;
-	bool drop_other_types; /**< pairs of other key types are not carried over */
+	const char *const *permissions; /**< the settings' rules: see permissions.h */
+	const char *const *asked;       /**< the request's; either may be NULL */
+	bool fresh;                     /**< "name-taken" where another certificate is current */
+	bool drop_other_types;          /**< pairs of other key types are not carried over */
 };
 
 /**
@@ -56,6 +59,9 @@ int cd_store_directories(struct cd_changes *changes, struct cd_host *host, const
  */
 int cd_store_load_given(struct cd_certificates *out, struct cd_host *host, const char *directory,
 			const char *name, const struct cd_load *load);
+
+/** Is it the name of a generation's directory? */
+bool cd_store_is_generation(const char *name);
 
 /** What is current under one name, the same way: one for each key type. */
 int cd_store_describe(struct cd_vector *out, struct cd_host *host, const char *directory, const char *name);

@@ -46,6 +46,8 @@ static int read_part(struct cd_stored_file *file, struct cd_host *host, const ch
 
 	file->error = cd_read_file(&file->bytes, &file->length, &identity, &host->root, path, FILE_LIMIT);
 	file->mode = identity.mode;
+	file->owner = identity.owner;
+	file->group = identity.group;
 	if (file->error == ENOMEM)
 		return cd_fail_memory(host->problems);
 	return 0;

@@ -13,6 +13,8 @@ struct cd_stored_file {
 	char *bytes; /**< NULL: not there, or not readable */
 	size_t length;
 	mode_t mode;
+	uid_t owner;
+	gid_t group;
 	int error; /**< 0, or why it could not be read */
 };
 

@@ -27,6 +27,7 @@ struct cd_change {
 	mode_t mode;  /**< for what is new; what is replaced keeps its owner, mode, ACL and labels */
 	uid_t owner;  /**< for what is new; (uid_t)-1: ours */
 	gid_t group;
+	bool forced; /**< mode, owner and group hold also for what is replaced */
 	/** What is put back gets these, also where something stands; NULL: the rules above. */
 	const struct cd_attributes *attributes;
 	bool secret;         /**< key material: never wider than 0640, never shown */

@@ -212,9 +212,12 @@ static void fill_attributes(struct cd_entry *entry, const struct cd_change *chan
 	if (change->attributes != NULL) {
 		*after = *change->attributes;
 		entry->keep_time = true;
-	} else if (entry->before.kind == entry->after.kind) {
+		after->mode &= entry->secret ? 0640 : 07777;
+		return;
+	}
+	if (entry->before.kind == entry->after.kind)
 		*after = entry->before.attributes;
-	} else {
+	if (entry->before.kind != entry->after.kind || change->forced) {
 		after->mode = mode_for_new(change);
 		after->owner = change->owner == (uid_t)-1 ? geteuid() : change->owner;
 		after->group = change->group == (gid_t)-1 ? getegid() : change->group;
@@ -223,9 +226,15 @@ static void fill_attributes(struct cd_entry *entry, const struct cd_change *chan
 		after->mode &= 0640;
 }
 
-static bool is_unchanged(const struct cd_entry *entry)
+static bool same_permissions(const struct cd_attributes *one, const struct cd_attributes *other)
 {
-	if (entry->before.kind != entry->after.kind)
+	return one->mode == other->mode && one->owner == other->owner && one->group == other->group;
+}
+
+static bool is_unchanged(const struct cd_entry *entry, const struct cd_change *change)
+{
+	if (entry->before.kind != entry->after.kind ||
+	    (change->forced && !same_permissions(&entry->before.attributes, &entry->after.attributes)))
 		return false;
 	switch (entry->after.kind) {
 	case CD_SIDE_FILE:
@@ -409,7 +418,7 @@ int cd_work_add(struct cd_work *work, const struct cd_change *change)
 	known = cd_table_get(&work->by_path, entry->path);
 	if (known != NULL)
 		return settle_twice(work, known, entry);
-	if (is_unchanged(entry))
+	if (is_unchanged(entry, change))
 		return report_unchanged(work, entry);
 	if (change->kind == CD_CHANGE_REMOVE)
 		return add_removal(work, entry);

@@ -220,17 +220,26 @@ static int read_bool(const struct loading *loading, const config_setting_t *sett
 	return 0;
 }
 
+/* A string or several, as one list. */
+static int read_list(const struct loading *loading, const config_setting_t *setting,
+		     const char *const **out)
+{
+	struct cd_vector values = {0};
+	int result = read_values(loading, setting, &values);
+
+	if (result == 0)
+		*out = ((const struct cd_setting *)values.items[0])->values;
+	cd_vector_free(&values);
+	return result;
+}
+
 static int read_required(const struct loading *loading, const config_setting_t *setting,
 			 struct cd_profile *profile)
 {
 	static const char *const fields[] = {"organization", "unit",   "locality", "state",
 					     "country",      "e-mail", NULL};
-	struct cd_vector values = {0};
-	int result = read_values(loading, setting, &values);
+	int result = read_list(loading, setting, &profile->required);
 
-	if (result == 0)
-		profile->required = ((const struct cd_setting *)values.items[0])->values;
-	cd_vector_free(&values);
 	for (const char *const *field = profile->required; result == 0 && *field != NULL; field++)
 		if (!cd_in_list(fields, *field))
 			result = refuse(
@@ -298,6 +307,8 @@ static int read_setting(const struct loading *loading, const config_setting_t *s
 		return read_bool(loading, setting, &settings->syslog);
 	if (strcmp(name, "keep") == 0)
 		return read_number(loading, setting, 1, 100000, &settings->keep);
+	if (strcmp(name, "permissions") == 0)
+		return read_list(loading, setting, &settings->permissions);
 	if (strcmp(name, "fetch_private") == 0)
 		return read_bool(loading, setting, &settings->fetch_private);
 	if (strcmp(name, "profile") == 0)

@@ -41,6 +41,8 @@ struct cd_settings {
 	bool backup_beside;
 	bool syslog; /**< a line a run to the system's log */
 	unsigned keep;
+	const char *const
+		*permissions;      /**< rules for installed files: certificate/permissions.h; or NULL */
 	struct cd_vector services; /**< of struct cd_service_settings */
 	bool search;               /**< no `services` at all: search the host (an empty list means none) */
 };

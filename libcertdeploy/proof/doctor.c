@@ -141,7 +141,6 @@ static int check_material(struct visit *visit, const struct certdeploy_pair *pai
 		.pieces = pieces,
 		.accepted = cd_request_list(visit->request, CERTDEPLOY_ACCEPT),
 		.now = (int64_t)time(NULL),
-		.chain_directory = visit->result->cd->settings.chain_directory,
 		.passphrase = visit->result->cd->passphrase,
 		.user = visit->result->cd->user,
 	};

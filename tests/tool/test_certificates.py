@@ -177,6 +177,17 @@ def test_which_name_has_the_key_of_a_request(tool, tmp_path, schema):
     assert tool("check", "--csr", elsewhere).expect(0).json["certificates"][0]["stored_as"] is None
 
 
+def test_a_certificate_finds_its_key_without_a_name(tool, ca, tmp_path):
+    tool("request", "--san", NAME, "--name", "order-4711").expect(0)
+    waiting = next((tool.root / "etc/ssl/certdeploy/order-4711/requests").iterdir())
+    issued = tmp_path / "issued.pem"
+    run(["openssl", "x509", "-req", "-in", waiting / "request.pem", "-CA", ca.cert, "-CAkey", ca.key, "-days", "90",
+         "-copy_extensions", "copyall", "-out", issued])
+    tool("import", "--cert", issued, "--chain", ca.cert).expect(0)
+    keys = [tool.root / f"etc/ssl/certdeploy/{NAME}/current/key.pem", waiting / "key.pem"]
+    assert len({subprocess.check_output(["openssl", "pkey", "-in", key, "-pubout"]) for key in keys}) == 1
+
+
 def test_names_in_their_own_script(tool, tmp_path, schema):
     made = tool("request", "--san", "www.日本語.example", "--self-signed").expect(0)
     schema(made.json)

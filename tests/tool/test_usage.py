@@ -9,7 +9,7 @@ import pytest
 COMMANDS = ["adapters", "check", "deploy", "diff", "discover", "doctor", "expiry", "history", "list", "plan",
             "prune", "recover", "rollback", "show", "verify"]
 # those that cannot do without an argument, too
-ALL_COMMANDS = sorted([*COMMANDS, "export", "hook", "import", "request", "tlsa"])
+ALL_COMMANDS = sorted([*COMMANDS, "export", "hook", "import", "request", "store", "tlsa"])
 
 
 @pytest.mark.parametrize("args, sentence", [
@@ -44,6 +44,11 @@ ALL_COMMANDS = sorted([*COMMANDS, "export", "hook", "import", "request", "tlsa"]
     (["deploy", "--passphrase-fd", "0", "--passphrase-file", "/dev/null"], "the passphrase is given more than once"),
     (["--color", "blue", "list"], "--color takes auto, always or never"),
     (["--root", "/a", "list", "--root", "/b"], "--root is given twice"),
+    (["store"], "store needs one of list, rename, remove and adopt"),
+    (["store", "lst"], "store needs one of list, rename, remove and adopt"),
+    (["store", "list", "x"], 'store does not take the word "x"'),
+    (["store", "rename", "a", "b", "c"], 'store does not take the word "c"'),
+    (["store", "list", "--name", "a"], "store has no option --name"),
     (["help", "lst"], 'no command "lst"; did you mean list?'),
 ])
 def test_usage_errors(fake, schema, args, sentence):
@@ -116,6 +121,20 @@ def test_every_command_is_in_the_help(fake):
     assert sorted(set(shown) - {"help"}) == ALL_COMMANDS
 
 
+def test_help_of_an_action(fake):
+    run = fake("help", "store", "rename")
+    assert run.out == fake("store", "rename", "--help").out
+    assert run.text.startswith("Usage: certdeploy store rename [OPTION...] NAME NEW-NAME\n")
+
+
+def test_actions_in_a_request(fake):
+    run = fake("--json", "-", stdin={"command": "store", "action": "rename", "name": "a", "new_name": "b", "config": "echo"})
+    assert run.echoed == ["add 6 a", "add 25 b"] and run.json["action"] == "rename"
+    assert fake("--json", "store", "remove", "-", stdin={"name": "a", "config": "echo"}).echoed == ["add 6 a"]
+    for bad in ({"command": "store"}, {"command": "store", "action": "burn"}, {"command": "list", "action": "list"}):
+        assert fake("--json", "-", stdin=bad).status == 2
+
+
 def test_version(fake):
     assert fake("--version").text == "certdeploy 0.1.0\n"
     assert fake("--json", "--version").json["version"] == "0.1.0"
@@ -132,6 +151,8 @@ def test_completion(fake):
     assert complete("deploy", "--hostname", "www") == ["www.example.jp"]
     assert complete("deploy", "--name", "www") == ["www.example.jp"]
     assert complete("rollback", "") == ["20261121T201136Z-1"]
+    assert complete("store", "") == ["list", "rename", "remove", "adopt"]
+    assert complete("store", "remove", "w") == complete("export", "") == ["www.example.jp"]
     assert complete("--color", "a") == ["auto", "always"]
     assert complete("deploy", "--cert", "") == []
     assert complete("--root", "/tmp", "li") == ["list"]

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The names of the store, and whom its files belong to, on a tree with an Apache's configuration."""
+
+import os
+import shutil
+import stat
+
+import pytest
+
+from harness.tool import REFUSED, USAGE, Tool
+
+NAME = "www.example.test"
+STORE = "etc/ssl/certdeploy"
+CONF = """ServerRoot "/etc/apache2"
+Listen 443
+LoadModule ssl_module modules/mod_ssl.so
+Define FILES /etc/apache2/pair
+<VirtualHost *:443>
+ServerName www.example.test
+SSLEngine on
+SSLCertificateFile ${FILES}/www.pem
+SSLCertificateKeyFile ${FILES}/www.key
+</VirtualHost>
+<VirtualHost *:443>
+ServerName blog.example.test
+SSLEngine on
+SSLCertificateFile /etc/apache2/pair/blog.pem
+SSLCertificateKeyFile /etc/apache2/pair/blog.key
+</VirtualHost>
+"""
+
+
+@pytest.fixture
+def ca(pki):
+    return pki.root().authority("Example CA 1")
+
+
+@pytest.fixture
+def host(tool, ca, tmp_path):
+    """The tool on a tree with an Apache of two sites."""
+    pair = tool.root / "etc/apache2/pair"
+    pair.mkdir(parents=True)
+    (tool.root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\ncourier:x:4711:4712::/:/bin/false\n")
+    (tool.root / "etc/group").write_text("root:x:0:\nssl-cert:x:4713:\n")
+    (tool.root / "etc/apache2/apache2.conf").write_text(CONF)
+    for name in ("www", "blog"):
+        leaf = ca.leaf(f"{name}.example.test")
+        shutil.copy(leaf.fullchain, pair / f"{name}.pem")
+        shutil.copy(leaf.key, pair / f"{name}.key")
+    conf = tmp_path / "certdeploy.conf"
+    conf.write_text('services = ( { name = "apache"; config = "/etc/apache2/apache2.conf";'
+                    ' server_root = "/etc/apache2"; version = "2.4.57"; modules = [ "ssl" ]; } );\n')
+    return Tool(config=conf, root=tool.root)
+
+
+def tree(directory):
+    """Every path below: what it is and holds."""
+    found = {}
+    for place in sorted(directory.rglob("*")):
+        mode = place.lstat().st_mode
+        held = os.readlink(place) if place.is_symlink() else place.read_bytes() if place.is_file() else None
+        found[str(place.relative_to(directory))] = (stat.S_IFMT(mode), held)
+    return found
+
+
+def names(tool):
+    return [c["name"] for c in tool("store", "list").expect(0).json["certificates"]]
+
+
+# ---- names
+
+
+def test_names_are_listed(host, ca, schema):
+    assert names(host) == []
+    old, new = ca.leaf(NAME), ca.leaf(NAME, key="rsa", again=1)
+    for leaf in (old, new):
+        host("import", "--fullchain", leaf.fullchain, "--key", leaf.key).expect(0)
+    host("request", "--san", NAME).expect(0)
+    host("request", "--san", "later.example.test").expect(0)
+    listed = host("store", "list").expect(0)
+    schema(listed.json)
+    assert listed.json["command"] == "store" and listed.json["action"] == "list"
+    later, *rest = listed.json["certificates"]
+    assert (later["name"], later["sha256"], later["generations"], later["waiting"]) == ("later.example.test", None, 0, 1)
+    assert {c["sha256"] for c in rest} == {old.sha256, new.sha256} and {c["name"] for c in rest} == {NAME}
+    assert {(c["generations"], c["waiting"]) for c in rest} == {(2, 1)}
+    assert rest[0]["generation"] == os.readlink(host.root / STORE / NAME / "current")
+
+
+def test_a_certificate_in_use_stays(host, ca, schema):
+    leaf = ca.leaf(NAME)
+    host("deploy", "--fullchain", leaf.fullchain, "--key", leaf.key, "--hostname", NAME).expect(0)
+    before = tree(host.root)
+    for argv in (["remove", NAME], ["rename", NAME, "other.example.test"]):
+        found = host("store", *argv).expect(REFUSED, "in-use")
+        schema(found.json)
+        assert found.problem("in-use")["file"] == "/etc/apache2/apache2.conf" and found.problem("in-use")["line"] == 8
+    assert tree(host.root) == before
+
+    # In a part that is not in force, and through a link of the site's own.
+    conf = host.root / "etc/apache2/apache2.conf"
+    conf.write_text(CONF + f"<IfDefine later>\nSSLCertificateFile /{STORE}/{NAME}/current/fullchain.pem\n</IfDefine>\n")
+    assert host("store", "remove", NAME).expect(REFUSED, "in-use").problem("in-use")["line"] == 18
+    conf.write_text(CONF)
+    www = host.root / "etc/apache2/pair/www.pem"
+    www.unlink()
+    www.symlink_to(f"/{STORE}/{NAME}/current/fullchain.pem")
+    host("store", "remove", NAME).expect(REFUSED, "in-use")
+    www.unlink()
+    shutil.copy(leaf.fullchain, www)
+    conf.write_text(CONF + f"#SSLCertificateFile /{STORE}/{NAME}/current/fullchain.pem\n")
+    host("store", "remove", NAME).expect(0)
+    assert names(host) == [] and not (host.root / STORE / NAME).exists()
+
+
+def test_a_name_removed_and_put_back(host, ca):
+    leaf = ca.leaf(NAME)
+    host("deploy", "--fullchain", leaf.fullchain, "--key", leaf.key, "--hostname", NAME).expect(0)
+    host("request", "--san", NAME).expect(0)
+    (host.root / "etc/apache2/apache2.conf").write_text(CONF)
+    remembered = host.root / f"var/lib/certdeploy/deployments/{NAME}.json"
+    before = tree(host.root / STORE)
+    assert remembered.exists()
+    host("store", "remove", NAME).expect(0)
+    assert tree(host.root / STORE) == {} and not remembered.exists()
+    host("rollback").expect(0)
+    assert tree(host.root / STORE) == before and remembered.exists()
+    host("store", "remove", "none.example.test").expect(REFUSED, "unknown-name")
+    host("store", "remove", "../../etc").expect(REFUSED, "unknown-name")
+    host("store", "remove").expect(USAGE)
+
+
+def test_a_name_changed(host, ca):
+    leaf = ca.leaf(NAME)
+    host("deploy", "--fullchain", leaf.fullchain, "--key", leaf.key, "--hostname", NAME).expect(0)
+    host("request", "--san", NAME).expect(0)
+    (host.root / "etc/apache2/apache2.conf").write_text(CONF)
+    before = tree(host.root / STORE / NAME)
+    host("store", "rename", NAME, "../x").expect(USAGE)
+    changed = host("store", "rename", NAME, "new.example.test").expect(0)
+    assert changed.json["changed"]
+    assert tree(host.root / STORE / "new.example.test") == before and not (host.root / STORE / NAME).exists()
+    key = host.root / STORE / "new.example.test/current/key.pem"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    host("check", "--name", "new.example.test").expect(0)
+    # What is remembered goes along: the target is still known.
+    host("deploy", "--name", "new.example.test").expect(0)
+    assert f"/{STORE}/new.example.test/current/" in (host.root / "etc/apache2/apache2.conf").read_text()
+    host("import", "--fullchain", leaf.fullchain, "--key", leaf.key, "--name", NAME).expect(0)
+    host("store", "rename", NAME, "new.example.test").expect(REFUSED, "name-taken")
+    host("rollback", host("history").json["history"][2]["id"], "--force")
+    assert NAME in names(host)
+
+
+def test_what_a_server_uses_is_adopted(host, ca, pki, schema):
+    conf = (host.root / "etc/apache2/apache2.conf").read_bytes()
+    adopted = host("store", "adopt", "--hostname", NAME).expect(0)
+    schema(adopted.json)
+    assert names(host) == [NAME] and adopted.json["certificates"][0]["sha256"] == ca.leaf(NAME).sha256
+    assert not host("store", "adopt", "--all", "--name", NAME).expect(REFUSED, "name-taken").json["changed"]
+    host("store", "adopt", "--all").expect(0)
+    assert names(host) == ["blog.example.test", NAME]
+    again = host("store", "adopt", "--all").expect(0)
+    assert not again.json["changed"]
+    assert (host.root / "etc/apache2/apache2.conf").read_bytes() == conf
+    host("store", "adopt", "--hostname", "none.example.test").expect(REFUSED, "no-endpoint")
+    # What the store has under the name is not replaced by what a server happens to use.
+    old = ca.leaf(NAME, again=3)
+    shutil.copy(old.fullchain, host.root / "etc/apache2/pair/www.pem")
+    host("store", "adopt", "--hostname", NAME).expect(REFUSED, "key-mismatch")
+    shutil.copy(old.key, host.root / "etc/apache2/pair/www.key")
+    host("store", "adopt", "--hostname", NAME).expect(REFUSED, "name-taken")
+    host("store", "adopt", "--hostname", NAME, "--name", "second.example.test").expect(0)
+
+
+# ---- owner, group and mode
+
+
+def permissions(place):
+    found = place.stat()
+    return found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files are given away: needs root")
+def test_files_belong_to_whom_they_are_meant_for(host, ca):
+    leaf = ca.leaf(NAME)
+    material = ["--fullchain", leaf.fullchain, "--key", leaf.key]
+    current = host.root / STORE / NAME / "current"
+    host("import", *material, "--permissions", "key=:ssl-cert:0640", "--permissions", "cert=courier").expect(0)
+    assert permissions(current / "key.pem") == (0, 4713, 0o640)
+    assert permissions(current / "cert.pem") == (4711, 0, 0o644)
+    assert permissions(current / "combined.pem") == (0, 0, 0o600)
+    assert not host("import", *material).expect(0).json["changed"]
+    # The next generation has them as well, and a rule of the settings goes before what was.
+    new = ca.leaf(NAME, again=1)
+    host("import", "--fullchain", new.fullchain, "--key", new.key).expect(0)
+    assert permissions(current / "key.pem") == (0, 4713, 0o640)
+    host.config.write_text(host.config.read_text() + 'permissions = [ "key=::0400", "other/key=:courier" ];\n')
+    assert host("import", "--fullchain", new.fullchain, "--key", new.key).expect(0).json["changed"]
+    assert permissions(current / "key.pem") == (0, 4713, 0o400)
+    # Chosen paths: also where something stands.
+    target = host.root / "etc/courier"
+    target.mkdir()
+    paths = ["--install-cert", "/etc/courier/c.pem", "--install-key", "/etc/courier/k.pem", "--install-only"]
+    host("deploy", *material, *paths).expect(0)
+    assert permissions(target / "k.pem") == (0, 0, 0o400)
+    host("deploy", *material, *paths, "--permissions", "key=courier:4712:0440").expect(0)
+    assert permissions(target / "k.pem") == (4711, 4712, 0o440)
+
+
+@pytest.mark.parametrize("rule, status, code", [
+    ("key=::0644", REFUSED, "key-exposed"),
+    ("combined=::0777", REFUSED, "key-exposed"),
+    ("cert=::4755", USAGE, "usage"),
+    ("key=nobody-here", REFUSED, "unknown-account"),
+    ("key=:nobody-here", REFUSED, "unknown-account"),
+    ("key", USAGE, "usage"),
+    ("key=", USAGE, "usage"),
+    ("key=::", USAGE, "usage"),
+    ("key=::abc", USAGE, "usage"),
+    ("leaf=root", USAGE, "usage"),
+])
+def test_rules_that_are_none(host, ca, rule, status, code):
+    leaf = ca.leaf(NAME)
+    found = host("import", "--fullchain", leaf.fullchain, "--key", leaf.key, "--permissions", rule)
+    found.expect(status, code)
+    assert not (host.root / STORE / NAME).exists()
+
+
+# ---- the tree's own files
+
+
+def test_intermediates_are_those_of_the_tree(tool, ca, tmp_path):
+    conf = tmp_path / "chain.conf"
+    conf.write_text(f'chain_directory = "{tmp_path}/intermediates";\n')
+    (tmp_path / "intermediates").mkdir()
+    shutil.copy(ca.cert, tmp_path / "intermediates/ca.pem")
+    leaf = ca.leaf(NAME)
+    there = Tool(config=conf, root=tool.root)
+    there("check", "--cert", leaf.cert, "--key", leaf.key).expect(REFUSED, "chain-incomplete")
+    inside = tool.root / str(tmp_path / "intermediates")[1:]
+    inside.parent.mkdir(parents=True)
+    shutil.copytree(tmp_path / "intermediates", inside)
+    there("check", "--cert", leaf.cert, "--key", leaf.key).expect(0, "chain-completed")
