@@ -78,7 +78,7 @@ void apache_skip_opaque(struct apache_source *source)
 int apache_compare_caseless(const char *one, const char *other, size_t length)
 {
 	for (size_t i = 0; i < length; i++) {
-		if (lower(one[i]) != lower(other[i]))
+		if (one[i] != other[i] && lower(one[i]) != lower(other[i]))
 			return lower(one[i]) < lower(other[i]) ? -1 : 1;
 		if (one[i] == '\0')
 			break;
@@ -340,7 +340,8 @@ bool apache_next_word(const struct apache_line *line, size_t *at, struct apache_
 			i++;
 	} else {
 		word->content = i;
-		while (i < end && !apache_is_space(text[i])) {
+		/* Most bytes are neither: one comparison for each of the two. */
+		while (i < end && ((unsigned char)text[i] > ' ' || !apache_is_space(text[i]))) {
 			if (text[i] == '\\' && i + 1 < end && text[i + 1] == '\\')
 				word->escaped = true;
 			i++;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define CHUNK_SIZE ((size_t)16384)
+#define ALIGNMENT _Alignof(max_align_t)
 
 struct cd_chunk {
 	struct cd_chunk *next;
@@ -65,11 +66,9 @@ void *cd_arena_alloc(struct cd_arena *arena, size_t size)
 	struct cd_chunk *chunk = arena->chunks;
 	void *piece;
 
-	if (size > SIZE_MAX - sizeof(max_align_t))
+	if (size > SIZE_MAX - ALIGNMENT)
 		return NULL;
-	size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-	if (size == 0)
-		size = sizeof(max_align_t);
+	size = size == 0 ? ALIGNMENT : (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 	if (chunk == NULL || chunk->size - chunk->used < size)
 		chunk = add_chunk(arena, size);
 	if (chunk == NULL)

@@ -57,13 +57,14 @@ void *cd_table_get_bytes(const struct cd_table *table, const void *key, size_t l
 
 void cd_table_free(struct cd_table *table)
 {
-	struct cd_table_entry *entry, *next;
+	struct cd_table_entry *entry = table->entries, *next;
 
-	HASH_ITER (hh, table->entries, entry, next) {
-		HASH_DELETE(hh, table->entries, entry);
+	/* Taken out as a whole; the entries still lead to each other. */
+	HASH_CLEAR(hh, table->entries);
+	for (; entry != NULL; entry = next) {
+		next = entry->hh.next;
 		free(entry);
 	}
-	table->entries = NULL;
 }
 
 #pragma GCC diagnostic pop
