@@ -112,6 +112,17 @@ struct certdeploy_document;
 CERTDEPLOY_API int certdeploy_read(const struct certdeploy_document **out,
 				   struct certdeploy_reading *reading, const char *path);
 
+/**
+ * In a reading over edits: the reading of the files as they stand, from which read() may take what no
+ * edit concerns. It lives longer. NULL in any other reading, and when files are created, not only edited.
+ *
+ * @since 0.1
+ */
+CERTDEPLOY_API const struct certdeploy_reading *certdeploy_before(const struct certdeploy_reading *reading);
+/** Whether this document of the reading before is another one in this reading. Since 0.1. */
+CERTDEPLOY_API bool certdeploy_is_edited(const struct certdeploy_reading *reading,
+					 const struct certdeploy_document *document);
+
 /** The path as first opened. Since 0.1. */
 CERTDEPLOY_API const char *certdeploy_document_path(const struct certdeploy_document *document);
 /**
@@ -310,6 +321,13 @@ struct certdeploy_endpoint {
 /** Add an endpoint to the reading; the structure is copied, what it points to is not. Since 0.1. */
 CERTDEPLOY_API int certdeploy_add_endpoint(struct certdeploy_reading *reading,
 					   const struct certdeploy_endpoint *endpoint);
+/**
+ * Add an endpoint of the reading before (certdeploy_before()) as it is: nothing about it has changed.
+ *
+ * @since 0.1
+ */
+CERTDEPLOY_API int certdeploy_keep_endpoint(struct certdeploy_reading *reading,
+					    const struct certdeploy_endpoint *endpoint);
 /** The endpoints added so far, in order. Since 0.1. */
 CERTDEPLOY_API const struct certdeploy_endpoint *const *
 certdeploy_endpoints(const struct certdeploy_reading *reading, size_t *count);

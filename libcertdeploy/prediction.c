@@ -10,7 +10,8 @@
 struct comparing {
 	struct cd_plan *plan;
 	struct cd_planned *planned;
-	struct cd_table before;   /* key -> endpoint */
+	struct cd_table before;   /* key -> endpoint, of those that are not the same object after */
+	struct cd_table chosen;   /* address of an endpoint -> order */
 	struct cd_table deciders; /* touched, by address -> order */
 	struct cd_table named;    /* key of a chosen endpoint -> order */
 	size_t named_count;
@@ -119,25 +120,43 @@ static int check_other(const struct comparing *comparing, const struct certdeplo
 	return allowed ? 0 : CERTDEPLOY_EREFUSED;
 }
 
+/* What it was, and the order that it was chosen for. kept: the adapter says that nothing has changed. */
+static int match(const struct comparing *comparing, struct cd_planned_endpoint *planned,
+		 struct cd_buffer *key, bool kept)
+{
+	const struct certdeploy_endpoint *after = planned->after, *before = after;
+
+	if (!kept && key_of(key, after) != 0)
+		return CERTDEPLOY_ENOMEM;
+	if (kept) {
+		planned->order = cd_table_get_bytes(&comparing->chosen, &after, sizeof(after));
+	} else {
+		before = cd_table_get(&comparing->before, key->bytes);
+		planned->order = cd_table_get(&comparing->named, key->bytes);
+	}
+	planned->before = before;
+	planned->named = planned->order != NULL;
+	if (!planned->named && before != NULL && before->tls)
+		planned->order =
+			cd_table_get_bytes(&comparing->deciders, &before->decider, sizeof(before->decider));
+	planned->targeted = planned->order != NULL;
+	return 0;
+}
+
 static int compare_endpoint(struct comparing *comparing, struct cd_buffer *key,
-			    const struct certdeploy_endpoint *after)
+			    const struct certdeploy_endpoint *after, bool kept)
 {
 	struct cd_plan *plan = comparing->plan;
 	struct cd_planned_endpoint *planned = cd_arena_alloc(&plan->arena, sizeof(*planned));
 	const struct certdeploy_endpoint *before;
 	int result;
 
-	if (planned == NULL || key_of(key, after) != 0)
+	if (planned == NULL)
 		return cd_fail_memory(plan->problems);
-	before = cd_table_get(&comparing->before, key->bytes);
-	planned->before = before;
 	planned->after = after;
-	planned->order = cd_table_get(&comparing->named, key->bytes);
-	planned->named = planned->order != NULL;
-	if (!planned->named && before != NULL && before->tls)
-		planned->order =
-			cd_table_get_bytes(&comparing->deciders, &before->decider, sizeof(before->decider));
-	planned->targeted = planned->order != NULL;
+	if (match(comparing, planned, key, kept) != 0)
+		return cd_fail_memory(plan->problems);
+	before = planned->before;
 	if (cd_vector_add(&comparing->planned->endpoints, planned) != 0)
 		return cd_fail_memory(plan->problems);
 	result = planned->targeted ? check_target(comparing, planned)
@@ -148,13 +167,24 @@ static int compare_endpoint(struct comparing *comparing, struct cd_buffer *key,
 	return result;
 }
 
+/* Both readings tell of the same endpoint at this position. */
+static bool is_kept(const struct cd_planned *planned, size_t position)
+{
+	const struct cd_vector *before = &planned->seen->reading.endpoints;
+	const struct cd_vector *after = &planned->after.endpoints;
+
+	return position < before->count && position < after->count &&
+	       before->items[position] == after->items[position];
+}
+
 static int index_endpoints(struct comparing *comparing, const struct cd_seen *seen, struct cd_buffer *key)
 {
 	size_t count;
 	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(&seen->reading, &count);
 
 	for (size_t i = 0; i < count; i++)
-		if (key_of(key, all[i]) != 0 || cd_table_put(&comparing->before, key->bytes, all[i]) != 0)
+		if (!is_kept(comparing->planned, i) &&
+		    (key_of(key, all[i]) != 0 || cd_table_put(&comparing->before, key->bytes, all[i]) != 0))
 			return CERTDEPLOY_ENOMEM;
 	return 0;
 }
@@ -166,10 +196,15 @@ static int index_chosen(struct comparing *comparing, const struct cd_planned_ord
 
 	for (size_t i = 0; order->result == 0 && chosen != NULL && i < chosen->endpoints.count; i++) {
 		const struct certdeploy_endpoint *endpoint = chosen->endpoints.items[i];
+		const struct cd_planned_order *first;
 
 		if (key_of(key, endpoint) != 0)
 			return CERTDEPLOY_ENOMEM;
-		if (cd_table_get(&comparing->named, key->bytes) != NULL)
+		first = cd_table_get(&comparing->named, key->bytes);
+		if (cd_table_put_bytes(&comparing->chosen, &endpoint, sizeof(endpoint),
+				       first != NULL ? first : order) != 0)
+			return CERTDEPLOY_ENOMEM;
+		if (first != NULL)
 			continue;
 		comparing->named_count++;
 		if (cd_table_put(&comparing->named, key->bytes, order) != 0 ||
@@ -234,7 +269,7 @@ static int compare_service(struct comparing *comparing, size_t service)
 	all = certdeploy_endpoints(&planned->after, &count);
 	/* All are looked at, so that every name that would change is told at once. */
 	for (size_t i = 0; i < count && result != CERTDEPLOY_ENOMEM; i++) {
-		int one = compare_endpoint(comparing, &key, all[i]);
+		int one = compare_endpoint(comparing, &key, all[i], is_kept(planned, i));
 
 		result = result == 0 || one == CERTDEPLOY_ENOMEM ? one : result;
 	}
@@ -263,6 +298,7 @@ int cd_plan_predict(struct cd_plan *plan)
 		result = compare_service(&comparing, i);
 		plan->problems->service = NULL;
 		cd_table_free(&comparing.before);
+		cd_table_free(&comparing.chosen);
 		cd_table_free(&comparing.deciders);
 		cd_table_free(&comparing.named);
 	}

@@ -12,6 +12,7 @@ unit_tests += tests/unit/test-certificate-chain
 unit_tests += tests/unit/test-certificate-check
 unit_tests += tests/unit/test-certificate-read
 unit_tests += tests/unit/test-apache
+unit_tests += tests/unit/test-apache-amend
 unit_tests += tests/unit/test-changes
 unit_tests += tests/unit/test-document
 unit_tests += tests/unit/test-dovecot
@@ -38,7 +39,7 @@ unit_tests += tests/unit/test-threads
 unit_tests += tests/unit/test-together
 unit_tests += tests/unit/test-transaction
 # Short enough for valgrind in CI.
-quick_tests = tests/unit/test-apache tests/unit/test-certificate-chain tests/unit/test-certificate-read \
+quick_tests = tests/unit/test-apache tests/unit/test-apache-amend tests/unit/test-certificate-chain tests/unit/test-certificate-read \
 	tests/unit/test-changes tests/unit/test-document tests/unit/test-dovecot tests/unit/test-dovecot-24 \
 	tests/unit/test-file tests/unit/test-json tests/unit/test-names tests/unit/test-postfix \
 	tests/unit/test-problem tests/unit/test-settings tests/unit/test-text

@@ -12,6 +12,7 @@
  * addresses.c  <VirtualHost> and Listen addresses, the sets they make, where to connect
  * merge.c      own certificates over inherited ones
  * hosts.c      which virtual host answers for which name -> endpoints
+ * amend.c      the model over edits, made of the one before them and the edited files
  * misdirected.c  names that would stop sharing a connection
  * pairs.c      what a virtual host is to serve; edit.c: the lines that say so; write.c: a value in
  *              Apache's grammar
@@ -36,6 +37,8 @@
 struct apache_variables;
 struct apache_modules;
 struct apache_macros;
+struct apache_work;
+struct apache_added;
 
 /* ---- lines.c ---- */
 
@@ -45,7 +48,13 @@ struct apache_file {
 	const char *path;
 	const char *bytes;
 	size_t length;
-	unsigned reads; /**< how often it was included */
+	unsigned reads;                   /**< how often it was included */
+	const struct apache_added *added; /**< where the plan puts lines */
+	struct apache_file *next;         /**< in the model */
+	struct apache_host *first_host;   /**< of those that it holds, when it is plain … */
+	uint32_t host_count;
+	uint32_t state; /**< … and what it was read in: model.state */
+	bool plain;     /**< read once, with nothing in it but whole virtual hosts */
 	bool has_nul;
 };
 
@@ -347,6 +356,8 @@ struct apache_host {
 	struct apache_ref *refs;
 	struct apache_ref *last_ref;
 	const struct certdeploy_pair *pairs; /**< after merging */
+	const struct apache_work *work;      /**< what the plan gives it; NULL: nothing */
+	struct apache_host *after;           /**< itself as edited, in the model over the edits; or NULL */
 	const char *confcmd_file;            /**< SSLOpenSSLConfCmd that names a certificate or key … */
 	const char *confcmd_certificate;     /**< … and what it names, or NULL */
 	const char *confcmd_key;
@@ -392,6 +403,7 @@ struct apache_model {
 	const char *runtime_dir;
 	const char *pid_file;
 	struct apache_file *config_file;
+	struct apache_file *files;
 	struct apache_host main;
 	uint16_t main_port;
 	struct apache_host *hosts;
@@ -404,6 +416,8 @@ struct apache_model {
 	struct apache_managed *named;
 	struct apache_set *sets;
 	struct apache_sets *by_address;
+	uint32_t state;       /**< counts what was read so far that may change how the rest is read */
+	bool amending;        /**< over edits, from the model before them: see amend.c */
 	uint8_t sni_policy;   /**< enum apache_sni_policy */
 	const char *own_name; /**< the machine's name, where the main server has none; "" unknown */
 };
@@ -411,13 +425,27 @@ struct apache_model {
 /* ---- read.c ---- */
 
 int apache_read(struct certdeploy_reading *reading);
+/** Make the paths that a host names absolute. */
+int apache_resolve_refs(struct apache_model *model, struct apache_host *host);
 bool apache_reads(struct certdeploy_reading *reading, const char *path);
 
 /* ---- hosts.c ---- */
 
 int apache_add_endpoints(struct apache_model *model);
+/** Merge what a host inherits, and see whether it speaks TLS. */
+int apache_finish_host(struct apache_model *model, struct apache_host *host);
+/** The endpoints of the reading before, those of edited hosts with what these serve after. */
+int apache_amend_endpoints(struct apache_model *model, const struct certdeploy_reading *before);
 int apache_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
 		   int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user);
+
+/* ---- amend.c ---- */
+
+/** The configuration must be read as a whole. */
+#define APACHE_READ_ALL 1
+
+/** Read over edits; or APACHE_READ_ALL, when nothing has been done. */
+int apache_amend(struct certdeploy_reading *reading, const struct certdeploy_reading *before);
 
 /* ---- merge.c ---- */
 

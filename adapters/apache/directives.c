@@ -359,18 +359,45 @@ static enum directive directive_of(const char *name, size_t length)
 	return OPAQUE;
 }
 
+/* Whether it is more than a part of the virtual host around. state: and decides how the rest is read. */
+static bool reaches_out(const struct apache_reader *reader, enum directive directive, bool *state)
+{
+	*state = true;
+	switch (directive) {
+	case INCLUDE:
+	case INCLUDE_OPTIONAL:
+		*state = false;
+		return true;
+	case PROTOCOL:
+	case SERVER_ALIAS:
+	case SERVER_NAME:
+	case SSL_CERTIFICATE_CHAIN_FILE:
+	case SSL_CERTIFICATE_FILE:
+	case SSL_CERTIFICATE_KEY_FILE:
+	case SSL_ENGINE:
+	case SSL_OPENSSL_CONF_CMD:
+		return reader->host == NULL;
+	default:
+		return true;
+	}
+}
+
 int apache_do_directive(struct apache_reader *reader, const struct apache_line *line, const char *name,
 			size_t length, const struct apache_word *word, size_t at)
 {
 	enum directive directive = directive_of(name, length);
 	struct apache_model *model = reader->model;
 	struct apache_words words;
+	bool state;
 	int result;
 
 	/* In <Directory> and the like they are errors of httpd's, or mean something else. */
 	if (directive == OPAQUE ||
 	    (!directives[directive].reading && reader->ordinary != (reader->host == NULL ? 0 : 1)))
 		return 0;
+	result = reaches_out(reader, directive, &state) ? apache_not_plain(reader, line, state) : 0;
+	if (result != 0)
+		return result;
 	switch (directive) {
 	case DEFINE:
 	case UNDEFINE:

@@ -18,14 +18,6 @@ static const char *const directive_names[] = {
 
 /* ---- who else ---- */
 
-const struct apache_work *apache_work_of(const struct apache_plan *plan, const struct apache_host *host)
-{
-	for (const struct apache_work *work = plan->works; work != NULL; work = work->next)
-		if (work->host == host)
-			return work;
-	return NULL;
-}
-
 bool apache_same_materials(const struct apache_work *one, const struct apache_work *other)
 {
 	size_t i = 0;
@@ -43,8 +35,7 @@ static bool same_text(const struct apache_host *one, const struct apache_host *o
 }
 
 /* Another host, loaded by the server, that this change must not reach. */
-static bool is_stranger(const struct apache_plan *plan, const struct apache_work *work,
-			const struct apache_host *other)
+static bool is_stranger(const struct apache_work *work, const struct apache_host *other)
 {
 	const struct apache_work *theirs;
 
@@ -53,7 +44,7 @@ static bool is_stranger(const struct apache_plan *plan, const struct apache_work
 	/* The same text read twice: the second one never answers. */
 	if (!other->live && same_text(other, work->host))
 		return false;
-	theirs = apache_work_of(plan, other);
+	theirs = other->work;
 	return theirs == NULL || !apache_same_materials(work, theirs);
 }
 
@@ -78,7 +69,7 @@ const struct apache_host *apache_sharer(const struct apache_plan *plan, const st
 	if (file == NULL || file->reads < 2)
 		return NULL;
 	for (const struct apache_host *other = plan->model->hosts; other != NULL; other = other->next)
-		if (is_stranger(plan, work, other) &&
+		if (is_stranger(work, other) &&
 		    (ref == NULL ? same_text(other, work->host) : has_line(other, file, ref->line.start)))
 			return other;
 	if (ref != NULL && main->refs != NULL && main != work->host &&
@@ -204,25 +195,25 @@ static const char *indentation(const struct apache_plan *plan, const struct apac
 }
 
 /* The same lines at the same place are added once. */
-static bool is_added(struct apache_plan *plan, const struct apache_file *file, size_t offset, int *result)
+static bool is_added(struct apache_plan *plan, struct apache_file *file, size_t offset, int *result)
 {
-	struct apache_added *added;
+	struct apache_added *fresh;
 
-	for (added = plan->added; added != NULL; added = added->next)
-		if (added->file == file && added->offset == offset)
+	for (const struct apache_added *added = file->added; added != NULL; added = added->next)
+		if (added->offset == offset)
 			return true;
-	added = certdeploy_alloc(plan->reading, sizeof(*added));
-	if (added == NULL) {
+	fresh = certdeploy_alloc(plan->reading, sizeof(*fresh));
+	if (fresh == NULL) {
 		*result = CERTDEPLOY_ENOMEM;
 		return true;
 	}
-	*added = (struct apache_added){plan->added, file, offset};
-	plan->added = added;
+	*fresh = (struct apache_added){file->added, offset};
+	file->added = fresh;
 	return false;
 }
 
-int apache_insert(struct apache_plan *plan, const struct apache_file *file,
-		  const struct apache_place *place, bool section, const struct apache_lines_to_add *lines)
+int apache_insert(struct apache_plan *plan, struct apache_file *file, const struct apache_place *place,
+		  bool section, const struct apache_lines_to_add *lines)
 {
 	const char *indent, *newline;
 	char *text = certdeploy_copy(plan->reading, "", 0);
@@ -254,6 +245,7 @@ static int add_work(struct apache_plan *plan, const struct certdeploy_assignment
 	const struct apache_answer *answer = endpoint->own;
 	struct apache_work work = {NULL, answer->serves, assignment->materials,
 				   assignment->drop_other_types};
+	const struct apache_work *there = work.host->work;
 	struct apache_work *added;
 
 	if (endpoint->untouchable != NULL && !certdeploy_accepts(plan->reading, endpoint->untouchable))
@@ -264,9 +256,8 @@ static int add_work(struct apache_plan *plan, const struct certdeploy_assignment
 			endpoint->name == NULL ? endpoint->listen : endpoint->name, endpoint->note);
 	if (answer->serves->use != NULL)
 		return refuse_macro(plan, answer->serves->use);
-	added = (struct apache_work *)(uintptr_t)apache_work_of(plan, work.host);
-	if (added != NULL) {
-		if (!apache_same_materials(added, &work))
+	if (there != NULL) {
+		if (!apache_same_materials(there, &work))
 			return certdeploy_refuse(
 				plan->reading, "shared-lines", endpoint->file, endpoint->line,
 				_("the names of one virtual host cannot have different certificates"));
@@ -276,6 +267,7 @@ static int add_work(struct apache_plan *plan, const struct certdeploy_assignment
 	if (added == NULL)
 		return CERTDEPLOY_ENOMEM;
 	*added = work;
+	work.host->work = added;
 	*plan->last = added;
 	plan->last = &added->next;
 	return 0;
@@ -288,7 +280,7 @@ static int add_work(struct apache_plan *plan, const struct certdeploy_assignment
 static const struct apache_work *whole_server(const struct apache_plan *plan)
 {
 	const struct apache_host *main = &plan->model->main;
-	const struct apache_work *first = main->live ? apache_work_of(plan, main) : NULL;
+	const struct apache_work *first = main->live ? main->work : NULL;
 	size_t count = main->live ? 2 : 0;
 
 	if (main->counts[APACHE_CERTIFICATE] == 0 || (main->live && first == NULL))
@@ -300,7 +292,7 @@ static const struct apache_work *whole_server(const struct apache_plan *plan)
 			continue;
 		if (host->refs != NULL)
 			return NULL;
-		work = apache_work_of(plan, host);
+		work = host->work;
 		if (work == NULL || (first != NULL && !apache_same_materials(first, work)))
 			return NULL;
 		first = work;

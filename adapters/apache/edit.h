@@ -8,24 +8,22 @@
 /** One host and what it is to serve. */
 struct apache_work {
 	struct apache_work *next;
-	const struct apache_host *host;
+	struct apache_host *host;
 	const struct certdeploy_material *const *materials;
 	bool drop; /**< of other key types */
 };
 
 struct apache_added {
-	struct apache_added *next;
-	const struct apache_file *file;
+	const struct apache_added *next;
 	size_t offset;
 };
 
 struct apache_plan {
 	struct certdeploy_reading *reading;
-	const struct apache_model *model;
+	struct apache_model *model;
 	struct certdeploy_edits *edits;
 	struct apache_work *works;
 	struct apache_work **last;
-	struct apache_added *added;
 };
 
 #define APACHE_LINES_TO_ADD 16
@@ -35,7 +33,6 @@ struct apache_lines_to_add {
 	size_t count;
 };
 
-const struct apache_work *apache_work_of(const struct apache_plan *plan, const struct apache_host *host);
 const struct apache_host *apache_sharer(const struct apache_plan *plan, const struct apache_work *work,
 					const struct apache_ref *ref);
 bool apache_same_materials(const struct apache_work *one, const struct apache_work *other);
@@ -47,8 +44,8 @@ int apache_delete(const struct apache_plan *plan, const struct apache_ref *ref);
 int apache_add_line(const struct apache_plan *plan, struct apache_lines_to_add *lines,
 		    enum apache_kind kind, const char *value, const struct apache_work *work);
 /** Put lines after a line. section: it opens the virtual host. */
-int apache_insert(struct apache_plan *plan, const struct apache_file *file,
-		  const struct apache_place *place, bool section, const struct apache_lines_to_add *lines);
+int apache_insert(struct apache_plan *plan, struct apache_file *file, const struct apache_place *place,
+		  bool section, const struct apache_lines_to_add *lines);
 
 /* ---- pairs.c ---- */
 

@@ -277,6 +277,25 @@ static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoi
 		}
 }
 
+/* What an endpoint has from the virtual host behind it. */
+static void describe(struct apache_model *model, struct certdeploy_endpoint *endpoint,
+		     const struct apache_answer *answer)
+{
+	const struct apache_host *host = answer->serves;
+
+	endpoint->pairs = host->pairs;
+	endpoint->pair_count = host->pair_count;
+	endpoint->file = host->use != NULL ? host->use->file : host->file->path;
+	endpoint->line = host->line;
+	endpoint->decider = host;
+	endpoint->inherited =
+		host != &model->main && host->counts[APACHE_CERTIFICATE] == 0 && host->pair_count != 0;
+	endpoint->own = answer;
+	endpoint->untouchable = NULL;
+	endpoint->note = NULL;
+	judge(model, endpoint, answer);
+}
+
 /*
  * name NULL: the default, an endpoint for each address that leads to it, so that each is known and
  * proven. A name has one for each port.
@@ -290,20 +309,12 @@ static int add_endpoint(struct apache_model *model, const struct apache_reach *r
 		.listen = listen,
 		.protocol = "https",
 		.start = CERTDEPLOY_START_IMPLICIT,
-		.pairs = host->pairs,
-		.pair_count = host->pair_count,
-		.file = host->use != NULL ? host->use->file : host->file->path,
-		.line = host->line,
-		.decider = host,
 		.is_default = name == NULL,
 		.tls = answer->set == NULL || answer->set->tls,
-		.inherited = host != &model->main && host->counts[APACHE_CERTIFICATE] == 0 &&
-			     host->pair_count != 0,
-		.own = answer,
 	};
 	int result = 0;
 
-	judge(model, &endpoint, answer);
+	describe(model, &endpoint, answer);
 	if (name == NULL && host->server_name != NULL) {
 		endpoint.server_name = lower_copy(model->reading, host->server_name, &result);
 		if (result != 0)
@@ -428,7 +439,7 @@ static int add_main(struct apache_model *model)
 	return result;
 }
 
-static int finish_host(struct apache_model *model, struct apache_host *host)
+int apache_finish_host(struct apache_model *model, struct apache_host *host)
 {
 	int result = complete_name(model, host);
 
@@ -445,14 +456,39 @@ int apache_add_endpoints(struct apache_model *model)
 
 	if (model->main.file == NULL)
 		model->main.file = model->config_file;
-	result = finish_host(model, &model->main);
+	result = apache_finish_host(model, &model->main);
 	for (struct apache_host *host = model->hosts; result == 0 && host != NULL; host = host->next)
-		result = finish_host(model, host);
+		result = apache_finish_host(model, host);
 	if (result == 0)
 		result = apache_sets_make(model);
 	for (struct apache_set *set = model->sets; result == 0 && set != NULL; set = set->next)
 		result = add_set(model, set);
 	return result != 0 ? result : add_main(model);
+}
+
+int apache_amend_endpoints(struct apache_model *model, const struct certdeploy_reading *before)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(before, &count);
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		const struct apache_answer *answer = all[i]->own, *amended;
+		struct apache_host *serves = answer->serves->after;
+		struct certdeploy_endpoint endpoint = *all[i];
+
+		if (serves == NULL) {
+			result = certdeploy_keep_endpoint(model->reading, all[i]);
+			continue;
+		}
+		amended = new_answer(model, answer->set,
+				     answer->host == answer->serves ? serves : answer->host, serves);
+		if (amended == NULL)
+			return CERTDEPLOY_ENOMEM;
+		describe(model, &endpoint, amended);
+		result = certdeploy_add_endpoint(model->reading, &endpoint);
+	}
+	return result;
 }
 
 /* ---- who answers for a name ---- */

@@ -35,6 +35,8 @@ static struct apache_file *file_of(struct apache_reader *reader, const struct ce
 	entry->file.path = certdeploy_document_path(document);
 	entry->file.bytes = certdeploy_document_bytes(document, &entry->file.length);
 	entry->file.has_nul = memchr(entry->file.bytes, '\0', entry->file.length) != NULL;
+	entry->file.next = reader->model->files;
+	reader->model->files = &entry->file;
 	HASH_ADD_PTR(reader->files, document, entry);
 	return entry->hh.tbl == NULL ? NULL : &entry->file;
 }
@@ -58,9 +60,11 @@ static int end_file(struct apache_reader *reader, size_t base)
 	return 0;
 }
 
-static int read_document(struct apache_reader *reader, const struct certdeploy_document *document)
+int apache_read_document(struct apache_reader *reader, const struct certdeploy_document *document)
 {
 	struct apache_source source = {0}, *around = reader->lines.source;
+	const struct apache_host *before = reader->model->last_host;
+	uint32_t hosts = reader->model->host_count;
 	size_t base = reader->base;
 	struct apache_line line;
 	int result = 0;
@@ -78,7 +82,8 @@ static int read_document(struct apache_reader *reader, const struct certdeploy_d
 		return certdeploy_refuse(reader->reading, "too-large", source.file->path, 0,
 					 _("the configuration includes itself beyond any sensible size"));
 	reader->lines.budget -= source.length + 1;
-	source.file->reads++;
+	source.file->plain = source.file->reads++ == 0 && reader->host == NULL;
+	source.file->state = reader->model->state;
 	if (reader->model->config_file == NULL)
 		reader->model->config_file = source.file;
 	source.line = 1;
@@ -93,6 +98,8 @@ static int read_document(struct apache_reader *reader, const struct certdeploy_d
 	}
 	if (result == 0)
 		result = end_file(reader, reader->base);
+	source.file->first_host = before == NULL ? reader->model->hosts : before->next;
+	source.file->host_count = reader->model->host_count - hosts;
 	reader->lines.source = around;
 	reader->base = base;
 	return result;
@@ -138,7 +145,7 @@ static int include_path(struct apache_reader *reader, const char *path, bool opt
 	int result = strcmp(path, "/dev/null") == 0 ? 0 : certdeploy_read(&document, reader->reading, path);
 
 	if (result == 0 && strcmp(path, "/dev/null") != 0)
-		return read_document(reader, document);
+		return apache_read_document(reader, document);
 	if (result != CERTDEPLOY_ENOTFOUND)
 		return result;
 	if (certdeploy_file_type(reader->reading, path) == CERTDEPLOY_FILE_DIRECTORY)

@@ -14,7 +14,7 @@
 
 /* The virtual hosts of a set that have one certificate. */
 struct sharing {
-	const struct apache_work *given; /* the first that gets another; NULL: none */
+	const struct apache_work *given; /* the first that gets another */
 	const struct apache_host *kept;  /* the first that keeps it, or gets yet another; NULL: none */
 	UT_hash_handle hh;
 };
@@ -41,42 +41,61 @@ static bool gets_another(const struct apache_work *work)
 
 HASH_FUNCTION_BEGIN
 
-static struct sharing *sharing_of(struct certdeploy_reading *reading, struct sharing **table,
-				  const char *certificate)
+static struct sharing *find_sharing(struct sharing *table, const char *certificate)
 {
 	struct sharing *found;
-	size_t length = strlen(certificate);
 
-	HASH_FIND(hh, *table, certificate, length, found);
-	if (found != NULL)
-		return found;
-	found = certdeploy_alloc(reading, sizeof(*found));
-	if (found == NULL)
+	HASH_FIND(hh, table, certificate, strlen(certificate), found);
+	return found;
+}
+
+static struct sharing *add_sharing(struct certdeploy_reading *reading, struct sharing **table,
+				   const char *certificate)
+{
+	struct sharing *added = certdeploy_alloc(reading, sizeof(*added));
+
+	if (added == NULL)
 		return NULL;
-	HASH_ADD_KEYPTR(hh, *table, certificate, length, found);
-	return found->hh.tbl == NULL ? NULL : found;
+	HASH_ADD_KEYPTR(hh, *table, certificate, strlen(certificate), added);
+	return added->hh.tbl == NULL ? NULL : added;
 }
 
 HASH_FUNCTION_END
 
-static int look_at(const struct apache_plan *plan, struct sharing **table, const struct apache_host *host)
+static bool is_served(const struct apache_host *host)
 {
-	const char *certificate = certificate_of(host);
-	const struct apache_work *work = apache_work_of(plan, host);
+	return host->tls && host->live && certificate_of(host) != NULL;
+}
+
+/* First those that get another certificate: they are few beside those that keep theirs. */
+static int note_given(const struct apache_plan *plan, struct sharing **table,
+		      const struct apache_host *host)
+{
 	struct sharing *sharing;
 
-	if (certificate == NULL || !host->tls || !host->live)
+	if (!is_served(host) || !gets_another(host->work))
 		return 0;
-	sharing = sharing_of(plan->reading, table, certificate);
-	if (sharing == NULL)
-		return CERTDEPLOY_ENOMEM;
-	if (!gets_another(work))
-		sharing->kept = sharing->kept == NULL ? host : sharing->kept;
-	else if (sharing->given == NULL)
-		sharing->given = work;
-	else if (!apache_same_materials(sharing->given, work) && sharing->kept == NULL)
+	sharing = find_sharing(*table, certificate_of(host));
+	if (sharing == NULL) {
+		sharing = add_sharing(plan->reading, table, certificate_of(host));
+		if (sharing == NULL)
+			return CERTDEPLOY_ENOMEM;
+		sharing->given = host->work;
+	} else if (!apache_same_materials(sharing->given, host->work) && sharing->kept == NULL) {
 		sharing->kept = host;
+	}
 	return 0;
+}
+
+static void note_kept(struct sharing *table, const struct apache_host *host)
+{
+	struct sharing *sharing;
+
+	if (!is_served(host) || gets_another(host->work))
+		return;
+	sharing = find_sharing(table, certificate_of(host));
+	if (sharing != NULL && sharing->kept == NULL)
+		sharing->kept = host;
 }
 
 /* A name of the host that the certificate covers; NULL: none. */
@@ -126,14 +145,18 @@ int apache_warn_misdirected(const struct apache_plan *plan)
 	if (model->sni_policy == APACHE_SNI_OTHER)
 		return 0;
 	for (const struct apache_set *set = model->sets; result == 0 && set != NULL; set = set->next) {
+		const struct apache_member *first = set->tls && set->count > 1 ? set->first : NULL;
 		struct sharing *table = NULL;
 
-		for (const struct apache_member *member = set->first;
-		     result == 0 && set->tls && set->count > 1 && member != NULL; member = member->next)
-			result = look_at(plan, &table, member->host);
+		for (const struct apache_member *member = first; result == 0 && member != NULL;
+		     member = member->next)
+			result = note_given(plan, &table, member->host);
+		for (const struct apache_member *member = first; table != NULL && member != NULL;
+		     member = member->next)
+			note_kept(table, member->host);
 		for (const struct sharing *sharing = table; result == 0 && sharing != NULL;
 		     sharing = sharing->hh.next)
-			if (sharing->given != NULL && sharing->kept != NULL)
+			if (sharing->kept != NULL)
 				warn(plan, set, sharing);
 	}
 	return result;

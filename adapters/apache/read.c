@@ -12,8 +12,6 @@
 
 #include <string.h>
 
-#define READ_BUDGET ((size_t)256 << 20)
-
 const char *apache_line_file(const struct apache_line *line)
 {
 	if (line->file != NULL)
@@ -54,6 +52,17 @@ int apache_take_words(struct apache_reader *reader, const struct apache_line *li
 struct apache_place apache_place_of(const struct apache_line *line)
 {
 	return (struct apache_place){(uint32_t)line->start, (uint32_t)line->end, line->continued};
+}
+
+int apache_not_plain(struct apache_reader *reader, const struct apache_line *line, bool state)
+{
+	if (reader->model->amending)
+		return APACHE_READ_ALL;
+	if (line->file != NULL)
+		line->file->plain = false;
+	if (state)
+		reader->model->state++;
+	return 0;
 }
 
 bool apache_same_name(const char *name, size_t length, const char *other, size_t other_length)
@@ -167,7 +176,7 @@ static int resolve_path(struct apache_model *model, const char **path)
 	return *path == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
-static int resolve_refs(struct apache_model *model, struct apache_host *host)
+int apache_resolve_refs(struct apache_model *model, struct apache_host *host)
 {
 	int result = resolve_path(model, &host->confcmd_certificate);
 
@@ -180,24 +189,29 @@ static int resolve_refs(struct apache_model *model, struct apache_host *host)
 
 int apache_read(struct certdeploy_reading *reading)
 {
-	struct apache_model *model = certdeploy_alloc(reading, sizeof(*model));
-	struct apache_reader reader = {.reading = reading, .model = model};
-	int result;
+	const struct certdeploy_reading *before = certdeploy_before(reading);
+	int result = before == NULL ? APACHE_READ_ALL : apache_amend(reading, before);
+	struct apache_model *model;
+	struct apache_reader reader = {.reading = reading};
 
+	if (result != APACHE_READ_ALL)
+		return result;
+	model = certdeploy_alloc(reading, sizeof(*model));
 	if (model == NULL)
 		return CERTDEPLOY_ENOMEM;
 	model->reading = reading;
 	certdeploy_set_model(reading, model);
+	reader.model = model;
 	reader.lines.reading = reading;
-	reader.lines.budget = READ_BUDGET;
+	reader.lines.budget = APACHE_READ_BUDGET;
 	result = start_model(model);
 	if (result == 0)
 		result = apache_remember_include(model, model->config);
 	if (result == 0)
 		result = apache_read_file(&reader, model->config);
 	if (result == 0)
-		result = resolve_refs(model, &model->main);
+		result = apache_resolve_refs(model, &model->main);
 	for (struct apache_host *host = model->hosts; result == 0 && host != NULL; host = host->next)
-		result = resolve_refs(model, host);
+		result = apache_resolve_refs(model, host);
 	return result != 0 ? result : apache_add_endpoints(model);
 }

@@ -32,6 +32,9 @@ struct apache_reader {
 	struct apache_place include;
 };
 
+/* Bytes of one reading. */
+#define APACHE_READ_BUDGET ((size_t)256 << 20)
+
 #define APACHE_WORDS_MAX 3
 
 struct apache_words {
@@ -55,10 +58,16 @@ int apache_take_words(struct apache_reader *reader, const struct apache_line *li
 /** Names that are not NUL-terminated; caseless. */
 bool apache_same_name(const char *name, size_t length, const char *other, size_t other_length);
 int apache_handle_line(struct apache_reader *reader, struct apache_line *line);
+/**
+ * The line is more than a part of a virtual host: its file is not plain. state: what is read after it
+ * may be read in another way.
+ */
+int apache_not_plain(struct apache_reader *reader, const struct apache_line *line, bool state);
 
 /* ---- includes.c ---- */
 
 int apache_read_file(struct apache_reader *reader, const char *path);
+int apache_read_document(struct apache_reader *reader, const struct certdeploy_document *document);
 int apache_do_include(struct apache_reader *reader, const struct apache_line *line, size_t at,
 		      bool optional);
 /** Nothing of ours is to be put where this pattern matches. */

@@ -278,6 +278,9 @@ static int open_condition(struct apache_reader *reader, const struct apache_line
 		argument = apache_word_value(reader->reading, &part, &word);
 		if (argument == NULL)
 			return CERTDEPLOY_ENOMEM;
+		/* A certificate's file that is not there yet will be. */
+		if (condition == IF_FILE && apache_not_plain(reader, line, true) != 0)
+			return APACHE_READ_ALL;
 		truth = test_condition(reader, condition, argument);
 	}
 	if (truth < -1)
@@ -361,17 +364,22 @@ int apache_open_section(struct apache_reader *reader, const struct apache_line *
 			return open_condition(reader, &with_end, at, (enum condition)i);
 	if (apache_same_name(name, length, "VirtualHost", 11))
 		return open_host(reader, &with_end, at);
-	if (apache_same_name(name, length, "Macro", 5))
-		return apache_macro_define(reader->model->macros, &reader->lines, &with_end, at);
+	if (apache_same_name(name, length, "Macro", 5)) {
+		int result = apache_not_plain(reader, line, true);
+
+		return result != 0
+			       ? result
+			       : apache_macro_define(reader->model->macros, &reader->lines, &with_end, at);
+	}
 	if (is_foreign(name, length))
 		return skip_foreign(reader, line, name, length);
 	if (reader->ordinary == 0 && (apache_same_name(name, length, "MDomain", 7) ||
 				      apache_same_name(name, length, "MDomainSet", 10))) {
 		const char *close = memrchr(with_end.text + at, '>', with_end.length - at);
-		int result = close == NULL ? 0
-					   : apache_do_managed(reader, &with_end, at,
-							       (size_t)(close - with_end.text));
+		int result = apache_not_plain(reader, line, true);
 
+		if (result == 0 && close != NULL)
+			result = apache_do_managed(reader, &with_end, at, (size_t)(close - with_end.text));
 		if (result != 0)
 			return result;
 	}

@@ -2,6 +2,7 @@
 libcertdeploy_internal_la_SOURCES += \
 	adapters/apache/adapter.h \
 	adapters/apache/addresses.c \
+	adapters/apache/amend.c \
 	adapters/apache/apache.c \
 	adapters/apache/directives.c \
 	adapters/apache/edit.c adapters/apache/edit.h \

@@ -365,6 +365,20 @@ bool certdeploy_matches(struct certdeploy_reading *reading, const char *pattern,
 	return cd_pattern_matches(&reading->patterns, pattern, subject, strlen(subject), caseless) == 1;
 }
 
+/* ---- what was read before the edits ---- */
+
+const struct certdeploy_reading *certdeploy_before(const struct certdeploy_reading *reading)
+{
+	return reading->before;
+}
+
+bool certdeploy_is_edited(const struct certdeploy_reading *reading,
+			  const struct certdeploy_document *document)
+{
+	return reading->overlay != NULL &&
+	       cd_table_get(&reading->overlay->documents, document->path) != NULL;
+}
+
 /* ---- endpoints ---- */
 
 int certdeploy_add_endpoint(struct certdeploy_reading *reading, const struct certdeploy_endpoint *endpoint)
@@ -375,6 +389,13 @@ int certdeploy_add_endpoint(struct certdeploy_reading *reading, const struct cer
 		return CERTDEPLOY_ENOMEM;
 	*copy = *endpoint;
 	if (cd_vector_add(&reading->endpoints, copy) != 0)
+		return cd_fail_memory(reading->host->problems);
+	return 0;
+}
+
+int certdeploy_keep_endpoint(struct certdeploy_reading *reading, const struct certdeploy_endpoint *endpoint)
+{
+	if (cd_vector_add(&reading->endpoints, endpoint) != 0)
 		return cd_fail_memory(reading->host->problems);
 	return 0;
 }

@@ -47,7 +47,8 @@ void cd_overlay_free(struct cd_overlay *overlay);
 struct certdeploy_reading {
 	struct cd_host *host;
 	const struct cd_service *service;
-	const struct cd_overlay *overlay; /**< NULL: the host as it is */
+	const struct cd_overlay *overlay;        /**< NULL: the host as it is */
+	const struct certdeploy_reading *before; /**< of the same service, without the overlay; or NULL */
 	struct cd_arena arena;
 	struct cd_vector endpoints; /**< of struct certdeploy_endpoint */
 	struct cd_table leaves;     /**< path -> struct certdeploy_leaf, of the overlay's files */

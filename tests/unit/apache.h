@@ -192,13 +192,22 @@ static inline const char *edited(const struct apache_fixture *fixture, const cha
 	return NULL;
 }
 
-/* Read once more over the edits. */
+/* Read once more over the edits: as a whole, and from the reading before, which must tell the same. */
 static inline char *listing_after(struct apache_fixture *fixture)
 {
+	struct certdeploy_reading amended;
+	char *text;
+
 	assert_int_equal(cd_overlay_edits(&fixture->overlay, &fixture->problems, &fixture->edits), 0);
 	cd_reading_open(&fixture->again, &fixture->host, &fixture->service, &fixture->overlay);
 	assert_int_equal(cd_adapter_apache.read(&fixture->again), 0);
-	return listing(&fixture->again);
+	text = listing(&fixture->again);
+	cd_reading_open(&amended, &fixture->host, &fixture->service, &fixture->overlay);
+	amended.before = &fixture->reading;
+	assert_int_equal(cd_adapter_apache.read(&amended), 0);
+	assert_string_equal(listing(&amended), text);
+	cd_reading_close(&amended);
+	return text;
 }
 
 #endif
