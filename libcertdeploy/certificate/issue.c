@@ -289,7 +289,7 @@ static int make(struct cd_issue *out, const struct cd_wish *wish, const struct k
 	if (result == 0 && wish->passphrase != NULL)
 		out->key_pem = seal_key(&out->arena, key, wish);
 	else if (result == 0)
-		result = cd_encode_key(&out->key_pem, &length, &out->arena, key, NULL);
+		result = cd_encode_key(&out->key_pem, &length, &out->arena, key, NULL, NULL);
 	if (out->name == NULL || out->key_pem == NULL ||
 	    (out->certificate_pem == NULL && out->csr_pem == NULL))
 		result = CERTDEPLOY_ENOMEM;

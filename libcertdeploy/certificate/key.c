@@ -151,17 +151,32 @@ static const char *key_fault(const PKCS8_PRIV_KEY_INFO *info)
 	}
 }
 
+static int digest_info(char sha256[CD_SHA256_TEXT], const PKCS8_PRIV_KEY_INFO *info)
+{
+	unsigned char *der = NULL;
+	/* Not const in OpenSSL 1.1.1. */
+	int length = i2d_PKCS8_PRIV_KEY_INFO((PKCS8_PRIV_KEY_INFO *)(uintptr_t)info, &der);
+	int result = length <= 0 ? CERTDEPLOY_ENOMEM : cd_sha256(sha256, der, (size_t)length);
+
+	if (length > 0)
+		OPENSSL_clear_free(der, (size_t)length);
+	return result;
+}
+
 int cd_key_from_info(struct cd_given *given, const PKCS8_PRIV_KEY_INFO *info, bool encrypted)
 {
 	const char *fault = key_fault(info);
+	char sha256[CD_SHA256_TEXT];
 	EVP_PKEY *key;
 
 	if (fault != NULL)
 		return refuse_key(given, fault);
+	if (digest_info(sha256, info) != 0)
+		return cd_fail_memory(given->problems);
 	key = EVP_PKCS82PKEY(info);
 	if (key == NULL)
 		return refuse_key(given, _("the private key cannot be read"));
-	return cd_given_add_key(given, key, encrypted);
+	return cd_given_add_key(given, key, sha256, encrypted);
 }
 
 /* An older form inside a new PKCS#8. */

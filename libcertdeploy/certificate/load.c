@@ -24,13 +24,38 @@ static int take_text(char **out, size_t *length, struct cd_arena *arena, BIO *bi
 	return *out == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
-/* The text must say the same as the object, or it is not written. */
-static bool reads_again(const char *text, size_t length, X509 *x509)
+/* What the block says that the text consists of, as OpenSSL takes it; NULL: it is another one. */
+static unsigned char *block_in(long *length, const char *text, size_t text_length, const char *label)
 {
-	STACK_OF(X509) *found = cd_certificates_in(text, length);
-	bool same = sk_X509_num(found) == 1 && X509_cmp(sk_X509_value(found, 0), x509) == 0;
+	BIO *bio = BIO_new_mem_buf(text, (int)text_length);
+	char *name = NULL, *header = NULL;
+	unsigned char *der = NULL;
 
-	sk_X509_pop_free(found, X509_free);
+	*length = 0;
+	if (bio != NULL && PEM_read_bio(bio, &name, &header, &der, length) == 1 &&
+	    (strcmp(name, label) != 0 || *header != '\0')) {
+		OPENSSL_clear_free(der, (size_t)*length);
+		der = NULL;
+	}
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	BIO_free(bio);
+	return der;
+}
+
+/* The text must say the same, byte for byte, as what the object was decoded from, or it is not written. */
+static bool says_the_same(const char *text, size_t length, X509 *x509)
+{
+	unsigned char *wanted = NULL, *found;
+	int wanted_length = i2d_X509(x509, &wanted);
+	long found_length;
+	bool same;
+
+	found = block_in(&found_length, text, length, PEM_STRING_X509);
+	same = found != NULL && wanted_length > 0 && found_length == wanted_length &&
+	       memcmp(found, wanted, (size_t)wanted_length) == 0;
+	OPENSSL_free(found);
+	OPENSSL_free(wanted);
 	return same;
 }
 
@@ -42,8 +67,8 @@ static int encode_certificate(BIO *bio, X509 *x509)
 	if (PEM_write_bio_X509(bio, x509) != 1)
 		return CERTDEPLOY_ENOMEM;
 	end = BIO_get_mem_data(bio, &after);
-	return end > start && reads_again(after + start, (size_t)(end - start), x509) ? 0
-										      : CERTDEPLOY_ENOMEM;
+	return end > start && says_the_same(after + start, (size_t)(end - start), x509) ? 0
+											: CERTDEPLOY_ENOMEM;
 }
 
 static int encode_chain(const char **out, struct cd_arena *arena, const struct cd_chain *chain)
@@ -85,23 +110,44 @@ static int no_passphrase(char *buffer, int size, int writing, void *user)
 	return -1;
 }
 
-int cd_encode_key(char **out, size_t *length, struct cd_arena *arena, EVP_PKEY *key, X509 *x509)
+/* Whether the text holds the PKCS#8, byte for byte, that has this digest. */
+static bool has_digest(const char *text, size_t length, const char *sha256)
 {
-	BIO *bio = BIO_new(BIO_s_secmem()), *again = NULL;
-	EVP_PKEY *read = NULL;
+	char digest[CD_SHA256_TEXT];
+	long der_length;
+	unsigned char *der = block_in(&der_length, text, length, PEM_STRING_PKCS8INF);
+	bool has = der != NULL && cd_sha256(digest, der, (size_t)der_length) == 0 &&
+		   strcmp(digest, sha256) == 0;
+
+	OPENSSL_clear_free(der, (size_t)der_length);
+	return has;
+}
+
+/* Whether it is a key in OpenSSL's eyes, and that of the certificate. */
+static bool reads_again(const char *text, size_t length, X509 *x509)
+{
+	BIO *bio = BIO_new_mem_buf(text, (int)length);
+	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	bool fits = key != NULL && (x509 == NULL || cd_key_fits(key, x509));
+
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	return fits;
+}
+
+int cd_encode_key(char **out, size_t *length, struct cd_arena *arena, EVP_PKEY *key, X509 *x509,
+		  const char *sha256)
+{
+	BIO *bio = BIO_new(BIO_s_secmem());
 	int result = CERTDEPLOY_ENOMEM;
 
 	*out = NULL;
 	if (bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, no_passphrase, NULL) == 1)
 		result = take_text(out, length, arena, bio);
-	if (result == 0)
-		again = BIO_new_mem_buf(*out, (int)*length);
-	if (again != NULL)
-		read = PEM_read_bio_PrivateKey(again, NULL, no_passphrase, NULL);
-	if (result == 0 && (read == NULL || (x509 != NULL && !cd_key_fits(read, x509))))
+	/* What has been decoded once, and was seen to fit, need not be decoded again. */
+	if (result == 0 && (sha256 == NULL || !has_digest(*out, *length, sha256)) &&
+	    !reads_again(*out, *length, x509))
 		result = CERTDEPLOY_ENOMEM;
-	EVP_PKEY_free(read);
-	BIO_free(again);
 	BIO_free(bio);
 	return result;
 }
@@ -181,7 +227,7 @@ static int add_certificate(struct cd_certificates *out, const struct cd_chain *c
 	    encode_chain(&certificate->chain_pem, arena, chain) != 0)
 		return CERTDEPLOY_ENOMEM;
 	if (chain->key != NULL && cd_encode_key(&certificate->key_pem, &certificate->key_pem_length, arena,
-						chain->key->key, leaf) != 0)
+						chain->key->key, leaf, chain->key->sha256) != 0)
 		return CERTDEPLOY_ENOMEM;
 	memcpy(certificate->sha256, report->sha256, CD_SHA256_TEXT);
 	certificate->key_type = report->key_type;

@@ -9,6 +9,7 @@
 #define CD_MATERIAL_H
 
 #include "base/buffer.h"
+#include "base/text.h"
 #include "certificate/certificate.h"
 
 #include <openssl/evp.h>
@@ -41,16 +42,17 @@ struct cd_given_certificate {
 	const char *subject; /**< printable */
 	bool self_signed;    /**< and its signature verifies */
 	bool leaf;
-	bool used;  /**< in a chain, or left out with a word about it */
-	bool added; /**< not given: found elsewhere */
+	bool used;        /**< in a chain, or left out with a word about it */
+	bool added;       /**< not given: found elsewhere */
 	bool alternative; /**< of another chain to a root, which is left out */
 };
 
 struct cd_given_key {
 	struct cd_place_given place;
 	EVP_PKEY *key;
-	bool encrypted; /**< it was, as it came */
-	bool spare;     /**< not given: it was at hand */
+	char sha256[CD_SHA256_TEXT]; /**< of the PKCS#8 that it was decoded from */
+	bool encrypted;              /**< it was, as it came */
+	bool spare;                  /**< not given: it was at hand */
 	bool used;
 };
 
@@ -89,7 +91,7 @@ void cd_given_free(struct cd_given *given);
 int cd_given_add_certificate(struct cd_given *given, X509 *x509);
 /** The same for one from outside: refuses what must not be computed with. */
 int cd_given_take_certificate(struct cd_given *given, X509 *x509);
-int cd_given_add_key(struct cd_given *given, EVP_PKEY *key, bool encrypted);
+int cd_given_add_key(struct cd_given *given, EVP_PKEY *key, const char *sha256, bool encrypted);
 /** certificates of PEM or DER bytes, leaving out what cannot be read; nothing is recorded. */
 STACK_OF(X509) * cd_certificates_in(const char *bytes, size_t length);
 bool cd_is_self_signed(X509 *x509);
@@ -237,7 +239,11 @@ char *cd_sha256_text(struct cd_arena *arena, const void *bytes, size_t length);
 
 /* ---- load.c ---- */
 
-/** PKCS#8 in PEM, not encrypted. x509: unless NULL, what was written is read again and must fit it. */
-int cd_encode_key(char **out, size_t *length, struct cd_arena *arena, EVP_PKEY *key, X509 *x509);
+/**
+ * PKCS#8 in PEM, not encrypted, and read again. x509: unless NULL, it must fit. sha256: unless NULL, of
+ * the PKCS#8 that the key was decoded from: when the same bytes come out, nothing is decoded again.
+ */
+int cd_encode_key(char **out, size_t *length, struct cd_arena *arena, EVP_PKEY *key, X509 *x509,
+		  const char *sha256);
 
 #endif

@@ -86,7 +86,7 @@ int cd_given_add_certificate(struct cd_given *given, X509 *x509)
 	return certificate->subject == NULL ? cd_fail_memory(given->problems) : 0;
 }
 
-int cd_given_add_key(struct cd_given *given, EVP_PKEY *pkey, bool encrypted)
+int cd_given_add_key(struct cd_given *given, EVP_PKEY *pkey, const char *sha256, bool encrypted)
 {
 	struct cd_given_key *key = cd_arena_alloc(given->arena, sizeof(*key));
 
@@ -100,6 +100,7 @@ int cd_given_add_key(struct cd_given *given, EVP_PKEY *pkey, bool encrypted)
 	}
 	given->place.position = given->position++;
 	*key = (struct cd_given_key){.place = given->place, .key = pkey, .encrypted = encrypted};
+	memcpy(key->sha256, sha256, CD_SHA256_TEXT);
 	return 0;
 }
 
