@@ -12,7 +12,7 @@ our $VERSION = '0.1.0';
 
 my %commands = map { $_ => 1 } qw(
 	adapters check deploy diff discover doctor expiry export history import list plan prune recover request rollback
-	show tlsa verify
+	show store tlsa verify
 );
 
 sub new {

@@ -235,6 +235,21 @@ out:
 
 /* ---- usage and form ---- */
 
+/* All key exchanges of today sign; an old one, of TLS 1.2 with RSA, enciphers with the key. */
+static void check_key_usage(struct check *check, uint32_t usage)
+{
+	bool rsa = strcmp(cd_key_type(check->x509), "rsa") == 0;
+
+	if ((usage & KU_DIGITAL_SIGNATURE) != 0)
+		return;
+	if (rsa && (usage & KU_KEY_ENCIPHERMENT) != 0)
+		cd_problem(check->problems, CERTDEPLOY_WARNING, "wrong-usage",
+			   check->place->origin, check->place->line,
+			   _("the certificate's key may not sign (digitalSignature): browsers refuse it"));
+	else
+		judge(check, "wrong-usage", _("the certificate's key may not be used for TLS"));
+}
+
 static void check_usage(struct check *check)
 {
 	uint32_t flags = X509_get_extension_flags(check->x509);
@@ -247,12 +262,12 @@ static void check_usage(struct check *check)
 	if (X509_check_ca(check->x509) == 1 && check->chain->end != CD_END_SELF_SIGNED)
 		judge(check, "ca-certificate", _("%s is a CA's certificate, not a server's"),
 		      check->chain->leaf->subject);
-	if ((flags & EXFLAG_XKUSAGE) != 0 && (usage & (XKU_SSL_SERVER | XKU_ANYEKU)) == 0)
+	/* anyExtendedKeyUsage is not enough for clients with OpenSSL. */
+	if ((flags & EXFLAG_XKUSAGE) != 0 && (usage & XKU_SSL_SERVER) == 0)
 		judge(check, "wrong-usage", _("the certificate is not made for TLS servers (serverAuth)"));
-	else if ((flags & EXFLAG_KUSAGE) != 0 &&
-		 (X509_get_key_usage(check->x509) &
-		  (KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT | KU_KEY_AGREEMENT)) == 0)
-		judge(check, "wrong-usage", _("the certificate's key may not be used for TLS"));
+	else
+		check_key_usage(check, (flags & EXFLAG_KUSAGE) != 0 ? X509_get_key_usage(check->x509)
+								    : KU_DIGITAL_SIGNATURE);
 }
 
 static void check_stapling(struct check *check)

@@ -12,6 +12,9 @@
 #include "base/text.h"
 #include "certificate/certificate.h"
 
+/* OpenSSL's macros would put the path of the source into the library, which then differs by directory. */
+#define OPENSSL_NO_FILENAMES
+
 #include <openssl/evp.h>
 #include <openssl/pkcs12.h>
 #include <openssl/x509v3.h>
@@ -69,8 +72,8 @@ struct cd_given {
 	int passphrase_length;                    /**< -1: not asked yet */
 	char aside[64]; /**< label of the piece's first block that is neither certificate nor key */
 	size_t aside_line;
-	int64_t iterations;                       /**< of the derivations so far */
-	void *legacy;                             /**< OSSL_LIB_CTX * with old ciphers; NULL until needed */
+	int64_t iterations; /**< of the derivations so far */
+	void *legacy;       /**< OSSL_LIB_CTX * with old ciphers; NULL until needed */
 	void *legacy_providers[2];
 };
 
