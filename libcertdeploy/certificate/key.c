@@ -262,11 +262,19 @@ bool cd_was_unsupported(void)
 	return unsupported;
 }
 
+const char *cd_unsupported_text(const struct cd_given *given)
+{
+	if (given->legacy != NULL && given->legacy_providers[1] == NULL)
+		return _(
+			"this old encryption needs OpenSSL's legacy provider, which is not installed here");
+	return _("the encryption is of a kind that is not supported");
+}
+
 void *cd_legacy(struct cd_given *given)
 {
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
 	if (given->legacy != NULL)
-		return given->legacy;
+		return given->legacy_providers[1] == NULL ? NULL : given->legacy;
 	/* A context of its own: the caller's process must not find old ciphers switched on. */
 	given->legacy = OSSL_LIB_CTX_new();
 	if (given->legacy != NULL) {
@@ -368,7 +376,7 @@ int cd_check_derivation(struct cd_given *given, const X509_ALGOR *algorithm)
 	int64_t cost = derivation_cost(algorithm);
 
 	if (cost < 0)
-		return refuse_key(given, _("the encryption is of a kind that is not supported"));
+		return refuse_key(given, cd_unsupported_text(given));
 	return cd_spend_iterations(given, cost);
 }
 
@@ -393,7 +401,7 @@ int cd_key_from_sealed(struct cd_given *given, const X509_SIG *sealed)
 						cd_legacy(given), NULL);
 #endif
 		if (info == NULL && cd_was_unsupported())
-			return refuse_key(given, _("the encryption is of a kind that is not supported"));
+			return refuse_key(given, cd_unsupported_text(given));
 	}
 	if (info == NULL)
 		return cd_given_fail(given, "wrong-passphrase", _("the passphrase does not open the key"));
@@ -438,13 +446,13 @@ static int open_traditional(struct cd_given *given, const char *header, unsigned
 	memcpy(text, header, strlen(header) + 1);
 	ERR_clear_error();
 	if (PEM_get_EVP_CIPHER_INFO(text, &cipher) != 1)
-		return refuse_key(given, _("the encryption is of a kind that is not supported"));
+		return refuse_key(given, cd_unsupported_text(given));
 	result = cd_passphrase(given);
 	if (result != 0)
 		return result;
 	if (PEM_do_header(&cipher, der, &left, hand_over, given) != 1) {
 		if (cd_was_unsupported())
-			return refuse_key(given, _("the encryption is of a kind that is not supported"));
+			return refuse_key(given, cd_unsupported_text(given));
 		return cd_given_fail(given, "wrong-passphrase", _("the passphrase does not open the key"));
 	}
 	*length = (size_t)left;

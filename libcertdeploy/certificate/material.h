@@ -172,6 +172,8 @@ int cd_passphrase(struct cd_given *given);
 bool cd_was_unsupported(void);
 /** A library context that has the old ciphers, or NULL: there are none. */
 void *cd_legacy(struct cd_given *given);
+/** Why an encryption cannot be undone: it is unknown, or old and this system lacks the provider. */
+const char *cd_unsupported_text(const struct cd_given *given);
 /** Does this key belong to that certificate? By value, then by a signature made and verified. */
 bool cd_key_fits(EVP_PKEY *key, X509 *certificate);
 bool cd_same_public_key(X509 *one, X509 *other);

@@ -55,8 +55,7 @@ static int open_seal(struct cd_given *given, PKCS12 *pkcs12)
 	if (PKCS12_verify_mac(pkcs12, given->passphrase, given->passphrase_length) == 1)
 		return 0;
 	if (cd_was_unsupported())
-		return cd_given_fail(given, "not-understood",
-				     _("the encryption is of a kind that is not supported"));
+		return cd_given_fail(given, "not-understood", "%s", cd_unsupported_text(given));
 	return cd_given_fail(given, "wrong-passphrase", _("the passphrase does not open the PKCS#12"));
 }
 
@@ -189,8 +188,7 @@ int cd_pkcs12_read(struct cd_given *given, const unsigned char *der, size_t leng
 		result = pkcs12 == NULL ? refuse(given) : take_parts(given, pkcs12);
 	}
 	if (result == 1)
-		result = cd_given_fail(given, "not-understood",
-				       _("the encryption is of a kind that is not supported"));
+		result = cd_given_fail(given, "not-understood", "%s", cd_unsupported_text(given));
 	PKCS12_free(pkcs12);
 	return result;
 }

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
+#include <openssl/provider.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -426,6 +427,36 @@ static void test_pkcs12(void **state)
 	}
 }
 
+/* As old Windows wrote it: read where OpenSSL's old ciphers are installed, else told what is lacking. */
+static void test_pkcs12_with_old_ciphers(void **state)
+{
+	struct loading loading = {.load.need_key = true, .passphrase = "secret"};
+	OSSL_PROVIDER *plain = OSSL_PROVIDER_load(NULL, "default"),
+		      *old = OSSL_PROVIDER_load(NULL, "legacy");
+	const struct certdeploy_problem *problem;
+	unsigned char *der;
+	size_t length;
+
+	(void)state;
+	if (old == NULL)
+		skip();
+	der = pkcs12_of(&length, rsa, "secret", NID_pbe_WithSHA1And3_Key_TripleDES_CBC,
+			NID_pbe_WithSHA1And40BitRC2_CBC, 2048, 2048);
+	(void)OSSL_PROVIDER_unload(old);
+	give_bytes(&loading, PKCS12_FILE, der, length);
+	assert_leaf(&loading, rsa, true);
+	assert_int_equal(setenv("OPENSSL_MODULES", "/nonexistent", 1), 0);
+	loading = (struct loading){.load.need_key = true, .passphrase = "secret"};
+	give_bytes(&loading, PKCS12_FILE, der, length);
+	assert_refused(&loading, "not-understood");
+	problem = cd_problems_error(&loading.problems, 0);
+	assert_non_null(strstr(problem->message, "legacy provider"));
+	loading_end(&loading);
+	(void)unsetenv("OPENSSL_MODULES");
+	(void)OSSL_PROVIDER_unload(plain);
+	OPENSSL_free(der);
+}
+
 static void test_pkcs12_that_is_not_opened(void **state)
 {
 	struct loading loading = {.load.need_key = true, .passphrase = "wrong"};
@@ -714,6 +745,7 @@ int main(void)
 		cmocka_unit_test(test_scrypt),
 		cmocka_unit_test(test_pkcs7),
 		cmocka_unit_test(test_pkcs12),
+		cmocka_unit_test(test_pkcs12_with_old_ciphers),
 		cmocka_unit_test(test_pkcs12_that_is_not_opened),
 		cmocka_unit_test(test_pkcs12_bombs),
 		cmocka_unit_test(test_pkcs12_without_mac),
