@@ -96,12 +96,13 @@ int ask_passphrase(const char *origin, char *buffer, size_t size)
 			(void)close(fd);
 		return -1;
 	}
+	silent = old;
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	/* Before the question: what is typed at once is neither shown nor lost. */
+	(void)tcsetattr(fd, TCSAFLUSH, &silent);
 	clear_progress();
 	put_line(stderr, _("Passphrase for %s: "), origin);
 	(void)fflush(stderr);
-	silent = old;
-	silent.c_lflag &= ~(tcflag_t)ECHO;
-	(void)tcsetattr(fd, TCSAFLUSH, &silent);
 	while (length < size && !was_interrupted() && read(fd, buffer + length, 1) == 1 &&
 	       buffer[length] != '\n')
 		length++;

@@ -2,13 +2,15 @@
 """Certificates and requests in the store of a tree: compared, completed, fetched, moved, published."""
 
 import http.server
+import os
+import pty
 import subprocess
 import threading
 
 import pytest
 
 from harness.process import run
-from harness.tool import REFUSED, Tool
+from harness.tool import REFUSED, Tool, command
 
 NAME = "www.example.test"
 
@@ -28,6 +30,31 @@ def stored(tool, ca):
 
 def material(leaf):
     return ["--cert", leaf.cert, "--key", leaf.key, "--chain", leaf.chain]
+
+
+# ---- passphrases
+
+
+@pytest.mark.parametrize("typed, status", [("Sesam-4711", 0), ("Sesam-0815", REFUSED)])
+def test_a_passphrase_is_asked_for_once_and_without_echo(tool, ca, typed, status):
+    argv, env = command()
+    argv += ["--root", tool.root, "import", "--pkcs12", ca.leaf(NAME).pkcs12("Sesam-4711"), "--name", NAME]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(argv[0], list(map(str, argv)), {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **env})
+    shown = b""
+    try:
+        while b"Passphrase for" not in shown:
+            shown += os.read(terminal, 1000)
+        os.write(terminal, typed.encode() + b"\n")
+        while True:
+            shown += os.read(terminal, 1000)
+    except OSError:
+        pass  # the other side is closed
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == status
+    assert typed.encode() not in shown and shown.count(b"Passphrase for") == 1
+    assert (b"wrong-passphrase" in shown) == (status != 0)
 
 
 # ---- what changes
