@@ -170,6 +170,25 @@ def dovecot(base, names):
     return tree, ["-c", str(config), "--root", str(tree)]
 
 
+def store(base, count):
+    """(tree, certificate, key): a store of so many names, one certificate in all of them."""
+    root = base / f"store-{count}"
+    root.mkdir()
+    cert, key = self_signed(root, "www.example.test")
+    one = root / "etc/ssl/certdeploy/n0/20260101T000000Z-00000000"
+    one.mkdir(parents=True)
+    (one / "cert.pem").write_bytes(cert.read_bytes())
+    (one / "chain.pem").write_bytes(b"")
+    for number in range(count):
+        name = root / f"etc/ssl/certdeploy/n{number}"
+        here = name / one.name
+        here.mkdir(parents=True, exist_ok=True)
+        (name / "current").symlink_to(one.name)
+        for part in () if number == 0 else ("cert.pem", "chain.pem"):
+            os.link(one / part, here / part)
+    return root, cert, key
+
+
 def remove(base):
     shutil.rmtree(base, ignore_errors=True)
 

@@ -316,6 +316,19 @@ def test_problem_codes_are_in_the_table():
     assert len(used) > 10
 
 
+def test_every_problem_is_provoked_by_a_test():
+    """Its code stands in a test that looks for it."""
+    elsewhere = {
+        "long-lived": "a root that this host trusts must have issued it",
+        "served-mixed": "two real ports with different certificates",
+        "rollback-failed": "tests/faults: putting back fails as well",
+    }
+    tests = "".join(text(n) for n in tracked(".c", ".h", ".py") if n.startswith("tests/") and not n.startswith("tests/lint/"))
+    table = re.findall(r'^PROBLEM\("([\w-]+)"', text("libcertdeploy/base/problems.def"), re.M)
+    assert [c for c in table if f'"{c}"' not in tests and c not in elsewhere] == []
+    assert [c for c in elsewhere if f'"{c}"' in tests] == []
+
+
 # scripts and pages
 
 

@@ -478,6 +478,7 @@ static void test_cancelled_anywhere(void **state)
 			return;
 		}
 		assert_int_equal(result, CERTDEPLOY_ECANCELLED);
+		assert_string_equal(cd_problems_error(&host->problems, 0)->code, "cancelled");
 		assert_true(host_has(host, "etc/one.conf", "old one\n"));
 		assert_true(host_has(host, "etc/two.conf", "old two\n"));
 		assert_true(host_serves(host, 0, "old one\n"));
