@@ -308,6 +308,8 @@ struct certdeploy_endpoint {
 	 * the same decider cannot have different certificates (names of one virtual host). Not NULL.
 	 */
 	const void *decider;
+	/** Wants to hear of the client before anything else: haproxy's PROXY protocol. Since 0.1. */
+	bool proxied;
 	bool is_default; /**< answers clients that ask for no name, or for an unknown one */
 	bool tls;        /**< false: speaks no TLS as configured */
 	bool inherited;  /**< the certificate comes from a wider scope */

@@ -10,6 +10,7 @@
  * read.c       lines in reading order; includes.c: files; sections.c: conditions, virtual hosts, other
  *              sections; directives.c: what single directives do
  * addresses.c  <VirtualHost> and Listen addresses, the sets they make, where to connect
+ * proxied.c    ports that want haproxy's PROXY protocol
  * merge.c      own certificates over inherited ones
  * hosts.c      which virtual host answers for which name -> endpoints
  * amend.c      the model over edits, made of the one before them and the edited files
@@ -250,6 +251,7 @@ struct apache_listener {
 
 struct apache_model;
 struct apache_host;
+struct apache_proxied;
 
 /** Parse one address of <VirtualHost>; adds nothing when it does not resolve. */
 int apache_add_address(struct apache_model *model, struct apache_host *host, const char *text,
@@ -418,6 +420,7 @@ struct apache_model {
 	struct apache_sets *by_address;
 	uint32_t state;       /**< counts what was read so far that may change how the rest is read */
 	bool amending;        /**< over edits, from the model before them: see amend.c */
+	struct apache_proxied *proxied;
 	uint8_t sni_policy;   /**< enum apache_sni_policy */
 	const char *own_name; /**< the machine's name, where the main server has none; "" unknown */
 };
@@ -428,6 +431,15 @@ int apache_read(struct certdeploy_reading *reading);
 /** Make the paths that a host names absolute. */
 int apache_resolve_refs(struct apache_model *model, struct apache_host *host);
 bool apache_reads(struct certdeploy_reading *reading, const char *path);
+
+/* ---- proxied.c ---- */
+
+/** RemoteIPProxyProtocol of a virtual host, or of the main server. */
+int apache_do_proxied(struct apache_model *model, const struct apache_host *host, bool on);
+/** One of RemoteIPProxyProtocolExceptions. */
+int apache_do_unproxied(struct apache_model *model, const char *network);
+/** Whether a client on this host must speak it there. address: numeric, or NULL: 127.0.0.1. */
+bool apache_is_proxied(const struct apache_model *model, const char *address, uint16_t port);
 
 /* ---- hosts.c ---- */
 

@@ -295,6 +295,30 @@ static int do_sni_policy(struct apache_reader *reader, const struct apache_line 
 	return result;
 }
 
+static int do_proxied(struct apache_reader *reader, const struct apache_line *line, size_t at)
+{
+	struct apache_words words;
+	int result = apache_take_words(reader, line, at, &words);
+
+	if (result != 0 || words.count != 1)
+		return result;
+	return apache_do_proxied(reader->model, present_host(reader),
+				 apache_same_caseless(words.values[0], "on"));
+}
+
+static int do_unproxied(struct apache_reader *reader, const struct apache_line *line, size_t at)
+{
+	struct apache_word word;
+	int result = 0;
+
+	while (result == 0 && apache_next_word(line, &at, &word)) {
+		const char *network = apache_word_value(reader->reading, line, &word);
+
+		result = network == NULL ? CERTDEPLOY_ENOMEM : apache_do_unproxied(reader->model, network);
+	}
+	return result;
+}
+
 /* ---- which is which ---- */
 
 enum directive {
@@ -307,6 +331,8 @@ enum directive {
 	MDOMAIN,
 	PID_FILE,
 	PROTOCOL,
+	REMOTE_IP_PROXY_PROTOCOL,
+	REMOTE_IP_PROXY_PROTOCOL_EXCEPTIONS,
 	SERVER_ALIAS,
 	SERVER_NAME,
 	SERVER_ROOT,
@@ -336,6 +362,8 @@ static const struct {
 	[MDOMAIN] = {"MDomain", 7, false},
 	[PID_FILE] = {"PidFile", 7, false},
 	[PROTOCOL] = {"Protocol", 8, false},
+	[REMOTE_IP_PROXY_PROTOCOL] = {"RemoteIPProxyProtocol", 21, false},
+	[REMOTE_IP_PROXY_PROTOCOL_EXCEPTIONS] = {"RemoteIPProxyProtocolExceptions", 31, false},
 	[SERVER_ALIAS] = {"ServerAlias", 11, false},
 	[SERVER_NAME] = {"ServerName", 10, false},
 	[SERVER_ROOT] = {"ServerRoot", 10, true},
@@ -417,6 +445,10 @@ int apache_do_directive(struct apache_reader *reader, const struct apache_line *
 		return do_path(reader, line, at, &model->pid_file);
 	case PROTOCOL:
 		return do_protocol(reader, line, at);
+	case REMOTE_IP_PROXY_PROTOCOL:
+		return do_proxied(reader, line, at);
+	case REMOTE_IP_PROXY_PROTOCOL_EXCEPTIONS:
+		return do_unproxied(reader, line, at);
 	case SERVER_ALIAS:
 		return do_server_alias(reader, line, at);
 	case SERVER_NAME:

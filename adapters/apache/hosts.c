@@ -327,6 +327,7 @@ static int add_endpoint(struct apache_model *model, const struct apache_reach *r
 			continue;
 		endpoint.address = reach->address;
 		endpoint.port = reach->port;
+		endpoint.proxied = apache_is_proxied(model, reach->address, reach->port);
 		result = certdeploy_add_endpoint(model->reading, &endpoint);
 	}
 	return result;

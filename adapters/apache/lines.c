@@ -20,10 +20,17 @@ bool apache_is_space(char byte)
 	return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
-/* How the names of all directives begin that mean something here (directives.c), in lower case. */
-static bool may_tell(char first, char second)
+static bool is_letter(char byte)
 {
-	switch (lower(first)) {
+	return lower(byte) >= 'a' && lower(byte) <= 'z';
+}
+
+/* How the names of all directives begin that mean something here (directives.c), in lower case. */
+static bool may_tell(const char *name)
+{
+	char second = name[1];
+
+	switch (lower(name[0])) {
 	case 'd': /* Define, DefaultRuntimeDir */
 		return lower(second) == 'e';
 	case 'i': /* Include */
@@ -34,6 +41,8 @@ static bool may_tell(char first, char second)
 		return lower(second) == 'd';
 	case 'p': /* PidFile, Protocol */
 		return lower(second) == 'i' || lower(second) == 'r';
+	case 'r': /* RemoteIPProxyProtocol; but there may be many a Rewrite… and Redirect */
+		return lower(second) == 'e' && (lower(name[2]) == 'm' || !is_letter(name[2]));
 	case 's': /* ServerName, SSLEngine */
 		return lower(second) == 'e' || lower(second) == 's';
 	case 'u': /* UnDefine, UndefMacro, Use */
@@ -41,11 +50,6 @@ static bool may_tell(char first, char second)
 	default:
 		return false;
 	}
-}
-
-static bool is_letter(char byte)
-{
-	return lower(byte) >= 'a' && lower(byte) <= 'z';
 }
 
 void apache_skip_opaque(struct apache_source *source)
@@ -62,8 +66,7 @@ void apache_skip_opaque(struct apache_source *source)
 			at++;
 		/* Empty, a comment, or two letters of a name that is none of ours. */
 		if (at < newline && *at != '#') {
-			if (newline - at < 2 || !is_letter(at[0]) || !is_letter(at[1]) ||
-			    may_tell(at[0], at[1]))
+			if (newline - at < 2 || !is_letter(at[0]) || !is_letter(at[1]) || may_tell(at))
 				return;
 		}
 		last = newline > source->bytes + source->next && newline[-1] == '\r' ? newline - 1

@@ -18,6 +18,7 @@ libcertdeploy_internal_la_SOURCES += \
 	adapters/apache/misdirected.c \
 	adapters/apache/modules.c \
 	adapters/apache/pairs.c \
+	adapters/apache/proxied.c \
 	adapters/apache/read.c adapters/apache/read.h \
 	adapters/apache/sections.c \
 	adapters/apache/variables.c \

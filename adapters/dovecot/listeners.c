@@ -116,6 +116,29 @@ static int listener_addresses(const char **out, const struct dovecot_model *mode
 	return 0;
 }
 
+/* Would Dovecot believe what we say as a proxy? A connection within a host comes from where it goes to. */
+static bool is_trusted(const struct dovecot_model *model, const struct dovecot_net *net)
+{
+	const char *words = dovecot_setting(model, "haproxy_trusted_networks");
+	struct dovecot_net own = *net, trusted;
+	bool found = false;
+
+	if (net->bits == 0 || (!net->v6 && net->address[0] == 127))
+		(void)dovecot_parse_net(&own, "127.0.0.1");
+	for (; words != NULL && *words != '\0' && !found; words += strspn(words, ", \t")) {
+		size_t length = strcspn(words, ", \t");
+		char word[INET6_ADDRSTRLEN + 8];
+
+		if (length < sizeof(word)) {
+			memcpy(word, words, length);
+			word[length] = '\0';
+			found = dovecot_parse_net(&trusted, word) && dovecot_net_contains(&trusted, &own);
+		}
+		words += length;
+	}
+	return found;
+}
+
 static int add_listener(struct dovecot_vector *out, const struct dovecot_model *model,
 			const struct dovecot_listener *listener)
 {
@@ -124,6 +147,7 @@ static int add_listener(struct dovecot_vector *out, const struct dovecot_model *
 	if (copy == NULL)
 		return CERTDEPLOY_ENOMEM;
 	*copy = *listener;
+	copy->reachable = copy->reachable && (!copy->proxied || is_trusted(model, &copy->net));
 	return dovecot_vector_add(out, model->reading, copy);
 }
 
@@ -187,7 +211,8 @@ static int configure(struct dovecot_vector *out, const struct dovecot_model *mod
 	}
 	if (ssl != NULL)
 		listener->implicit = is_yes(ssl);
-	listener->reachable = haproxy == NULL || !is_yes(haproxy);
+	listener->proxied = haproxy != NULL && is_yes(haproxy);
+	listener->reachable = true;
 	listener->by_address = !model->v24 || strcmp(listener->protocol, "lmtp") != 0;
 	return listener->port == 0 ? 0 : bind_listener(out, model, *listener);
 }
@@ -261,6 +286,7 @@ static int address(struct certdeploy_endpoint *endpoint, const struct dovecot_mo
 
 	endpoint->address = place->listener->address;
 	endpoint->port = place->listener->reachable ? place->listener->port : 0;
+	endpoint->proxied = place->listener->proxied;
 	if (net == NULL || place->listener->address != NULL)
 		return 0;
 	if (net->bits < (net->v6 ? 128U : 32U)) {

@@ -14,7 +14,8 @@ struct dovecot_listener {
 	struct dovecot_net net; /**< of the address; bits 0: all */
 	bool v4, v6;            /**< which families a listener on all addresses has */
 	uint16_t port;          /**< as configured */
-	bool reachable;         /**< can be probed: its address is known, and no proxy is expected */
+	bool reachable;         /**< can be probed: its address is known, and it hears us */
+	bool proxied;           /**< haproxy's PROXY protocol comes first */
 	bool implicit;
 	/** `local` blocks count for it: not for lmtp of 2.4, which asks for its certificate too early. */
 	bool by_address;

@@ -132,6 +132,19 @@ static int tls_is_on(bool *out, struct postfix_model *model, const struct postfi
 
 /* ---- endpoints ---- */
 
+/* What speaks first on this port expects a proxy that says who the client is. */
+static int is_proxied(bool *out, struct postfix_model *model, const struct postfix_row *listener)
+{
+	bool screen = strcmp(listener->command, "postscreen") == 0;
+	const char *protocol;
+	int result = postfix_value(&protocol, model, listener,
+				   screen ? "postscreen_upstream_proxy_protocol"
+					  : "smtpd_upstream_proxy_protocol");
+
+	*out = result == 0 && *protocol != '\0';
+	return result;
+}
+
 static int add_endpoint(struct postfix_model *model, struct postfix_row *listener,
 			struct postfix_row *server, struct postfix_source *source, bool tls, bool wrapper)
 {
@@ -147,6 +160,8 @@ static int add_endpoint(struct postfix_model *model, struct postfix_row *listene
 		result = postfix_source_evaluate(model, source);
 	if (result == 0)
 		result = postfix_addresses(&addresses, &count, model, host);
+	if (result == 0)
+		result = is_proxied(&endpoint.proxied, model, listener);
 	*own = (struct postfix_endpoint){.source = source, .row = server};
 	endpoint.own = own;
 	/* Clients that passed postscreen are served by another row, on the same port. */

@@ -370,6 +370,35 @@ static int connect_elsewhere(struct cd_attempt *attempt)
 	return ended(attempt, CD_PROBE_REFUSED, first);
 }
 
+/*
+ * The PROXY protocol of haproxy, version 1: a line that says who the client is. It is ourselves. A
+ * connection that is just made takes so few bytes at once.
+ */
+static int introduce(struct cd_attempt *attempt)
+{
+	struct sockaddr_storage us, them;
+	socklen_t our_size = sizeof(us), their_size = sizeof(them);
+	char our_host[NI_MAXHOST], our_port[NI_MAXSERV], their_host[NI_MAXHOST], their_port[NI_MAXSERV];
+	char line[108]; /* the longest that the protocol has, with a NUL */
+	int flags = NI_NUMERICHOST | NI_NUMERICSERV, length;
+
+	if (getsockname(attempt->fd, (struct sockaddr *)&us, &our_size) == -1 ||
+	    getpeername(attempt->fd, (struct sockaddr *)&them, &their_size) == -1)
+		return ended_by_errno(attempt, CD_PROBE_NO_HANDSHAKE, errno);
+	if (getnameinfo((struct sockaddr *)&us, our_size, our_host, sizeof(our_host), our_port,
+			sizeof(our_port), flags) != 0 ||
+	    getnameinfo((struct sockaddr *)&them, their_size, their_host, sizeof(their_host), their_port,
+			sizeof(their_port), flags) != 0)
+		return CERTDEPLOY_ENOMEM;
+	length = snprintf(line, sizeof(line), "PROXY TCP%c %s %s %s %s\r\n",
+			  us.ss_family == AF_INET6 ? '6' : '4', our_host, their_host, our_port, their_port);
+	if (length < 0 || (size_t)length >= sizeof(line))
+		return ended(attempt, CD_PROBE_NO_HANDSHAKE, "its address is too long");
+	if (send(attempt->fd, line, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL) != length)
+		return ended(attempt, CD_PROBE_NO_HANDSHAKE, "it takes no PROXY line");
+	return CD_ATTEMPT_WAITS;
+}
+
 static int finish_connecting(struct cd_attempt *attempt)
 {
 	socklen_t size = sizeof(attempt->error);
@@ -386,7 +415,7 @@ static int finish_connecting(struct cd_attempt *attempt)
 	}
 	attempt->stage = attempt->dialogue == NULL ? SHAKING_HANDS : TALKING;
 	attempt->events = attempt->dialogue == NULL ? POLLOUT : POLLIN;
-	return CD_ATTEMPT_WAITS;
+	return attempt->probe->proxied ? introduce(attempt) : CD_ATTEMPT_WAITS;
 }
 
 /* ---- talking ---- */

@@ -95,6 +95,15 @@ static struct queue *next_queue(struct round *round)
 	return next;
 }
 
+struct cd_probe cd_probe_of(const struct certdeploy_endpoint *endpoint)
+{
+	return (struct cd_probe){.address = endpoint->address,
+				 .port = endpoint->port,
+				 .start = endpoint->start,
+				 .proxied = endpoint->proxied,
+				 .name = endpoint->name};
+}
+
 static bool is_answered(const struct cd_probe *probe)
 {
 	if (probe->want == NULL)

@@ -21,6 +21,7 @@ struct cd_probe {
 	const char *address; /**< numeric; NULL: 127.0.0.1, then ::1 */
 	uint16_t port;
 	enum certdeploy_start start;
+	bool proxied;         /**< a line of the PROXY protocol goes before all */
 	const char *name;     /**< SNI; NULL: none is sent */
 	const char *key_type; /**< offer only this type's signatures ("rsa", "ecdsa", …); NULL: any */
 	/**
@@ -38,6 +39,9 @@ struct cd_probe {
 	char detail[160];      /**< why not, in a few words; not translated, harmless to print */
 };
 
+/** A handshake with an endpoint, by any type of key, whatever it serves. */
+struct cd_probe cd_probe_of(const struct certdeploy_endpoint *endpoint);
+
 struct cd_probing {
 	unsigned parallel;     /**< handshakes at once; 0: 64 */
 	unsigned seconds;      /**< for all together; 0: 15 */
@@ -48,7 +52,7 @@ struct cd_probing {
 
 /**
  * Make all handshakes, many at once in one thread, over non-blocking sockets. Certificates are not
- * verified: only their identity is looked at. No data is sent beyond STARTTLS and the handshake.
+ * verified: only their identity is looked at. No data is sent beyond the PROXY protocol, STARTTLS and the handshake.
  * Returns 0, CERTDEPLOY_ECANCELLED or CERTDEPLOY_ENOMEM; what each found stands in the probes.
  */
 int cd_probe_all(struct cd_probe *probes, size_t count, const struct cd_probing *how);

@@ -156,15 +156,13 @@ static int look(struct looking *looking, struct cd_proof *proof, unsigned second
 	for (size_t i = 0; i < looking->count; i++) {
 		const struct cd_proof_item *item = proof->items.items[i];
 
-		looking->probes[i] = (struct cd_probe){
-			.address = item->address,
-			.port = item->port,
-			.start = item->endpoint->after->start,
-			.name = item->name,
-			.key_type = item->key_type,
-			.want = want == NULL ? NULL : want(item),
-			.own = item,
-		};
+		looking->probes[i] = cd_probe_of(item->endpoint->after);
+		looking->probes[i].address = item->address;
+		looking->probes[i].port = item->port;
+		looking->probes[i].name = item->name;
+		looking->probes[i].key_type = item->key_type;
+		looking->probes[i].want = want == NULL ? NULL : want(item);
+		looking->probes[i].own = item;
 	}
 	return cd_probe_all(looking->probes, looking->count, &how);
 }

@@ -23,10 +23,7 @@ static int settle(struct cd_seen *seen)
 			known = known || probes[j].port == all[i]->port;
 		if (known)
 			continue;
-		probes[used].address = all[i]->address;
-		probes[used].port = all[i]->port;
-		probes[used].start = all[i]->start;
-		used++;
+		probes[used++] = cd_probe_of(all[i]);
 	}
 	result = used == 0 ? 0 : cd_probe_all(probes, used, &how);
 	for (size_t i = 0; i < used && result == 0; i++) {

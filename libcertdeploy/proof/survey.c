@@ -232,10 +232,9 @@ static int look_at(struct cd_survey *survey, const struct cd_vector *sights, boo
 	for (size_t i = 0; i < sights->count; i++) {
 		struct cd_sight *sight = sights->items[i];
 
+		probes[i] = cd_probe_of(sight->endpoint);
 		probes[i].address = sight->address;
 		probes[i].port = sight->port;
-		probes[i].start = sight->endpoint->start;
-		probes[i].name = sight->endpoint->name;
 		probes[i].key_type = sight->key_type;
 		probes[i].want = until_it_agrees ? sight->leaf->sha256 : NULL;
 		sight->probe = &probes[i];

@@ -114,6 +114,7 @@ static void test_listeners(void **state)
 	assert_null(find_endpoint(&fixture.reading, "127.0.0.1:imap/143", NULL));
 	assert_string_equal(find_endpoint(&fixture.reading, "127.0.0.1:extra/10143", NULL)->address,
 			    "127.0.0.1");
+	/* nobody is trusted as a proxy: there is no asking it */
 	assert_int_equal(find_endpoint(&fixture.reading, "127.0.0.1:extra/10143", NULL)->port, 0);
 	assert_string_equal(find_endpoint(&fixture.reading, "[::1]:submissions/465", NULL)->protocol,
 			    "submissions");

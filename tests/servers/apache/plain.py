@@ -42,8 +42,10 @@ _VERBS = """start | reload | test)
 
 
 @contextlib.contextmanager
-def connected(port, sni=None, address="127.0.0.1", timeout=10, ciphers=None):
-    """A TLS connection by OpenSSL in this process that believes any certificate. ciphers: of TLS 1.2."""
+def connected(port, sni=None, address="127.0.0.1", timeout=10, ciphers=None, proxied=False):
+    """A TLS connection by OpenSSL in this process that believes any certificate. ciphers: of TLS 1.2.
+
+    proxied: with a line of the PROXY protocol before, for a client far away."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -51,14 +53,16 @@ def connected(port, sni=None, address="127.0.0.1", timeout=10, ciphers=None):
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(ciphers)
     with socket.create_connection((address, port), timeout=timeout) as plain:
+        if proxied:
+            plain.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 443\r\n")
         with context.wrap_socket(plain, server_hostname=sni) as tls:
             yield tls
 
 
-def leaf_of(port, sni=None, address="127.0.0.1", timeout=10, ciphers=None):
+def leaf_of(port, sni=None, address="127.0.0.1", timeout=10, ciphers=None, proxied=False):
     """SHA-256 of the certificate that a client gets; None: no TLS there, or not with these ciphers."""
     try:
-        with connected(port, sni, address, timeout, ciphers) as tls:
+        with connected(port, sni, address, timeout, ciphers, proxied) as tls:
             return hashlib.sha256(tls.getpeercert(True)).hexdigest()
     except (OSError, ssl.SSLError):
         return None

@@ -2,7 +2,7 @@
 """Address sets, names, TLS or not, pairs and chains: what a client gets, and what an edit makes of it."""
 
 import pytest
-from apache.plain import MODULES, Plain
+from apache.plain import MODULES, Plain, leaf_of
 from apache.row import Row, Stage, check, check_refused, deploy
 from apache.test_lines import AB, KEY, NEW, B, host_of
 from apache.test_reading import PAIR, A
@@ -248,6 +248,13 @@ TLS = {
     ),
 }
 
+# what is in front of the server is played by our own probe: openssl s_client does not speak the protocol
+PROXIED = {
+    "every port": ("RemoteIPProxyProtocol On\n", ""),
+    "one host's": ("", "RemoteIPProxyProtocol On\n"),
+    "but for its own host": ("RemoteIPProxyProtocol On\nRemoteIPProxyProtocolExceptions 10.0.0.0/8 127.0.0.0/8\n", ""),
+}
+
 REQUESTS = {
     "the default": Row(A + B, AB, ("a.test", None), ("--default",)),
     "everything": Row(
@@ -333,3 +340,21 @@ def test_a_key_in_a_token(host, pki, ca):
     deploy(stage).expect(OK, "not-running")
     changed = [(old, new) for old, new in zip(before.splitlines(), web.config.read_bytes().splitlines()) if old != new]
     assert len(changed) == 2 and b"b.pem" in changed[0][0] and b"b.key" in changed[1][0]
+
+
+@pytest.mark.parametrize("where", PROXIED)
+def test_behind_a_proxy(host, pki, ca, where):
+    """RemoteIPProxyProtocol: who connects must say for whom, before the handshake."""
+    first, within = PROXIED[where]
+    web = Plain(host)
+    remote = f"LoadModule remoteip_module {MODULES}/mod_remoteip.so\n"
+    stage = Stage(web, pki, ca, Row(remote + first + host_of(within + "@a\n") + B))
+    stage.write()
+    web.start()
+    excepted = "Exceptions" in first
+    assert (leaf_of(web.port, "a.test") == stage.sha("a")) == excepted
+    assert leaf_of(web.port, "a.test", proxied=True) == (None if excepted else stage.sha("a"))
+    deploy(stage).expect(OK)
+    assert leaf_of(web.port, "a.test", proxied=not excepted) == stage.new[0].sha256
+    assert leaf_of(web.port, "b.test", proxied=not excepted) == stage.sha("b")
+    assert all(e["verified"] for e in host.tool("verify").expect(OK).endpoints if e["name"] == "a.test")
