@@ -96,7 +96,7 @@ static int use_new(struct certdeploy_reading *reading, const char *name, bool fo
 		struct certdeploy_endpoint *endpoint;
 		struct dovecot_place *made;
 
-		if (place->name != NULL ||
+		if (place->name != NULL || !place->context->by_name ||
 		    (place->context->local != NULL && place->listener->address == NULL) ||
 		    (found && is_known(reading, name, place)))
 			continue;

@@ -213,7 +213,7 @@ static int configure(struct dovecot_vector *out, const struct dovecot_model *mod
 		listener->implicit = is_yes(ssl);
 	listener->proxied = haproxy != NULL && is_yes(haproxy);
 	listener->reachable = true;
-	listener->by_address = !model->v24 || strcmp(listener->protocol, "lmtp") != 0;
+	listener->by_address = strcmp(listener->protocol, "lmtp") != 0;
 	return listener->port == 0 ? 0 : bind_listener(out, model, *listener);
 }
 
@@ -563,7 +563,7 @@ static int serve(struct dovecot_model *model, struct serving *serving, bool ever
 	certificate = place->effective.values[DOVECOT_CERT];
 	place->own =
 		certificate != NULL && (everywhere || dovecot_filter_local(certificate->filter) != NULL);
-	for (size_t i = 0; i < names->count; i++)
+	for (size_t i = 0; serving->context.by_name && i < names->count; i++)
 		if (serve_name(model, serving, names->items[i], everywhere) != 0)
 			return CERTDEPLOY_ENOMEM;
 	return 0;

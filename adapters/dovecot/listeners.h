@@ -17,7 +17,7 @@ struct dovecot_listener {
 	bool reachable;         /**< can be probed: its address is known, and it hears us */
 	bool proxied;           /**< haproxy's PROXY protocol comes first */
 	bool implicit;
-	/** `local` blocks count for it: not for lmtp of 2.4, which asks for its certificate too early. */
+	/** `local` blocks count for it: not for lmtp, which asks for its certificate too early. */
 	bool by_address;
 	const char *file;
 	size_t line;

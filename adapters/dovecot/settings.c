@@ -236,6 +236,7 @@ int dovecot_context(struct dovecot_context *context, const struct dovecot_model 
 		    const char *protocol, const char *service, const struct dovecot_net *local)
 {
 	*context = (struct dovecot_context){.protocol = protocol, .service = service, .local = local};
+	context->by_name = model->v24 || strcmp(protocol, "lmtp") != 0;
 	for (size_t i = 0; i < model->names->nameless.count; i++) {
 		struct dovecot_filter *filter = model->names->nameless.items[i];
 
@@ -349,7 +350,7 @@ int dovecot_effective_with(struct dovecot_effective *effective, const struct dov
 	size_t i = 0, j = 0;
 
 	*effective = (struct dovecot_effective){0};
-	if (name != NULL && named_filters(&named, model, context, name) != 0)
+	if (name != NULL && context->by_name && named_filters(&named, model, context, name) != 0)
 		return CERTDEPLOY_ENOMEM;
 	if (trial != NULL && try_filter(&named, model, context, trial) != 0)
 		return CERTDEPLOY_ENOMEM;

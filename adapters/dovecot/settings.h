@@ -20,6 +20,7 @@ struct dovecot_context {
 	const char *protocol;
 	const char *service;
 	const struct dovecot_net *local; /**< NULL: an address that no `local` is about */
+	bool by_name;                    /**< `local_name` blocks count for it: not for lmtp of 2.3 */
 	struct dovecot_vector nameless;
 };
 

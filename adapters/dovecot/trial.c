@@ -66,7 +66,8 @@ struct outcome {
 /* A name is meant wherever it is asked for, a default at its address only. */
 static bool is_meant(const struct dovecot_place *place, const struct dovecot_context *context)
 {
-	return place->name != NULL || dovecot_same_net(context->local, place->context->local);
+	return place->name != NULL ? context->by_name
+				   : dovecot_same_net(context->local, place->context->local);
 }
 
 static int try_out(struct outcome *outcome, struct dovecot_editor *editor,

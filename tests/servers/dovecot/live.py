@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A private Dovecot that certdeploy itself tests, reloads and proves; 2.4 with all its protocols."""
+"""A private Dovecot that certdeploy itself tests, reloads and proves; 2.4 with all protocols of Debian's packages."""
 
 from harness import conf, wire
 from harness.tool import Tool
@@ -28,9 +28,8 @@ service lmtp {{
   }}
 }}
 """
-_HEAD = {"2.3": "protocols = imap pop3\nssl = yes\n",
-         "2.4": "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
-                "protocols = imap pop3 submission sieve lmtp\nssl = yes\nsubmission_relay_host = 127.0.0.1\n"}
+_HEAD = {"2.3": "", "2.4": "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"}
+_PROTOCOLS = "protocols = imap pop3 submission sieve lmtp\nssl = yes\nsubmission_relay_host = 127.0.0.1\n"
 
 
 class Live(Private):
@@ -38,12 +37,11 @@ class Live(Private):
 
     def __init__(self, oracle, text):
         super().__init__(oracle)
-        if oracle.v24:
-            self.ports.update((name, wire.free_port()) for name in ("submission", "submissions", "sieve", "lmtp"))
+        self.ports.update((name, wire.free_port()) for name in ("submission", "submissions", "sieve", "lmtp"))
         all_keys = self.key()
         self.known = {n: self.certificate(n, all_keys) for n in ("old", "name", "here")}
         paths = {n: path for n, (path, _) in self.known.items()}
-        self.config.write_text(_HEAD[oracle.version] + text.format(key=all_keys, **paths) + self.settings())
+        self.config.write_text(_HEAD[oracle.version] + _PROTOCOLS + text.format(key=all_keys, **paths) + self.settings())
         service = {"name": "dovecot", "adapter": "dovecot", "config": str(self.config), "version": oracle.version}
         for setting, program in (("doveconf", "bin/doveconf"), ("doveadm", "bin/doveadm"), ("binary", "sbin/dovecot")):
             program = f"/usr/{program}"
@@ -58,7 +56,7 @@ class Live(Private):
 
     def settings(self):
         text = super().settings().replace("listen = 127.0.0.1\n", "listen = *\n")
-        return text + (_MORE.format(**self.ports) if self.oracle.v24 else "")
+        return text + _MORE.format(**self.ports)
 
     def deploy(self, certificate, *args):
         return self.tool.run("deploy", "--cert", certificate.cert, "--key", certificate.key, "--chain",

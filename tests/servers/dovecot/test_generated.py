@@ -53,6 +53,8 @@ def test_meaning(oracle, soak, part):
             config, r = made
             questions = [(p, None, None) for p in SERVICES]
             questions += [(r.choice(list(SERVICES)), r.choice(HOWEVER), r.choice([None] + ASKED)) for _ in range(8)]
+            # doveconf takes a name for lmtp of 2.3 too, which itself does not
+            questions = [q for q in questions if oracle.v24 or q[0] != "lmtp" or q[2] is None]
             for question, answer in zip(questions, effective(tree, oracle, questions)):
                 assert answer == oracle.material(config, *question), f"seed {seed}: {question}\n{config.read_text()}"
             seen += 1
