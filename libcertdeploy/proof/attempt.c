@@ -605,6 +605,7 @@ void cd_attempt_expire(struct cd_attempt *attempt)
 					      "it does not finish the handshake"};
 
 	(void)ended(attempt, CD_PROBE_TIMEOUT, waiting[attempt->stage]);
+	attempt->probe->unheard = attempt->stage == CONNECTING;
 }
 
 int cd_attempt_fd(const struct cd_attempt *attempt, short *events)

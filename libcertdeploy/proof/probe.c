@@ -254,6 +254,7 @@ static int set_up(struct round *round, struct cd_probe *probes, size_t count)
 		probe->sha256[0] = '\0';
 		probe->not_before = probe->not_after = 0;
 		probe->chain_length = 0;
+		probe->unheard = false;
 		probe->detail[0] = '\0';
 		round->all[i].probe = probe;
 		enqueue(round, &round->all[i]);

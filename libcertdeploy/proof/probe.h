@@ -36,6 +36,7 @@ struct cd_probe {
 	int64_t not_before;
 	int64_t not_after;
 	unsigned chain_length; /**< certificates sent, with the leaf */
+	bool unheard;          /**< nobody took the connection */
 	char detail[160];      /**< why not, in a few words; not translated, harmless to print */
 };
 
@@ -43,9 +44,9 @@ struct cd_probe {
 struct cd_probe cd_probe_of(const struct certdeploy_endpoint *endpoint);
 
 struct cd_probing {
-	unsigned parallel;     /**< handshakes at once; 0: 64 */
-	unsigned seconds;      /**< for all together; 0: 15 */
-	unsigned single_ms;    /**< for one attempt; 0: 5000 */
+	unsigned parallel;                                      /**< handshakes at once; 0: 64 */
+	unsigned seconds;                                       /**< for all together; 0: 15 */
+	unsigned single_ms;                                     /**< for one attempt; 0: 5000 */
 	int (*progress)(void *user, size_t done, size_t total); /**< other than 0 cancels; or NULL */
 	void *user;
 };
