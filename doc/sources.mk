@@ -8,7 +8,7 @@ man_MANS = doc/certdeploy-problems.7
 jamandir = $(mandir)/ja/man1
 dist_jaman_DATA = doc/ja/certdeploy.1
 
-EXTRA_DIST += tools/problems-page doc/performance.md
+EXTRA_DIST += tools/problems-page doc/performance.md doc/performance.svg
 CLEANFILES += doc/certdeploy-problems.7
 doc/certdeploy-problems.7: tools/problems-page libcertdeploy/base/problems.def
 	$(AM_V_GEN)$(MKDIR_P) doc && \

@@ -117,6 +117,26 @@ def apache(base, sites):
     return tree, ["-c", str(config), "--root", str(tree)]
 
 
+def one_file(base, sites):
+    """The same sites in one file beside apache2.conf."""
+    tree, reach = apache(base, 0)
+    text = "".join(SITE.format(name=site_name(number)) for number in range(sites))
+    (tree / "etc/apache2/sites-available/all.conf").write_text(text)
+    (tree / "etc/apache2/sites-enabled/all.conf").symlink_to("../sites-available/all.conf")
+    return tree, reach
+
+
+def postfix_names(base, entries):
+    """A table of so many names for SNI: (tree, arguments, the table)."""
+    tree, reach = postfix(base, 100)
+    table = tree / "etc/postfix/sni"
+    with open(tree / "etc/postfix/main.cf", "a", encoding="utf-8") as f:
+        f.write("tls_server_sni_maps = hash:/etc/postfix/sni\n")
+    table.write_text("".join(
+        f"{site_name(number)} /etc/ssl/old.key, /etc/ssl/old.pem\n" for number in range(entries)))
+    return tree, reach, table
+
+
 def postfix(base, lines):
     """A main.cf of so many lines."""
     tree = base / f"postfix-{lines}"
