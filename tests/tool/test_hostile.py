@@ -297,7 +297,7 @@ ISSUED = {
     "T16 a curve of its own": (lambda k: asn1.certificate(
         asn1.seq(asn1.seq(asn1.EC, asn1.seq(asn1.integer(1))), asn1.bits(b"\4" + b"\1" * 64))), "not-understood"),
     "T8 only a key": (lambda k: k.key.read_text(), "not-a-certificate"),
-    "T8 a foreign label": (lambda k: k.fullchain.read_text() + asn1.pem("EVIL THING", b"x"), "not-understood"),
+    "T8 only a foreign label": (lambda k: asn1.pem("EVIL THING", b"x"), "not-understood"),
     "T12 zeros": (lambda k: b"\0" * 200000, "not-a-certificate"),
     "T12 no end": (lambda k: "-----BEGIN CERTIFICATE-----\n" * 8000, "pem-damaged"),
     "T12 a list of users": (lambda k: f"root:$y$j9T${CANARY}:19000:0\n", "not-a-certificate"),
@@ -388,12 +388,14 @@ def test_t12_what_is_no_file_of_ours(tool, root, schema, leaf, tmp_path, option,
     assert snapshot(root) == before
 
 
-def test_t8_text_around_the_armour_is_not_kept(tool, root, material, leaf, tmp_path):
-    given = put(tmp_path / "given", "SSLEngine off\n" + leaf.fullchain.read_text() + "\x1b[31mmore\n" + leaf.key.read_text())
+def test_t8_what_is_around_is_not_kept(tool, root, material, leaf, tmp_path):
+    """Text and blocks that are neither certificate nor key."""
+    given = put(tmp_path / "given", "SSLEngine off\n" + leaf.fullchain.read_text() + "\x1b[31mmore\n"
+                + asn1.pem("EVIL THING", b"x") + leaf.key.read_text())
     tool("deploy", "--fullchain", given, "--key", leaf.key, "--default").expect(0)
     for path in (root / "etc/ssl/certdeploy").rglob("*.pem"):
         text = path.read_text()
-        assert "SSLEngine" not in text and "more" not in text
+        assert "SSLEngine" not in text and "more" not in text and "EVIL" not in text
         assert ("PRIVATE" in text) == (path.name in ("key.pem", "combined.pem"))
 
 
