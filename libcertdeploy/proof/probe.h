@@ -53,8 +53,8 @@ struct cd_probing {
 
 /**
  * Make all handshakes, many at once in one thread, over non-blocking sockets. Certificates are not
- * verified: only their identity is looked at. No data is sent beyond the PROXY protocol, STARTTLS and the handshake.
- * Returns 0, CERTDEPLOY_ECANCELLED or CERTDEPLOY_ENOMEM; what each found stands in the probes.
+ * verified: only their identity is looked at. No data is sent beyond the PROXY protocol, STARTTLS and the
+ * handshake. Returns 0, CERTDEPLOY_ECANCELLED or CERTDEPLOY_ENOMEM; what each found stands in the probes.
  */
 int cd_probe_all(struct cd_probe *probes, size_t count, const struct cd_probing *how);
 

@@ -167,12 +167,40 @@ static int look(struct looking *looking, struct cd_proof *proof, unsigned second
 	return cd_probe_all(looking->probes, looking->count, &how);
 }
 
+static bool is_slow(const struct cd_probe *probe)
+{
+	return probe->state == CD_PROBE_TIMEOUT && !probe->unheard;
+}
+
+/* A port that took the connection and was then too slow says more on a second, patient look. */
+static int look_longer(struct looking *looking)
+{
+	struct cd_probe *slow = calloc(looking->count + 1, sizeof(*slow));
+	const struct cd_probing how = {0};
+	size_t count = 0, next = 0;
+	int result;
+
+	if (slow == NULL)
+		return cd_fail_memory(looking->proof->plan->problems);
+	for (size_t i = 0; i < looking->count; i++)
+		if (is_slow(&looking->probes[i]))
+			slow[count++] = looking->probes[i];
+	result = count == 0 ? 0 : cd_probe_all(slow, count, &how);
+	for (size_t i = 0; i < looking->count && result == 0 && next < count; i++)
+		if (is_slow(&looking->probes[i]))
+			looking->probes[i] = slow[next++];
+	free(slow);
+	return result;
+}
+
 int cd_proof_before(struct cd_proof *proof)
 {
 	struct looking looking;
 	unsigned seconds = FIRST_LOOK_SECONDS + (unsigned)(proof->items.count / ENDPOINTS_A_SECOND);
 	int result = look(&looking, proof, seconds, FIRST_LOOK_MS, NULL);
 
+	if (result == 0)
+		result = look_longer(&looking);
 	for (size_t i = 0; result == 0 && i < looking.count; i++) {
 		struct cd_proof_item *item = proof->items.items[i];
 
