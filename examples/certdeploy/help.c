@@ -72,13 +72,27 @@ static void print_options(const struct command *command)
 	}
 }
 
+/* "rename NAME NEW-NAME" */
+static int action_line(char line[LINE_ROOM], const struct command *action)
+{
+	return snprintf(line, LINE_ROOM, "%s%s%s", action->action, action->operand == NULL ? "" : " ",
+			action->operand == NULL ? "" : action->operand);
+}
+
 static void print_actions(void)
 {
 	const struct command *action;
+	char line[LINE_ROOM];
+	int width = 0, length;
 
-	for (size_t i = 0; (action = store_action(i)) != NULL; i++)
-		(void)printf("  %s %-20s %s\n", action->action,
-			     action->operand == NULL ? "" : action->operand, _(action->summary));
+	for (size_t i = 0; (action = store_action(i)) != NULL; i++) {
+		length = action_line(line, action);
+		width = length > width ? length : width;
+	}
+	for (size_t i = 0; (action = store_action(i)) != NULL; i++) {
+		(void)action_line(line, action);
+		(void)printf("  %-*s  %s\n", width, line, _(action->summary));
+	}
 	(void)printf("%s\n", _("Their options: certdeploy help store ACTION"));
 }
 

@@ -127,6 +127,12 @@ def test_help_of_an_action(fake):
     assert run.text.startswith("Usage: certdeploy store rename [OPTION...] NAME NEW-NAME\n")
 
 
+def test_actions_stand_in_one_column(fake):
+    lines = [line for line in fake("store", "--help").text.splitlines() if line.startswith("  ")]
+    assert len(lines) >= 4
+    assert len({re.match(r"  .*?\S  +", line).end() for line in lines}) == 1
+
+
 def test_actions_in_a_request(fake):
     run = fake("--json", "-", stdin={"command": "store", "action": "rename", "name": "a", "new_name": "b", "config": "echo"})
     assert run.echoed == ["add 6 a", "add 25 b"] and run.json["action"] == "rename"
