@@ -30,12 +30,14 @@ const char *postfix_split(const char *text, struct postfix_span *name, size_t *e
 }
 
 static int read_parameter(struct postfix_main *main, struct certdeploy_reading *reading,
-			  const struct postfix_line *line)
+			  const struct postfix_line *line, bool skim)
 {
 	struct postfix_parameter *parameter = &main->parameters[main->count];
 	struct postfix_span name;
 	const char *wrong = postfix_split(line->text, &name, &parameter->equals, &parameter->span);
 
+	if (wrong != NULL && skim)
+		return 0;
 	if (wrong != NULL)
 		return certdeploy_refuse(reading, "config-syntax", certdeploy_document_path(line->document),
 					 line->number, _("Postfix does not accept this line: %s"), wrong);
@@ -49,7 +51,8 @@ static int read_parameter(struct postfix_main *main, struct certdeploy_reading *
 	return postfix_table_put(&main->by_name, reading, parameter->name, parameter);
 }
 
-int postfix_main_read(struct postfix_main *out, struct certdeploy_reading *reading, const char *path)
+int postfix_main_read(struct postfix_main *out, struct certdeploy_reading *reading, const char *path,
+		      bool skim)
 {
 	int result = certdeploy_read(&out->document, reading, path);
 
@@ -61,6 +64,6 @@ int postfix_main_read(struct postfix_main *out, struct certdeploy_reading *readi
 	if (out->parameters == NULL)
 		return CERTDEPLOY_ENOMEM;
 	for (size_t i = 0; result == 0 && i < out->lines.count; i++)
-		result = read_parameter(out, reading, &out->lines.items[i]);
+		result = read_parameter(out, reading, &out->lines.items[i], skim);
 	return result;
 }

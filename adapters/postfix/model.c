@@ -168,7 +168,7 @@ int postfix_model_read(struct postfix_model **out, struct certdeploy_reading *re
 		result = master_path == NULL ? CERTDEPLOY_ENOMEM : 0;
 	if (result == 0)
 		result = absent(reading, model->main_path,
-				postfix_main_read(&model->main, reading, model->main_path));
+				postfix_main_read(&model->main, reading, model->main_path, false));
 	if (result == 0)
 		result = absent(reading, master_path,
 				postfix_master_read(&model->master, reading, master_path));

@@ -17,7 +17,10 @@ static int found(struct certdeploy_reading *reading, struct certdeploy_finder *f
 	return name == NULL || configs[0] == NULL ? CERTDEPLOY_ENOMEM : certdeploy_found(finder, settings);
 }
 
-/* The other instances that multi_instance_directories lists, each by its own name. */
+/*
+ * The other instances that multi_instance_directories lists, each by its own name. What is wrong with one
+ * of them is for its own reading to say.
+ */
 static int find_instances(struct certdeploy_reading *reading, struct certdeploy_finder *finder,
 			  const char *directory)
 {
@@ -28,7 +31,7 @@ static int find_instances(struct certdeploy_reading *reading, struct certdeploy_
 	model.main_path = certdeploy_format(reading, "%s/main.cf", directory);
 	if (model.main_path == NULL)
 		return CERTDEPLOY_ENOMEM;
-	result = postfix_main_read(&model.main, reading, model.main_path);
+	result = postfix_main_read(&model.main, reading, model.main_path, true);
 	if (result == 0)
 		result = postfix_value(&text, &model, NULL, "multi_instance_directories");
 	if (result == 0)
@@ -42,7 +45,7 @@ static int find_instances(struct certdeploy_reading *reading, struct certdeploy_
 			return CERTDEPLOY_ENOMEM;
 		if (certdeploy_file_type(reading, other.main_path) != CERTDEPLOY_FILE_REGULAR)
 			continue;
-		result = postfix_main_read(&other.main, reading, other.main_path);
+		result = postfix_main_read(&other.main, reading, other.main_path, true);
 		if (result == 0)
 			result = postfix_value(&name, &other, NULL, "multi_instance_name");
 		if (result == 0)

@@ -80,7 +80,9 @@ struct postfix_main {
 	struct postfix_table by_name; /**< the definition that wins -> struct postfix_parameter */
 };
 
-int postfix_main_read(struct postfix_main *out, struct certdeploy_reading *reading, const char *path);
+/** skim: lines that Postfix does not accept are left out, not refused. */
+int postfix_main_read(struct postfix_main *out, struct certdeploy_reading *reading, const char *path,
+		      bool skim);
 
 /** Split "name = value" as Postfix does. NULL or what is wrong (not translated). */
 const char *postfix_split(const char *text, struct postfix_span *name, size_t *equals,
@@ -240,8 +242,8 @@ struct postfix_model {
 	const char *main_path;
 	const char *version;
 	const char *database_type; /**< default_database_type as compiled in */
-	unsigned release;     /**< 307 for 3.7 */
-	const char *hostname; /**< myhostname */
+	unsigned release;          /**< 307 for 3.7 */
+	const char *hostname;      /**< myhostname */
 	const char *queue_directory;
 	struct postfix_main main;
 	struct postfix_master master;
