@@ -200,6 +200,8 @@ bool was_interrupted(void)
 void prepare_process(struct tool *tool)
 {
 	open_standard_streams();
+	/* A line at a time, not a piece of it: one run may have thousands of problems to tell. */
+	(void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 	replace_environment();
 	/* Before anything else of OpenSSL's: a configuration file can name code to load. */
 	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
