@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_SIZE ((size_t)16384)
+/* Chunks double from the first size to the last: thousands of arenas hold little, a few hold much. */
+#define FIRST_CHUNK ((size_t)1024)
+#define LAST_CHUNK ((size_t)16384)
 #define ALIGNMENT _Alignof(max_align_t)
 
 struct cd_chunk {
@@ -39,9 +41,19 @@ void cd_arena_adopt(struct cd_arena *arena, struct cd_arena *other)
 	other->chunks = NULL;
 }
 
+static size_t next_size(const struct cd_arena *arena, size_t size)
+{
+	size_t usual = arena->chunks == NULL ? FIRST_CHUNK : arena->chunks->size * 2;
+
+	usual = usual < LAST_CHUNK ? usual : LAST_CHUNK;
+	return size < usual ? usual : size;
+}
+
 static struct cd_chunk *add_chunk(struct cd_arena *arena, size_t size)
 {
-	size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+	/* A large piece must not end the use of a chunk that still has room. */
+	bool alone = size > LAST_CHUNK / 4 && arena->chunks != NULL;
+	size_t room = alone ? size : next_size(arena, size);
 	struct cd_chunk *chunk;
 
 	if (room > SIZE_MAX - sizeof(*chunk))
@@ -50,8 +62,7 @@ static struct cd_chunk *add_chunk(struct cd_arena *arena, size_t size)
 	if (chunk == NULL)
 		return NULL;
 	chunk->size = room;
-	/* A large piece must not end the use of a chunk that still has room. */
-	if (size > CHUNK_SIZE / 4 && arena->chunks != NULL) {
+	if (alone) {
 		chunk->next = arena->chunks->next;
 		arena->chunks->next = chunk;
 	} else {
