@@ -135,8 +135,7 @@ static bool is_still_good(const struct plan *plan, const struct cd_stored_pair *
 {
 	const int64_t now = plan->request->now;
 
-	if (now < cd_seconds(X509_get0_notBefore(old->x509)) ||
-	    now > cd_seconds(X509_get0_notAfter(old->x509)))
+	if (now < old->summary.not_before || now > old->summary.not_after)
 		return false;
 	for (size_t i = 0; i < plan->count; i++) {
 		const char *const *name = plan->pairs[i].names;
@@ -155,9 +154,9 @@ static int carry_over(struct plan *plan, const struct cd_stored_pair *old)
 	struct cd_problems *problems = plan->host->problems;
 	const char *const *names;
 
-	if (old->x509 == NULL || is_given(plan, old->key_type) || plan->request->drop_other_types)
+	if (old->summary.der == NULL || is_given(plan, old->key_type) || plan->request->drop_other_types)
 		return 0;
-	if (cd_certificate_names(&names, &plan->changes->arena, old->x509) != 0)
+	if (cd_summary_names(&names, &plan->changes->arena, &old->summary) != 0)
 		return short_of_memory(plan);
 	if (!is_still_good(plan, old, names))
 		return cd_fail(
@@ -261,10 +260,10 @@ static void report_reuse(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct pair *pair = &plan->pairs[i];
-		X509 *leaf = pair->certificate == NULL ? NULL : pair->certificate->x509;
 
-		if (leaf != NULL && pair->old != NULL && pair->old->x509 != NULL &&
-		    X509_cmp(leaf, pair->old->x509) != 0 && cd_same_public_key(leaf, pair->old->x509))
+		if (pair->certificate != NULL && pair->old != NULL &&
+		    strcmp(pair->certificate->sha256, pair->old->sha256) != 0 &&
+		    strcmp(pair->certificate->report->public_key_sha256, pair->old->public_key_sha256) == 0)
 			cd_problem(plan->host->problems, CERTDEPLOY_NOTICE, "key-reused", plan->base, 0,
 				   _("the new certificate of %s has the same key as the installed one"),
 				   plan->request->name);

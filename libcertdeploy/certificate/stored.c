@@ -3,7 +3,6 @@
 #include "certificate/stored.h"
 
 #include "base/text.h"
-#include "certificate/summary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +27,8 @@ void cd_stored_free(struct cd_stored *stored)
 	for (size_t i = 0; i < stored->count; i++) {
 		struct cd_stored_pair *pair = &stored->pairs[i];
 
-		X509_free(pair->x509);
+		cd_summary_free(&pair->summary);
+		cd_buffer_free(&pair->der);
 		for (size_t k = 0; k < CD_STORED_PARTS; k++) {
 			if (pair->files[k].bytes != NULL)
 				OPENSSL_cleanse(pair->files[k].bytes, pair->files[k].length);
@@ -37,6 +37,31 @@ void cd_stored_free(struct cd_stored *stored)
 	}
 	free(stored->generation);
 	*stored = (struct cd_stored){0};
+}
+
+/*
+ * The certificate that a file of the store begins with. *der keeps what the summary borrows. Returns 0,
+ * CERTDEPLOY_EREFUSED (none) or CERTDEPLOY_ENOMEM.
+ */
+static int summary_in(struct cd_summary *summary, struct cd_buffer *der, const char *bytes, size_t length)
+{
+	struct cd_armour armour;
+	struct cd_block block;
+	enum cd_armour_result outcome;
+	int result = CERTDEPLOY_EREFUSED;
+
+	cd_armour_open(&armour, bytes, length);
+	outcome = cd_armour_next(&armour, &block);
+	if (outcome == CD_ARMOUR_MEMORY)
+		result = CERTDEPLOY_ENOMEM;
+	else if (outcome == CD_ARMOUR_BLOCK)
+		result = cd_summary_read(summary, block.data.bytes, block.data.length);
+	if (result == 0) {
+		*der = block.data;
+		block.data = (struct cd_buffer){0};
+	}
+	cd_block_free(&block);
+	return result;
 }
 
 /* A file that is absent or may not be read is no error here. */
@@ -53,13 +78,27 @@ static int read_part(struct cd_stored_file *file, struct cd_host *host, const ch
 	return 0;
 }
 
+/* What cert.pem says. Returns 0 or CERTDEPLOY_ENOMEM. */
+static int read_summary(struct cd_stored_pair *pair)
+{
+	const struct cd_stored_file *file = &pair->files[CD_STORED_CERT];
+	int result;
+
+	pair->key_type = "unknown";
+	result = summary_in(&pair->summary, &pair->der, file->bytes, file->length);
+	if (result != 0)
+		return result == CERTDEPLOY_ENOMEM ? result : 0;
+	pair->key_type = pair->summary.key_type;
+	result = cd_sha256(pair->sha256, pair->summary.der, pair->summary.length);
+	return result != 0 ? result
+			   : cd_sha256(pair->public_key_sha256, pair->summary.public_key,
+				       pair->summary.public_key_length);
+}
+
 static int read_pair(struct cd_stored *stored, struct cd_host *host, const char *directory,
 		     const char *suffix, size_t suffix_length, unsigned parts)
 {
 	struct cd_stored_pair *pair = &stored->pairs[stored->count];
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	STACK_OF(X509) * found;
-	unsigned size = 0;
 	int result = 0;
 
 	if (stored->count >= CD_STORED_LIMIT || suffix_length >= sizeof(pair->suffix))
@@ -77,15 +116,9 @@ static int read_pair(struct cd_stored *stored, struct cd_host *host, const char 
 		result = path == NULL ? cd_fail_memory(host->problems)
 				      : read_part(&pair->files[part], host, path);
 	}
-	if (result != 0 || pair->files[CD_STORED_CERT].bytes == NULL)
-		return result;
-	found = cd_certificates_in(pair->files[CD_STORED_CERT].bytes, pair->files[CD_STORED_CERT].length);
-	pair->x509 = sk_X509_shift(found);
-	pair->key_type = pair->x509 == NULL ? "unknown" : cd_key_type(pair->x509);
-	sk_X509_pop_free(found, X509_free);
-	if (pair->x509 != NULL && X509_digest(pair->x509, EVP_sha256(), digest, &size) == 1)
-		cd_hex(pair->sha256, digest, size);
-	return found == NULL ? cd_fail_memory(host->problems) : 0;
+	if (result == 0 && pair->files[CD_STORED_CERT].bytes != NULL && read_summary(pair) != 0)
+		result = cd_fail_memory(host->problems);
+	return result;
 }
 
 /* Each "cert*.pem" is one key type. */
@@ -282,14 +315,11 @@ static int list_file(struct cd_vector *out, struct cd_host *host, const char *by
 		     const char *name)
 {
 	struct certdeploy_certificate_report *report;
+	struct cd_buffer der = {0};
 	struct cd_summary summary;
-	struct cd_armour armour;
-	struct cd_block block;
 	int result = 0;
 
-	cd_armour_open(&armour, bytes, length);
-	if (cd_armour_next(&armour, &block) == CD_ARMOUR_BLOCK &&
-	    cd_summary_read(&summary, block.data.bytes, block.data.length) == 0) {
+	if (summary_in(&summary, &der, bytes, length) == 0) {
 		report = cd_arena_alloc(&host->arena, sizeof(*report));
 		if (report == NULL || cd_report_summary(report, &host->arena, &summary) != 0 ||
 		    cd_vector_add(out, report) != 0)
@@ -298,7 +328,7 @@ static int list_file(struct cd_vector *out, struct cd_host *host, const char *by
 			report->name = name;
 		cd_summary_free(&summary);
 	}
-	cd_block_free(&block);
+	cd_buffer_free(&der);
 	return result;
 }
 

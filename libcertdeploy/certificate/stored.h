@@ -5,6 +5,7 @@
 
 #include "certificate/material.h"
 #include "certificate/store.h"
+#include "certificate/summary.h"
 
 #define CD_STORED_LIMIT 8 /* key types under one name */
 
@@ -31,8 +32,10 @@ enum cd_stored_part {
 struct cd_stored_pair {
 	char suffix[32];      /**< "" or "-ecdsa": before ".pem" */
 	const char *key_type; /**< "unknown" where cert.pem cannot be read */
-	char sha256[65];
-	X509 *x509;
+	char sha256[CD_SHA256_TEXT];
+	char public_key_sha256[CD_SHA256_TEXT];
+	struct cd_buffer der;      /**< of cert.pem */
+	struct cd_summary summary; /**< all zero where it cannot be read */
 	struct cd_stored_file files[CD_STORED_PARTS];
 };
 
