@@ -300,6 +300,7 @@ void cd_plan_close(struct cd_plan *plan)
 		close_order(plan->orders.items[i]);
 	cd_vector_free(&plan->orders);
 	cd_roots_free(&plan->roots);
+	cd_decoder_free(&plan->decoder);
 	cd_buffer_free(&plan->diff);
 	cd_overlay_free(&plan->overlay);
 	cd_edits_free(&plan->edits);

@@ -46,6 +46,7 @@ struct cd_plan {
 	struct cd_arena arena;
 	struct cd_inventory inventory;
 	struct cd_roots roots;
+	struct cd_decoder decoder;
 	struct cd_vector orders; /**< of struct cd_planned_order */
 	struct cd_changes changes;
 	struct certdeploy_edits edits;

@@ -47,6 +47,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certificate/chain.c \
 	libcertdeploy/certificate/check.c \
 	libcertdeploy/certificate/csr.c \
+	libcertdeploy/certificate/decoder.c \
 	libcertdeploy/certificate/fields.c \
 	libcertdeploy/certificate/issue.c libcertdeploy/certificate/issue.h \
 	libcertdeploy/certificate/key.c \

@@ -4,6 +4,7 @@
 #define CD_CERTIFICATE_H
 
 #include "base/problem.h"
+#include "base/table.h"
 
 #include <certdeploy-adapter.h>
 
@@ -50,6 +51,24 @@ struct cd_roots {
 
 void cd_roots_free(struct cd_roots *roots);
 
+#define CD_KEY_DECODERS 4 /* types of keys that are taken, and one more */
+
+/** What OpenSSL found to decode keys of one type with. */
+struct cd_key_decoder {
+	int algorithm;
+	void *context;           /**< OSSL_DECODER_CTX *; NULL: none yet */
+	struct evp_pkey_st *key; /**< EVP_PKEY *, where it puts one */
+};
+
+/** What many loads need decoded again and again, decoded once. All zero at first; not to be moved. */
+struct cd_decoder {
+	struct cd_vector known; /**< of X509 *: issuers */
+	struct cd_table by_der; /**< the same by their DER */
+	struct cd_key_decoder keys[CD_KEY_DECODERS];
+};
+
+void cd_decoder_free(struct cd_decoder *decoder);
+
 /**
  * Where a missing issuer may be looked for, beside what was given: certificates as PEM or DER, for free().
  * position counts from 0. Returns 0 (*bytes may be NULL: nothing there, go on) or CERTDEPLOY_ENOTFOUND past
@@ -75,6 +94,7 @@ struct cd_load {
 	const struct cd_root *root;           /**< that chain_directory is below; NULL: the host itself */
 	const char *chain_directory;          /**< where missing intermediates may be found, or NULL */
 	struct cd_roots *roots;               /**< shared by many loads; or NULL */
+	struct cd_decoder *decoder;           /**< the same */
 	cd_stored_issuers_fn *stored_issuers; /**< or NULL */
 	cd_fetch_issuer_fn *fetch_issuer;     /**< or NULL: nothing is fetched */
 	void *issuers;                        /**< handed to both */

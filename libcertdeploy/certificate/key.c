@@ -151,32 +151,30 @@ static const char *key_fault(const PKCS8_PRIV_KEY_INFO *info)
 	}
 }
 
-static int digest_info(char sha256[CD_SHA256_TEXT], const PKCS8_PRIV_KEY_INFO *info)
-{
-	unsigned char *der = NULL;
-	/* Not const in OpenSSL 1.1.1. */
-	int length = i2d_PKCS8_PRIV_KEY_INFO((PKCS8_PRIV_KEY_INFO *)(uintptr_t)info, &der);
-	int result = length <= 0 ? CERTDEPLOY_ENOMEM : cd_sha256(sha256, der, (size_t)length);
-
-	if (length > 0)
-		OPENSSL_clear_free(der, (size_t)length);
-	return result;
-}
-
 int cd_key_from_info(struct cd_given *given, const PKCS8_PRIV_KEY_INFO *info, bool encrypted)
 {
 	const char *fault = key_fault(info);
+	const ASN1_OBJECT *algorithm = NULL;
 	char sha256[CD_SHA256_TEXT];
-	EVP_PKEY *key;
+	unsigned char *der = NULL;
+	EVP_PKEY *key = NULL;
+	int result = 0, length;
 
 	if (fault != NULL)
 		return refuse_key(given, fault);
-	if (digest_info(sha256, info) != 0)
-		return cd_fail_memory(given->problems);
-	key = EVP_PKCS82PKEY(info);
-	if (key == NULL)
-		return refuse_key(given, _("the private key cannot be read"));
-	return cd_given_add_key(given, key, sha256, encrypted);
+	/* Not const in OpenSSL 1.1.1. */
+	length = i2d_PKCS8_PRIV_KEY_INFO((PKCS8_PRIV_KEY_INFO *)(uintptr_t)info, &der);
+	if (length <= 0 || cd_sha256(sha256, der, (size_t)length) != 0 ||
+	    PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) != 1)
+		result = cd_fail_memory(given->problems);
+	else
+		key = cd_decode_key(given->load->decoder, info, OBJ_obj2nid(algorithm), der,
+				    (size_t)length);
+	if (length > 0)
+		OPENSSL_clear_free(der, (size_t)length);
+	if (result == 0 && key == NULL)
+		result = refuse_key(given, _("the private key cannot be read"));
+	return result == 0 ? cd_given_add_key(given, key, sha256, encrypted) : result;
 }
 
 /* An older form inside a new PKCS#8. */
@@ -529,13 +527,6 @@ static bool same_key(const EVP_PKEY *one, const EVP_PKEY *other)
 #else
 	return EVP_PKEY_cmp(one, other) == 1;
 #endif
-}
-
-bool cd_same_public_key(X509 *one, X509 *other)
-{
-	EVP_PKEY *key = X509_get0_pubkey(one), *another = X509_get0_pubkey(other);
-
-	return key != NULL && another != NULL && same_key(key, another);
 }
 
 /* The public half may be right and the private one not. */

@@ -176,7 +176,6 @@ void *cd_legacy(struct cd_given *given);
 const char *cd_unsupported_text(const struct cd_given *given);
 /** Does this key belong to that certificate? By value, then by a signature made and verified. */
 bool cd_key_fits(EVP_PKEY *key, X509 *certificate);
-bool cd_same_public_key(X509 *one, X509 *other);
 /** Name of a key type: "rsa", "ecdsa", "ed25519", …; "unknown". */
 const char *cd_key_type(X509 *certificate);
 const char *cd_key_type_of(const EVP_PKEY *key);
@@ -209,6 +208,14 @@ char *cd_issuer_url(struct cd_arena *arena, X509 *x509);
 /** Find the leaves, one for each key type, their keys and chains. Of struct cd_chain, in the arena. */
 int cd_chains_build(struct cd_vector *chains, struct cd_given *given);
 void cd_chains_free(struct cd_vector *chains);
+
+/* ---- decoder.c ---- */
+
+/** d2i_X509() that knows what it has seen; decoder may be NULL. To be freed; or NULL. */
+X509 *cd_decode_certificate(struct cd_decoder *decoder, const unsigned char *der, size_t length);
+/** The same for a key: algorithm and DER are info's own. */
+EVP_PKEY *cd_decode_key(struct cd_decoder *decoder, const PKCS8_PRIV_KEY_INFO *info, int algorithm,
+			const unsigned char *der, size_t length);
 
 /* ---- roots.c ---- */
 

@@ -172,12 +172,6 @@ int cd_given_take_certificate(struct cd_given *given, X509 *x509)
 	return result;
 }
 
-/* What follows may be an auxiliary trust setting (TRUSTED CERTIFICATE), or padding. */
-static X509 *decode_certificate(const unsigned char *der, size_t length)
-{
-	return d2i_X509(NULL, &der, (long)length);
-}
-
 static const STACK_OF(X509) * pkcs7_certificates(const PKCS7 *pkcs7)
 {
 	if (pkcs7->d.ptr == NULL)
@@ -272,7 +266,7 @@ static int take_der(struct cd_given *given, unsigned char *der, size_t length)
 	}
 	if (first == V_ASN1_SEQUENCE && second == V_ASN1_OCTET_STRING)
 		return cd_key_read(given, NULL, NULL, der, length);
-	x509 = decode_certificate(der, length);
+	x509 = cd_decode_certificate(given->load->decoder, der, length);
 	if (x509 != NULL)
 		return cd_given_take_certificate(given, x509);
 	if (is_request(der, length))
@@ -305,7 +299,7 @@ static int take_block(struct cd_given *given, struct cd_block *block)
 	if (cd_in_list(parameters, label))
 		return 0;
 	if (cd_in_list(certificates, label)) {
-		x509 = decode_certificate(der, length);
+		x509 = cd_decode_certificate(given->load->decoder, der, length);
 		peek(der, length, &first, &second);
 		if (x509 == NULL && first == V_ASN1_OBJECT)
 			return take_pkcs7(given, der, length);
@@ -513,7 +507,7 @@ STACK_OF(X509) * cd_certificates_in(const char *bytes, size_t length)
 	if (found == NULL)
 		return NULL;
 	if (cd_is_der(bytes, length)) {
-		x509 = decode_certificate((const unsigned char *)bytes, length);
+		x509 = cd_decode_certificate(NULL, (const unsigned char *)bytes, length);
 		if (x509 == NULL)
 			add_pkcs7(found, (const unsigned char *)bytes, length);
 		else if (sk_X509_push(found, x509) == 0)
@@ -524,8 +518,8 @@ STACK_OF(X509) * cd_certificates_in(const char *bytes, size_t length)
 	do {
 		outcome = cd_armour_next(&armour, &block);
 		x509 = outcome == CD_ARMOUR_BLOCK && ends_with(block.label, "CERTIFICATE")
-			       ? decode_certificate((const unsigned char *)block.data.bytes,
-						    block.data.length)
+			       ? cd_decode_certificate(NULL, (const unsigned char *)block.data.bytes,
+						       block.data.length)
 			       : NULL;
 		if (x509 != NULL && sk_X509_push(found, x509) == 0)
 			X509_free(x509);

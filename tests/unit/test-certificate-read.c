@@ -167,6 +167,46 @@ static void test_der_of_a_short_key(void **state)
 	OPENSSL_free(key);
 }
 
+/* An Ed25519 key of two octets: its frame is sound, and nothing can be decoded from it. */
+static char *impossible_key(void)
+{
+	PKCS8_PRIV_KEY_INFO *info = PKCS8_PRIV_KEY_INFO_new();
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text = NULL;
+
+	assert_int_equal(PKCS8_pkey_set0(info, OBJ_nid2obj(NID_ED25519), 0, V_ASN1_UNDEF, NULL,
+					 OPENSSL_memdup("\x04\x02xx", 4), 4),
+			 1);
+	assert_int_equal(PEM_write_bio_PKCS8_PRIV_KEY_INFO(bio, info), 1);
+	assert_true(BIO_get_mem_data(bio, &text) > 0);
+	text = held(strndup(text, (size_t)BIO_get_mem_data(bio, &text)));
+	BIO_free(bio);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return text;
+}
+
+static void test_many_loads_share_a_decoder(void **state)
+{
+	const struct issued *leaves[] = {rsa, ec, ed};
+	struct cd_decoder decoder = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 9; i++) {
+		struct loading loading = {.load.need_key = true, .load.decoder = &decoder};
+
+		give(&loading, ANY, bundle(leaves[i % 3]));
+		assert_leaf(&loading, leaves[i % 3], true);
+		loading = (struct loading){.load.need_key = true, .load.decoder = &decoder};
+		give(&loading, CERT, pem_certificate(ec));
+		give(&loading, KEY, impossible_key());
+		assert_refused(&loading, "not-understood");
+		loading_end(&loading);
+	}
+	/* The issuer alone is kept: it stands beside all of them. */
+	assert_int_equal(decoder.known.count, 1);
+	cd_decoder_free(&decoder);
+}
+
 static char *pem_of(BIO *bio)
 {
 	char *bytes, *text;
@@ -738,6 +778,7 @@ int main(void)
 		cmocka_unit_test(test_base64_without_its_lines),
 		cmocka_unit_test(test_der),
 		cmocka_unit_test(test_der_of_a_short_key),
+		cmocka_unit_test(test_many_loads_share_a_decoder),
 		cmocka_unit_test(test_keys_of_every_form),
 		cmocka_unit_test(test_encrypted_keys),
 		cmocka_unit_test(test_passphrases),

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * decoder.c - from DER to objects, for many loads in one run
+ *
+ * OpenSSL 3 looks for a decoder anew at each d2i_…(), which takes many times longer than decoding. Of
+ * thousands of certificates in one run the leaves differ, but a handful of issuers stand beside all of
+ * them, and the keys are of two or three types.
+ */
+#include "certificate/material.h"
+
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+#include <openssl/decoder.h>
+#endif
+
+#define KNOWN_MOST 256 /* issuers; more are decoded each time */
+
+/* What follows may be an auxiliary trust setting (TRUSTED CERTIFICATE), or padding. */
+static X509 *decode(const unsigned char *der, size_t length)
+{
+	return d2i_X509(NULL, &der, (long)length);
+}
+
+/* Only an issuer is likely to come again. */
+static void remember(struct cd_decoder *decoder, const unsigned char *der, size_t length, X509 *x509)
+{
+	if (decoder->known.count >= KNOWN_MOST || X509_check_ca(x509) == 0 ||
+	    cd_vector_add(&decoder->known, x509) != 0)
+		return;
+	if (cd_table_put_bytes(&decoder->by_der, der, length, x509) == 0)
+		(void)X509_up_ref(x509);
+	else
+		decoder->known.count--;
+}
+
+X509 *cd_decode_certificate(struct cd_decoder *decoder, const unsigned char *der, size_t length)
+{
+	X509 *x509 = decoder == NULL ? NULL : cd_table_get_bytes(&decoder->by_der, der, length);
+
+	if (x509 != NULL) {
+		(void)X509_up_ref(x509);
+		return x509;
+	}
+	x509 = decode(der, length);
+	if (x509 != NULL && decoder != NULL)
+		remember(decoder, der, length, x509);
+	return x509;
+}
+
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+static OSSL_DECODER_CTX *context_for(struct cd_decoder *decoder, int algorithm,
+				     struct cd_key_decoder **found)
+{
+	for (size_t i = 0; i < CD_KEY_DECODERS; i++) {
+		struct cd_key_decoder *one = &decoder->keys[i];
+
+		if (one->context != NULL && one->algorithm != algorithm)
+			continue;
+		*found = one;
+		one->algorithm = algorithm;
+		if (one->context == NULL)
+			one->context = OSSL_DECODER_CTX_new_for_pkey(&one->key, "DER", "PrivateKeyInfo",
+								     OBJ_nid2sn(algorithm),
+								     EVP_PKEY_KEYPAIR, NULL, NULL);
+		return one->context;
+	}
+	return NULL;
+}
+
+EVP_PKEY *cd_decode_key(struct cd_decoder *decoder, const PKCS8_PRIV_KEY_INFO *info, int algorithm,
+			const unsigned char *der, size_t length)
+{
+	struct cd_key_decoder *one = NULL;
+	OSSL_DECODER_CTX *context = decoder == NULL ? NULL : context_for(decoder, algorithm, &one);
+	EVP_PKEY *key;
+
+	if (context == NULL)
+		return EVP_PKCS82PKEY(info);
+	one->key = NULL;
+	if (OSSL_DECODER_from_data(context, &der, &length) != 1) {
+		EVP_PKEY_free(one->key);
+		one->key = NULL;
+	}
+	key = one->key;
+	one->key = NULL;
+	return key;
+}
+#else
+EVP_PKEY *cd_decode_key(struct cd_decoder *decoder, const PKCS8_PRIV_KEY_INFO *info, int algorithm,
+			const unsigned char *der, size_t length)
+{
+	(void)decoder;
+	(void)algorithm;
+	(void)der;
+	(void)length;
+	return EVP_PKCS82PKEY(info);
+}
+#endif
+
+void cd_decoder_free(struct cd_decoder *decoder)
+{
+	for (size_t i = 0; i < decoder->known.count; i++)
+		X509_free(decoder->known.items[i]);
+	cd_vector_free(&decoder->known);
+	cd_table_free(&decoder->by_der);
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+	for (size_t i = 0; i < CD_KEY_DECODERS; i++)
+		OSSL_DECODER_CTX_free(decoder->keys[i].context);
+#endif
+	*decoder = (struct cd_decoder){0};
+}
