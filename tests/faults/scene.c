@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define SERVERS 3
+#define AGE 1000000000 /* when the host's files were last changed */
 #define TEXTS 32
 #define MANY 100
 
@@ -49,6 +50,9 @@ static void make(const char *path, const char *name)
 	if (mkdir(directory, 0755) == -1)
 		fail(directory);
 }
+
+/* Of an age that nothing has that a run makes. */
+static void make_old(const char *path, const char *ignored);
 
 void scene_build(const char *path)
 {
@@ -86,6 +90,7 @@ void scene_build(const char *path)
 
 		(void)scene_command(start);
 	}
+	make_old(path, NULL);
 }
 
 void scene_open(struct scene *scene, const char *path)
@@ -232,7 +237,7 @@ static struct cd_transaction transaction_of(struct operation *operation, const c
 	};
 }
 
-static int deploy(struct scene *scene, const char *program, bool many)
+static int deploy(struct scene *scene, const char *program, bool many, bool beside)
 {
 	struct operation *operation = calloc(1, sizeof(*operation));
 	struct cd_transaction transaction;
@@ -249,6 +254,7 @@ static int deploy(struct scene *scene, const char *program, bool many)
 		result = plan_many(operation);
 	if (result == 0) {
 		transaction = transaction_of(operation, "deploy");
+		transaction.backup_beside = beside;
 		result = cd_transaction_run(&transaction);
 		cd_transaction_free(&transaction);
 	}
@@ -260,12 +266,17 @@ static int deploy(struct scene *scene, const char *program, bool many)
 
 int scene_deploy(struct scene *scene, const char *program)
 {
-	return deploy(scene, program, false);
+	return deploy(scene, program, false, false);
+}
+
+int scene_deploy_beside(struct scene *scene, const char *program)
+{
+	return deploy(scene, program, false, true);
 }
 
 int scene_deploy_many(struct scene *scene, const char *program)
 {
-	return deploy(scene, program, true);
+	return deploy(scene, program, true, false);
 }
 
 int scene_rollback(struct scene *scene, const char *program)
@@ -299,13 +310,14 @@ int scene_rollback(struct scene *scene, const char *program)
 	return result;
 }
 
-int scene_recover(struct scene *scene)
+int scene_recover(struct scene *scene, const char *program)
 {
 	struct operation *operation = calloc(1, sizeof(*operation));
 	struct cd_transaction transaction;
 	int recovered, result = operation == NULL ? CERTDEPLOY_ENOMEM
 						  : cd_root_open(&scene->root, &scene->problems, NULL);
 
+	(void)program;
 	if (result == 0) {
 		operation->scene = scene;
 		transaction = transaction_of(operation, "recover");
@@ -320,10 +332,15 @@ int scene_recover(struct scene *scene)
 
 static char *get(const char *path)
 {
-	char *bytes = calloc(1, 4096);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd == -1 || bytes == NULL ? -1 : read(fd, bytes, 4095);
+	ssize_t length = -1;
+	struct stat status;
+	char *bytes = NULL;
 
+	if (fd != -1 && fstat(fd, &status) == 0)
+		bytes = calloc(1, (size_t)status.st_size + 1);
+	if (bytes != NULL)
+		length = read(fd, bytes, (size_t)status.st_size);
 	if (fd != -1)
 		(void)close(fd);
 	if (length >= 0)
@@ -339,7 +356,7 @@ static int build_table(const char *argument)
 
 	if (source == NULL)
 		return 1;
-	(void)snprintf(content, sizeof(content), "db:" SCENE_SECRET " %s", source);
+	(void)snprintf(content, sizeof(content), "db:" SCENE_SECRET " %.4000s", source);
 	(void)snprintf(product, sizeof(product), "%s.db", copy);
 	put("", product + 1, content, 0600);
 	free(source);
@@ -431,6 +448,18 @@ static void each(const char *from, const char *to, void (*one)(const char *from,
 		(void)closedir(stream);
 }
 
+static void make_old(const char *path, const char *ignored)
+{
+	const struct timespec times[2] = {{0, UTIME_OMIT}, {AGE, (long)strlen(path) * 1000003}};
+	struct stat status;
+
+	(void)ignored;
+	if (lstat(path, &status) == -1 || utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) == -1)
+		fail(path);
+	if (S_ISDIR(status.st_mode))
+		each(path, path, make_old);
+}
+
 static void clear(const char *path, const char *ignored)
 {
 	(void)ignored;
@@ -493,20 +522,25 @@ static void add_content(struct cd_buffer *out, const char *path, const struct st
 	}
 }
 
+/* What a description of a host holds. */
+enum part { SHAPE, TIMES, ALL };
+
 static void add_line(struct cd_buffer *out, const char *name, const char *path, const struct stat *status,
-		     bool times)
+		     enum part part)
 {
-	if (!times) {
+	bool old = status->st_mtim.tv_sec == AGE;
+
+	if (part != TIMES) {
 		cd_buffer_format(out, "%s %o %u:%u", name, status->st_mode, status->st_uid, status->st_gid);
 		add_content(out, path, status);
 		cd_buffer_string(out, "\n");
-	} else if (S_ISREG(status->st_mode)) {
+	}
+	if (part != SHAPE && S_ISREG(status->st_mode) && (part == TIMES || old))
 		cd_buffer_format(out, "%s %lld.%09ld\n", name, (long long)status->st_mtim.tv_sec,
 				 status->st_mtim.tv_nsec);
-	}
 }
 
-static void add_directory(struct cd_buffer *out, const char *root, const char *name, bool times)
+static void add_directory(struct cd_buffer *out, const char *root, const char *name, enum part part)
 {
 	char path[2100];
 	struct dirent **entries;
@@ -527,19 +561,21 @@ static void add_directory(struct cd_buffer *out, const char *root, const char *n
 		free(entries[i]);
 		if (lstat(path, &status) == -1)
 			fail(path);
-		add_line(out, one, path, &status, times);
+		add_line(out, one, path, &status, part);
 		if (S_ISDIR(status.st_mode))
-			add_directory(out, root, one, times);
+			add_directory(out, root, one, part);
 	}
 	if (count >= 0)
 		free(entries);
 }
 
-char *scene_picture(const char *path)
+char *scene_picture(const char *path, bool history)
 {
 	struct cd_buffer out = {0};
 
-	add_directory(&out, path, "etc", false);
+	add_directory(&out, path, "etc", SHAPE);
+	if (history)
+		add_directory(&out, path, "var/state/backups", SHAPE);
 	return cd_buffer_take(&out);
 }
 
@@ -547,8 +583,18 @@ char *scene_times(const char *path)
 {
 	struct cd_buffer out = {0};
 
-	add_directory(&out, path, "etc", true);
+	add_directory(&out, path, "etc", TIMES);
 	return cd_buffer_take(&out);
+}
+
+void scene_digest(char digest[CD_SHA256_TEXT], const char *path)
+{
+	struct cd_buffer out = {0};
+
+	add_directory(&out, path, ".", ALL);
+	if (cd_sha256(digest, cd_buffer_text(&out), out.length) != 0)
+		fail("digest");
+	cd_buffer_free(&out);
 }
 
 static unsigned count_open_keys(const char *path)

@@ -3,6 +3,7 @@
 #ifndef CD_SCENE_H
 #define CD_SCENE_H
 
+#include "base/text.h"
 #include "change/history.h"
 #include "change/transaction.h"
 
@@ -34,17 +35,25 @@ void scene_close(struct scene *scene);
 int scene_deploy(struct scene *scene, const char *program);
 /** A deployment that also brings 100 certificates, each with its directory, key and link. */
 int scene_deploy_many(struct scene *scene, const char *program);
+/** One that leaves copies beside the originals. */
+int scene_deploy_beside(struct scene *scene, const char *program);
 int scene_rollback(struct scene *scene, const char *program);
-int scene_recover(struct scene *scene);
+int scene_recover(struct scene *scene, const char *program);
 
 /** Play a server's command, or the program that builds a table: argv as it is given to a program. */
 int scene_command(const char *const *argv);
 
-/** One line for each path below the host, but for its state and its servers' memory; to be freed. */
-char *scene_picture(const char *path);
+/**
+ * One line for each path below the host, but for its state and its servers' memory; with its history when
+ * that is meant. To be freed.
+ */
+char *scene_picture(const char *path, bool history);
 
 /** The modification times of its files, in one text; to be freed. */
 char *scene_times(const char *path);
+
+/** SHA-256 over all that there is: two hosts that have the same one stand alike. */
+void scene_digest(char digest[CD_SHA256_TEXT], const char *path);
 
 /** Keys that somebody else than their owner and group could read. */
 unsigned scene_open_keys(const char *path);

@@ -4,12 +4,14 @@ check_PROGRAMS += tests/faults/sweep
 TESTS += tests/faults/sweep tests/faults/sweep-can-fail
 EXTRA_DIST += tests/faults/sweep-can-fail tests/faults/test_powercut.py tests/faults/trace.py
 CLEANFILES += sweep-can-fail.out
-tests_faults_sweep_SOURCES = tests/faults/sweep.c tests/faults/scene.c tests/faults/scene.h
+tests_faults_sweep_SOURCES = tests/faults/sweep.c tests/faults/meet.c tests/faults/meet.h \
+	tests/faults/stand.c tests/faults/stand.h tests/faults/scene.c tests/faults/scene.h
 tests_faults_sweep_LDADD = libcertdeploy-internal.la
 faults_comma = ,
-faults_wrapped = mkdirat symlinkat renameat unlinkat fchmod fchown fsetxattr fremovexattr futimens \
-	utimensat fsync syncfs read pread readlinkat flistxattr fgetxattr fstat fstatat lseek close write \
-	openat __openat_2 open __open_2 fcntl syscall fdopendir readdir cd_run
+faults_wrapped = mkdirat symlinkat renameat unlinkat fchmod fchown fsetxattr fremovexattr fchownat futimens \
+	utimensat fsync syncfs read pread readlinkat flistxattr fgetxattr fstat fstatat statx lseek close \
+	write openat __openat_2 open __open_2 fcntl syscall fdopendir readdir time clock_gettime \
+	nanosleep cd_run
 tests_faults_sweep_LDFLAGS = $(AM_LDFLAGS) $(faults_wrapped:%=-Wl$(faults_comma)--wrap=%)
 
 # The same operations as commands, for harnesses that watch from outside.

@@ -32,7 +32,7 @@ static int play(char **argv)
 static int judge(const char *path)
 {
 	const char *why = scene_servers_wrong(path);
-	char *picture = scene_picture(path);
+	char *picture = scene_picture(path, false);
 
 	if (why == NULL)
 		why = scene_litter(path);
@@ -69,7 +69,7 @@ int main(int argc, char **argv)
 	result = strcmp(argv[1], "deploy") == 0        ? scene_deploy(&scene, program)
 		 : strcmp(argv[1], "deploy-many") == 0 ? scene_deploy_many(&scene, program)
 		 : strcmp(argv[1], "rollback") == 0    ? scene_rollback(&scene, program)
-						       : scene_recover(&scene);
+						       : scene_recover(&scene, program);
 	for (size_t i = 0; i < scene.problems.list.count; i++) {
 		const struct certdeploy_problem *problem = scene.problems.list.items[i];
 

@@ -1,318 +1,155 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * sweep.c - kill or fail a deployment, a rollback and a recovery at every system call and allocation
+ * sweep.c - kill or fail every operation that changes a host at every system call and allocation
  *
- * The linker puts the wrappers below before the library's system calls (see sources.mk). Each case runs
- * in a child of its own on a fresh host: the k-th call is not made and the process is killed, or the
- * call fails, once or from then on; or it fails and the process is killed while it puts things back; or
- * the recovery is hit too. Afterwards the host is recovered and judged: wholly old or wholly
- * new, servers running with it, nothing left over, no key ever readable by others.
+ * Each case runs in a child of its own on a fresh host. The k-th call is not made, or is made, and the
+ * process is killed; or the call fails, once or from then on; or it fails and the process is killed while
+ * it puts things back; or the recovery after a kill is hit too. Afterwards the host is judged, recovered
+ * and judged again: wholly old or wholly new, servers running with it, nothing left over, no key ever
+ * readable by others.
  *
- *	sweep [--stride N] [--nested-stride N] [--verbose] [--keep] [--defect]
+ *	sweep [--stride N] [--nested-stride N] [--only OPERATION] [--verbose] [--keep]
+ *	      [--forgetful | --careless]
  *
- * All of it when CERTDEPLOY_SWEEP is "all". With --defect recovery is given one that the sweep must find.
+ * CERTDEPLOY_SWEEP=all takes every call, else a part of them. The last two plant a defect that the sweep
+ * must find: a recovery that forgets a file, new files that all can read.
  */
-#include "scene.h"
+#include "meet.h"
+#include "stand.h"
 
-#include "base/process.h"
-#include "base/text.h"
-
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
-#define WORKERS 3
+#define START 1800000000 /* the first operation; each later one a minute later */
+#define WORKERS 16
+#define RARE 97
 
-enum { MUTATING = 1, READING = 2, LOCKING = 4, CLOSING = 8, ALLOCATING = 16, RUNNING = 32 };
+typedef int perform(struct scene *scene, const char *program);
 
-struct fault {
+struct operation {
 	const char *name;
-	int number;  /* errno; 0: kill */
-	bool torn;   /* half of a write is made before */
-	bool sticky; /* from then on */
+	perform *run;
+	perform *before[4]; /* what happened on the host so far */
+	bool history;       /* the backups must be whole too */
+	bool many;          /* so many calls that a hurried sweep takes few of them */
 };
 
-/* What the child is to do; shared with the parent so that it learns how far it came. */
-static struct arming {
-	int classes; /* 0: not armed */
-	long at;
-	long then; /* calls after the failing one the process is killed; 0: it is not */
-	long count;
-	bool fired;
-	bool killed; /* after it had failed */
-	bool defect;
-	struct fault fault;
-	char where[64];
-} * arming;
+static const struct operation operations[] = {
+	{"deploy", scene_deploy, {NULL}, false, false},
+	{"rollback", scene_rollback, {scene_deploy, NULL}, false, false},
+	{"deploy of 100", scene_deploy_many, {NULL}, false, true},
+};
 
-static bool verbose, defect;
-static long kill_later;
+static const struct meet_fault mutating[] = {
+	{.name = "kill"},
+	{.name = "kill after", .after = true},
+	{.name = "torn", .torn = true},
+	{.name = "short", .number = EIO, .torn = true},
+	{.name = "EIO", .number = EIO},
+	{.name = "ENOSPC", .number = ENOSPC},
+	{.name = "EACCES", .number = EACCES},
+	{.name = "EROFS", .number = EROFS},
+	{.name = "EMFILE", .number = EMFILE},
+	{.name = "EINTR", .number = EINTR},
+	{.name = "ENOSPC+", .number = ENOSPC, .sticky = true},
+	{.name = "EROFS+", .number = EROFS, .sticky = true},
+	{.name = "EIO+", .number = EIO, .sticky = true},
+};
+static const struct meet_fault reading[] = {
+	{.name = "EIO", .number = EIO},
+	{.name = "EACCES", .number = EACCES},
+	{.name = "EINTR", .number = EINTR},
+	{.name = "EMFILE", .number = EMFILE},
+	{.name = "EMFILE+", .number = EMFILE, .sticky = true},
+};
+static const struct meet_fault memory[] = {
+	{.name = "ENOMEM", .number = ENOMEM},
+	{.name = "ENOMEM+", .number = ENOMEM, .sticky = true},
+};
+/* What hits a recovery after a kill, and what is followed by a kill. */
+static const struct meet_fault nested[] = {{.name = "kill"},
+					   {.name = "EIO", .number = EIO},
+					   {.name = "ENOSPC+", .number = ENOSPC, .sticky = true}};
+static const struct meet_fault followed[] = {{.name = "ENOSPC", .number = ENOSPC}};
 
-/* ---- the wrappers ---- */
+/* The whole sweep is this list, for each operation. */
+struct family {
+	enum { SINGLE, NESTED, FOLLOWED } how;
+	int classes;
+	const struct meet_fault *faults;
+	size_t count;
+};
 
-/* 0: go on; else the call fails with errno set. */
-static int meet(int class, const char *name)
-{
-	if (arming == NULL || (arming->classes & class) == 0)
-		return 0;
-	arming->count++;
-	if (arming->then != 0 && arming->count == arming->at + arming->then) {
-		arming->killed = true;
-		(void)kill(getpid(), SIGKILL);
-	}
-	if (arming->count != arming->at && !(arming->fired && arming->fault.sticky))
-		return 0;
-	/* Only a write can be short. */
-	if (arming->fault.torn && arming->fault.number != 0 && strcmp(name, "write") != 0)
-		return 0;
-	if (!arming->fired)
-		(void)snprintf(arming->where, sizeof(arming->where), "%s", name);
-	arming->fired = true;
-	if (arming->fault.number == 0 && !(arming->fault.torn && strcmp(name, "write") == 0))
-		(void)kill(getpid(), SIGKILL);
-	errno = arming->fault.number;
-	return -1;
-}
-
-#define WRAP(type, class, name, parameters, arguments)                                                     \
-	type __real_##name parameters;                                                                     \
-	type __wrap_##name parameters;                                                                     \
-	type __wrap_##name parameters                                                                      \
+#define FAMILY(how, classes, faults)                                                                       \
 	{                                                                                                  \
-		if (meet(class, #name) != 0)                                                               \
-			return (type)-1;                                                                   \
-		return __real_##name arguments;                                                            \
+		how, classes, faults, sizeof(faults) / sizeof((faults)[0])                                 \
 	}
 
-WRAP(int, MUTATING, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
-WRAP(int, MUTATING, symlinkat, (const char *target, int fd, const char *name), (target, fd, name))
-WRAP(int, MUTATING, unlinkat, (int fd, const char *name, int flags), (fd, name, flags))
-WRAP(int, MUTATING, fchmod, (int fd, mode_t mode), (fd, mode))
-WRAP(int, MUTATING, fchown, (int fd, uid_t user, gid_t group), (fd, user, group))
-WRAP(int, MUTATING, fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags),
-     (fd, name, value, size, flags))
-WRAP(int, MUTATING, fremovexattr, (int fd, const char *name), (fd, name))
-WRAP(int, MUTATING, futimens, (int fd, const struct timespec *times), (fd, times))
-WRAP(int, MUTATING, utimensat, (int fd, const char *name, const struct timespec *times, int flags),
-     (fd, name, times, flags))
-WRAP(int, MUTATING, fsync, (int fd), (fd))
-WRAP(int, MUTATING, syncfs, (int fd), (fd))
-WRAP(ssize_t, READING, read, (int fd, void *buffer, size_t size), (fd, buffer, size))
-WRAP(ssize_t, READING, pread, (int fd, void *buffer, size_t size, off_t at), (fd, buffer, size, at))
-WRAP(ssize_t, READING, readlinkat, (int fd, const char *name, char *buffer, size_t size),
-     (fd, name, buffer, size))
-WRAP(ssize_t, READING, flistxattr, (int fd, char *buffer, size_t size), (fd, buffer, size))
-WRAP(ssize_t, READING, fgetxattr, (int fd, const char *name, void *buffer, size_t size),
-     (fd, name, buffer, size))
-WRAP(int, READING, fstat, (int fd, struct stat *status), (fd, status))
-WRAP(int, READING, fstatat, (int fd, const char *name, struct stat *status, int flags),
-     (fd, name, status, flags))
-WRAP(off_t, READING, lseek, (int fd, off_t at, int from), (fd, at, from))
-
-int __real_renameat(int from, const char *name, int to, const char *new);
-int __wrap_renameat(int from, const char *name, int to, const char *new);
-int __wrap_renameat(int from, const char *name, int to, const char *new)
-{
-	/* The defect that must be found: recovery forgets one file. */
-	if (arming != NULL && arming->defect && strcmp(new, "main.cf") == 0)
-		return unlinkat(from, name, 0);
-	return meet(MUTATING, "renameat") != 0 ? -1 : __real_renameat(from, name, to, new);
-}
-
-/* The kernel has closed it all the same. */
-int __real_close(int fd);
-int __wrap_close(int fd);
-int __wrap_close(int fd)
-{
-	int failed = meet(CLOSING, "close"), error = errno, result = __real_close(fd);
-
-	if (failed != 0)
-		errno = error;
-	return failed != 0 ? -1 : result;
-}
-
-ssize_t __real_write(int fd, const void *bytes, size_t size);
-ssize_t __wrap_write(int fd, const void *bytes, size_t size);
-ssize_t __wrap_write(int fd, const void *bytes, size_t size)
-{
-	bool was = arming != NULL && arming->fired;
-
-	if (meet(MUTATING, "write") == 0)
-		return __real_write(fd, bytes, size);
-	if (!was && arming->fault.torn) {
-		/* Torn: the half that reached the disk. Without a kill: a short write, which is no error.
-		 */
-		ssize_t done = __real_write(fd, bytes, size > 1 ? size / 2 : size);
-
-		if (arming->fault.number == 0)
-			(void)kill(getpid(), SIGKILL);
-		return done;
-	}
-	return -1;
-}
-
-static int class_of(int flags)
-{
-	return (flags & (O_CREAT | O_TRUNC | O_WRONLY | O_RDWR)) != 0 ? MUTATING : READING;
-}
-
-int __real_openat(int fd, const char *name, int flags, ...);
-int __wrap_openat(int fd, const char *name, int flags, ...);
-int __wrap_openat(int fd, const char *name, int flags, ...)
-{
-	va_list arguments;
-	mode_t mode;
-
-	va_start(arguments, flags);
-	mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
-	va_end(arguments);
-	return meet(class_of(flags), "openat") != 0 ? -1 : __real_openat(fd, name, flags, mode);
-}
-WRAP(int, READING, __openat_2, (int fd, const char *name, int flags), (fd, name, flags))
-
-int __real_open(const char *name, int flags, ...);
-int __wrap_open(const char *name, int flags, ...);
-int __wrap_open(const char *name, int flags, ...)
-{
-	return meet(READING, "open") != 0 ? -1 : __real_open(name, flags);
-}
-WRAP(int, READING, __open_2, (const char *name, int flags), (name, flags))
-
-int __real_fcntl(int fd, int command, ...);
-int __wrap_fcntl(int fd, int command, ...);
-int __wrap_fcntl(int fd, int command, ...)
-{
-	int class = command == F_DUPFD_CLOEXEC ? READING : LOCKING;
-	va_list arguments;
-	void *argument;
-
-	va_start(arguments, command);
-	argument = va_arg(arguments, void *);
-	va_end(arguments);
-	return meet(class, "fcntl") != 0 ? -1 : __real_fcntl(fd, command, argument);
-}
-
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
-long __wrap_syscall(long number, ...)
-{
-	bool renames = number == SYS_renameat2;
-	va_list arguments;
-	long word[6];
-
-	va_start(arguments, number);
-	for (int i = 0; i < 6; i++)
-		word[i] = va_arg(arguments, long);
-	va_end(arguments);
-	if (meet(renames ? MUTATING : READING, renames ? "renameat2" : "openat2") != 0)
-		return -1;
-	return __real_syscall(number, word[0], word[1], word[2], word[3], word[4], word[5]);
-}
-
-DIR *__real_fdopendir(int fd);
-DIR *__wrap_fdopendir(int fd);
-DIR *__wrap_fdopendir(int fd)
-{
-	return meet(READING, "fdopendir") != 0 ? NULL : __real_fdopendir(fd);
-}
-
-struct dirent *__real_readdir(DIR *stream);
-struct dirent *__wrap_readdir(DIR *stream);
-struct dirent *__wrap_readdir(DIR *stream)
-{
-	return meet(READING, "readdir") != 0 ? NULL : __real_readdir(stream);
-}
-
-/* Memory, of the whole process: OpenSSL's and Jansson's too. */
+static const struct family families[] = {
+	FAMILY(SINGLE, MEET_MUTATING, mutating),
+	FAMILY(SINGLE, MEET_READING | MEET_LOCKING | MEET_CLOSING | MEET_RUNNING, reading),
 #ifndef __SANITIZE_ADDRESS__
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-
-#define FOR_ALL __attribute__((visibility("default")))
-
-FOR_ALL void *malloc(size_t size)
-{
-	errno = ENOMEM;
-	return meet(ALLOCATING, "malloc") != 0 ? NULL : __libc_malloc(size);
-}
-
-FOR_ALL void *calloc(size_t count, size_t size)
-{
-	errno = ENOMEM;
-	return meet(ALLOCATING, "calloc") != 0 ? NULL : __libc_calloc(count, size);
-}
-
-FOR_ALL void *realloc(void *old, size_t size)
-{
-	errno = ENOMEM;
-	return meet(ALLOCATING, "realloc") != 0 ? NULL : __libc_realloc(old, size);
-}
+	FAMILY(SINGLE, MEET_ALLOCATING, memory),
 #endif
+	FAMILY(NESTED, MEET_MUTATING, nested),
+	FAMILY(FOLLOWED, MEET_MUTATING, followed),
+};
 
-/* Programs are played within the process, and can fail to start. */
-int __real_cd_run(struct cd_run *run);
-int __wrap_cd_run(struct cd_run *run);
-int __wrap_cd_run(struct cd_run *run)
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+struct tally {
+	unsigned long calls, kills, faults, states, old, new, neither, open_keys, failed;
+};
+
+static struct {
+	long stride, nested;
+	const char *only;
+	enum meet_defect defect;
+	bool verbose, keep;
+} options;
+
+/* A worker's own. */
+static char base[256], path[300], old_host[300];
+static const struct operation *operation; /* the one that base was set up for */
+static struct tally tally;
+
+/* ---- one run in a child ---- */
+
+/* Its result, or 1000 + the signal that ended it. */
+static int run(perform *operate, int classes, long at, long then, const struct meet_fault *fault)
 {
-	struct arming *armed = arming;
-
-	run->status = -1;
-	if (meet(RUNNING, "cd_run") != 0)
-		return errno == ENOMEM ? CERTDEPLOY_ENOMEM : CERTDEPLOY_EFAILED;
-	arming = NULL;
-	run->status = scene_command(run->argv);
-	arming = armed;
-	return 0;
-}
-
-/* ---- one case ---- */
-
-typedef int operation(struct scene *scene, const char *program);
-
-static int recover_again(struct scene *scene, const char *program)
-{
-	(void)program;
-	return scene_recover(scene);
-}
-
-/* What a child makes of the host: its result, or 1000 + signal. */
-static int run(const char *path, operation *operate, int classes, long at, const struct fault *fault)
-{
-	int status;
+	struct scene scene;
+	int status, result;
 	pid_t child;
 
-	*arming =
-		(struct arming){.at = at, .then = kill_later, .defect = defect && operate == recover_again};
-	if (fault != NULL)
-		arming->fault = *fault;
+	meeting->at = at;
+	meeting->then = then;
+	meeting->fault = fault == NULL ? (struct meet_fault){0} : *fault;
+	meeting->defect =
+		options.defect == MEET_FORGETFUL && operate != scene_recover ? MEET_SOUND : options.defect;
+	meeting->count = 0;
+	meeting->fired = meeting->killed = false;
 	(void)fflush(stdout);
 	child = fork();
 	if (child == 0) {
-		struct scene scene;
-		int result;
-
 		scene_open(&scene, path);
-		arming->classes = classes;
+		meeting->classes = classes;
 		result = operate(&scene, path);
-		arming->classes = 0;
-		if (verbose && result != 0)
-			for (size_t i = 0; i < scene.problems.list.count; i++)
-				printf("    %s: %s\n",
-				       ((struct certdeploy_problem *)scene.problems.list.items[i])->code,
-				       ((struct certdeploy_problem *)scene.problems.list.items[i])
-					       ->message);
+		meeting->classes = 0;
+		for (size_t i = 0; options.verbose && result != 0 && i < scene.problems.list.count; i++) {
+			const struct certdeploy_problem *problem = scene.problems.list.items[i];
+
+			printf("    %s: %s\n", problem->code, problem->message);
+		}
 		scene_close(&scene);
 		(void)fflush(stdout);
 		_exit(-result & 0xff);
@@ -321,279 +158,232 @@ static int run(const char *path, operation *operate, int classes, long at, const
 		perror("fork");
 		exit(2);
 	}
-	arming->classes = 0;
+	meeting->classes = 0;
 	return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : -WEXITSTATUS(status);
 }
 
-static char base[256], old_host[300], new_host[300];
-static char *old_picture, *new_picture, *old_times;
+static int recover(void)
+{
+	return run(scene_recover, 0, 0, 0, NULL);
+}
 
-struct tally {
-	unsigned long calls, kills, faults, old, new, neither, open_keys, failed;
-};
-static struct tally tally;
+/* ---- the host ---- */
 
-static void wrong(const char *path, const char *what, const char *why)
+static void set_up(const struct operation *wanted)
+{
+	if (operation == wanted)
+		return;
+	operation = wanted;
+	scene_clear(path);
+	if (mkdir(path, 0755) == -1) {
+		perror(path);
+		exit(2);
+	}
+	scene_build(path);
+	meeting->time = START;
+	for (perform *const *before = wanted->before; *before != NULL; before++) {
+		if (run(*before, 0, 0, 0, NULL) != 0)
+			printf("FAIL what goes before %s fails\n", wanted->name);
+		meeting->time += 60;
+	}
+	scene_copy(path, old_host);
+	stand_begin(path, wanted->history);
+	stand_keep_old();
+	if (run(wanted->run, 0, 0, 0, NULL) != 0) {
+		printf("FAIL %s fails without any fault\n", wanted->name);
+		exit(1);
+	}
+	stand_keep_new();
+}
+
+/* ---- one case ---- */
+
+static void wrong(const char *what, const char *where, const char *why)
 {
 	tally.failed++;
 	if (tally.failed < 40)
-		printf("FAIL %s: %s (%s, %s)\n", what, why, arming->where, path);
+		printf("FAIL %s: %s: %s (%s)\n", operation->name, what, why, where);
 }
 
-/* 0 old, to the time; 1 new; -1 neither */
-static int judge(const char *path)
+static const struct stand *settle(const char *what)
 {
-	char *picture = scene_picture(path), *times = scene_times(path);
-	int verdict = picture == NULL                                                      ? -1
-		      : strcmp(picture, new_picture) == 0                                  ? 1
-		      : strcmp(picture, old_picture) == 0 && strcmp(times, old_times) == 0 ? 0
-											   : -1;
+	char where[sizeof(meeting->where)];
+	const struct stand *stand;
 
-	if (verdict == -1 && verbose)
-		printf("%s", picture);
-	free(picture);
-	free(times);
-	return verdict;
+	(void)snprintf(where, sizeof(where), "%s", meeting->where);
+	stand = stand_judge(recover);
+	tally.old += stand->after == STAND_OLD ? 1 : 0;
+	tally.new += stand->after == STAND_NEW ? 1 : 0;
+	tally.neither += stand->after == STAND_NEITHER ? 1 : 0;
+	tally.open_keys += stand->open_keys;
+	if (stand->wrong != NULL)
+		wrong(what, where, stand->wrong);
+	return stand;
 }
 
-/* At no instant is there a path that is neither as before nor as after, nor a name of ours. */
-static const char *find_window(const char *path)
+/* What a run that was not killed says must be so. */
+static void check_word(const char *what, int result, enum stand_as now)
 {
-	static char line[1024];
-	char *picture = scene_picture(path), *at = picture, *rest = NULL;
-	bool found = false;
-
-	while (!found && (at = strtok_r(at, "\n", &rest)) != NULL) {
-		(void)snprintf(line, sizeof(line), "%s\n", at);
-		found = strstr(old_picture, line) == NULL && strstr(new_picture, line) == NULL &&
-			strstr(line, ".certdeploy-2") == NULL;
-		at = NULL;
-	}
-	free(picture);
-	return found ? line : NULL;
+	if (result > 1000)
+		wrong(what, meeting->where, "died of a signal");
+	else if (result == 0 && now != STAND_NEW)
+		wrong(what, meeting->where, "says it is done, and it is not");
+	else if (result != 0 && result != CERTDEPLOY_EBROKEN && now != STAND_OLD)
+		wrong(what, meeting->where, "says nothing changed, and it did");
 }
 
-/* Recover, and see what there is. */
-static void settle(const char *path, const char *what)
+static void single_case(int classes, long at, const struct meet_fault *fault)
 {
-	const char *why;
-	int verdict, result;
+	bool kills = fault->number == 0;
+	const struct stand *stand;
+	char what[200];
+	int result;
 
-	tally.open_keys += scene_open_keys(path);
-	why = find_window(path);
-	if (why != NULL)
-		wrong(path, what, why);
-	result = run(path, recover_again, 0, 0, NULL);
-	if (result != 0)
-		wrong(path, what, "recovery fails");
-	verdict = judge(path);
-	tally.old += verdict == 0 ? 1 : 0;
-	tally.new += verdict == 1 ? 1 : 0;
-	tally.neither += verdict == -1 ? 1 : 0;
-	if (verdict == -1)
-		wrong(path, what, "neither old nor new");
-	why = scene_servers_wrong(path);
-	if (why != NULL)
-		wrong(path, what, why);
-	why = scene_litter(path);
-	if (why != NULL)
-		wrong(path, what, why);
-	tally.open_keys += scene_open_keys(path);
+	(void)snprintf(what, sizeof(what), "%s at call %ld", fault->name, at);
+	scene_copy(old_host, path);
+	result = run(operation->run, classes, at, 0, fault);
+	if (!meeting->fired)
+		return;
+	tally.kills += kills ? 1 : 0;
+	tally.faults += kills ? 0 : 1;
+	stand = settle(what);
+	if (!kills)
+		check_word(what, result, stand->now);
 }
 
-/* One fault in one call. Returns false when there are no more calls. */
-static bool one_case(operation *operate, const char *name, int classes, long at, const struct fault *fault)
+/* A kill, then a fault in the recovery, then a recovery. false: the recovery has no such call. */
+static bool nested_case(long at, long then, const struct meet_fault *fault)
 {
-	char path[300], what[200];
-	int result, verdict;
+	static const struct meet_fault killed = {.name = "kill"};
+	char what[200];
 
-	(void)snprintf(path, sizeof(path), "%s/host", base);
-	(void)snprintf(what, sizeof(what), "%s: %s at call %ld", name, fault->name, at);
-	scene_copy(operate == scene_rollback ? new_host : old_host, path);
-	result = run(path, operate, classes, at, fault);
-	if (!arming->fired)
-		return false;
-	if (fault->number == 0)
-		tally.kills++;
-	else
-		tally.faults++;
-	if (fault->number != 0) {
-		verdict = judge(path);
-		if (result > 1000)
-			wrong(path, what, "died of a signal");
-		else if (result == 0 && verdict != (operate == scene_rollback ? 0 : 1))
-			wrong(path, what, "says it is done, and it is not");
-		else if (result != 0 && result != CERTDEPLOY_EBROKEN &&
-			 verdict != (operate == scene_rollback ? 1 : 0))
-			wrong(path, what, "says nothing changed, and it did");
-	}
-	settle(path, what);
-	return true;
-}
-
-/* A kill, then a fault in the recovery, then a recovery. 0: no such call in the run, 1: in the recovery. */
-static int nested_case(operation *operate, const char *name, long at, long then, const struct fault *fault)
-{
-	static const struct fault killed = {.name = "kill"};
-	char path[300], what[200];
-
-	(void)snprintf(path, sizeof(path), "%s/host", base);
-	(void)snprintf(what, sizeof(what), "%s: kill at call %ld, recovery: %s at call %ld", name, at,
-		       fault->name, then);
-	scene_copy(operate == scene_rollback ? new_host : old_host, path);
-	(void)run(path, operate, MUTATING, at, &killed);
-	if (!arming->fired)
-		return 0;
-	(void)run(path, recover_again, MUTATING, then, fault);
-	if (!arming->fired)
-		return 1;
-	tally.kills++;
-	tally.faults++;
-	settle(path, what);
-	return 2;
-}
-
-/* A call fails, and the process is killed while it puts things back. */
-static bool double_case(operation *operate, const char *name, long at, long then, const struct fault *fault)
-{
-	char path[300], what[200];
-
-	(void)snprintf(path, sizeof(path), "%s/host", base);
-	(void)snprintf(what, sizeof(what), "%s: %s at call %ld, killed %ld calls later", name, fault->name,
-		       at, then);
-	scene_copy(operate == scene_rollback ? new_host : old_host, path);
-	kill_later = then;
-	(void)run(path, operate, MUTATING, at, fault);
-	kill_later = 0;
-	if (!arming->fired || !arming->killed)
+	(void)snprintf(what, sizeof(what), "kill at call %ld, recovery: %s at call %ld", at, fault->name,
+		       then);
+	scene_copy(old_host, path);
+	(void)run(operation->run, MEET_MUTATING, at, 0, &killed);
+	(void)run(scene_recover, MEET_MUTATING, then, 0, fault);
+	if (!meeting->fired)
 		return false;
 	tally.kills++;
 	tally.faults++;
-	settle(path, what);
+	(void)settle(what);
 	return true;
 }
 
-/* ---- all of them ---- */
-
-static const struct fault faults[] = {
-	{"kill", 0, false, false},        {"torn", 0, true, false},
-	{"short", EIO, true, false},      {"EIO", EIO, false, false},
-	{"ENOSPC", ENOSPC, false, false}, {"EACCES", EACCES, false, false},
-	{"EROFS", EROFS, false, false},   {"EMFILE", EMFILE, false, false},
-	{"EINTR", EINTR, false, false},   {"ENOSPC+", ENOSPC, false, true},
-	{"EROFS+", EROFS, false, true},   {"EIO+", EIO, false, true},
-};
-static const struct fault reading[] = {
-	{"EIO", EIO, false, false}, {"EMFILE", EMFILE, false, false}, {"EMFILE+", EMFILE, false, true}};
-static const struct fault memory[] = {{"ENOMEM", ENOMEM, false, false}, {"ENOMEM+", ENOMEM, false, true}};
-
-static void sweep(operation *operate, const char *name, int classes, const struct fault *list, size_t count,
-		  long stride)
+/* A call fails, and the process is killed while it puts things back. false: it had ended before. */
+static bool followed_case(long at, long then, const struct meet_fault *fault)
 {
-	for (size_t i = 0; i < count; i++) {
-		long at = 1;
+	char what[200];
 
-		while (one_case(operate, name, classes, at, &list[i]))
-			at += stride;
-		tally.calls += i == 0 ? (unsigned long)arming->count : 0;
-	}
+	(void)snprintf(what, sizeof(what), "%s at call %ld, killed %ld calls later", fault->name, at, then);
+	scene_copy(old_host, path);
+	(void)run(operation->run, MEET_MUTATING, at, then, fault);
+	if (!meeting->killed)
+		return false;
+	tally.kills++;
+	tally.faults++;
+	(void)settle(what);
+	return true;
 }
 
-static void sweep_nested(operation *operate, const char *name, long stride)
+/* ---- many cases ---- */
+
+/* Every stride-th call that this fault can hit. */
+static void sweep_single(const struct family *family, const struct meet_fault *fault, long first,
+			 long stride)
 {
-	static const size_t chosen[] = {0, 3, 9}; /* kill, EIO, ENOSPC+ */
-	long offset = 0;
+	unsigned char *can;
+	long calls;
 
-	for (long at = 1;; at++)
-		for (size_t i = 0; i < sizeof(chosen) / sizeof(chosen[0]); i++) {
-			long then = 1 + offset++ % stride;
-			int how;
-
-			while ((how = nested_case(operate, name, at, then, &faults[chosen[i]])) == 2)
-				then += stride;
-			if (how == 0)
-				return;
-		}
+	scene_copy(old_host, path);
+	(void)run(operation->run, family->classes, 0, 0, NULL);
+	calls = meeting->count;
+	tally.calls += fault == family->faults ? (unsigned long)calls : 0;
+	can = calloc((size_t)calls + 1, 1);
+	for (long at = 1; can != NULL && at <= calls; at++)
+		can[at] = meet_can(at, fault);
+	for (long at = first; can != NULL && at <= calls; at += stride)
+		if (can[at] != 0)
+			single_case(family->classes, at, fault);
+	free(can);
 }
 
-static void sweep_double(operation *operate, const char *name, long stride)
+static void sweep_double(const struct family *family, const struct meet_fault *fault, long stride)
 {
-	static const struct fault failing = {"ENOSPC", ENOSPC, false, false};
-	long offset = 0;
+	long calls, offset = 0;
 
-	for (long at = 1;; at++) {
+	scene_copy(old_host, path);
+	(void)run(operation->run, family->classes, 0, 0, NULL);
+	calls = meeting->count;
+	for (long at = 1; at <= calls; at++) {
 		long then = 1 + offset++ % stride;
 
-		while (double_case(operate, name, at, then, &failing))
+		while (family->how == NESTED ? nested_case(at, then, fault)
+					     : followed_case(at, then, fault))
 			then += stride;
-		if (!arming->fired)
-			return;
 	}
 }
 
-static void set_up(operation *operate)
+/* ---- the workers ---- */
+
+/*
+ * A hundred certificates make the same calls a hundred times: each that changes the host is swept where all
+ * of them are, of the others and of the allocations a part.
+ */
+static long stride_of(const struct operation *one, const struct family *family)
+{
+	bool rare = one->many && (options.stride > 1 || family->classes != MEET_MUTATING);
+
+	return options.stride * (rare ? RARE : 1);
+}
+
+/* One fault of one family over one operation; they are numbered through. false: there are no more. */
+static bool work(unsigned number)
+{
+	unsigned left = number;
+
+	for (size_t i = 0; i < COUNT(operations); i++)
+		for (size_t family = 0; family < COUNT(families);
+		     left -= (unsigned)families[family++].count) {
+			const struct family *one = &families[family];
+			long stride = stride_of(&operations[i], one);
+
+			if (left >= one->count)
+				continue;
+			if (options.only != NULL && strcmp(options.only, operations[i].name) != 0)
+				return true;
+			set_up(&operations[i]);
+			if (one->how == SINGLE)
+				sweep_single(one, &one->faults[left], 1 + number % stride, stride);
+			else if (!operations[i].many)
+				sweep_double(one, &one->faults[left], options.nested);
+			return true;
+		}
+	return false;
+}
+
+static void worker(atomic_uint *next, struct tally *out)
 {
 	const char *directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	char digest[CD_SHA256_TEXT];
 
 	/* OpenSSL 3.0 dies when memory is short while it loads its own parts: not ours to judge. */
 	(void)cd_sha256(digest, "", 0);
-
-	arming = mmap(NULL, sizeof(*arming), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	meet_open();
 	(void)snprintf(base, sizeof(base), "%s/certdeploy-sweep.XXXXXX", directory);
-	if (arming == MAP_FAILED || mkdtemp(base) == NULL) {
+	if (mkdtemp(base) == NULL) {
 		perror(base);
 		exit(2);
 	}
+	(void)snprintf(path, sizeof(path), "%s/host", base);
 	(void)snprintf(old_host, sizeof(old_host), "%s/old", base);
-	(void)snprintf(new_host, sizeof(new_host), "%s/host", base);
-	if (mkdir(old_host, 0755) == -1)
-		exit(2);
-	scene_build(old_host);
-	old_picture = scene_picture(old_host);
-	old_times = scene_times(old_host);
-	scene_copy(old_host, new_host);
-	if (run(new_host, operate == scene_rollback ? scene_deploy : operate, 0, 0, NULL) != 0) {
-		printf("FAIL: the deployment fails without any fault\n");
-		exit(1);
-	}
-	new_picture = scene_picture(new_host);
-	/* The history knows the servers by their paths: it stays under this name. */
-	(void)snprintf(new_host, sizeof(new_host), "%s/new", base);
-	{
-		char path[300];
-
-		(void)snprintf(path, sizeof(path), "%s/host", base);
-		scene_copy(path, new_host);
-	}
-}
-
-static void work(operation *operate, const char *name, long stride, long nested, bool keep)
-{
-	set_up(operate);
-	sweep(operate, name, MUTATING, faults, sizeof(faults) / sizeof(faults[0]), stride);
-	sweep(operate, name, READING | LOCKING | CLOSING | RUNNING, reading,
-	      sizeof(reading) / sizeof(reading[0]), stride);
-#ifndef __SANITIZE_ADDRESS__
-	sweep(operate, name, ALLOCATING, memory, sizeof(memory) / sizeof(memory[0]), stride);
-#endif
-	sweep_nested(operate, name, nested);
-	sweep_double(operate, name, nested);
-	if (!keep)
+	while (work(atomic_fetch_add(next, 1)))
+		;
+	stand_end();
+	if (!options.keep)
 		scene_clear(base);
-}
-
-/* Hundreds of files, whose flushes are shared. */
-static void work_on_many(long stride, bool keep)
-{
-	static const struct fault chosen[] = {
-		{"kill", 0, false, false}, {"EIO", EIO, false, false}, {"ENOSPC+", ENOSPC, false, true}};
-
-	set_up(scene_deploy_many);
-	sweep(scene_deploy_many, "deploy of 100", MUTATING, chosen, sizeof(chosen) / sizeof(chosen[0]),
-	      stride);
-	if (!keep)
-		scene_clear(base);
+	tally.states = stand_count();
+	*out = tally;
 }
 
 static void add_up(struct tally *all, const struct tally *one)
@@ -601,6 +391,7 @@ static void add_up(struct tally *all, const struct tally *one)
 	all->calls += one->calls;
 	all->kills += one->kills;
 	all->faults += one->faults;
+	all->states += one->states;
 	all->old += one->old;
 	all->new += one->new;
 	all->neither += one->neither;
@@ -608,7 +399,6 @@ static void add_up(struct tally *all, const struct tally *one)
 	all->failed += one->failed;
 }
 
-/* Every call when asked for (CERTDEPLOY_SWEEP=all), a part of them in the hurry of daily work. */
 static long default_stride(void)
 {
 #ifdef __SANITIZE_ADDRESS__
@@ -623,53 +413,64 @@ static long default_stride(void)
 	return much != NULL && strcmp(much, "all") == 0 ? 1 : 13;
 }
 
+static void read_options(int argc, char **argv)
+{
+	options.stride = default_stride();
+	options.nested = options.stride * 29;
+	for (int i = 1; i < argc; i++) {
+		bool more = i + 1 < argc;
+
+		if (strcmp(argv[i], "--stride") == 0 && more)
+			options.stride = atol(argv[++i]);
+		else if (strcmp(argv[i], "--nested-stride") == 0 && more)
+			options.nested = atol(argv[++i]);
+		else if (strcmp(argv[i], "--only") == 0 && more)
+			options.only = argv[++i];
+		else if (strcmp(argv[i], "--verbose") == 0)
+			options.verbose = true;
+		else if (strcmp(argv[i], "--keep") == 0)
+			options.keep = true;
+		else if (strcmp(argv[i], "--forgetful") == 0)
+			options.defect = MEET_FORGETFUL;
+		else if (strcmp(argv[i], "--careless") == 0)
+			options.defect = MEET_CARELESS;
+	}
+}
+
+/* What the workers share. */
+struct shared {
+	atomic_uint next;
+	struct tally tallies[WORKERS];
+};
+
 int main(int argc, char **argv)
 {
-	struct tally all = {0}, *shared;
-	long stride = default_stride(), nested = stride * 29;
-	pid_t workers[WORKERS];
-	bool keep = false;
-	int status, ended = 0;
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	int workers = processors < 1         ? 1
+		      : processors > WORKERS ? WORKERS
+					     : (int)processors,
+	    ended = 0, status;
+	struct shared *shared =
+		mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct tally all = {0};
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--stride") == 0 && i + 1 < argc)
-			stride = atol(argv[++i]);
-		else if (strcmp(argv[i], "--nested-stride") == 0 && i + 1 < argc)
-			nested = atol(argv[++i]);
-		else if (strcmp(argv[i], "--verbose") == 0)
-			verbose = true;
-		else if (strcmp(argv[i], "--keep") == 0)
-			keep = true;
-		else if (strcmp(argv[i], "--defect") == 0)
-			defect = true;
-	}
-	shared = mmap(NULL, WORKERS * sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		      -1, 0);
-	if (shared == MAP_FAILED)
+	read_options(argc, argv);
+	if (shared == MAP_FAILED || options.stride < 1 || options.nested < 1)
 		return 2;
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	for (int i = 0; i < WORKERS; i++) {
-		workers[i] = fork();
-		if (workers[i] == 0) {
-			if (i == 0)
-				work(scene_deploy, "deploy", stride, nested, keep);
-			else if (i == 1)
-				work(scene_rollback, "rollback", stride, nested, keep);
-			else
-				work_on_many(stride * 97, keep);
-			shared[i] = tally;
+	for (int i = 0; i < workers; i++)
+		if (fork() == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			worker(&shared->next, &shared->tallies[i]);
 			_exit(0);
 		}
-	}
-	for (int i = 0; i < WORKERS; i++) {
-		if (waitpid(workers[i], &status, 0) == workers[i] && WIFEXITED(status) &&
-		    WEXITSTATUS(status) == 0)
-			ended++;
-		add_up(&all, &shared[i]);
-	}
-	printf("calls %lu, kills %lu, faults %lu, old %lu, new %lu, neither %lu, keys seen readable %lu, "
-	       "other failures %lu\n",
-	       all.calls, all.kills, all.faults, all.old, all.new, all.neither, all.open_keys,
+	while (wait(&status) > 0)
+		ended += WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 1 : 0;
+	for (int i = 0; i < workers; i++)
+		add_up(&all, &shared->tallies[i]);
+	printf("calls %lu, kills %lu, faults %lu, distinct states %lu, old %lu, new %lu, neither %lu, "
+	       "keys seen readable %lu, other failures %lu\n",
+	       all.calls, all.kills, all.faults, all.states, all.old, all.new, all.neither, all.open_keys,
 	       all.failed - all.neither);
-	return ended == WORKERS && all.failed == 0 && all.open_keys == 0 && all.kills != 0 ? 0 : 1;
+	return ended == workers && all.failed == 0 && all.open_keys == 0 && all.kills != 0 ? 0 : 1;
 }
