@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a reload of Postfix does to what is going on, and the way back when it read something broken."""
+
+import smtplib
+
+import pytest
+
+from harness import wire
+from harness.scene import Clock, Scene, fake, material
+
+pytestmark = pytest.mark.needs("postfix")
+
+NAME = "mail.example.test"
+THROTTLE = 60  # seconds that Postfix leaves a service alone whose process died of main.cf
+
+
+def test_a_parse_fault_at_the_reload(host, ca):
+    """Services that died of it come back with a stop and a start; a reload alone leaves them for a minute."""
+    mail = host.postfix()
+    host.start()
+    script = f"""[ "$3" = reload ] && [ ! -e {host.base}/kept ] || exec /usr/sbin/postfix "$@"
+cp -p {mail.config} {host.base}/kept && echo no equals >>{mail.config}
+touch -d '-2 min' {mail.config}
+pkill -P $(cat {mail.pidfile}) smtpd
+for port in {mail.smtp} {mail.submission} {mail.smtps}; do
+	for i in 1 2 3; do timeout 1 openssl s_client -connect 127.0.0.1:$port </dev/null >/dev/null 2>&1; done
+done
+cp -p {host.base}/kept {mail.config}
+exec /usr/sbin/postfix "$@" """
+    own = dict.fromkeys(("test", "reload", "restart", "start"))  # the adapter's own commands
+    host.write_config({"postfix": {**own, "postfix": fake(host, "postfix", script)[0]}})
+    scene = Scene(host)
+    with Clock() as clock:
+        result = host.tool("deploy", *material(ca.leaf(NAME)), "--verify-timeout", "4s")
+    result.expect(4)
+    assert "fatal" in mail.log_text() and "throttling" in mail.log_text()
+    assert host.served() == scene.served
+    assert clock.seconds < THROTTLE
+    scene.assert_files_are_back(ignore=[host.store])
+
+
+def test_a_session_outlives_the_reload(host, ca):
+    mail = host.postfix()
+    host.start()
+    new = ca.leaf(NAME)
+    with smtplib.SMTP("127.0.0.1", mail.smtp, timeout=20) as client:
+        client.ehlo("client.example.test")
+        assert client.mail("a@example.test")[0] == 250
+        result = host.tool("deploy", *material(new)).expect(0)
+        assert "sessions-end" not in result.codes
+        assert mail.reloads() == 1
+        assert client.rset()[0] == 250, "the session goes on"
+    assert wire.served(mail.smtp, starttls="smtp") == new.sha256
