@@ -132,6 +132,22 @@ static int tls_is_on(bool *out, struct postfix_model *model, const struct postfi
 
 /* ---- endpoints ---- */
 
+/* smtpd does not take an argument that is no option: it ends whenever a client comes. */
+static int forbid_stray(struct certdeploy_endpoint *endpoint, struct postfix_model *model,
+			const struct postfix_row *row)
+{
+	if (row->stray == NULL)
+		return 0;
+	endpoint->untouchable = "config-syntax";
+	endpoint->file = certdeploy_document_path(row->line->document);
+	endpoint->line = row->stray_line;
+	endpoint->note = certdeploy_format(model->reading,
+					   _("%s ends with an error whenever a client comes: it does not "
+					     "take the argument \"%s\""),
+					   row->command, row->stray);
+	return endpoint->note == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
 /* What speaks first on this port expects a proxy that says who the client is. */
 static int is_proxied(bool *out, struct postfix_model *model, const struct postfix_row *listener)
 {
@@ -182,6 +198,10 @@ static int add_endpoint(struct postfix_model *model, struct postfix_row *listene
 	endpoint.inherited = source->inherits;
 	if (endpoint.listen == NULL)
 		return CERTDEPLOY_ENOMEM;
+	if (result == 0)
+		result = forbid_stray(&endpoint, model, server);
+	if (result == 0 && endpoint.untouchable == NULL)
+		result = forbid_stray(&endpoint, model, listener);
 	for (size_t i = 0; result == 0 && i < count; i++) {
 		endpoint.address = addresses[i];
 		result = certdeploy_add_endpoint(model->reading, &endpoint);

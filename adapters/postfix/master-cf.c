@@ -138,6 +138,18 @@ static int note_glued(struct postfix_master *master, struct certdeploy_reading *
 	return 0;
 }
 
+/* The first argument that is no option; smtpd and postscreen end with an error of it. */
+static int note_stray(struct postfix_row *row, struct certdeploy_reading *reading,
+		      struct postfix_span argument)
+{
+	if (row->stray != NULL)
+		return 0;
+	row->stray =
+		certdeploy_copy(reading, row->line->text + argument.start, argument.end - argument.start);
+	row->stray_line = postfix_line_number(row->line, argument.start);
+	return row->stray == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
 /* Read options as getopt(3) does for Postfix's servers; stop at the first argument that is none. */
 static int read_arguments(struct postfix_master *master, struct postfix_row *row,
 			  struct certdeploy_reading *reading, size_t at)
@@ -157,6 +169,8 @@ static int read_arguments(struct postfix_master *master, struct postfix_row *row
 			return refuse_row(reading, row->line, wrong);
 		if (!reading_options || argument.end - argument.start < 2 || text[argument.start] != '-' ||
 		    is_word(text, argument, "--")) {
+			if (!reading_options || !is_word(text, argument, "--"))
+				result = note_stray(row, reading, argument);
 			reading_options = false;
 			continue;
 		}

@@ -451,6 +451,28 @@ static int plan_source(struct postfix_model *model, struct postfix_source *sourc
 	return result == 0 ? plan_legacy(model, source, &outcome) : result;
 }
 
+/* Where the file of authorities is missing, Postfix offers no TLS at all, whatever certificate it has. */
+static int check_authorities(struct postfix_model *model, const struct certdeploy_endpoint *endpoint)
+{
+	const struct postfix_endpoint *own = endpoint->own;
+	const char *text, *path;
+	struct postfix_value value;
+	int result = postfix_value(&text, model, own->row, "smtpd_tls_CAfile");
+
+	if (result != 0 || *text == '\0' || !endpoint->tls || !certdeploy_is_live(model->reading))
+		return result;
+	path = certdeploy_join(model->reading, model->queue_directory, text);
+	if (path == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (certdeploy_file_type(model->reading, path) != CERTDEPLOY_FILE_ABSENT)
+		return 0;
+	postfix_lookup(&value, model, own->row, "smtpd_tls_CAfile");
+	return certdeploy_refuse(model->reading, "not-found",
+				 certdeploy_document_path(value.line->document),
+				 postfix_line_number(value.line, value.span.start),
+				 _("there is no %s, and without it Postfix offers no TLS"), path);
+}
+
 static void take(struct postfix_model *model, const struct certdeploy_assignment *assignment)
 {
 	const struct postfix_endpoint *own = assignment->endpoint->own;
@@ -466,13 +488,16 @@ int postfix_plan(struct certdeploy_reading *reading, const struct certdeploy_ass
 		 size_t count, struct certdeploy_edits *edits)
 {
 	struct postfix_model *model = certdeploy_model(reading);
-	int result;
+	int result = 0;
 
 	model->edits = edits;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		result = check_authorities(model, assignments[i].endpoint);
 		take(model, &assignments[i]);
+	}
 	/* main.cf first: what services take from it is then known. */
-	result = plan_source(model, &model->smtpd);
+	if (result == 0)
+		result = plan_source(model, &model->smtpd);
 	if (result == 0)
 		result = plan_source(model, &model->tlsproxy);
 	for (size_t i = 0; result == 0 && i < model->master.count; i++)

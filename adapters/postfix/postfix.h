@@ -109,7 +109,9 @@ struct postfix_row {
 	size_t command_end; /**< position after the command's name or the last argument that is read */
 	struct postfix_option *options;
 	size_t option_count;
-	bool disabled;                  /**< by master_service_disable, or replaced by a later row */
+	bool disabled;     /**< by master_service_disable, or replaced by a later row */
+	const char *stray; /**< its first argument that is no option, or NULL */
+	size_t stray_line;
 	struct postfix_source *sources; /**< what this row decides: see listeners.c */
 };
 

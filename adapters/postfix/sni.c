@@ -35,6 +35,8 @@ static int named_endpoint(struct certdeploy_endpoint *out, struct postfix_model 
 	out->server_name = NULL;
 	out->pairs = entry->pairs.shown;
 	out->pair_count = entry->pairs.count;
+	if (out->untouchable != NULL)
+		return 0;
 	out->file = entry->map->path;
 	out->line = entry->line == NULL ? 0 : entry->line->number;
 	if (entry->map->frozen) {

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Ways to write main.cf and master.cf, each on a real Postfix.
+
+For every row: what `list` says of a listener is what the wire serves; a deployment is served by every listener
+that is meant; the same again finds nothing to do; a rollback gives back every byte.
+"""
+
+import hashlib
+import ssl
+from dataclasses import dataclass
+
+import pytest
+
+from harness import wire
+from harness.host import Host
+from harness.process import wait_for
+
+pytestmark = pytest.mark.needs("postfix")
+
+NAME = "mail.example.test"
+PAIR = "smtpd_tls_cert_file = {cert}\nsmtpd_tls_key_file = {key}\n"
+ALL, NONE = (True,) * 3, (False,) * 3
+WRAPPED = (False, False, True)  # smtps alone
+
+
+@dataclass(frozen=True)
+class Row:
+    """main replaces the pair in main.cf, smtps follows its row in master.cf. serves: smtp, submission, smtps."""
+
+    name: str
+    main: str = PAIR
+    smtps: str = ""
+    serves: tuple = ALL  # before …
+    after: tuple = ALL  # … and after the deployment
+    status: int = 0
+    code: str = ""
+    options: tuple = ()  # of the deployment
+    change: tuple = ()  # (old, new) in the whole main.cf, after all else
+    master: str = ""  # more rows
+
+
+ROWS = [
+    # main.cf: lines
+    Row("a comment behind a value is part of it", "smtpd_tls_cert_file = {cert} # old\nsmtpd_tls_key_file = {key}\n", serves=NONE),
+    Row("quotes are part of the value", 'smtpd_tls_cert_file = "{cert}"\nsmtpd_tls_key_file = {key}\n', serves=NONE),
+    Row("a backslash continues nothing", "smtpd_tls_cert_file = {cert}\\\nsmtpd_tls_key_file = {key}\n", serves=NONE),
+    Row("a path with blanks", "smtpd_tls_cert_file = {blank}\nsmtpd_tls_key_file = {key}\n"),
+    Row("vertical tab and form feed continue", "smtpd_tls_cert_file =\n\v{cert}\n\nsmtpd_tls_key_file =\n# c\n\f{key}\n"),
+    Row("indented, it is part of the one before", PAIR + "smtpd_tls_loglevel = 1\n", change=("\nsmtpd_tls_key_file", "\n  smtpd_tls_key_file"), serves=NONE),
+    Row("CRLF", PAIR, change=("\n", "\r\n")),
+    Row("a byte order mark", "\ufeffsmtpd_tls_loglevel = 0\n" + PAIR),
+    Row("bytes that are no UTF-8", "smtpd_banner = caf\udce9 \udcff\n" + PAIR),
+    Row("a NUL ends the line", "smtpd_banner = x\0 y\n" + PAIR),
+    Row("a long line", "our_long = " + "x " * 200000 + "\n" + PAIR),
+    Row("the last counts, also if empty", PAIR + "smtpd_tls_cert_file =\n", serves=NONE),
+    Row("the last counts", "smtpd_tls_cert_file = /nowhere\n" + PAIR),
+    Row("names have their case", PAIR + "SMTPD_tls_cert_file = /nowhere\n"),
+    # main.cf: values
+    Row("$ in each form", "a = {cert}\nb = ${{a}}\nsmtpd_tls_cert_file = $(b)\nsmtpd_tls_key_file = ${{mail_name?{key}}}\n"),
+    Row("a choice", "smtpd_tls_cert_file = ${{{{$mail_name}} == {{Postfix}} ? {{{cert}}} : {{/nowhere}}}}\nsmtpd_tls_key_file = ${{none:{key}}}\n"),
+    Row("what is not defined is empty", "smtpd_tls_cert_file = {cert}$nothing\nsmtpd_tls_key_file = ${{1}}{key}\n"),
+    Row("a loop", "a = $b\nb = $a\nsmtpd_tls_cert_file = $a\n", status=6, code="config-syntax", serves=()),
+    # which parameters matter
+    Row("one file with all", "smtpd_tls_cert_file = {both}\n"),
+    Row("the same file twice, the key last", "smtpd_tls_cert_file = {behind}\nsmtpd_tls_key_file = {behind}\n"),
+    Row("no key", "smtpd_tls_cert_file = {cert}\n", serves=NONE),
+    Row("of another key", "smtpd_tls_cert_file = {cert}\nsmtpd_tls_key_file = {wrong}\n", serves=NONE),
+    Row("an encrypted key", "smtpd_tls_cert_file = {cert}\nsmtpd_tls_key_file = {encrypted}\n", serves=NONE),
+    Row("an empty file", "smtpd_tls_cert_file = {empty}\nsmtpd_tls_key_file = {key}\n", serves=NONE),
+    Row("a certificate for ECDSA counts", PAIR + "smtpd_tls_eccert_file = {other}\nsmtpd_tls_eckey_file = {otherkey}\n", options=("--drop-other-types",)),
+    Row("one of the same type in another slot", PAIR + "smtpd_tls_dcert_file = {other}\nsmtpd_tls_dkey_file = {otherkey}\n", options=("--drop-other-types",)),
+    Row("the word none", "smtpd_tls_cert_file = none\n", serves=NONE),
+    Row("nothing at all", "", serves=NONE),
+    Row("an authority's file that is missing", PAIR + "smtpd_tls_CAfile = /nowhere\n", serves=NONE, status=6, code="not-found"),
+    Row("use_tls", PAIR + "smtpd_use_tls = yes\n", change=("smtpd_tls_security_level", "our_level")),
+    Row("none beats use_tls", PAIR + "smtpd_use_tls = yes\n", change=("smtpd_tls_security_level=may", "smtpd_tls_security_level=none"), serves=(False, True, True), after=(False, True, True)),
+    # chain files
+    Row("chain files: key, certificate", "smtpd_tls_chain_files = {key}, {cert}\n"),
+    Row("chain files: over several lines", "smtpd_tls_chain_files =\n\t{key}\n# c\n\t{cert}\n"),
+    Row("chain files: the key last", "smtpd_tls_chain_files = {cert}, {key}\n", serves=NONE),
+    Row("chain files: missing", PAIR + "smtpd_tls_chain_files = /nowhere\n", serves=NONE),
+    Row("chain files: braces are taken literally", PAIR + "smtpd_tls_chain_files = {{{both}}}\n", serves=NONE),
+    Row("chain files: the same key twice", "smtpd_tls_chain_files = {both} {both}\n", serves=NONE, options=("--drop-other-types",)),
+    Row("chain files come first", "smtpd_tls_cert_file = /nowhere\nsmtpd_tls_chain_files = {both}\n"),
+    Row("an empty list does not count", PAIR + "smtpd_tls_chain_files =\n"),
+    # master.cf
+    Row("what stands behind an argument is not read", smtps="  -o smtpd_tls_cert_file={other} # note\n  -o smtpd_tls_key_file={otherkey}\n", serves=(True, True, False), status=6, code="config-syntax"),
+    Row("an option without =", smtps="  -o smtpd_tls_cert_file = {cert}\n", status=6, code="config-syntax", serves=()),
+    Row("an option in braces", smtps="  -o {{ smtpd_tls_cert_file = {other} }} -o {{smtpd_tls_key_file={otherkey}}}\n", options=("--default",)),
+    Row("the last option counts", smtps="  -o smtpd_tls_cert_file=/nowhere\n  -o smtpd_tls_cert_file={cert}\n", options=("--default",)),
+    Row("an option beside chain files does nothing", "smtpd_tls_chain_files = {both}\n", smtps="  -o smtpd_tls_cert_file=/nowhere\n"),
+    Row("unless they are emptied there", "smtpd_tls_chain_files = {both}\n", smtps="  -o smtpd_tls_chain_files= -o smtpd_tls_cert_file={other} -o smtpd_tls_key_file={otherkey}\n", options=("--default",)),
+    Row("an option that empties", smtps="  -o smtpd_tls_cert_file=\n", serves=(True, True, False), options=("--default",)),
+    Row("of two rows the last counts", master="{smtps} inet n - y - - smtpd -o smtpd_tls_wrappermode=yes -o smtpd_tls_cert_file={other} -o smtpd_tls_key_file={otherkey}\n", options=("--default",)),
+    Row("a row that is switched off", PAIR + "master_service_disable = {submission}/inet\n", serves=(True, None, True), after=(True, None, True)),
+]
+
+
+@pytest.fixture(scope="module")
+def mail(pki, ca):
+    with Host(pki) as host:
+        mail = host.postfix(hostname=NAME)
+        other = ca.leaf("other.example.test")
+        mail.files = {
+            "cert": host.old_cert, "key": host.old_key, "other": other.fullchain, "otherkey": other.key, "wrong": other.key,
+            "encrypted": host.old.encrypted_key("secret"), "both": host.old.combined,
+        }
+        for name, text in {"behind": host.old.fullchain_pem + host.old.key_pem, "empty": "", "a blank": host.old.fullchain_pem}.items():
+            path = host.etc / f"{name}.pem"
+            path.write_text(text)
+            mail.files[name.split()[-1]] = path
+        mail.stock = mail.config.read_text(), mail.master.read_text()
+        host.start()
+        yield mail
+
+
+def write(mail, row):
+    words = {**mail.files, "smtps": mail.smtps, "submission": mail.submission}
+    main, master = mail.stock
+    for name in ("cert", "key"):
+        main = main.replace(f"smtpd_tls_{name}_file={mail.files[name]}\n", "")
+    assert "smtpd_tls_cert_file" not in main
+    text = row.main.format(**words) + main
+    if row.change:
+        assert row.change[0] in text
+        text = text.replace(*row.change)
+    with open(mail.config, "w", encoding="utf-8", errors="surrogateescape", newline="") as f:
+        f.write(text)
+    mail.master.write_text(master.rstrip("\n") + "\n" + row.master.format(**words))
+    if row.smtps:
+        lines = mail.master.read_text().splitlines(keepends=True)
+        at = next(i for i, line in enumerate(lines) if line.startswith(f"{mail.smtps} "))
+        mail.master.write_text("".join(lines[: at + 1]) + row.smtps.format(**words) + "".join(lines[at + 1 :]))
+    mail.cool()
+
+
+def leaf_of(path):
+    try:
+        with open(path, encoding="latin-1") as f:
+            text = f.read()
+        start = text.index("-----BEGIN CERTIFICATE-----")
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text[start : text.index("-----END CERTIFICATE-----") + 25])).hexdigest()
+    except (OSError, ValueError):
+        return None
+
+
+def served(mail):
+    return [wire.served(port, **how) for port, how in mail.endpoints()]
+
+
+def check_list(mail, row, what):
+    """What is listed for a listener is what it serves."""
+    listed = {e["listen"]: e for e in mail.host.tool("list").expect(0).endpoints}
+    for port, wanted, sha in zip(mail.ports(), row.serves, what):
+        if wanted is None:
+            assert f"{port}/inet" not in listed and not wire.listening(port)
+            continue
+        shown = listed[f"{port}/inet"]["certificate"]
+        assert (sha is not None) == wanted, f"{port}: {shown}"
+        assert not wanted or leaf_of(shown) == sha, f"{port}: {shown}"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name.replace(" ", "-"))
+def test_row(mail, ca, row):
+    host, new = mail.host, ca.leaf(NAME, again=len(row.name))
+    write(mail, row)
+    files = {p: p.read_bytes() for p in (mail.config, mail.master)}
+    if row.serves:
+        mail.control("reload", check=False)
+        wait_for("the configuration to be taken", lambda: [bool(s) for s in served(mail)] == [bool(s) for s in row.serves])
+        before = served(mail)
+        check_list(mail, row, before)
+    argv = ["deploy", "--cert", new.cert, "--key", new.key, "--chain", new.chain, "--accept", "name-mismatch", *row.options]
+    done = host.tool(*argv)
+    done.expect(row.status, *([row.code] if row.code else []))
+    if row.status == 0:
+        assert served(mail) == [new.sha256 if s else None for s in row.after], done
+        assert not host.tool(*argv).expect(0).json["changed"]
+        # back to what serves nothing is not a way that can be proven
+        host.tool("rollback", *([] if all(row.serves) else ["--no-verify"])).expect(0)
+    assert {p: p.read_bytes() for p in files} == files
+    if row.serves:
+        wait_for("what was served before", lambda: served(mail) == before)
+    if "throttling" in mail.log_text():  # a service that died is left alone for a minute
+        mail.logfile.write_text("")
+        mail.control("restart")
