@@ -9,7 +9,7 @@
 
 /** One load. It lives as long as what it was begun with, and is not moved. */
 struct cd_loading {
-	struct cd_load load; /**< the caller may still set need_key, roots and accepted */
+	struct cd_load load; /**< the caller may still set need_key, loads and accepted */
 	const struct certdeploy *cd;
 	struct cd_host *host;
 	const char *const *names; /**< of the store; NULL until asked for */

@@ -124,8 +124,7 @@ static int load_certificates(struct cd_plan *plan, struct cd_planned_order *plan
 
 	cd_loading_begin(&loading, plan->cd, &plan->inventory.host, plan->request);
 	loading.load.need_key = true;
-	loading.load.roots = &plan->roots;
-	loading.load.decoder = &plan->decoder;
+	loading.load.loads = &plan->loads;
 	if (planned->order->pieces.count != 0) {
 		result = cd_loading_give(&loading, &planned->order->pieces);
 		if (result == 0)

@@ -299,8 +299,7 @@ void cd_plan_close(struct cd_plan *plan)
 	for (size_t i = 0; i < plan->orders.count; i++)
 		close_order(plan->orders.items[i]);
 	cd_vector_free(&plan->orders);
-	cd_roots_free(&plan->roots);
-	cd_decoder_free(&plan->decoder);
+	cd_loads_free(&plan->loads);
 	cd_buffer_free(&plan->diff);
 	cd_overlay_free(&plan->overlay);
 	cd_edits_free(&plan->edits);

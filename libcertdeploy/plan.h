@@ -45,8 +45,7 @@ struct cd_plan {
 	const struct certdeploy_request *request;
 	struct cd_arena arena;
 	struct cd_inventory inventory;
-	struct cd_roots roots;
-	struct cd_decoder decoder;
+	struct cd_loads loads;
 	struct cd_vector orders; /**< of struct cd_planned_order */
 	struct cd_changes changes;
 	struct certdeploy_edits edits;

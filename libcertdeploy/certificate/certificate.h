@@ -49,8 +49,6 @@ struct cd_roots {
 	void *bundle;    /**< X509_STORE * */
 };
 
-void cd_roots_free(struct cd_roots *roots);
-
 #define CD_KEY_DECODERS 4 /* types of keys that are taken, and one more */
 
 /** What OpenSSL found to decode keys of one type with. */
@@ -60,14 +58,16 @@ struct cd_key_decoder {
 	struct evp_pkey_st *key; /**< EVP_PKEY *, where it puts one */
 };
 
-/** What many loads need decoded again and again, decoded once. All zero at first; not to be moved. */
-struct cd_decoder {
-	struct cd_vector known; /**< of X509 *: issuers */
+/** What the loads of one run share, made when first needed. All zero at first; not to be moved. */
+struct cd_loads {
+	struct cd_roots roots;
+	struct cd_vector known; /**< of X509 *: issuers that were decoded */
 	struct cd_table by_der; /**< the same by their DER */
 	struct cd_key_decoder keys[CD_KEY_DECODERS];
+	void *server; /**< SSL_CTX * of a server, to try certificates in */
 };
 
-void cd_decoder_free(struct cd_decoder *decoder);
+void cd_loads_free(struct cd_loads *loads);
 
 /**
  * Where a missing issuer may be looked for, beside what was given: certificates as PEM or DER, for free().
@@ -93,8 +93,7 @@ struct cd_load {
 	int64_t now;
 	const struct cd_root *root;           /**< that chain_directory is below; NULL: the host itself */
 	const char *chain_directory;          /**< where missing intermediates may be found, or NULL */
-	struct cd_roots *roots;               /**< shared by many loads; or NULL */
-	struct cd_decoder *decoder;           /**< the same */
+	struct cd_loads *loads;               /**< shared with others; or NULL */
 	cd_stored_issuers_fn *stored_issuers; /**< or NULL */
 	cd_fetch_issuer_fn *fetch_issuer;     /**< or NULL: nothing is fetched */
 	void *issuers;                        /**< handed to both */

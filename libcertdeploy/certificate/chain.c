@@ -225,8 +225,8 @@ static X509 *fetched_issuer(struct builder *builder, X509 *subject, const char *
 
 static X509 *trusted_issuer(struct builder *builder, X509 *subject)
 {
-	struct cd_roots *shared = builder->given->load->roots;
-	X509 *issuer = cd_roots_issuer(shared == NULL ? &builder->roots : shared, subject);
+	struct cd_loads *loads = builder->given->load->loads;
+	X509 *issuer = cd_roots_issuer(loads == NULL ? &builder->roots : &loads->roots, subject);
 
 	if (issuer != NULL && !is_issued_by(builder, subject, issuer)) {
 		X509_free(issuer);

@@ -405,10 +405,26 @@ static const char *ssl_reason(void)
 	return reason == NULL ? "?" : reason;
 }
 
+/* A server of this system's OpenSSL; to be freed. The context takes longer to make than all that is done with it. */
+static SSL *new_server(struct cd_loads *loads)
+{
+	SSL_CTX *context = loads == NULL ? NULL : loads->server;
+	SSL *server;
+
+	if (context == NULL)
+		context = SSL_CTX_new(TLS_server_method());
+	server = context == NULL ? NULL : SSL_new(context);
+	if (loads == NULL)
+		SSL_CTX_free(context);
+	else
+		loads->server = context;
+	return server;
+}
+
 /* Let OpenSSL take it as a server would, at the security level of this system. */
 static void check_by_openssl(struct check *check)
 {
-	SSL_CTX *server = SSL_CTX_new(TLS_server_method());
+	SSL *server = new_server(check->load->loads);
 	const struct cd_chain *chain = check->chain;
 
 	ERR_clear_error();
@@ -416,24 +432,24 @@ static void check_by_openssl(struct check *check)
 		note(check, cd_fail_memory(check->problems));
 		return;
 	}
-	if (SSL_CTX_use_certificate(server, check->x509) != 1)
+	if (SSL_use_certificate(server, check->x509) != 1)
 		refuse(check, "weak-key", check->place,
 		       _("this system's OpenSSL refuses the certificate: %s"), ssl_reason());
-	else if (chain->key != NULL && SSL_CTX_use_PrivateKey(server, chain->key->key) != 1)
+	else if (chain->key != NULL && SSL_use_PrivateKey(server, chain->key->key) != 1)
 		refuse(check, "weak-key", &chain->key->place,
 		       _("this system's OpenSSL refuses the key: %s"), ssl_reason());
 	else
 		for (size_t i = 0; i < chain->members.count; i++) {
 			const struct cd_given_certificate *member = chain->members.items[i];
 
-			if (SSL_CTX_add1_chain_cert(server, member->x509) != 1) {
+			if (SSL_add1_chain_cert(server, member->x509) != 1) {
 				refuse(check, "weak-key", &member->place,
 				       _("this system's OpenSSL refuses %s in the chain: %s"),
 				       member->subject, ssl_reason());
 				break;
 			}
 		}
-	SSL_CTX_free(server);
+	SSL_free(server);
 	ERR_clear_error();
 }
 

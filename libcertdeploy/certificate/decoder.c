@@ -21,37 +21,36 @@ static X509 *decode(const unsigned char *der, size_t length)
 }
 
 /* Only an issuer is likely to come again. */
-static void remember(struct cd_decoder *decoder, const unsigned char *der, size_t length, X509 *x509)
+static void remember(struct cd_loads *loads, const unsigned char *der, size_t length, X509 *x509)
 {
-	if (decoder->known.count >= KNOWN_MOST || X509_check_ca(x509) == 0 ||
-	    cd_vector_add(&decoder->known, x509) != 0)
+	if (loads->known.count >= KNOWN_MOST || X509_check_ca(x509) == 0 ||
+	    cd_vector_add(&loads->known, x509) != 0)
 		return;
-	if (cd_table_put_bytes(&decoder->by_der, der, length, x509) == 0)
+	if (cd_table_put_bytes(&loads->by_der, der, length, x509) == 0)
 		(void)X509_up_ref(x509);
 	else
-		decoder->known.count--;
+		loads->known.count--;
 }
 
-X509 *cd_decode_certificate(struct cd_decoder *decoder, const unsigned char *der, size_t length)
+X509 *cd_decode_certificate(struct cd_loads *loads, const unsigned char *der, size_t length)
 {
-	X509 *x509 = decoder == NULL ? NULL : cd_table_get_bytes(&decoder->by_der, der, length);
+	X509 *x509 = loads == NULL ? NULL : cd_table_get_bytes(&loads->by_der, der, length);
 
 	if (x509 != NULL) {
 		(void)X509_up_ref(x509);
 		return x509;
 	}
 	x509 = decode(der, length);
-	if (x509 != NULL && decoder != NULL)
-		remember(decoder, der, length, x509);
+	if (x509 != NULL && loads != NULL)
+		remember(loads, der, length, x509);
 	return x509;
 }
 
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
-static OSSL_DECODER_CTX *context_for(struct cd_decoder *decoder, int algorithm,
-				     struct cd_key_decoder **found)
+static OSSL_DECODER_CTX *context_for(struct cd_loads *loads, int algorithm, struct cd_key_decoder **found)
 {
 	for (size_t i = 0; i < CD_KEY_DECODERS; i++) {
-		struct cd_key_decoder *one = &decoder->keys[i];
+		struct cd_key_decoder *one = &loads->keys[i];
 
 		if (one->context != NULL && one->algorithm != algorithm)
 			continue;
@@ -66,11 +65,11 @@ static OSSL_DECODER_CTX *context_for(struct cd_decoder *decoder, int algorithm,
 	return NULL;
 }
 
-EVP_PKEY *cd_decode_key(struct cd_decoder *decoder, const PKCS8_PRIV_KEY_INFO *info, int algorithm,
+EVP_PKEY *cd_decode_key(struct cd_loads *loads, const PKCS8_PRIV_KEY_INFO *info, int algorithm,
 			const unsigned char *der, size_t length)
 {
 	struct cd_key_decoder *one = NULL;
-	OSSL_DECODER_CTX *context = decoder == NULL ? NULL : context_for(decoder, algorithm, &one);
+	OSSL_DECODER_CTX *context = loads == NULL ? NULL : context_for(loads, algorithm, &one);
 	EVP_PKEY *key;
 
 	if (context == NULL)
@@ -85,7 +84,7 @@ EVP_PKEY *cd_decode_key(struct cd_decoder *decoder, const PKCS8_PRIV_KEY_INFO *i
 	return key;
 }
 #else
-EVP_PKEY *cd_decode_key(struct cd_decoder *decoder, const PKCS8_PRIV_KEY_INFO *info, int algorithm,
+EVP_PKEY *cd_decode_key(struct cd_loads *loads, const PKCS8_PRIV_KEY_INFO *info, int algorithm,
 			const unsigned char *der, size_t length)
 {
 	(void)decoder;
@@ -96,15 +95,14 @@ EVP_PKEY *cd_decode_key(struct cd_decoder *decoder, const PKCS8_PRIV_KEY_INFO *i
 }
 #endif
 
-void cd_decoder_free(struct cd_decoder *decoder)
+void cd_decoder_free(struct cd_loads *loads)
 {
-	for (size_t i = 0; i < decoder->known.count; i++)
-		X509_free(decoder->known.items[i]);
-	cd_vector_free(&decoder->known);
-	cd_table_free(&decoder->by_der);
+	for (size_t i = 0; i < loads->known.count; i++)
+		X509_free(loads->known.items[i]);
+	cd_vector_free(&loads->known);
+	cd_table_free(&loads->by_der);
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
 	for (size_t i = 0; i < CD_KEY_DECODERS; i++)
-		OSSL_DECODER_CTX_free(decoder->keys[i].context);
+		OSSL_DECODER_CTX_free(loads->keys[i].context);
 #endif
-	*decoder = (struct cd_decoder){0};
 }

@@ -168,7 +168,7 @@ int cd_key_from_info(struct cd_given *given, const PKCS8_PRIV_KEY_INFO *info, bo
 	    PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) != 1)
 		result = cd_fail_memory(given->problems);
 	else
-		key = cd_decode_key(given->load->decoder, info, OBJ_obj2nid(algorithm), der,
+		key = cd_decode_key(given->load->loads, info, OBJ_obj2nid(algorithm), der,
 				    (size_t)length);
 	if (length > 0)
 		OPENSSL_clear_free(der, (size_t)length);

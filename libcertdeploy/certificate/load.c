@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -282,6 +283,14 @@ int cd_certificates_load(struct cd_certificates *out, struct cd_problems *proble
 	cd_given_free(&given);
 	ERR_clear_error();
 	return result;
+}
+
+void cd_loads_free(struct cd_loads *loads)
+{
+	cd_roots_free(&loads->roots);
+	cd_decoder_free(loads);
+	SSL_CTX_free(loads->server);
+	*loads = (struct cd_loads){0};
 }
 
 void cd_certificates_free(struct cd_certificates *certificates)

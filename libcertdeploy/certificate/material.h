@@ -211,16 +211,18 @@ void cd_chains_free(struct cd_vector *chains);
 
 /* ---- decoder.c ---- */
 
-/** d2i_X509() that knows what it has seen; decoder may be NULL. To be freed; or NULL. */
-X509 *cd_decode_certificate(struct cd_decoder *decoder, const unsigned char *der, size_t length);
+/** d2i_X509() that knows what it has seen; loads may be NULL. To be freed; or NULL. */
+X509 *cd_decode_certificate(struct cd_loads *loads, const unsigned char *der, size_t length);
 /** The same for a key: algorithm and DER are info's own. */
-EVP_PKEY *cd_decode_key(struct cd_decoder *decoder, const PKCS8_PRIV_KEY_INFO *info, int algorithm,
+EVP_PKEY *cd_decode_key(struct cd_loads *loads, const PKCS8_PRIV_KEY_INFO *info, int algorithm,
 			const unsigned char *der, size_t length);
+void cd_decoder_free(struct cd_loads *loads);
 
 /* ---- roots.c ---- */
 
 /** What this host trusts and could have issued it, by name and identifiers; to be freed; or NULL. */
 X509 *cd_roots_issuer(struct cd_roots *roots, X509 *subject);
+void cd_roots_free(struct cd_roots *roots);
 
 /* ---- check.c ---- */
 

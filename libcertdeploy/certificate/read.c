@@ -266,7 +266,7 @@ static int take_der(struct cd_given *given, unsigned char *der, size_t length)
 	}
 	if (first == V_ASN1_SEQUENCE && second == V_ASN1_OCTET_STRING)
 		return cd_key_read(given, NULL, NULL, der, length);
-	x509 = cd_decode_certificate(given->load->decoder, der, length);
+	x509 = cd_decode_certificate(given->load->loads, der, length);
 	if (x509 != NULL)
 		return cd_given_take_certificate(given, x509);
 	if (is_request(der, length))
@@ -299,7 +299,7 @@ static int take_block(struct cd_given *given, struct cd_block *block)
 	if (cd_in_list(parameters, label))
 		return 0;
 	if (cd_in_list(certificates, label)) {
-		x509 = cd_decode_certificate(given->load->decoder, der, length);
+		x509 = cd_decode_certificate(given->load->loads, der, length);
 		peek(der, length, &first, &second);
 		if (x509 == NULL && first == V_ASN1_OBJECT)
 			return take_pkcs7(given, der, length);

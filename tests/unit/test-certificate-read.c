@@ -185,26 +185,26 @@ static char *impossible_key(void)
 	return text;
 }
 
-static void test_many_loads_share_a_decoder(void **state)
+static void test_many_loads_share_what_was_decoded(void **state)
 {
 	const struct issued *leaves[] = {rsa, ec, ed};
-	struct cd_decoder decoder = {0};
+	struct cd_loads loads = {0};
 
 	(void)state;
 	for (size_t i = 0; i < 9; i++) {
-		struct loading loading = {.load.need_key = true, .load.decoder = &decoder};
+		struct loading loading = {.load.need_key = true, .load.loads = &loads};
 
 		give(&loading, ANY, bundle(leaves[i % 3]));
 		assert_leaf(&loading, leaves[i % 3], true);
-		loading = (struct loading){.load.need_key = true, .load.decoder = &decoder};
+		loading = (struct loading){.load.need_key = true, .load.loads = &loads};
 		give(&loading, CERT, pem_certificate(ec));
 		give(&loading, KEY, impossible_key());
 		assert_refused(&loading, "not-understood");
 		loading_end(&loading);
 	}
 	/* The issuer alone is kept: it stands beside all of them. */
-	assert_int_equal(decoder.known.count, 1);
-	cd_decoder_free(&decoder);
+	assert_int_equal(loads.known.count, 1);
+	cd_loads_free(&loads);
 }
 
 static char *pem_of(BIO *bio)
@@ -778,7 +778,7 @@ int main(void)
 		cmocka_unit_test(test_base64_without_its_lines),
 		cmocka_unit_test(test_der),
 		cmocka_unit_test(test_der_of_a_short_key),
-		cmocka_unit_test(test_many_loads_share_a_decoder),
+		cmocka_unit_test(test_many_loads_share_what_was_decoded),
 		cmocka_unit_test(test_keys_of_every_form),
 		cmocka_unit_test(test_encrypted_keys),
 		cmocka_unit_test(test_passphrases),
