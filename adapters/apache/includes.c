@@ -118,9 +118,17 @@ static char *path_in(struct apache_reader *reader, const char *directory, const 
 	return path;
 }
 
-static int include_path(struct apache_reader *reader, const char *path, bool optional, unsigned depth);
+/* One Include line. */
+struct including {
+	const struct apache_line *line; /* NULL: none, it is the server's own file */
+	bool optional;
+};
 
-static int include_directory(struct apache_reader *reader, const char *path, bool optional, unsigned depth)
+static int include_path(struct apache_reader *reader, const struct including *including, const char *path,
+			unsigned depth);
+
+static int include_directory(struct apache_reader *reader, const struct including *including,
+			     const char *path, unsigned depth)
 {
 	const char *const *names;
 	int result;
@@ -133,13 +141,14 @@ static int include_directory(struct apache_reader *reader, const char *path, boo
 		const char *inside = path_in(reader, path, *names);
 
 		result = inside == NULL ? CERTDEPLOY_ENOMEM
-					: include_path(reader, inside, optional, depth + 1);
+					: include_path(reader, including, inside, depth + 1);
 	}
 	return result;
 }
 
 /* A path without wildcards: a file, or a directory with all that is in it. */
-static int include_path(struct apache_reader *reader, const char *path, bool optional, unsigned depth)
+static int include_path(struct apache_reader *reader, const struct including *including, const char *path,
+			unsigned depth)
 {
 	const struct certdeploy_document *document;
 	int result = strcmp(path, "/dev/null") == 0 ? 0 : certdeploy_read(&document, reader->reading, path);
@@ -149,21 +158,25 @@ static int include_path(struct apache_reader *reader, const char *path, bool opt
 	if (result != CERTDEPLOY_ENOTFOUND)
 		return result;
 	if (certdeploy_file_type(reader->reading, path) == CERTDEPLOY_FILE_DIRECTORY)
-		return include_directory(reader, path, optional, depth);
-	if (optional)
+		return include_directory(reader, including, path, depth);
+	if (including->optional)
 		return 0;
-	return certdeploy_refuse(reader->reading, "config-syntax", path, 0,
-				 _("the file to be included is not there"));
+	if (including->line == NULL)
+		return certdeploy_refuse(reader->reading, "config-syntax", path, 0,
+					 _("the configuration file is not there"));
+	return certdeploy_refuse(reader->reading, "config-syntax", apache_line_file(including->line),
+				 apache_line_number(including->line),
+				 _("the file %s, to be included, is not there"), path);
 }
 
 int apache_read_file(struct apache_reader *reader, const char *path)
 {
-	return include_path(reader, path, false, 0);
+	return include_path(reader, &(struct including){NULL, false}, path, 0);
 }
 
 /* Walk down a pattern component by component; rest begins after the slash behind path. */
-static int include_pattern(struct apache_reader *reader, const struct apache_line *line, const char *path,
-			   const char *rest, bool optional)
+static int include_pattern(struct apache_reader *reader, const struct including *including,
+			   const char *path, const char *rest)
 {
 	size_t length = strcspn(rest, "/");
 	const char *component = certdeploy_copy(reader->reading, rest, length);
@@ -177,14 +190,15 @@ static int include_pattern(struct apache_reader *reader, const struct apache_lin
 		path = path_in(reader, path, component);
 		if (path == NULL)
 			return CERTDEPLOY_ENOMEM;
-		return last ? include_path(reader, path, optional, 0)
-			    : include_pattern(reader, line, path, rest + length + 1, optional);
+		return last ? include_path(reader, including, path, 0)
+			    : include_pattern(reader, including, path, rest + length + 1);
 	}
 	result = certdeploy_directory(&names, reader->reading, *path == '\0' ? "/" : path);
 	if (result == CERTDEPLOY_ENOTFOUND)
-		return optional ? 0
-				: apache_bad_syntax(reader, line,
-						    _("the directory to be included is not there"));
+		return including->optional
+			       ? 0
+			       : apache_bad_syntax(reader, including->line,
+						   _("the directory to be included is not there"));
 	for (; result == 0 && *names != NULL; names++) {
 		const char *inside;
 
@@ -196,11 +210,12 @@ static int include_pattern(struct apache_reader *reader, const struct apache_lin
 		if (!last && certdeploy_file_type(reader->reading, inside) != CERTDEPLOY_FILE_DIRECTORY)
 			continue;
 		found = true;
-		result = last ? include_path(reader, inside, optional, 0)
-			      : include_pattern(reader, line, inside, rest + length + 1, optional);
+		result = last ? include_path(reader, including, inside, 0)
+			      : include_pattern(reader, including, inside, rest + length + 1);
 	}
-	if (result == 0 && !found && !optional)
-		return apache_bad_syntax(reader, line, _("nothing matches the pattern to be included"));
+	if (result == 0 && !found && !including->optional)
+		return apache_bad_syntax(reader, including->line,
+					 _("nothing matches the pattern to be included"));
 	return result;
 }
 
@@ -222,7 +237,8 @@ int apache_remember_include(struct apache_model *model, const char *pattern)
 int apache_do_include(struct apache_reader *reader, const struct apache_line *line, size_t at,
 		      bool optional)
 {
-	struct apache_line including = *line;
+	struct apache_line bare = *line;
+	struct including including = {&bare, optional};
 	struct apache_place around = reader->include;
 	struct apache_words words;
 	const char *path;
@@ -242,10 +258,10 @@ int apache_do_include(struct apache_reader *reader, const struct apache_line *li
 		reader->include = apache_place_of(line);
 	reader->includes++;
 	/* Inner lines are put together in the memory that this one may stand in. */
-	including.text = "";
-	including.length = 0;
-	result = apache_is_glob(path) ? include_pattern(reader, &including, "", path + 1, optional)
-				      : include_path(reader, path, optional, 0);
+	bare.text = "";
+	bare.length = 0;
+	result = apache_is_glob(path) ? include_pattern(reader, &including, "", path + 1)
+				      : include_path(reader, &including, path, 0);
 	reader->includes--;
 	reader->include = around;
 	return result;

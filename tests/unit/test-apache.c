@@ -318,7 +318,7 @@ static void test_refused(void **state)
 	check_refused("<VirtualHost *:443>\nServerName a\n", "config-syntax", 1);
 	check_refused("\n</VirtualHost>\n", "config-syntax", 2);
 	check_refused("<VirtualHost *:443>\n</Directory>\n", "config-syntax", 2);
-	check_refused("\n\nInclude nothing.conf\n", "config-syntax", 0);
+	check_refused("\n\nInclude nothing.conf\n", "config-syntax", 3);
 	check_refused("Include sites-enabled/site.conf\n", "config-syntax", 1);
 	check_refused("<VirtualHost *:443>\nSSLCertificateFile /a # b\n</VirtualHost>\n", "config-syntax",
 		      2);
