@@ -12,6 +12,7 @@
  * addresses.c  <VirtualHost> and Listen addresses, the sets they make, where to connect
  * proxied.c    ports that want haproxy's PROXY protocol
  * merge.c      own certificates over inherited ones
+ * naming.c     names of virtual hosts without ServerName
  * hosts.c      which virtual host answers for which name -> endpoints
  * amend.c      the model over edits, made of the one before them and the edited files
  * misdirected.c  names that would stop sharing a connection
@@ -253,6 +254,8 @@ struct apache_model;
 struct apache_host;
 struct apache_proxied;
 
+/** A numeric address; false when it is none. */
+bool apache_parse_ip(struct apache_address *address, const char *text);
 /** Parse one address of <VirtualHost>; adds nothing when it does not resolve. */
 int apache_add_address(struct apache_model *model, struct apache_host *host, const char *text,
 		       uint16_t default_port);
@@ -418,8 +421,8 @@ struct apache_model {
 	struct apache_managed *named;
 	struct apache_set *sets;
 	struct apache_sets *by_address;
-	uint32_t state;       /**< counts what was read so far that may change how the rest is read */
-	bool amending;        /**< over edits, from the model before them: see amend.c */
+	uint32_t state; /**< counts what was read so far that may change how the rest is read */
+	bool amending;  /**< over edits, from the model before them: see amend.c */
 	struct apache_proxied *proxied;
 	uint8_t sni_policy;   /**< enum apache_sni_policy */
 	const char *own_name; /**< the machine's name, where the main server has none; "" unknown */
@@ -440,6 +443,11 @@ int apache_do_proxied(struct apache_model *model, const struct apache_host *host
 int apache_do_unproxied(struct apache_model *model, const char *network);
 /** Whether a client on this host must speak it there. address: numeric, or NULL: 127.0.0.1. */
 bool apache_is_proxied(const struct apache_model *model, const char *address, uint16_t port);
+
+/* ---- naming.c ---- */
+
+/** Give a host that has no ServerName the name that httpd gives it, where that is known. */
+int apache_complete_name(struct apache_model *model, struct apache_host *host);
 
 /* ---- hosts.c ---- */
 

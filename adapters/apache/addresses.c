@@ -61,8 +61,8 @@ static bool split(struct certdeploy_reading *reading, const char *text, char **h
 	return true;
 }
 
-/* Numeric addresses; IPv4 within IPv6 is the IPv4 address itself. */
-static bool parse_ip(struct apache_address *address, const char *text)
+/* IPv4 within IPv6 is the IPv4 address itself. */
+bool apache_parse_ip(struct apache_address *address, const char *text)
 {
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -134,7 +134,7 @@ static int add_named(struct apache_model *model, struct apache_address **list, c
 	for (; result == 0 && *found != NULL; found++) {
 		struct apache_address one = {.port = port};
 
-		if (parse_ip(&one, *found) && append(model, list, &one) == NULL)
+		if (apache_parse_ip(&one, *found) && append(model, list, &one) == NULL)
 			result = CERTDEPLOY_ENOMEM;
 	}
 	if (result != CERTDEPLOY_ENOTFOUND)
@@ -168,7 +168,8 @@ int apache_add_address(struct apache_model *model, struct apache_host *host, con
 					 host->use != NULL ? host->use->file : host->file->path, host->line,
 					 _("the address \"%s\" of this <VirtualHost> is not valid"), text);
 	address.port = (uint16_t)(port != 0 || any_port ? port : default_port);
-	if (strcmp(name, "*") != 0 && !apache_same_caseless(name, "_default_") && !parse_ip(&address, name))
+	if (strcmp(name, "*") != 0 && !apache_same_caseless(name, "_default_") &&
+	    !apache_parse_ip(&address, name))
 		return add_named(model, &host->addresses, name, address.port);
 	return append(model, &host->addresses, &address) == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
@@ -185,7 +186,7 @@ int apache_add_listener(struct apache_model *model, const char *text, const char
 		return certdeploy_refuse(model->reading, "config-syntax", file, line,
 					 _("the address \"%s\" of this Listen is not valid"), text);
 	any.port = (uint16_t)port;
-	if (name == NULL || strcmp(name, "*") == 0 || parse_ip(&any, name))
+	if (name == NULL || strcmp(name, "*") == 0 || apache_parse_ip(&any, name))
 		result = append(model, &addresses, &any) == NULL ? CERTDEPLOY_ENOMEM : 0;
 	else
 		result = add_named(model, &addresses, name, any.port);
@@ -398,7 +399,7 @@ static int reach_any(struct apache_model *model, struct apache_reach **out, cons
 	bool first = listener->zero_family != APACHE_IPV6;
 
 	for (size_t i = 0; i < sizeof(candidates) / sizeof(*candidates); i++) {
-		(void)parse_ip(&address, candidates[i]);
+		(void)apache_parse_ip(&address, candidates[i]);
 		if (listener->zero && address.family != listener->zero_family)
 			continue;
 		if (answering(model, &address, listener->port) != set) {

@@ -8,7 +8,6 @@
 #include "adapter.h"
 #include "hash.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- TLS or not ---- */
@@ -55,78 +54,6 @@ static bool is_managed(const struct apache_model *model, const struct apache_hos
 }
 
 /* ---- names ---- */
-
-/*
- * The machine's own name, for a main server without ServerName: /etc/hostname, made longer by the line
- * of /etc/hosts that has it.
- */
-static int own_name(struct apache_model *model)
-{
-	const struct certdeploy_document *document;
-	const char *bytes = "", *hosts = "";
-	char *name;
-	size_t length = 0;
-
-	model->own_name = "";
-	if (certdeploy_file_type(model->reading, "/etc/hostname") != CERTDEPLOY_FILE_REGULAR ||
-	    certdeploy_read(&document, model->reading, "/etc/hostname") != 0)
-		return 0;
-	bytes = certdeploy_document_bytes(document, &length);
-	name = certdeploy_copy(model->reading, bytes, strcspn(bytes, " \t\r\n"));
-	if (name == NULL)
-		return CERTDEPLOY_ENOMEM;
-	if (certdeploy_file_type(model->reading, "/etc/hosts") == CERTDEPLOY_FILE_REGULAR &&
-	    certdeploy_read(&document, model->reading, "/etc/hosts") == 0)
-		hosts = certdeploy_document_bytes(document, &length);
-	length = strlen(name);
-	if (strchr(name, '.') != NULL || length == 0) {
-		model->own_name = name;
-		return 0;
-	}
-	/* The first name behind an address is the canonical one. */
-	for (const char *at = hosts; (at = strstr(at, name)) != NULL; at += length) {
-		if (at > hosts && strchr(" \t", at[-1]) != NULL && at[length] == '.') {
-			model->own_name = certdeploy_copy(model->reading, at, strcspn(at, " \t\r\n#"));
-			return model->own_name == NULL ? CERTDEPLOY_ENOMEM : 0;
-		}
-	}
-	return 0;
-}
-
-/* A virtual host without ServerName has that of the main server, if it stands on "*". */
-static int complete_name(struct apache_model *model, struct apache_host *host)
-{
-	struct apache_name *name;
-	bool any = host == &model->main;
-	int result;
-
-	if (host->server_name != NULL)
-		return 0;
-	host->no_name = true;
-	for (const struct apache_address *address = host->addresses; address != NULL;
-	     address = address->next)
-		any = any || address->family == APACHE_ANY;
-	if (!any)
-		return 0;
-	if (model->main.server_name == NULL) {
-		if (model->own_name == NULL) {
-			result = own_name(model);
-			if (result != 0)
-				return result;
-		}
-		if (*model->own_name == '\0')
-			return 0;
-		name = certdeploy_alloc(model->reading, sizeof(*name));
-		if (name == NULL)
-			return CERTDEPLOY_ENOMEM;
-		*name = (struct apache_name){NULL, model->own_name, (uint32_t)strlen(model->own_name),
-					     false};
-		model->main.server_name = name;
-		model->main.no_name = true;
-	}
-	host->server_name = model->main.server_name;
-	return 0;
-}
 
 /* The key is the name. */
 struct name_entry {
@@ -442,7 +369,7 @@ static int add_main(struct apache_model *model)
 
 int apache_finish_host(struct apache_model *model, struct apache_host *host)
 {
-	int result = complete_name(model, host);
+	int result = apache_complete_name(model, host);
 
 	if (result == 0)
 		result = apache_make_pairs(model, host);
@@ -495,19 +422,30 @@ int apache_amend_endpoints(struct apache_model *model, const struct certdeploy_r
 /* ---- who answers for a name ---- */
 
 /* A virtual host that has the name but is reached by no Listen, or speaks plain HTTP there. */
+static bool has_name_in_vain(const struct apache_host *host, const char *hostname)
+{
+	return !host->live && host->server_name != NULL && !host->no_name &&
+	       strlen(hostname) == host->server_name->length &&
+	       apache_compare_caseless(hostname, host->server_name->text, host->server_name->length) == 0;
+}
+
 static void hint(struct apache_model *model, const char *hostname)
 {
 	for (const struct apache_host *host = model->hosts; host != NULL; host = host->next) {
-		if (host->live || !host->tls || host->server_name == NULL || host->no_name ||
-		    strlen(hostname) != host->server_name->length ||
-		    apache_compare_caseless(hostname, host->server_name->text, host->server_name->length) !=
-			    0)
-			continue;
-		certdeploy_report(model->reading, CERTDEPLOY_WARNING, "no-endpoint",
-				  host->use != NULL ? host->use->file : host->file->path, host->line,
-				  _("this virtual host is named %s but nothing reaches it: no Listen opens "
-				    "its port, or another one comes first"),
-				  hostname);
+		const char *file = host->use != NULL ? host->use->file : host->file->path;
+
+		if (host->tls && has_name_in_vain(host, hostname))
+			certdeploy_report(
+				model->reading, CERTDEPLOY_WARNING, "no-endpoint", file, host->line,
+				_("this virtual host is named %s but nothing reaches it: no Listen opens "
+				  "its port, or another one comes first"),
+				hostname);
+		else if (host->tls && host->server_name == NULL && host->addresses != NULL)
+			certdeploy_report(model->reading, CERTDEPLOY_WARNING, "no-endpoint", file,
+					  host->line,
+					  _("this virtual host has no ServerName, so that its name is what "
+					    "the DNS says of its address: give it one, or choose it by its "
+					    "address"));
 	}
 }
 

@@ -17,6 +17,7 @@ libcertdeploy_internal_la_SOURCES += \
 	adapters/apache/merge.c \
 	adapters/apache/misdirected.c \
 	adapters/apache/modules.c \
+	adapters/apache/naming.c \
 	adapters/apache/pairs.c \
 	adapters/apache/proxied.c \
 	adapters/apache/read.c adapters/apache/read.h \
