@@ -159,11 +159,13 @@ def check(web, pki, ca, row):
         check_refused(stage)
         assert {name: stage.ask(name) for name in row.serves} == before
         return None
+    files = tree.snapshot(web.home)
     result = deploy(stage).expect(OK, *row.warns)
     wanted = {web.home / name: data for name, data in stage.texts(2).items()}
     for path, data in wanted.items():
         assert show(path.read_bytes()) == show(data)
     known_files = {web.home, *wanted, *(web.home / name for name in row.links)}
+    assert all((web.home / name).is_symlink() for name in row.links)
     assert {p for p in tree.snapshot(web.home)} <= {str(d) for p in known_files for d in (p, *p.parents)}
     listed = Listing(host.tool("list").expect(OK))
     after = {name: stage.ask(name) for name in row.serves}
@@ -173,6 +175,9 @@ def check(web, pki, ca, row):
         stage.check_predicted(name, sha, known, listed)
     again = deploy(stage).expect(OK)
     assert again.json["changed"] is False
+    host.tool("rollback").expect(OK)
+    assert tree.diff(files, tree.snapshot(web.home)) == []
+    assert {name: stage.ask(name) for name in row.serves} == before
     return result
 
 
@@ -187,6 +192,7 @@ def check_refused(stage):
     files = tree.snapshot(web.home)
     code, *place = (row.refused,) if isinstance(row.refused, str) else row.refused
     result = deploy(stage).expect(REFUSED, code)
+    assert {p["code"] for p in result.problems if p["severity"] == "warning"} >= set(row.warns)
     assert tree.diff(files, tree.snapshot(web.home), tree.UNTOUCHED) == []
     assert not (stage.host.store / "x").exists()
     problem = next(p for p in result.problems if p["code"] == code and p["severity"] == "error")
