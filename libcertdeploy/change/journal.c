@@ -506,32 +506,21 @@ static const char *body_of(const char *bytes, size_t length, bool *out_of_memory
 	return memcmp(digest, end + 1, 64) == 0 ? newline + 1 : NULL;
 }
 
-static bool is_short_of_memory(const json_error_t *error)
-{
-#if JANSSON_VERSION_HEX >= 0x020b00
-	return json_error_code(error) == json_error_out_of_memory;
-#else
-	/* The checksum was right: what else could it be? */
-	(void)error;
-	return true;
-#endif
-}
-
 static void understand(struct reading *reading, struct cd_journal *journal, const char *bytes,
 		       size_t length)
 {
 	const char *body = body_of(bytes, length, &reading->out_of_memory);
-	json_error_t error;
 	json_t *json;
 
 	if (body == NULL) {
 		reading->damaged = true;
 		return;
 	}
-	json = json_loadb(body, length - (size_t)(body - bytes), 0, &error);
+	json = json_loadb(body, length - (size_t)(body - bytes), 0, NULL);
 	if (json == NULL) {
-		reading->out_of_memory = reading->out_of_memory || is_short_of_memory(&error);
-		reading->damaged = true;
+		/* The checksum was right. Jansson calls it a wrong token where it found no memory for one.
+		 */
+		reading->out_of_memory = true;
 		return;
 	}
 	journal->id = get_id(reading, json);
@@ -546,18 +535,18 @@ static void understand(struct reading *reading, struct cd_journal *journal, cons
 }
 
 /* Commands stand in it that are run as we are: it must be ours, and nobody else's to change. */
-static bool is_ours(int directory, int file)
+static int check_ours(bool *ours, int directory, int file)
 {
-	struct cd_identity identity;
+	struct cd_identity identities[2];
 	struct stat status;
 
-	if (fstat(directory, &status) == -1)
-		return false;
-	cd_identity_of(&identity, &status);
-	if (!cd_is_trusted(&identity) || fstat(file, &status) == -1)
-		return false;
-	cd_identity_of(&identity, &status);
-	return cd_is_trusted(&identity);
+	for (int i = 0; i < 2; i++) {
+		if (fstat(i == 0 ? directory : file, &status) == -1)
+			return errno;
+		cd_identity_of(&identities[i], &status);
+	}
+	*ours = cd_is_trusted(&identities[0]) && cd_is_trusted(&identities[1]);
+	return 0;
 }
 
 int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, int directory,
@@ -567,10 +556,13 @@ int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, in
 	int fd = cd_disk_open(directory, CD_MANIFEST, O_RDONLY | O_NONBLOCK, 0);
 	char *bytes = NULL;
 	size_t length = 0;
+	bool ours = false;
 	int error = fd == -1 ? errno : cd_read_fd(&bytes, &length, NULL, fd, LIMIT);
 
 	*journal = (struct cd_journal){0};
-	if (error == 0 && is_ours(directory, fd))
+	if (error == 0)
+		error = check_ours(&ours, directory, fd);
+	if (error == 0 && ours)
 		understand(&reading, journal, bytes, length);
 	else
 		reading.damaged = true;

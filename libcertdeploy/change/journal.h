@@ -9,6 +9,7 @@
  *	STATE/committed/    done: only needs to be filed
  *	STATE/backups/ID    filed: the history
  *	STATE/backups/ID.RESULT  the same, of a run that was put back: rolled-back, interrupted, broken
+ *	STATE/prune         names of backups that go; prune.new while it is written, pruned/ holds them
  *	STATE/audit.jsonl   one line a run
  *
  * One directory goes through these names; each step is a rename. In it:
@@ -31,6 +32,9 @@
 #define CD_JOURNAL "journal"
 #define CD_COMMITTED "committed"
 #define CD_BACKUPS "backups"
+#define CD_PRUNE "prune"
+#define CD_PRUNE_NEW "prune.new"
+#define CD_PRUNED "pruned"
 #define CD_FILES "files"
 #define CD_MANIFEST "manifest"
 #define CD_RELOADED "reloaded"

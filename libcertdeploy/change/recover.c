@@ -292,6 +292,23 @@ static int recover_one(struct cd_work *work, const char *where, bool force, bool
 	return result;
 }
 
+/* Old backups that stay are in nobody's way: no run fails of them. */
+static void finish_pruning(struct cd_work *work, int *recovered)
+{
+	bool begun;
+	int error = cd_prune_finish(&work->state, &begun);
+
+	if (error != 0) {
+		cd_problem(work->problems, CERTDEPLOY_WARNING, "io-error", work->state.path, 0,
+			   _("old backups could not be removed; the next run will try it again"));
+	} else if (begun) {
+		cd_problem(
+			work->problems, CERTDEPLOY_NOTICE, "interrupted", NULL, 0,
+			_("the removal of old backups had been interrupted; now all of them are removed"));
+		*recovered = *recovered == 0 ? 4 : *recovered;
+	}
+}
+
 int cd_recover_leftovers(struct cd_work *work, int *recovered, bool force, bool prove)
 {
 	int result = 0, error;
@@ -315,5 +332,7 @@ int cd_recover_leftovers(struct cd_work *work, int *recovered, bool force, bool 
 		if (error != 0)
 			result = cannot_file(work, error);
 	}
+	if (result == 0)
+		finish_pruning(work, recovered);
 	return result;
 }

@@ -417,14 +417,16 @@ int cd_transaction_run(struct cd_transaction *transaction)
 
 bool cd_transaction_is_interrupted(const struct cd_root *root, const char *state_directory)
 {
+	static const char *const left[] = {CD_BUILD, CD_STAGE,     CD_JOURNAL, CD_COMMITTED,
+					   CD_PRUNE, CD_PRUNE_NEW, CD_PRUNED};
 	struct cd_problems ignored = {0};
 	struct cd_state state;
 	bool interrupted = false;
 
 	if (cd_state_open(&state, &ignored, root, state_directory, false) == 0) {
-		interrupted = (cd_state_has(&state, CD_BUILD) || cd_state_has(&state, CD_STAGE) ||
-			       cd_state_has(&state, CD_JOURNAL) || cd_state_has(&state, CD_COMMITTED)) &&
-			      !cd_state_is_locked(&state);
+		for (size_t i = 0; i < sizeof(left) / sizeof(left[0]) && !interrupted; i++)
+			interrupted = cd_state_has(&state, left[i]);
+		interrupted = interrupted && !cd_state_is_locked(&state);
 		cd_state_close(&state);
 	}
 	cd_problems_free(&ignored);

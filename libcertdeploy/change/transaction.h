@@ -65,7 +65,7 @@ bool cd_transaction_is_interrupted(const struct cd_root *root, const char *state
 /**
  * Finish or undo what an interrupted run left: files, then the services noted in the journal.
  * *recovered: 0 nothing was there, 1 put back, 2 was committed and is now finished, 3 put back but for
- * what others have changed since, which was left and is told.
+ * what others have changed since, which was left and is told, 4 only old backups had still to go.
  */
 int cd_transaction_recover(int *recovered, struct cd_transaction *transaction, bool force);
 

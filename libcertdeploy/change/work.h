@@ -102,6 +102,8 @@ const char *cd_entry_backup(struct cd_arena *arena, const struct cd_journal *jou
 
 /* prune.c, audit.c */
 void cd_prune_backups(struct cd_state *state, unsigned keep, int64_t before);
+/** Go on with what an earlier run began. *begun: there was such. Returns 0 or an errno. */
+int cd_prune_finish(struct cd_state *state, bool *begun);
 void cd_audit(struct cd_work *work, const char *result);
 
 #endif

@@ -310,6 +310,16 @@ int scene_rollback(struct scene *scene, const char *program)
 	return result;
 }
 
+int scene_prune(struct scene *scene, const char *program)
+{
+	char state[600];
+	int result = cd_root_open(&scene->root, &scene->problems, NULL);
+
+	(void)program;
+	(void)snprintf(state, sizeof(state), "%s/var/state", scene->path);
+	return result != 0 ? result : cd_history_prune(&scene->problems, &scene->root, state, 1, 0, 5);
+}
+
 int scene_recover(struct scene *scene, const char *program)
 {
 	struct operation *operation = calloc(1, sizeof(*operation));
@@ -656,10 +666,10 @@ const char *scene_servers_wrong(const char *path)
 
 const char *scene_litter(const char *path)
 {
-	static const char *const left[] = {"stage", "journal", "committed"};
+	static const char *const left[] = {"stage", "journal", "committed", "prune", "prune.new", "pruned"};
 	char name[1024];
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
 		(void)snprintf(name, sizeof(name), "%s/var/state/%s", path, left[i]);
 		if (access(name, F_OK) == 0)
 			return left[i];

@@ -38,6 +38,8 @@ int scene_deploy_many(struct scene *scene, const char *program);
 /** One that leaves copies beside the originals. */
 int scene_deploy_beside(struct scene *scene, const char *program);
 int scene_rollback(struct scene *scene, const char *program);
+/** All backups but the newest go. */
+int scene_prune(struct scene *scene, const char *program);
 int scene_recover(struct scene *scene, const char *program);
 
 /** Play a server's command, or the program that builds a table: argv as it is given to a program. */

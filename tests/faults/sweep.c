@@ -40,13 +40,19 @@ struct operation {
 	perform *run;
 	perform *before[4]; /* what happened on the host so far */
 	bool history;       /* the backups must be whole too */
+	bool forward;       /* once begun it is not taken back: a later run goes on with it */
 	bool many;          /* so many calls that a hurried sweep takes few of them */
 };
 
 static const struct operation operations[] = {
-	{"deploy", scene_deploy, {NULL}, false, false},
-	{"rollback", scene_rollback, {scene_deploy, NULL}, false, false},
-	{"deploy of 100", scene_deploy_many, {NULL}, false, true},
+	{.name = "deploy", .run = scene_deploy},
+	{.name = "rollback", .run = scene_rollback, .before = {scene_deploy}},
+	{.name = "prune",
+	 .run = scene_prune,
+	 .before = {scene_deploy_beside, scene_rollback, scene_deploy},
+	 .history = true,
+	 .forward = true},
+	{.name = "deploy of 100", .run = scene_deploy_many, .many = true},
 };
 
 static const struct meet_fault mutating[] = {
@@ -222,13 +228,15 @@ static const struct stand *settle(const char *what)
 }
 
 /* What a run that was not killed says must be so. */
-static void check_word(const char *what, int result, enum stand_as now)
+static void check_word(const char *what, int result, const struct stand *stand)
 {
+	enum stand_as now = operation->forward ? stand->after : stand->now;
+
 	if (result > 1000)
 		wrong(what, meeting->where, "died of a signal");
 	else if (result == 0 && now != STAND_NEW)
 		wrong(what, meeting->where, "says it is done, and it is not");
-	else if (result != 0 && result != CERTDEPLOY_EBROKEN && now != STAND_OLD)
+	else if (result != 0 && result != CERTDEPLOY_EBROKEN && !operation->forward && now != STAND_OLD)
 		wrong(what, meeting->where, "says nothing changed, and it did");
 }
 
@@ -248,7 +256,7 @@ static void single_case(int classes, long at, const struct meet_fault *fault)
 	tally.faults += kills ? 0 : 1;
 	stand = settle(what);
 	if (!kills)
-		check_word(what, result, stand->now);
+		check_word(what, result, stand);
 }
 
 /* A kill, then a fault in the recovery, then a recovery. false: the recovery has no such call. */

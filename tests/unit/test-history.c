@@ -257,6 +257,68 @@ static void test_pruning(void **state)
 	}
 }
 
+static int prune(struct host *host, unsigned keep)
+{
+	host_begin(host, "prune");
+	return cd_history_prune(&host->problems, &host->root, host_path(host, "var/state"), keep, 0, 1);
+}
+
+static int recover(struct host *host, int *recovered)
+{
+	host_begin(host, "recover");
+	return cd_transaction_recover(recovered, &host->transaction, false);
+}
+
+/* Once the names stand in the list they go, with the next run too; a list half written is nothing. */
+static void test_pruning_interrupted(void **state)
+{
+	struct host *host = *state;
+	const char *first = deploy(host, "1\n", NULL), *second = deploy(host, "2\n", NULL);
+	const char *state_directory = host_path(host, "var/state");
+	int recovered;
+
+	(void)deploy(host, "3\n", NULL);
+	assert_false(cd_transaction_is_interrupted(&host->root, state_directory));
+	host_put(host, "var/state/prune.new", host_path(host, "%s\n", first));
+	assert_true(cd_transaction_is_interrupted(&host->root, state_directory));
+	assert_int_equal(recover(host, &recovered), 0);
+	assert_int_equal(recovered, 0);
+	assert_int_equal(count_history(host), 3);
+	assert_false(cd_transaction_is_interrupted(&host->root, state_directory));
+	host_put(host, "var/state/prune",
+		 cd_arena_format(&host->texts, "%s\n%s\n20000101T000000Z-1\n", first, second));
+	assert_true(cd_transaction_is_interrupted(&host->root, state_directory));
+	assert_int_equal(recover(host, &recovered), 0);
+	assert_int_equal(recovered, 4);
+	assert_int_equal(count_history(host), 1);
+	assert_false(cd_transaction_is_interrupted(&host->root, state_directory));
+	assert_null(host_get(host, "var/state/prune"));
+}
+
+/* What cannot be removed is told, does not fail the next runs, and goes as soon as it can. */
+static void test_pruning_fails(void **state)
+{
+	struct host *host = *state;
+	const char *first = deploy(host, "1\n", NULL);
+	int recovered;
+
+	(void)deploy(host, "2\n", NULL);
+	host_put(host, "var/state/prune", cd_arena_format(&host->texts, "%s\n", first));
+	/* No directory can be made here. */
+	host_put(host, "var/state/pruned", "");
+	assert_int_equal(recover(host, &recovered), 0);
+	assert_int_equal(recovered, 0);
+	assert_int_equal(host->problems.list.count, 1);
+	assert_int_equal(prune(host, 1), CERTDEPLOY_EFAILED);
+	assert_string_equal(host_error(host), "io-error");
+	(void)deploy(host, "3\n", NULL);
+	assert_int_equal(count_history(host), 3);
+	assert_int_equal(unlink(host_path(host, "var/state/pruned")), 0);
+	assert_int_equal(recover(host, &recovered), 0);
+	assert_int_equal(recovered, 4);
+	assert_int_equal(count_history(host), 2);
+}
+
 /* A number that pruning has set free is not given again: the newest stays the newest. */
 static void test_many_in_one_second(void **state)
 {
@@ -288,6 +350,8 @@ int main(void)
 		TEST(test_one_service_and_one_file),
 		TEST(test_failed_runs_are_in_the_history),
 		TEST(test_pruning),
+		TEST(test_pruning_interrupted),
+		TEST(test_pruning_fails),
 		TEST(test_many_in_one_second),
 	};
 
