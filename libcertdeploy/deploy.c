@@ -360,6 +360,35 @@ static int report_keys(struct certdeploy_result *result, struct cd_plan *plan)
 	return code;
 }
 
+static bool plan_reads(void *user, const char *path)
+{
+	const struct cd_plan *plan = user;
+
+	return cd_inventory_reads(&plan->inventory, path);
+}
+
+/* What the transaction would refuse is refused by the plan; what its user may not see is not judged. */
+static int look_at_places(struct cd_plan *plan)
+{
+	struct cd_transaction transaction = {
+		.root = &plan->inventory.host.root,
+		.problems = plan->problems,
+		.state_directory = plan->cd->settings.state,
+		.changes = &plan->changes,
+		.is_read = plan_reads,
+		.user = plan,
+	};
+	size_t before = plan->problems->list.count;
+	int result = cd_transaction_look(&transaction);
+
+	cd_transaction_free(&transaction);
+	if (result == CERTDEPLOY_EPERMISSION) {
+		cd_problems_soften(plan->problems, before);
+		result = 0;
+	}
+	return result;
+}
+
 int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
 		    const struct certdeploy_request *request)
 {
@@ -374,6 +403,8 @@ int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
 	if (cd->broken != 0)
 		return cd_result_end(out, result, cd_broken(result));
 	code = cd_plan_make(&plan, cd, &result->problems, request);
+	if (code == 0)
+		code = look_at_places(&plan);
 	code = report_plan(result, &plan, code);
 	if (code == 0)
 		code = report_keys(result, &plan);

@@ -118,6 +118,15 @@ static int refuse_kind(struct cd_work *work, const struct cd_entry *entry)
 		       _("something else stands where this is to be written"));
 }
 
+static int check_names(struct cd_work *work, const struct cd_entry *entry, const struct stat *status)
+{
+	if (status->st_nlink < 2)
+		return 0;
+	return cd_fail(work->problems, CERTDEPLOY_EREFUSED, "hard-link", entry->path, 0,
+		       _("the file has %lu names; replacing one would split them"),
+		       (unsigned long)status->st_nlink);
+}
+
 static int read_file(struct cd_work *work, struct cd_entry *entry, int directory, const char *name)
 {
 	int fd = cd_disk_open(directory, name, O_RDONLY | O_NONBLOCK, 0);
@@ -133,10 +142,8 @@ static int read_file(struct cd_work *work, struct cd_entry *entry, int directory
 		error = cd_disk_copy(-1, fd, entry->before.digest, NULL);
 	if (error != 0)
 		result = cd_fail_errno(work->problems, error, entry->path, _("cannot read the file"));
-	else if (status.st_nlink > 1)
-		result = cd_fail(work->problems, CERTDEPLOY_EREFUSED, "hard-link", entry->path, 0,
-				 _("the file has %lu names; replacing one would split them"),
-				 (unsigned long)status.st_nlink);
+	else
+		result = check_names(work, entry, &status);
 	cd_identity_of(&entry->identity, &status);
 	(void)close(fd);
 	return result;
@@ -163,7 +170,8 @@ static int read_before(struct cd_work *work, struct cd_entry *entry)
 		cd_attributes_of(&entry->before.attributes, &status);
 		if (S_ISREG(status.st_mode)) {
 			entry->before.kind = CD_SIDE_FILE;
-			result = read_file(work, entry, directory, name);
+			result = work->only_look ? check_names(work, entry, &status)
+						 : read_file(work, entry, directory, name);
 		} else if (S_ISDIR(status.st_mode)) {
 			entry->before.kind = CD_SIDE_DIRECTORY;
 		} else if (S_ISLNK(status.st_mode)) {
@@ -440,15 +448,59 @@ static bool is_product(const struct cd_changes *changes, const struct cd_change 
 	return false;
 }
 
+/* A run would have made the state directory, and what comes into it stands in no danger. */
+static bool waits_for_state(const struct cd_work *work, const char *path)
+{
+	size_t length = strlen(work->asked->state_directory);
+
+	return work->only_look && work->state.directory == -1 &&
+	       strncmp(path, work->asked->state_directory, length) == 0 && path[length] == '/';
+}
+
 int cd_work_collect(struct cd_work *work)
 {
 	const struct cd_changes *changes = work->asked->changes;
 	int result = 0;
 
-	for (size_t i = 0; changes != NULL && result == 0 && i < changes->list.count; i++)
-		if (!is_product(changes, changes->list.items[i]))
-			result = cd_work_add(work, changes->list.items[i]);
+	for (size_t i = 0; changes != NULL && result == 0 && i < changes->list.count; i++) {
+		const struct cd_change *change = changes->list.items[i];
+
+		if (!is_product(changes, change) && !waits_for_state(work, change->path))
+			result = cd_work_add(work, change);
+	}
 	return result;
+}
+
+/* Products go where they go whatever will be in them. */
+static int look_at_products(struct cd_work *work, const struct cd_vector *builds)
+{
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < builds->count; i++) {
+		const struct cd_change_build *build = builds->items[i];
+		struct cd_change change = {.kind = CD_CHANGE_FILE,
+					   .path = build->product,
+					   .bytes = "",
+					   .owner = (uid_t)-1,
+					   .group = (gid_t)-1,
+					   .secret = build->secret,
+					   .service = build->service};
+
+		result = cd_work_add(work, &change);
+	}
+	return result;
+}
+
+int cd_work_look(struct cd_work *work)
+{
+	int result;
+
+	work->only_look = true;
+	work->journal.id = "plan";
+	result = cd_work_collect(work);
+	if (result == 0 && work->asked->changes != NULL)
+		result = look_at_products(work, &work->asked->changes->builds);
+	return result == 0 ? cd_stage_places(work) : result;
 }
 
 /* ---- looking again ---- */

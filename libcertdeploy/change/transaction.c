@@ -384,6 +384,23 @@ static const char *word_for(int result)
 						  : "failed";
 }
 
+int cd_transaction_look(struct cd_transaction *transaction)
+{
+	struct cd_work work;
+	int result;
+
+	work_init(&work, transaction);
+	result = cd_check_path(work.problems, transaction->state_directory);
+	if (result == 0)
+		result = cd_state_open(&work.state, work.problems, work.root, transaction->state_directory,
+				       false);
+	/* What is not there will be made. */
+	if (result == 0 || result == CERTDEPLOY_ENOTFOUND)
+		result = cd_work_look(&work);
+	work_end(&work);
+	return result;
+}
+
 int cd_transaction_run(struct cd_transaction *transaction)
 {
 	struct cd_work work;

@@ -53,6 +53,13 @@ struct cd_transaction {
 void cd_transaction_free(struct cd_transaction *transaction);
 
 /**
+ * Whether the changes would be refused for their places, or for the state directory: a path that others can
+ * change, a file of several names, something else that stands there, nowhere to stage it. Reads no file and
+ * changes nothing.
+ */
+int cd_transaction_look(struct cd_transaction *transaction);
+
+/**
  * Lock, recover what an earlier run left, carry the changes out, test, reload, prove, commit.
  * Returns 0 committed; CERTDEPLOY_EFAILED, _EREFUSED, _EPERMISSION, _ELOCKED, _ENOMEM, _ECANCELLED:
  * nothing changed; CERTDEPLOY_EROLLEDBACK: put back; CERTDEPLOY_EBROKEN: putting back failed.

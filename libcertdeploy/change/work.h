@@ -22,12 +22,15 @@ struct cd_work {
 	int64_t activated_at;        /**< milliseconds of the monotonic clock: the last reload */
 	bool switched;               /**< paths outside the state directory may have changed */
 	bool force;                  /**< put back also what others have changed since */
+	bool only_look;              /**< at places; no file is read */
 	char reason[512];            /**< why it is put back */
 };
 
 /* entries.c: from changes to entries, with what stands there now. */
 int cd_work_collect(struct cd_work *work);
 int cd_work_add(struct cd_work *work, const struct cd_change *change);
+/** Only look whether all places can be written, and whether there is one for what is staged. */
+int cd_work_look(struct cd_work *work);
 /** Nothing of what was read has changed since. "changed-since". */
 int cd_work_compare(struct cd_work *work);
 int cd_entry_compare(struct cd_work *work, const struct cd_entry *entry, int directory, const char *name);

@@ -171,14 +171,26 @@ PLACES = {
 @pytest.mark.parametrize("place", PLACES)
 def test_t4_t5_places(tool, root, schema, material, place):
     PLACES[place](root)
-    run = refused(tool, root, schema, "deploy", *material, "--default", "--service", "dovecot", code="unsafe-path")
+    target = "--default", "--service", "dovecot"
+    refused(tool, root, schema, "plan", *material, *target, code="unsafe-path")
+    run = refused(tool, root, schema, "deploy", *material, *target, code="unsafe-path")
     assert not list((root / "evil").glob("*")) if (root / "evil").exists() else run
     assert not [p for p in root.rglob("*certdeploy-new*")]
 
 
+@pytest.mark.skipif(os.getuid() == 0, reason="root may see everything")
+def test_a_plan_of_places_that_its_user_may_not_see(tool, root, material):
+    make(root, "var/lib/certdeploy", 0, os.getuid())
+    run = tool("plan", *material, "--default", "--service", "dovecot")
+    (root / "var/lib/certdeploy").chmod(0o700)
+    assert run.status == 0 and run.json["diff"], run
+    assert ("not-permitted", "warning") in {(p["code"], p["severity"]) for p in run.problems}, run
+
+
 def test_t4_hard_link(tool, root, schema, material):
     os.link(root / CONF, root / "etc/second")
-    refused(tool, root, schema, "deploy", *material, "--default", "--service", "dovecot", code="hard-link")
+    for command in "plan", "deploy":
+        refused(tool, root, schema, command, *material, "--default", "--service", "dovecot", code="hard-link")
 
 
 @as_root

@@ -300,6 +300,41 @@ static void test_two_paths_to_one_file(void **state)
 	assert_true(host_has(host, "etc/one.conf", "new one\n"));
 }
 
+/* What a transaction will refuse for its places is known by looking, before there is anything of it. */
+static void test_places_looked_at(void **state)
+{
+	struct host *host = *state;
+	static const struct {
+		const char *file, *code;
+	} places[] = {{"etc/one.conf", ""},
+		      {"var/state/new", ""},
+		      {"etc/linked", "hard-link"},
+		      {"open/file", "unsafe-path"},
+		      {"etc", "unsafe-path"}};
+	char *read;
+
+	assert_int_equal(mkdir(host_path(host, "open"), 0777), 0);
+	assert_int_equal(chmod(host_path(host, "open"), 0777), 0);
+	assert_int_equal(link(host_path(host, "etc/two.conf"), host_path(host, "etc/linked")), 0);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		host_begin(host, "plan");
+		host_file(host, places[i].file, "new\n", "one");
+		assert_int_equal(cd_transaction_look(&host->transaction),
+				 places[i].code[0] == '\0' ? 0 : CERTDEPLOY_EREFUSED);
+		assert_string_equal(host_error(host), places[i].code);
+	}
+	host_begin(host, "plan");
+	host->read_below = "/";
+	host_file(host, "etc/one.conf", "new\n", "one");
+	assert_int_equal(cd_transaction_look(&host->transaction), CERTDEPLOY_EREFUSED);
+	assert_string_equal(host_error(host), "no-staging-place");
+	host->read_below = NULL;
+	read = host_get(host, "etc/one.conf");
+	assert_string_equal(read, "old one\n");
+	free(read);
+	assert_int_equal(access(host_path(host, "var/state"), F_OK), -1);
+}
+
 static void test_unsafe_places(void **state)
 {
 	struct host *host = *state;
@@ -518,6 +553,7 @@ int main(void)
 		TEST(test_what_was_read_must_still_be_there),
 		TEST(test_links_are_kept_and_hard_links_refused),
 		TEST(test_two_paths_to_one_file),
+		TEST(test_places_looked_at),
 		TEST(test_unsafe_places),
 		TEST(test_nothing_to_do),
 		TEST(test_attributes_stay),
