@@ -325,6 +325,7 @@ static int undo(struct certdeploy_result *result, struct cd_transaction *transac
 				   cd_request_list(request, CERTDEPLOY_FILE),
 				   cd_request_flag(request, CERTDEPLOY_FORCE, 0) != 0);
 
+	/* cppcheck-suppress autoVariables ; until the end of this function */
 	transaction->changes = &changes;
 	if (code == 0)
 		code = cd_transaction_run(transaction);
@@ -336,6 +337,7 @@ static int undo(struct certdeploy_result *result, struct cd_transaction *transac
 	result->changed = code == 0;
 	if (report_touched(result, transaction) != 0)
 		code = CERTDEPLOY_ENOMEM;
+	transaction->changes = NULL;
 	cd_changes_free(&changes);
 	return code;
 }

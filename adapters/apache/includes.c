@@ -151,9 +151,12 @@ static int include_path(struct apache_reader *reader, const struct including *in
 			unsigned depth)
 {
 	const struct certdeploy_document *document;
-	int result = strcmp(path, "/dev/null") == 0 ? 0 : certdeploy_read(&document, reader->reading, path);
+	int result;
 
-	if (result == 0 && strcmp(path, "/dev/null") != 0)
+	if (strcmp(path, "/dev/null") == 0)
+		return 0;
+	result = certdeploy_read(&document, reader->reading, path);
+	if (result == 0)
 		return apache_read_document(reader, document);
 	if (result != CERTDEPLOY_ENOTFOUND)
 		return result;

@@ -192,8 +192,8 @@ bool apache_module_has(const struct apache_modules *modules, const char *base)
 
 static bool parse_version(struct apache_version *version, const char *text)
 {
-	return sscanf(text, "%u.%u.%u", &version->numbers[0], &version->numbers[1], &version->numbers[2]) >=
-	       2;
+	return sscanf(text, "%9u.%9u.%9u", &version->numbers[0], &version->numbers[1],
+		      &version->numbers[2]) >= 2;
 }
 
 int apache_version_find(struct apache_version *version, struct certdeploy_reading *reading)

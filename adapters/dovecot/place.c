@@ -102,6 +102,7 @@ static bool after_neighbours(struct spot *spot, const struct dovecot_model *mode
 	for (size_t i = 0; i < model->filters.count; i++) {
 		const struct dovecot_filter *filter = model->filters.items[i];
 
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): no filter in the list is NULL */
 		if (names ? filter->local_name == NULL : filter->local.bits == 0)
 			continue;
 		for (size_t j = 0; j < filter->blocks.count; j++) {
@@ -131,8 +132,8 @@ static bool beats(const struct dovecot_model *model, const struct dovecot_filter
 {
 	if (name != NULL)
 		return competes(model, filter, name);
-	return filter != model->root && sets_certificate(filter) && dovecot_filter_name(filter) == NULL &&
-	       may_meet(filter, net);
+	return net != NULL && filter != model->root && sets_certificate(filter) &&
+	       dovecot_filter_name(filter) == NULL && may_meet(filter, net);
 }
 
 /*
@@ -409,7 +410,7 @@ int dovecot_new_local(struct dovecot_editor *editor, const struct dovecot_net *n
 {
 	const char *address = dovecot_spell_net(editor->reading, net);
 	struct spot spot = {0};
-	bool first;
+	bool first = false;
 	int result;
 
 	if (address == NULL)

@@ -184,7 +184,7 @@ int postfix_inspect(struct certdeploy_reading *reading)
 int postfix_index_lacks(bool *out, struct postfix_model *model, const struct postfix_map *map,
 			const struct postfix_entry *entry)
 {
-	const char *answer, *wanted;
+	const char *answer = "", *wanted;
 	size_t length;
 	int result = wanted_digest(&wanted, model, entry);
 

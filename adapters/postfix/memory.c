@@ -13,7 +13,7 @@ void *postfix_grow(struct certdeploy_reading *reading, void *items, size_t count
 	if (count > SIZE_MAX / size / 2)
 		return NULL;
 	larger = certdeploy_alloc(reading, (count < 8 ? 8 : count * 2) * size);
-	if (larger != NULL && count != 0)
+	if (larger != NULL && items != NULL)
 		memcpy(larger, items, count * size);
 	return larger;
 }
@@ -30,7 +30,7 @@ void postfix_text_add(struct postfix_text *text, struct certdeploy_reading *read
 		text->failed = larger == NULL;
 		if (text->failed)
 			return;
-		if (text->length != 0)
+		if (text->bytes != NULL)
 			memcpy(larger, text->bytes, text->length);
 		text->bytes = larger;
 		text->room = room < 64 ? 64 : room;

@@ -132,7 +132,7 @@ static int judge_one(struct certdeploy_reading *reading, const char *printed, co
 	if (expanded && ours == NULL && found.name == printed)
 		return 0;
 	/* postconf leaves out what nothing refers to any more. */
-	if (after == NULL && ours != NULL && same_words(ours, before))
+	if (after == NULL && before != NULL && ours != NULL && same_words(ours, before))
 		return 0;
 	if (after != NULL && ours != NULL && (expanded || may_differ(found.name)) &&
 	    same_words(ours, after))

@@ -216,10 +216,10 @@ static int chain_pairs(struct postfix_model *model, struct postfix_source *sourc
 		       const char *text)
 {
 	const char *const *files;
-	struct postfix_span *spans;
+	struct postfix_span *spans = NULL;
 	struct postfix_value value;
 	struct postfix_pair *pairs;
-	size_t count, span_count;
+	size_t count, span_count = 0;
 	int result = postfix_split_list(&files, model->reading, text, false);
 
 	postfix_lookup(&value, model, source->row, name);

@@ -114,7 +114,7 @@ static int report(struct tool *tool, struct certdeploy *cd, const struct certdep
 	if (tool->json) {
 		(void)print_json(tool, result, problem, status);
 	} else {
-		if (result != NULL && tool->verbosity >= 0)
+		if (result != NULL && tool->command != NULL && tool->verbosity >= 0)
 			tool->command->print(tool, result);
 		if (fflush(stdout) == 0 && result != NULL)
 			print_problems(tool, result);

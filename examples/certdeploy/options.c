@@ -109,8 +109,8 @@ static int set_format(struct tool *tool, const char *value)
 
 	tool->json = tool->json || strcmp(value, "json") == 0;
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		if (strcmp(value, formats[i]) == 0 &&
-		    (i <= FORMAT_NAGIOS || tool->command->id == COMMAND_EXPIRY)) {
+		if ((i <= FORMAT_NAGIOS || tool->command->id == COMMAND_EXPIRY) &&
+		    strcmp(value, formats[i]) == 0) {
 			tool->format = (enum format)i;
 			return 0;
 		}
@@ -205,12 +205,13 @@ static struct option *long_options(const struct command *command, char letters[S
 
 static const struct option_row *row_of(int found)
 {
+	const struct option_row *row = option_table;
+
 	if (found >= LONG_BASE)
 		return &option_table[found - LONG_BASE];
-	for (const struct option_row *row = option_table; row->name != NULL; row++)
-		if (row->letter == found)
-			return row;
-	return NULL;
+	while (row->name != NULL && row->letter != found)
+		row++;
+	return row;
 }
 
 static bool known_elsewhere(const char *name, size_t length)
@@ -248,10 +249,10 @@ static int refuse_option(struct tool *tool, const char *word)
 	(void)snprintf(name, sizeof(name), "%.*s", (int)(length < 60 ? length : 60), word);
 	if (count_beginning(tool->command, word, length) > 1)
 		return usage_error(tool, _("--%s is the beginning of more than one option"), name);
-	if (tool->command == NULL && known_elsewhere(word, length))
-		return usage_error(tool, _("--%s stands after the command"), name);
 	if (known_elsewhere(word, length))
-		return usage_error(tool, _("%s has no option --%s"), tool->command->name, name);
+		return tool->command == NULL
+			       ? usage_error(tool, _("--%s stands after the command"), name)
+			       : usage_error(tool, _("%s has no option --%s"), tool->command->name, name);
 	near = nearest_option(tool->command, name);
 	if (near != NULL)
 		return usage_error(tool, _("there is no option --%s; did you mean --%s?"), name, near);

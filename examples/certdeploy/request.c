@@ -95,11 +95,11 @@ int read_all(char **out, size_t *length, int fd, size_t limit)
 	if (bytes == NULL)
 		return ENOMEM;
 	if (count != 0) {
-		int error = count == -1 ? errno : EFBIG;
+		int error = count == -1 ? errno : 0;
 
 		explicit_bzero(bytes, used);
 		free(bytes);
-		return error;
+		return error != 0 ? error : EFBIG;
 	}
 	*out = bytes;
 	*length = used;
@@ -434,6 +434,7 @@ static int parse_number(long *number, struct tool *tool, const struct setting *s
 	long factor;
 
 	errno = 0;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): the option takes a value */
 	*number = strtol(setting->value, &end, 10);
 	factor = row->effect == EFFECT_NUMBER ? *end == '\0' : seconds_in(*end);
 	if (errno != 0 || end == setting->value || factor == 0 || (*end != '\0' && end[1] != '\0') ||
@@ -457,6 +458,7 @@ static int set_life(struct tool *tool, struct certdeploy_request *request, const
 	int result;
 
 	errno = 0;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): as above */
 	number = strtol(setting->value, &end, 10);
 	if (errno == 0 && end != setting->value && strcmp(end, "%") == 0 && number >= 0 && number <= 100)
 		return certdeploy_request_set(request, (enum certdeploy_flag)(seconds + 1), number);
@@ -475,6 +477,7 @@ static int set_scope(struct tool *tool, struct certdeploy_request *request, cons
 	const struct option_row *row = setting->option;
 
 	for (long i = 0; verify_scopes[i] != NULL; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): as above */
 		if (strcmp(setting->value, verify_scopes[i]) == 0)
 			return certdeploy_request_set(request, (enum certdeploy_flag)row->value, i);
 	return usage_error(tool, _("--%s takes all, changed or sample"), row->name);
@@ -531,6 +534,7 @@ static int apply(struct tool *tool, struct certdeploy_request *request, const st
 			return certdeploy_request_add_memory(request,
 							     (enum certdeploy_material_kind)row->value,
 							     setting->value, setting->length, row->name);
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): as above */
 		if (strcmp(setting->value, "-") != 0)
 			return certdeploy_request_add_file(
 				request, (enum certdeploy_material_kind)row->value, setting->value);
@@ -579,7 +583,7 @@ static int load_passphrase(struct tool *tool)
 		return lone_failure(tool, error,
 				    tool->passphrase_file != NULL ? tool->passphrase_file
 								  : "--passphrase-fd");
-	for (size_t i = 0; i < tool->passphrase_length; i++) {
+	for (size_t i = 0; tool->passphrase != NULL && i < tool->passphrase_length; i++) {
 		if (tool->passphrase[i] != '\n' && tool->passphrase[i] != '\r')
 			continue;
 		explicit_bzero(tool->passphrase + i, tool->passphrase_length - i);

@@ -30,7 +30,7 @@ void prepare_terminal(struct tool *tool, const char *color)
 	tool->width = 0;
 	if (!isatty(STDOUT_FILENO))
 		return;
-	tool->width = columns == NULL ? 0 : atoi(columns);
+	tool->width = columns == NULL ? 0 : (int)strtol(columns, NULL, 10);
 	if (tool->width <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		tool->width = size.ws_col;
 	if (tool->width < 40)

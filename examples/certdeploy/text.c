@@ -8,7 +8,7 @@
 #include <time.h>
 #include <wchar.h>
 
-#define DAY (24 * 60 * 60)
+#define DAY 86400L
 
 /* The UTF-8 character at bytes: its size, 0 when it is none. */
 static size_t decode(const unsigned char *bytes, wchar_t *code)

@@ -31,15 +31,16 @@ int cd_root_open(struct cd_root *root, struct cd_problems *problems, const char 
 {
 	char *real = NULL;
 
-	*root = (struct cd_root){.fd = -1, .path = "", .live = true};
+	*root = (struct cd_root){.fd = -1, .path = ""};
 	if (path != NULL) {
 		real = realpath(path, NULL);
 		if (real == NULL)
 			return cd_fail_errno(problems, errno, path, _("cannot open the root directory"));
-		root->live = strcmp(real, "/") == 0;
-		root->path = root->live ? "" : cd_arena_string(&problems->arena, real);
+		if (strcmp(real, "/") != 0)
+			root->path = cd_arena_string(&problems->arena, real);
 	}
-	root->fd = cd_above_standard(open(root->live ? "/" : real, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	root->live = real == NULL || strcmp(real, "/") == 0;
+	root->fd = cd_above_standard(open(real == NULL ? "/" : real, O_PATH | O_DIRECTORY | O_CLOEXEC));
 	free(real);
 	if (root->path == NULL)
 		return cd_fail_memory(problems);
@@ -359,8 +360,7 @@ static int walk_end(struct walk *walk, struct cd_place *place, const char *name,
 				   : walk->directory;
 	if (place->directory == -1)
 		return walk_fail(walk, errno);
-	if (walk->directory != walk->root->fd)
-		walk->directory = walk->root->fd; /* handed over */
+	walk->directory = walk->root->fd; /* what it was is handed over */
 	return 0;
 }
 
@@ -376,8 +376,7 @@ static int walk_step(struct walk *walk, struct cd_place *place, bool *done)
 
 	if (length == 0)
 		return walk_fail(walk, EISDIR);
-	if (name[length] != '\0')
-		name[length] = '\0';
+	name[length] = '\0';
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
 		result = name[1] == '\0' ? 0 : walk_up(walk);
 		memmove(walk->rest, rest, strlen(rest) + 1);
@@ -390,6 +389,7 @@ static int walk_step(struct walk *walk, struct cd_place *place, bool *done)
 		if (walk->trust == CD_TRUST_CHECK && status.st_uid != 0 && status.st_uid != geteuid())
 			return cd_fail(walk->problems, CERTDEPLOY_EREFUSED, "unsafe-path", walk->asked, 0,
 				       _("the symbolic link %s belongs to somebody else"), name);
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cd_place_find() frees what is left to walk */
 		return walk_link(walk, name, rest);
 	}
 	if (*rest == '\0') {

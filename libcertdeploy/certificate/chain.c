@@ -567,7 +567,7 @@ static void mark_alternatives(const struct cd_vector *chains, struct cd_given *g
 		certificate->alternative = !certificate->used && is_alternative(chains, certificate);
 	}
 	while (mark_related(given))
-		continue;
+		;
 }
 
 static int report_unused(const struct cd_vector *chains, struct cd_given *given)

@@ -102,6 +102,7 @@ static int encode_leaf(const char **out, struct cd_arena *arena, X509 *x509)
 }
 
 /* Refuse to be asked: what we wrote has no passphrase. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL gives the type */
 static int no_passphrase(char *buffer, int size, int writing, void *user)
 {
 	(void)buffer;

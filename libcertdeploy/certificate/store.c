@@ -577,7 +577,7 @@ static int make_materials(const struct certdeploy_material *const **out, const s
 			result = fill_paths(plan, &material->building, pair, plan->generation);
 		if (chosen != NULL)
 			material->paths = *chosen;
-		if (plan->base == NULL)
+		if (chosen != NULL && plan->base == NULL)
 			material->building = *chosen;
 		list[i] = material;
 	}

@@ -64,7 +64,7 @@ int cd_store_load_given(struct cd_certificates *out, struct cd_host *host, const
 bool cd_store_is_generation(const char *name);
 
 /** What is current under one name, the same way: one for each key type. */
-int cd_store_describe(struct cd_vector *out, struct cd_host *host, const char *directory, const char *name);
+int cd_store_describe(struct cd_vector *out, struct cd_host *host, const char *store, const char *name);
 
 /** The name whose key, of a request or the current generation, has this SHA-256; NULL: none. */
 int cd_store_find_key(const char **name, struct cd_host *host, const char *directory, const char *sha256);

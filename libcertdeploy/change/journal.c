@@ -562,7 +562,7 @@ int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, in
 	*journal = (struct cd_journal){0};
 	if (error == 0)
 		error = check_ours(&ours, directory, fd);
-	if (error == 0 && ours)
+	if (error == 0 && bytes != NULL && ours)
 		understand(&reading, journal, bytes, length);
 	else
 		reading.damaged = true;

@@ -84,7 +84,7 @@ int cd_service_set(struct cd_service *service, const char *key, const char *cons
 {
 	struct cd_setting *setting;
 
-	if (cd_service_list(service, key) != NULL)
+	if (service == NULL || cd_service_list(service, key) != NULL)
 		return 0;
 	setting = cd_arena_alloc(service->arena, sizeof(*setting));
 	if (setting == NULL)

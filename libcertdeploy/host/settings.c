@@ -425,7 +425,7 @@ static int read_trusted(char **text, const struct loading *loading, const struct
 	if (error == EISDIR || error == EINVAL || error == EFBIG)
 		return cd_fail(loading->problems, CERTDEPLOY_EREFUSED, "settings", path, 0,
 			       _("not a configuration file"));
-	if (error != 0)
+	if (error != 0 || *text == NULL)
 		return cd_fail_errno(loading->problems, error, path, _("cannot read the configuration"));
 	if (strlen(*text) == length)
 		return 0;

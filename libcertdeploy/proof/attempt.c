@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WIRE_LIMIT (512 * 1024)
+#define WIRE_LIMIT ((size_t)512 << 10)
 #define ROOM_FOR_ERRNO 128
 
 enum stage {
@@ -376,7 +376,7 @@ static int connect_elsewhere(struct cd_attempt *attempt)
  */
 static int introduce(struct cd_attempt *attempt)
 {
-	struct sockaddr_storage us, them;
+	struct sockaddr_storage us = {0}, them = {0};
 	socklen_t our_size = sizeof(us), their_size = sizeof(them);
 	char our_host[NI_MAXHOST], our_port[NI_MAXSERV], their_host[NI_MAXHOST], their_port[NI_MAXSERV];
 	char line[108]; /* the longest that the protocol has, with a NUL */

@@ -18,7 +18,7 @@
 #include <time.h>
 
 #define PATIENCE 3
-#define FILE_LIMIT (256 * 1024)
+#define FILE_LIMIT ((size_t)256 << 10)
 
 struct visit {
 	struct certdeploy_result *result;

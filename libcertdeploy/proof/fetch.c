@@ -129,7 +129,7 @@ static bool is_public(const struct sockaddr *address)
 static bool wait_for(int fd, short events, int64_t end)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = events};
-	int64_t left = end - now_ms();
+	int64_t left;
 	int ready;
 
 	do {

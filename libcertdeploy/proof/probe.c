@@ -264,7 +264,7 @@ static int set_up(struct round *round, struct cd_probe *probes, size_t count)
 
 static void tear_down(struct round *round)
 {
-	while (round->active > 0) {
+	while (round->slots != NULL && round->active > 0) {
 		/* Interrupted: what an earlier attempt found stands. */
 		if (cd_attempt_probe(round->slots[0].attempt)->state == CD_PROBE_PENDING)
 			cd_attempt_expire(round->slots[0].attempt);

@@ -8,7 +8,7 @@
 /** The longest line that is taken from a server. */
 #define CD_DIALOGUE_LINE 8192
 /** All that a server may say before TLS, in bytes. */
-#define CD_DIALOGUE_LIMIT 65536
+#define CD_DIALOGUE_LIMIT ((size_t)64 << 10)
 
 enum cd_dialogue_step {
 	CD_DIALOGUE_GREETING,

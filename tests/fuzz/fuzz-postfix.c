@@ -20,15 +20,18 @@ extern const struct certdeploy_adapter cd_adapter_postfix;
 static const char *const paths[FILES] = {"/etc/postfix/main.cf", "/etc/postfix/master.cf",
 					 "/etc/postfix/sni"};
 static const char *const names[] = {"www.example.jp", NULL};
-static const struct certdeploy_paths files = {PLACE "cert.pem", PLACE "key.pem", PLACE "chain.pem",
-					      PLACE "fullchain.pem", PLACE "combined.pem"};
+#define PATHS                                                                                              \
+	{                                                                                                  \
+		PLACE "cert.pem", PLACE "key.pem", PLACE "chain.pem", PLACE "fullchain.pem",               \
+			PLACE "combined.pem"                                                               \
+	}
 static const struct certdeploy_material material = {.name = "mail",
 						    .key_type = "rsa",
 						    .sha256 = "00",
 						    .names = names,
 						    .has_chain = true,
-						    .paths = files,
-						    .building = files};
+						    .paths = PATHS,
+						    .building = PATHS};
 static const struct certdeploy_material *const materials[] = {&material, NULL};
 
 struct run {
