@@ -207,7 +207,8 @@ enum certdeploy_material_kind {
 	CERTDEPLOY_MATERIAL_CHAIN = 3,
 	CERTDEPLOY_MATERIAL_FULLCHAIN = 4,
 	CERTDEPLOY_MATERIAL_PKCS12 = 5,
-	CERTDEPLOY_MATERIAL_CSR = 6, /**< for certdeploy_check() */
+	CERTDEPLOY_MATERIAL_CSR = 6,     /**< for certdeploy_check() */
+	CERTDEPLOY_MATERIAL_ARCHIVE = 7, /**< for certdeploy_import(): a whole store */
 };
 
 /** Lists that a request holds. Each may be given any number of times, unless noted. Since 0.1. */
@@ -602,12 +603,20 @@ CERTDEPLOY_API int certdeploy_csr(struct certdeploy_result **out, struct certdep
  * "pkcs12-legacy" (3DES and SHA-1, for old Windows and Java) ask for a passphrase; "pem" is key, leaf
  * and chain; "cert", "chain", "fullchain" and "key" are single parts. Reads only.
  *
+ * With CERTDEPLOY_ALL instead of a name: the whole store as output "archive", one PKCS#12 (AES-256, RFC
+ * 7292) whose entries have the names of the store as their friendly names. Requests that wait are not in
+ * it.
+ *
  * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_export(struct certdeploy_result **out, struct certdeploy *cd,
 				     const struct certdeploy_request *request);
 /**
  * Put the request's material into the store under CERTDEPLOY_NAME; no configuration changes.
+ *
+ * With a CERTDEPLOY_MATERIAL_ARCHIVE alone: all that is in it, under its own names, in one transaction.
+ * Each certificate is checked with its key and chain as if it had been given by itself; what was accepted
+ * where it comes from, or has ended, is only noted.
  *
  * @since 0.1
  */

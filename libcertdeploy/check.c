@@ -105,13 +105,14 @@ static int check_material(struct cd_keeping *keeping)
 /* Nothing given but a name: what is installed. */
 static int check_installed(struct cd_keeping *keeping)
 {
+	const char *name = cd_request_value(keeping->request, CERTDEPLOY_NAME);
 	struct cd_certificates certificates = {0};
 	int code;
 
-	if (cd_request_value(keeping->request, CERTDEPLOY_NAME) == NULL)
+	if (name == NULL)
 		return cd_fail(&keeping->result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
 			       _("no certificate was given"));
-	code = cd_keeping_load(&certificates, keeping, false);
+	code = cd_keeping_load(&certificates, keeping, name, false);
 	if (code == 0)
 		code = check_names(keeping, &certificates);
 	cd_certificates_free(&certificates);

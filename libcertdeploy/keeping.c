@@ -148,14 +148,16 @@ int cd_keeping_store(const char **stored, struct cd_keeping *keeping, const stru
 	return code;
 }
 
-int cd_keeping_load(struct cd_certificates *certificates, struct cd_keeping *keeping, bool need_key)
+const char *const cd_keeping_dates[] = {"expired", "not-yet-valid", "chain-expired", NULL};
+
+int cd_keeping_load(struct cd_certificates *certificates, struct cd_keeping *keeping, const char *name,
+		    bool need_key)
 {
-	/* What is installed may be looked at whatever it is. */
-	static const char *const accepted[] = {"expired", "not-yet-valid", "chain-expired", NULL};
-	const struct cd_load load = {
-		.need_key = need_key, .now = (int64_t)time(NULL), .accepted = accepted};
+	const struct cd_load load = {.need_key = need_key,
+				     .in_order = true,
+				     .now = (int64_t)time(NULL),
+				     .accepted = cd_keeping_dates};
 	struct certdeploy_result *result = keeping->result;
-	const char *name = cd_request_value(keeping->request, CERTDEPLOY_NAME);
 	int code;
 
 	*certificates = (struct cd_certificates){0};

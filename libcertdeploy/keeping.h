@@ -42,8 +42,11 @@ int cd_keeping_store(const char **stored, struct cd_keeping *keeping, const stru
 int cd_keeping_place(const char **stored, struct cd_keeping *keeping,
 		     const struct cd_certificates *certificates, const char *name);
 
-/** Load what the store has under the request's name, and report it. What has ended is only noted. */
-int cd_keeping_load(struct cd_certificates *certificates, struct cd_keeping *keeping, bool need_key);
+/** Codes that what is installed, or was, may have: its time has ended, or not begun. */
+extern const char *const cd_keeping_dates[];
+/** Load what the store has under a name, and report it. What has ended is only noted. */
+int cd_keeping_load(struct cd_certificates *certificates, struct cd_keeping *keeping, const char *name,
+		    bool need_key);
 /** Hand something out; the bytes are copied. */
 int cd_keeping_put(struct cd_keeping *keeping, const char *name, const void *bytes, size_t length,
 		   bool secret, bool text);

@@ -3,6 +3,7 @@
 #include "keeping.h"
 
 #include "base/text.h"
+#include "certificate/archive.h"
 #include "certificate/pkcs12.h"
 #include "report.h"
 
@@ -13,24 +14,33 @@
 
 /* ---- export ---- */
 
-static int put_pkcs12(struct cd_keeping *keeping, const struct cd_certificate *certificate,
-		      const char *name, bool legacy)
+/* passphrase: room for PASSPHRASE_LIMIT bytes and a NUL. */
+static int ask_passphrase(char *passphrase, struct certdeploy_result *result)
 {
-	struct certdeploy_result *result = keeping->result;
 	const struct certdeploy *cd = result->cd;
-	char passphrase[PASSPHRASE_LIMIT + 1] = "";
-	struct cd_buffer der = {.secret = true};
 	int length =
 		cd->passphrase == NULL
 			? -1
 			: cd->passphrase(cd->user, cd_catalogue_text(cd->catalogue, _("the exported key")),
 					 passphrase, PASSPHRASE_LIMIT);
-	int code;
 
 	if (length < 1 || length > PASSPHRASE_LIMIT)
 		return cd_fail(&result->problems, CERTDEPLOY_EREFUSED, "key-encrypted", NULL, 0,
 			       _("a PKCS#12 is encrypted, and no passphrase was given"));
 	passphrase[length] = '\0';
+	return 0;
+}
+
+static int put_pkcs12(struct cd_keeping *keeping, const struct cd_certificate *certificate,
+		      const char *name, bool legacy)
+{
+	struct certdeploy_result *result = keeping->result;
+	char passphrase[PASSPHRASE_LIMIT + 1] = "";
+	struct cd_buffer der = {.secret = true};
+	int code = ask_passphrase(passphrase, result);
+
+	if (code != 0)
+		return code;
 	code = cd_pkcs12_write(&der, certificate, name, passphrase, legacy);
 	if (code == CERTDEPLOY_EREFUSED)
 		code = cd_fail(&result->problems, CERTDEPLOY_EREFUSED, "not-understood", NULL, 0,
@@ -99,15 +109,117 @@ static bool needs_key(const struct certdeploy_request *request)
 	return format == NULL || !cd_in_list(public_formats, format);
 }
 
-static int export(struct cd_keeping *keeping)
+static int export_one(struct cd_keeping *keeping)
 {
 	struct cd_certificates certificates = {0};
-	int code = cd_keeping_load(&certificates, keeping, needs_key(keeping->request));
+	int code =
+		cd_keeping_load(&certificates, keeping, cd_request_value(keeping->request, CERTDEPLOY_NAME),
+				needs_key(keeping->request));
 
 	for (size_t i = 0; code == 0 && i < certificates.list.count; i++)
 		code = put_certificate(keeping, certificates.list.items[i]);
 	cd_certificates_free(&certificates);
 	return code;
+}
+
+/* ---- the whole store ---- */
+
+/** All that the store has, while it is on its way out. */
+struct load {
+	struct cd_vector names;   /* of struct cd_certificates * */
+	struct cd_vector entries; /* of struct cd_archive_entry * */
+};
+
+static void unload(struct load *load)
+{
+	for (size_t i = 0; i < load->names.count; i++)
+		cd_certificates_free(load->names.items[i]);
+	cd_vector_free(&load->names);
+	cd_vector_free(&load->entries);
+}
+
+static int load_name(struct load *load, struct cd_keeping *keeping, const char *name)
+{
+	struct cd_arena *arena = &keeping->host.arena;
+	struct cd_certificates *certificates = cd_arena_alloc(arena, sizeof(*certificates));
+	struct cd_archive_entry *entry;
+	int code;
+
+	if (certificates == NULL || cd_vector_add(&load->names, certificates) != 0)
+		return cd_fail_memory(&keeping->result->problems);
+	code = cd_keeping_load(certificates, keeping, name, true);
+	for (size_t i = 0; code == 0 && i < certificates->list.count; i++) {
+		entry = cd_arena_alloc(arena, sizeof(*entry));
+		if (entry == NULL || cd_vector_add(&load->entries, entry) != 0)
+			return cd_fail_memory(&keeping->result->problems);
+		*entry = (struct cd_archive_entry){name, certificates->list.items[i]};
+	}
+	return code;
+}
+
+/* A name may have requests alone. */
+static bool has_certificate(struct cd_keeping *keeping, const char *name)
+{
+	const char *path = cd_arena_format(&keeping->host.arena, "%s/%s/current",
+					   keeping->result->cd->settings.store, name);
+
+	return path != NULL && cd_store_name_is_valid(name) &&
+	       cd_host_file_type(&keeping->host, path) == CERTDEPLOY_FILE_DIRECTORY;
+}
+
+static int load_all(struct load *load, struct cd_keeping *keeping)
+{
+	const char *store = keeping->result->cd->settings.store;
+	const char *const *names = NULL;
+	int code = cd_host_directory(&names, &keeping->host, store);
+
+	if (code == CERTDEPLOY_ENOTFOUND)
+		code = 0;
+	for (; code == 0 && names != NULL && *names != NULL; names++)
+		if (has_certificate(keeping, *names))
+			code = load_name(load, keeping, *names);
+	if (code == 0 && load->entries.count == 0)
+		code = cd_fail(&keeping->result->problems, CERTDEPLOY_EREFUSED, "unknown-name", store, 0,
+			       _("the store is empty"));
+	return code;
+}
+
+static int put_archive(struct cd_keeping *keeping, const struct load *load)
+{
+	char passphrase[PASSPHRASE_LIMIT + 1] = "";
+	struct cd_buffer der = {.secret = true};
+	int code = ask_passphrase(passphrase, keeping->result);
+
+	if (code == 0 && cd_archive_write(&der, &load->entries, passphrase) != 0)
+		code = cd_fail_memory(&keeping->result->problems);
+	if (code == 0)
+		code = cd_keeping_put(keeping, "archive", der.bytes, der.length, true, false);
+	OPENSSL_cleanse(passphrase, sizeof(passphrase));
+	cd_buffer_free(&der);
+	return code;
+}
+
+static int export_all(struct cd_keeping *keeping)
+{
+	const char *format = cd_request_value(keeping->request, CERTDEPLOY_FORMAT);
+	struct load load = {0};
+	int code;
+
+	if (cd_request_value(keeping->request, CERTDEPLOY_NAME) != NULL ||
+	    (format != NULL && strcmp(format, "pkcs12") != 0))
+		return cd_fail(&keeping->result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("a whole store has no name and one format, pkcs12"));
+	code = load_all(&load, keeping);
+	if (code == 0)
+		code = put_archive(keeping, &load);
+	unload(&load);
+	return code;
+}
+
+static int export(struct cd_keeping *keeping)
+{
+	return cd_request_flag(keeping->request, CERTDEPLOY_ALL, 0) != 0 ? export_all(keeping)
+									 : export_one(keeping);
 }
 
 int certdeploy_export(struct certdeploy_result **out, struct certdeploy *cd,
@@ -118,7 +230,55 @@ int certdeploy_export(struct certdeploy_result **out, struct certdeploy *cd,
 
 /* ---- import ---- */
 
-static int import(struct cd_keeping *keeping)
+/* One name of an archive: certificate, key and chain as if they had been given by themselves. */
+static int import_archived(struct cd_keeping *keeping, struct cd_loads *loads,
+			   const struct cd_archived *archived)
+{
+	struct cd_piece piece = {.kind = CERTDEPLOY_MATERIAL_ANY,
+				 .bytes = archived->pem.bytes,
+				 .length = archived->pem.length,
+				 .origin = archived->name};
+	struct cd_loading loading;
+	const char *name;
+
+	cd_loading_begin(&loading, keeping->result->cd, &keeping->host, keeping->request);
+	loading.load.need_key = true;
+	loading.load.in_order = true;
+	loading.load.settled = cd_settled;
+	loading.load.accepted = cd_keeping_dates;
+	loading.load.loads = loads;
+	loading.load.pieces = &piece;
+	loading.load.count = 1;
+	return cd_keeping_store(&name, keeping, &loading, archived->name);
+}
+
+static int import_archive(struct cd_keeping *keeping, const struct cd_piece *piece)
+{
+	struct cd_archive archive;
+	struct cd_loads loads = {0};
+	struct cd_loading loading;
+	int code;
+
+	cd_loading_begin(&loading, keeping->result->cd, &keeping->host, keeping->request);
+	code = cd_archive_read(&archive, &keeping->result->problems, piece, &loading.load);
+	for (size_t i = 0; code == 0 && i < archive.list.count; i++)
+		code = import_archived(keeping, &loads, archive.list.items[i]);
+	if (code == 0)
+		code = cd_keeping_run(keeping, "import", NULL);
+	cd_loads_free(&loads);
+	cd_archive_free(&archive);
+	return code;
+}
+
+static const struct cd_piece *archive_among(const struct cd_vector *pieces)
+{
+	for (size_t i = 0; pieces != NULL && i < pieces->count; i++)
+		if (((const struct cd_piece *)pieces->items[i])->kind == CERTDEPLOY_MATERIAL_ARCHIVE)
+			return pieces->items[i];
+	return NULL;
+}
+
+static int import_one(struct cd_keeping *keeping)
 {
 	const struct cd_vector *pieces = cd_request_pieces(keeping->request);
 	struct cd_loading loading;
@@ -133,6 +293,19 @@ static int import(struct cd_keeping *keeping)
 		code = cd_keeping_store(&name, keeping, &loading,
 					cd_request_value(keeping->request, CERTDEPLOY_NAME));
 	return code == 0 ? cd_keeping_run(keeping, "import", name) : code;
+}
+
+static int import(struct cd_keeping *keeping)
+{
+	const struct cd_vector *pieces = cd_request_pieces(keeping->request);
+	const struct cd_piece *archive = archive_among(pieces);
+
+	if (archive == NULL)
+		return import_one(keeping);
+	if (pieces->count != 1 || cd_request_value(keeping->request, CERTDEPLOY_NAME) != NULL)
+		return cd_fail(&keeping->result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("an archive goes alone, and has its own names"));
+	return import_archive(keeping, archive);
 }
 
 int certdeploy_import(struct certdeploy_result **out, struct certdeploy *cd,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define PIECE_LIMIT ((size_t)1 << 20)
+#define ARCHIVE_LIMIT ((size_t)256 << 20) /* 10,000 names take some 60 MiB */
 #define PIECES 64
 #define ORDERS 100000
 
@@ -110,7 +111,7 @@ static int add_piece(struct certdeploy_request *request, enum certdeploy_materia
 static const char *kind_name(enum certdeploy_material_kind kind)
 {
 	static const char *const names[] = {"(material)",  "(certificate)", "(key)", "(chain)",
-					    "(fullchain)", "(PKCS#12)",     "(CSR)"};
+					    "(fullchain)", "(PKCS#12)",     "(CSR)", "(archive)"};
 
 	return (unsigned)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : names[0];
 }
@@ -151,6 +152,11 @@ static int misused(struct certdeploy *cd, const char *what, long number)
 	return result;
 }
 
+static size_t most_bytes(enum certdeploy_material_kind kind)
+{
+	return kind == CERTDEPLOY_MATERIAL_ARCHIVE ? ARCHIVE_LIMIT : PIECE_LIMIT;
+}
+
 int certdeploy_request_add_memory(struct certdeploy_request *request, enum certdeploy_material_kind kind,
 				  const void *bytes, size_t length, const char *origin)
 {
@@ -158,7 +164,7 @@ int certdeploy_request_add_memory(struct certdeploy_request *request, enum certd
 
 	if (origin == NULL)
 		origin = kind_name(kind);
-	if (length > PIECE_LIMIT || current(request)->pieces.count >= PIECES)
+	if (length > most_bytes(kind) || current(request)->pieces.count >= PIECES)
 		return refuse_piece(request->cd, origin, EFBIG);
 	copy = malloc(length + 1);
 	if (copy == NULL)
@@ -175,7 +181,7 @@ int certdeploy_request_add_file(struct certdeploy_request *request, enum certdep
 	struct cd_root here = {.fd = AT_FDCWD, .path = "", .live = true};
 	size_t length;
 	char *bytes;
-	int error = cd_read_file(&bytes, &length, NULL, &here, path, PIECE_LIMIT);
+	int error = cd_read_file(&bytes, &length, NULL, &here, path, most_bytes(kind));
 
 	if (error != 0)
 		return refuse_piece(request->cd, path, error);

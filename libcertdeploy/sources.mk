@@ -41,6 +41,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/base/table.c libcertdeploy/base/table.h \
 	libcertdeploy/base/text.c libcertdeploy/base/text.h \
 	libcertdeploy/base/vector.c libcertdeploy/base/vector.h \
+	libcertdeploy/certificate/archive.c libcertdeploy/certificate/archive.h \
 	libcertdeploy/certificate/armour.c \
 	libcertdeploy/certificate/certificate.h \
 	libcertdeploy/certificate/deployment.c libcertdeploy/certificate/deployment.h \

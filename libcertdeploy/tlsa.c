@@ -88,7 +88,7 @@ static int make(struct cd_keeping *keeping)
 	bool given = pieces != NULL && pieces->count != 0;
 	struct cd_certificates installed = {0}, next = {0};
 	struct cd_buffer text = {0};
-	int code = name != NULL || !given ? cd_keeping_load(&installed, keeping, false) : 0;
+	int code = name != NULL || !given ? cd_keeping_load(&installed, keeping, name, false) : 0;
 
 	if (code == 0)
 		add_certificates(&text, keeping, &installed);

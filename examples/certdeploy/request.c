@@ -4,9 +4,9 @@
  *
  * The JSON object has the names of the long options as keys, with _ for -: a string or a list of
  * strings, true or false for a flag, an integer for a number. cert, key, chain, fullchain and csr are
- * the PEM text itself and pkcs12 is in base64; cert_file, key_file, … are names of files. "command",
- * "action", "lang", "passphrase", "config" and "root" stand in it as well. Other keys are refused, so that
- * a mistyped one never goes unnoticed.
+ * the PEM text itself, pkcs12 and archive are in base64; cert_file, key_file, … are names of files.
+ * "command", "action", "lang", "passphrase", "config" and "root" stand in it as well. Other keys are
+ * refused, so that a mistyped one never goes unnoticed.
  */
 #include "request.h"
 
@@ -157,7 +157,8 @@ static int add_string(struct tool *tool, const char *key, const struct option_ro
 		return usage_error(tool, _("\"%s\" takes text"), key);
 	if (row->effect == EFFECT_MATERIAL && !is_content && strcmp(json_string_value(value), "-") == 0)
 		return usage_error(tool, _("\"%s\" cannot be -: standard input holds this request"), key);
-	if (is_content && row->value == CERTDEPLOY_MATERIAL_PKCS12)
+	if (is_content &&
+	    (row->value == CERTDEPLOY_MATERIAL_PKCS12 || row->value == CERTDEPLOY_MATERIAL_ARCHIVE))
 		result = decode_base64(tool, row, json_string_value(value), json_string_length(value));
 	else
 		result = add_setting(tool, row, json_string_value(value), json_string_length(value));

@@ -49,6 +49,8 @@ const struct option_row option_table[] = {
 	{"fullchain", 0, NULL, EFFECT_MATERIAL, CERTDEPLOY_MATERIAL_FULLCHAIN, MATERIAL, NULL},
 	{"pkcs12", 0, "F", EFFECT_MATERIAL, CERTDEPLOY_MATERIAL_PKCS12, MATERIAL,
 	 N_("the same in one file")},
+	{"archive", 0, "F", EFFECT_MATERIAL, CERTDEPLOY_MATERIAL_ARCHIVE, ON(IMPORT),
+	 N_("a whole store instead")},
 	{"csr", 0, "F", EFFECT_MATERIAL, CERTDEPLOY_MATERIAL_CSR, ON(CHECK),
 	 N_("a certificate signing request")},
 	{"passphrase-file", 0, "F", EFFECT_TOOL, TOOL_PASSPHRASE_FILE, MATERIAL | ON(EXPORT) | NEW, NULL},
@@ -109,6 +111,7 @@ const struct option_row option_table[] = {
 	{"default", 0, NULL, EFFECT_FLAG, CERTDEPLOY_DEFAULT, CHANGING | ON(STORE_ADOPT), NULL},
 	{"all", 0, NULL, EFFECT_FLAG, CERTDEPLOY_ALL, CHANGING | ON(STORE_ADOPT),
 	 N_("each service's default; everything")},
+	{"all", 0, NULL, EFFECT_FLAG, CERTDEPLOY_ALL, ON(EXPORT), N_("the whole store instead")},
 	{"live", 0, NULL, EFFECT_FLAG, CERTDEPLOY_LIVE, ON(LIST), N_("also what each port serves now")},
 
 	/* the way */

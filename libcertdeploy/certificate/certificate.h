@@ -90,6 +90,7 @@ struct cd_load {
 	const char *const *accepted; /**< codes that may pass */
 	const char *const *settled;  /**< codes that passed when it was stored: only noted; or NULL */
 	bool need_key;               /**< a certificate without its key is an error */
+	bool in_order; /**< of several the first has the plain file names in the store, not the RSA one */
 	int64_t now;
 	const struct cd_root *root;           /**< that chain_directory is below; NULL: the host itself */
 	const char *chain_directory;          /**< where missing intermediates may be found, or NULL */
@@ -112,6 +113,9 @@ void cd_certificates_free(struct cd_certificates *certificates);
 /** Explain a certificate signing request (PEM or DER) into a report: names, subject, key. */
 int cd_request_describe(const struct certdeploy_certificate_report **out, struct cd_arena *arena,
 			struct cd_problems *problems, const struct cd_piece *piece);
+
+/** Codes that do not change with time: they were judged, and accepted, when it was stored. */
+extern const char *const cd_settled[];
 
 /** A name for the store: the first DNS name, `*.` as "wildcard."; [a-z0-9.-] only. NULL: none fits. */
 const char *cd_certificate_store_name(struct cd_arena *arena, const struct cd_certificate *certificate);

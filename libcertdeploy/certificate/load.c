@@ -268,7 +268,8 @@ int cd_certificates_load(struct cd_certificates *out, struct cd_problems *proble
 	result = cd_given_read(&given);
 	if (result == 0)
 		result = cd_chains_build(&chains, &given);
-	sort_chains(&chains);
+	if (!load->in_order)
+		sort_chains(&chains);
 	/* Every certificate is checked, so that one run tells everything that is wrong. */
 	for (size_t i = 0; i < chains.count && result != CERTDEPLOY_ENOMEM; i++) {
 		int checked = cd_chain_check(chains.items[i], problems, load);

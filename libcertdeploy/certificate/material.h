@@ -30,6 +30,8 @@
 #define CD_ITERATIONS_MOST 1000000 /* of a passphrase's derivation */
 #define CD_ITERATIONS_ALL 3000000  /* of all derivations in one request */
 #define CD_PASSPHRASE_LIMIT 1024
+#define CD_PKCS12_ROUNDS 100000 /* of the derivations that are written */
+#define CD_PKCS12_LEGACY_ROUNDS 2048
 
 /** Where something was found. */
 struct cd_place_given {
@@ -183,6 +185,12 @@ const char *cd_key_type_of(const EVP_PKEY *key);
 /* ---- pkcs12.c ---- */
 
 int cd_pkcs12_read(struct cd_given *given, const unsigned char *der, size_t length);
+/** Prove the seal: no passphrase, an empty one, or the caller's, which is in given from then on. */
+int cd_pkcs12_open(struct cd_given *given, PKCS12 *pkcs12);
+/** The bags of one part, to be freed. Returns 1 when a cipher is missing, and records nothing then. */
+int cd_pkcs12_open_part(STACK_OF(PKCS12_SAFEBAG) * *bags, struct cd_given *given, PKCS7 *part);
+/** The PKCS#12 sealed with a MAC, appended as DER. Returns 0 or CERTDEPLOY_ENOMEM. */
+int cd_pkcs12_seal(struct cd_buffer *out, PKCS12 *pkcs12, const char *passphrase, bool legacy);
 
 /* ---- chain.c ---- */
 

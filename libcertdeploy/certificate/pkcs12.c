@@ -14,15 +14,13 @@
 #include <openssl/pkcs12.h>
 
 #define DEPTH_LIMIT 4
-#define PKCS12_ROUNDS 100000
 
 static int refuse(struct cd_given *given)
 {
 	return cd_given_fail(given, "not-understood", _("the PKCS#12 cannot be read"));
 }
 
-/* Find the passphrase: none, an empty one, or the caller's. */
-static int open_seal(struct cd_given *given, PKCS12 *pkcs12)
+int cd_pkcs12_open(struct cd_given *given, PKCS12 *pkcs12)
 {
 	const ASN1_INTEGER *iterations = NULL;
 	const X509_ALGOR *algorithm = NULL;
@@ -111,8 +109,7 @@ static int take_bags(struct cd_given *given, const STACK_OF(PKCS12_SAFEBAG) * ba
 	return result;
 }
 
-/* The bags of one part; NULL recorded. */
-static int open_part(STACK_OF(PKCS12_SAFEBAG) * *bags, struct cd_given *given, PKCS7 *part)
+int cd_pkcs12_open_part(STACK_OF(PKCS12_SAFEBAG) * *bags, struct cd_given *given, PKCS7 *part)
 {
 	int result;
 
@@ -149,7 +146,7 @@ static int take_parts(struct cd_given *given, const PKCS12 *pkcs12)
 	if (parts == NULL || count > CD_GIVEN_LIMIT)
 		result = refuse(given);
 	for (int i = 0; result == 0 && i < count; i++)
-		result = open_part(&bags[i], given, sk_PKCS7_value(parts, i));
+		result = cd_pkcs12_open_part(&bags[i], given, sk_PKCS7_value(parts, i));
 	for (int i = 0; result == 0 && i < count; i++)
 		result = take_bags(given, bags[i], 0);
 	for (int i = 0; i < count && i < CD_GIVEN_LIMIT; i++)
@@ -175,7 +172,7 @@ static PKCS12 *decode(void *context, const unsigned char *der, size_t length)
 int cd_pkcs12_read(struct cd_given *given, const unsigned char *der, size_t length)
 {
 	PKCS12 *pkcs12 = decode(NULL, der, length);
-	int result = pkcs12 == NULL ? refuse(given) : open_seal(given, pkcs12);
+	int result = pkcs12 == NULL ? refuse(given) : cd_pkcs12_open(given, pkcs12);
 	int64_t spent;
 
 	spent = given->iterations;
@@ -195,22 +192,14 @@ int cd_pkcs12_read(struct cd_given *given, const unsigned char *der, size_t leng
 
 /* ---- writing ---- */
 
-int cd_pkcs12_write(struct cd_buffer *out, const struct cd_certificate *certificate, const char *name,
-		    const char *passphrase, bool legacy)
+int cd_pkcs12_seal(struct cd_buffer *out, PKCS12 *pkcs12, const char *passphrase, bool legacy)
 {
-	const int cipher = legacy ? NID_pbe_WithSHA1And3_Key_TripleDES_CBC : NID_aes_256_cbc;
-	const int rounds = legacy ? 2048 : PKCS12_ROUNDS;
+	const EVP_MD *digest = legacy ? EVP_sha1() : EVP_sha256();
+	const int rounds = legacy ? CD_PKCS12_LEGACY_ROUNDS : CD_PKCS12_ROUNDS;
 	unsigned char *der = NULL;
-	PKCS12 *pkcs12;
 	int length = -1, result = CERTDEPLOY_ENOMEM;
 
-	ERR_clear_error();
-	pkcs12 = PKCS12_create(passphrase, name, certificate->key, certificate->x509, certificate->chain,
-			       cipher, cipher, rounds, -1, 0);
-	if (pkcs12 == NULL)
-		return cd_was_unsupported() ? CERTDEPLOY_EREFUSED : CERTDEPLOY_ENOMEM;
-	if (PKCS12_set_mac(pkcs12, passphrase, -1, NULL, 0, rounds, legacy ? EVP_sha1() : EVP_sha256()) ==
-		    1 &&
+	if (PKCS12_set_mac(pkcs12, passphrase, -1, NULL, 0, rounds, digest) == 1 &&
 	    PKCS12_verify_mac(pkcs12, passphrase, -1) == 1)
 		length = i2d_PKCS12(pkcs12, &der);
 	if (length > 0) {
@@ -219,6 +208,23 @@ int cd_pkcs12_write(struct cd_buffer *out, const struct cd_certificate *certific
 		OPENSSL_cleanse(der, (size_t)length);
 	}
 	OPENSSL_free(der);
+	return result;
+}
+
+int cd_pkcs12_write(struct cd_buffer *out, const struct cd_certificate *certificate, const char *name,
+		    const char *passphrase, bool legacy)
+{
+	const int cipher = legacy ? NID_pbe_WithSHA1And3_Key_TripleDES_CBC : NID_aes_256_cbc;
+	const int rounds = legacy ? CD_PKCS12_LEGACY_ROUNDS : CD_PKCS12_ROUNDS;
+	PKCS12 *pkcs12;
+	int result;
+
+	ERR_clear_error();
+	pkcs12 = PKCS12_create(passphrase, name, certificate->key, certificate->x509, certificate->chain,
+			       cipher, cipher, rounds, -1, 0);
+	if (pkcs12 == NULL)
+		return cd_was_unsupported() ? CERTDEPLOY_EREFUSED : CERTDEPLOY_ENOMEM;
+	result = cd_pkcs12_seal(out, pkcs12, passphrase, legacy);
 	PKCS12_free(pkcs12);
 	ERR_clear_error();
 	return result;

@@ -201,13 +201,25 @@ static size_t add_pieces(struct cd_piece *pieces, struct cd_host *host, const ch
 	return count;
 }
 
+/* In a directory's order cert-rsa.pem comes before cert.pem. */
+static void plain_first(struct cd_stored *stored)
+{
+	struct cd_stored_pair first;
+
+	for (size_t i = 1; i < stored->count; i++)
+		if (stored->pairs[i].suffix[0] == '\0') {
+			first = stored->pairs[i];
+			memmove(&stored->pairs[1], &stored->pairs[0], i * sizeof(first));
+			stored->pairs[0] = first;
+		}
+}
+
+const char *const cd_settled[] = {"ca-certificate", "chain-incomplete", "chain-invalid", "malformed",
+				  "no-names",       "self-signed",      "wrong-usage",   NULL};
+
 int cd_store_load(struct cd_certificates *out, struct cd_host *host, const char *directory,
 		  const char *name, const struct cd_load *load)
 {
-	/* What does not change with time was judged, and accepted, when it was stored. */
-	static const char *const settled[] = {
-		"ca-certificate", "chain-incomplete", "chain-invalid", "malformed",
-		"no-names",       "self-signed",      "wrong-usage",   NULL};
 	struct cd_piece pieces[CD_STORED_LIMIT * 3];
 	struct cd_load from_store = *load;
 	struct cd_stored stored;
@@ -224,9 +236,10 @@ int cd_store_load(struct cd_certificates *out, struct cd_host *host, const char 
 	if (stored.count == 0)
 		result = cd_fail(host->problems, CERTDEPLOY_EREFUSED, "unknown-name", directory, 0,
 				 _("the store has no certificate named %s"), name);
-	from_store.settled = settled;
+	from_store.settled = cd_settled;
 	from_store.pieces = pieces;
 	from_store.count = 0;
+	plain_first(&stored);
 	for (size_t i = 0; result == 0 && i < stored.count; i++) {
 		const struct cd_stored_file *key = &stored.pairs[i].files[CD_STORED_KEY];
 

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A store from one server to another as one PKCS#12, and a certificate into Java's key store."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from harness.tool import REFUSED, USAGE, Tool
+
+STORE = "etc/ssl/certdeploy"
+WORD = "sésame"
+
+
+@pytest.fixture
+def ca(pki):
+    return pki.root().authority("Example CA 1")
+
+
+@pytest.fixture
+def word(tmp_path):
+    path = tmp_path / "word"
+    path.write_text(WORD + "\n")
+    return path
+
+
+@pytest.fixture
+def there(tmp_path):
+    """The tool on another server."""
+    root = tmp_path / "there"
+    (root / "etc").mkdir(parents=True)
+    conf = tmp_path / "there.conf"
+    conf.write_text("")
+    return Tool(config=conf, root=root)
+
+
+@pytest.fixture
+def full(tool, ca, pki):
+    """A store with two key types under one name, one that has ended, one signed by itself, and a request."""
+    leaves = [ca.leaf("www.example.test"), ca.leaf("www.example.test", key="rsa"), ca.leaf("*.example.test")]
+    for leaf in leaves:
+        tool("import", "--fullchain", leaf.fullchain, "--key", leaf.key).expect(0)
+    old = ca.leaf("old.example.test", not_before=-90, not_after=-1)
+    tool("import", "--fullchain", old.fullchain, "--key", old.key, "--accept", "expired").expect(0)
+    own = pki.self_signed("own.example.test")
+    tool("import", "--cert", own.cert, "--key", own.key, "--accept", "self-signed").expect(0)
+    tool("request", "--san", "later.example.test").expect(0)
+    return tool
+
+
+def listed(tool):
+    return sorted((c["name"], c["sha256"]) for c in tool("store", "list").expect(0).json["certificates"]
+                  if c.get("sha256"))
+
+
+def material(root):
+    """Every file that a server reads, by its name in the store."""
+    return {str(path.relative_to(root / STORE).parent.parent / path.name): path.read_bytes()
+            for path in (root / STORE).glob("*/current/../*/*.pem") if "requests" not in path.parts
+            and os.readlink(path.parents[1] / "current") == path.parent.name}
+
+
+def archive_of(tool, word, path):
+    tool("export", "--all", "--passphrase-file", word, "--out", path).expect(0)
+    return path
+
+
+def test_a_whole_store_moves(full, there, word, tmp_path, schema):
+    archive = archive_of(full, word, tmp_path / "store.p12")
+    assert archive.stat().st_mode & 0o777 == 0o600
+    assert b"PRIVATE KEY" not in archive.read_bytes()
+    arrived = there("import", "--archive", archive, "--passphrase-file", word).expect(0)
+    schema(arrived.json)
+    assert listed(there) == listed(full) and len(listed(there)) == 5
+    assert material(there.root) == material(full.root) and len(material(there.root)) == 25
+    # One transaction; the second time there is nothing to do.
+    assert len(there("history").json["history"]) == 1
+    again = there("import", "--archive", archive, "--passphrase-file", word).expect(0)
+    assert again.files == {}
+    there("rollback", there("history").json["history"][0]["id"]).expect(0)
+    assert listed(there) == []
+
+
+def test_others_read_the_archive(full, word, tmp_path):
+    archive = archive_of(full, word, tmp_path / "store.p12")
+    text = subprocess.run(["openssl", "pkcs12", "-in", archive, "-passin", f"file:{word}", "-nodes"],
+                          capture_output=True, check=True, text=True).stdout
+    assert text.count("BEGIN PRIVATE KEY") == 5
+    assert text.count("friendlyName: wildcard.example.test") == 3  # key, leaf, issuer
+
+
+def test_what_is_newer_here_is_replaced_and_comes_back(full, there, ca, word, tmp_path):
+    newer = ca.leaf("www.example.test", again=1)
+    there("import", "--fullchain", newer.fullchain, "--key", newer.key).expect(0)
+    before = material(there.root)
+    archive = archive_of(full, word, tmp_path / "store.p12")
+    there("import", "--archive", archive, "--passphrase-file", word).expect(0)
+    assert listed(there) == listed(full)
+    there("rollback", there("history").json["history"][0]["id"]).expect(0)
+    assert material(there.root) == before
+
+
+def test_archives_that_are_refused(full, there, ca, word, tmp_path):
+    archive = archive_of(full, word, tmp_path / "store.p12")
+    wrong = tmp_path / "wrong"
+    wrong.write_text("other\n")
+    there("import", "--archive", archive, "--passphrase-file", wrong).expect(REFUSED, "wrong-passphrase")
+    there("import", "--archive", archive).expect(REFUSED, "key-encrypted")
+    damaged = tmp_path / "damaged.p12"
+    damaged.write_bytes(archive.read_bytes()[:-700] + bytes(700))
+    there("import", "--archive", damaged, "--passphrase-file", word).expect(REFUSED)
+    one = tmp_path / "one.p12"
+    full("export", "www.example.test", "--passphrase-file", word, "--out", one)
+    there("import", "--archive", one, "--passphrase-file", word).expect(REFUSED, "not-understood")
+    there("import", "--archive", word).expect(REFUSED, "not-understood")
+    there("import", "--archive", archive, "--name", "x", "--passphrase-file", word).expect(USAGE)
+    full("export", "--all", "www.example.test").expect(USAGE)
+    full("export", "--all", "--format", "pem").expect(USAGE)
+    there("export", "--all", "--passphrase-file", word).expect(REFUSED, "unknown-name")
+    assert not (there.root / STORE).exists()
+
+
+def forged(tmp_path, name, *parts):
+    """An archive as cd_archive_write() makes one, of PEM files, by openssl."""
+    path = tmp_path / "forged.p12"
+    text = b"".join(part.read_bytes() for part in parts)
+    subprocess.run(["openssl", "pkcs12", "-export", "-keypbe", "NONE", "-certpbe", "NONE", "-nomaciter", "-name", name,
+                    "-out", path, "-passout", "pass:x"], input=text, capture_output=True, check=True)
+    return path
+
+
+@pytest.mark.parametrize("name", ["../../x", ".", "a/b", "current\n"])
+def test_names_that_lead_elsewhere(there, ca, tmp_path, name):
+    leaf = ca.leaf("www.example.test")
+    word = tmp_path / "x"
+    word.write_text("x")
+    refused = there("import", "--archive", forged(tmp_path, name, leaf.key, leaf.cert), "--passphrase-file", word)
+    refused.expect(REFUSED, "not-understood")
+    assert not (there.root / STORE).exists()
+
+
+@pytest.mark.skipif(shutil.which("keytool") is None, reason="keytool is not installed")
+@pytest.mark.parametrize("form", ["pkcs12", "pkcs12-legacy"])
+def test_java_reads_an_export(full, tmp_path, form):
+    word, bundle = tmp_path / "plain", tmp_path / "www.p12"
+    word.write_text("sesame\n")
+    full("export", "wildcard.example.test", "--format", form, "--passphrase-file", word, "--out", bundle).expect(0)
+    said = subprocess.run(["keytool", "-list", "-v", "-keystore", bundle, "-storetype", "PKCS12", "-storepass", "sesame"],
+                          capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"}).stdout
+    assert "Alias name: wildcard.example.test" in said and "Entry type: PrivateKeyEntry" in said
+    assert "Certificate chain length: 2" in said
