@@ -7,6 +7,7 @@
  */
 #include "fuzz.h"
 
+#include "certificate/archive.h"
 #include "certificate/certificate.h"
 
 #include <openssl/pem.h>
@@ -82,6 +83,28 @@ static void describe(const struct cd_piece *piece)
 	cd_problems_free(&problems);
 }
 
+/* A store: what is in it has names of ours, and is judged as if it had been given by itself. */
+static void unpack(const struct cd_piece *piece)
+{
+	const struct cd_load given = {.passphrase = passphrase};
+	struct cd_problems problems = {0};
+	struct cd_archive archive;
+	int result = cd_archive_read(&archive, &problems, piece, &given);
+
+	FUZZ_ASSERT((result == CERTDEPLOY_EREFUSED) == (cd_problems_error(&problems, 0) != NULL));
+	for (size_t i = 0; result == 0 && i < archive.list.count && i < 4; i++) {
+		const struct cd_archived *entry = archive.list.items[i];
+		const struct cd_piece one = {
+			.bytes = entry->pem.bytes, .length = entry->pem.length, .origin = entry->name};
+
+		FUZZ_ASSERT(strspn(entry->name, "abcdefghijklmnopqrstuvwxyz0123456789-._") ==
+			    strlen(entry->name));
+		load(&one);
+	}
+	cd_archive_free(&archive);
+	cd_problems_free(&problems);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct cd_piece piece = {.kind = CERTDEPLOY_MATERIAL_ANY,
@@ -92,6 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	load(&piece);
 	describe(&piece);
+	unpack(&piece);
 	FUZZ_ASSERT((clock() - begin) / CLOCKS_PER_SEC < SECONDS);
 	return 0;
 }
