@@ -476,6 +476,11 @@ struct certdeploy_daemon {
 	const char *const *programs; /**< names of its program, NULL-terminated */
 	/** NAME=VALUE for all commands and questions of this service, NULL-terminated; or NULL. */
 	const char *const *environment;
+	/**
+	 * A reload loads every certificate and key anew, and the server ends when one of them is no good,
+	 * without a test of its own that would tell.
+	 */
+	bool ends_on_bad_pair;
 };
 
 /** Where find() leaves what it found. Since 0.1. */

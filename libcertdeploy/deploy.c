@@ -3,6 +3,7 @@
 #include "change/transaction.h"
 #include "plan.h"
 #include "proof/proof.h"
+#include "proof/survival.h"
 #include "report.h"
 
 #include "base/text.h"
@@ -270,6 +271,23 @@ static int test_first(const struct carrying *carrying)
 	return result;
 }
 
+static int check_survival(const struct carrying *carrying)
+{
+	struct cd_plan *plan = carrying->plan;
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && carrying->transaction.reload && i < plan->services.count; i++) {
+		const struct cd_planned *planned = plan->services.items[i];
+
+		plan->problems->service =
+			cd_arena_string(&plan->problems->arena, planned->seen->service.name);
+		if (planned->touched)
+			result = cd_check_survival(plan, planned);
+		plan->problems->service = NULL;
+	}
+	return result;
+}
+
 /* Looks at the ports, decides whether there is anything to do, and does it. */
 static int carry_out(struct carrying *carrying, bool *done)
 {
@@ -282,6 +300,8 @@ static int carry_out(struct carrying *carrying, bool *done)
 	if (!mark_stale(&carrying->proof, carrying->plan) && cd_plan_is_empty(carrying->plan))
 		return 0;
 	result = test_first(carrying);
+	if (result == 0)
+		result = check_survival(carrying);
 	if (result == 0)
 		result = collect_touched(carrying);
 	if (result != 0)

@@ -109,6 +109,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/proof/standing.c libcertdeploy/proof/standing.h \
 	libcertdeploy/proof/starttls.c libcertdeploy/proof/starttls.h \
 	libcertdeploy/proof/survey.c libcertdeploy/proof/survey.h \
+	libcertdeploy/proof/survival.c libcertdeploy/proof/survival.h \
 	libcertdeploy/proof/verify.c
 libcertdeploy_internal_la_LIBADD = $(OPENSSL_LIBS) $(LIBCONFIG_LIBS) $(PCRE2_LIBS) $(JANSSON_LIBS) $(LIBIDN2_LIBS) $(LIBINTL)
 

@@ -307,6 +307,7 @@ int apache_daemon(struct certdeploy_reading *reading, struct certdeploy_daemon *
 	runtime = certdeploy_join(reading, model->server_root, runtime == NULL ? "logs" : runtime);
 	daemon->pid_file = runtime == NULL ? NULL : certdeploy_join(reading, runtime, pid_file);
 	daemon->programs = programs;
+	daemon->ends_on_bad_pair = true;
 	daemon->environment = apache_environment_list(model->variables);
 	return daemon->pid_file == NULL || daemon->environment == NULL ? CERTDEPLOY_ENOMEM : 0;
 }

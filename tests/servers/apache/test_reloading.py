@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a reload makes of files that are not ours, and of a server that does not run."""
+
+import os
+
+import pytest
+from apache.plain import Plain
+from apache.row import Row, Stage, deploy
+from apache.test_lines import B, host_of
+
+from harness import tree
+from harness.process import run
+from harness.tool import OK, REFUSED
+
+pytestmark = pytest.mark.needs("apache")
+
+
+@pytest.fixture
+def stage(host, pki, ca):
+    stage = Stage(Plain(host), pki, ca, Row("MaxRequestWorkers 8\nServerLimit 1\n" + host_of("@a\n") + B))
+    stage.write()
+    stage.web.start()
+    assert stage.ask("a.test") == stage.sha("a") and stage.ask("b.test") == stage.sha("b")
+    return stage
+
+
+def cert(stage):
+    return stage.paths["b"][0]
+
+
+def key(stage):
+    return stage.paths["b"][1]
+
+
+def converted(path, *argv):
+    run(["openssl", *argv, "-in", path, "-out", f"{path}.new"])
+    os.replace(f"{path}.new", path)
+
+
+# What became of the neighbour's files since the server started. httpd's own test sees this …
+SEEN = {
+    "certificate missing": lambda s: cert(s).unlink(),
+    "key missing": lambda s: key(s).unlink(),
+    "certificate empty": lambda s: cert(s).write_text(""),
+    "a directory": lambda s: (cert(s).unlink(), cert(s).mkdir()),
+    "syntax": lambda s: s.web.config.write_text(s.web.config.read_text() + "</IfModule>\n"),
+}
+# … and this it does not, and ends at its reload.
+UNSEEN = {
+    "certificate garbage": lambda s: cert(s).write_text("garbage\n"),
+    "certificate cut off": lambda s: cert(s).write_text(cert(s).read_text()[:400]),
+    "second certificate cut off": lambda s: cert(s).write_text(cert(s).read_text()[:-200]),
+    "another key": lambda s: key(s).write_text(s.leaves["c"].key_pem),
+    "another certificate": lambda s: cert(s).write_text(s.leaves["c"].fullchain_pem),
+    "key garbage": lambda s: key(s).write_text("garbage\n"),
+    "DER": lambda s: converted(cert(s), "x509", "-outform", "DER"),
+    "a link to another": lambda s: (key(s).unlink(), key(s).symlink_to(s.paths["c"][1])),
+}
+# This it loads.
+LOADED = {
+    "CRLF": lambda s: cert(s).write_bytes(cert(s).read_bytes().replace(b"\n", b"\r\n")),
+    "text before": lambda s: cert(s).write_text("Bag Attributes\n  x: y\n" + cert(s).read_text()),
+    "key for everybody": lambda s: key(s).chmod(0o666),
+    "touched": lambda s: os.utime(key(s)),
+}
+
+
+@pytest.mark.parametrize("what", [*SEEN, *UNSEEN])
+def test_a_broken_neighbour(stage, what):
+    web = stage.web
+    {**SEEN, **UNSEEN}[what](stage)
+    assert (web.httpd("-t").returncode == 0) == (what in UNSEEN)
+    files, pid = tree.snapshot(web.home, stage.host.etc / "ssl"), web.pid()
+    result = deploy(stage).expect(REFUSED, "reload-would-end" if what in UNSEEN else "config-syntax")
+    if what in UNSEEN:
+        problem = result.problem("reload-would-end")
+        assert (problem["file"], problem["severity"]) == (str(web.config), "error")
+        assert f"{stage.paths['b'][0].parent.parent}" in problem["message"] and problem["line"]
+    assert tree.diff(files, tree.snapshot(web.home, stage.host.etc / "ssl"), tree.UNTOUCHED) == []
+    assert "reload" not in web.called() and web.pid() == pid
+    assert stage.ask("a.test") == stage.sha("a") and stage.ask("b.test") == stage.sha("b")
+
+
+@pytest.mark.parametrize("what", LOADED)
+def test_a_neighbour_that_is_loaded(stage, what):
+    LOADED[what](stage)
+    deploy(stage).expect(OK)
+    assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == stage.sha("b")
+
+
+def test_what_is_broken_is_mended(stage):
+    """Its own files are no obstacle: they are what is replaced."""
+    stage.paths["a"][1].write_text("garbage\n")
+    deploy(stage).expect(OK)
+    assert stage.ask("a.test") == stage.new[0].sha256
+
+
+def test_without_a_reload_nothing_is_risked(stage):
+    key(stage).write_text("garbage\n")
+    deploy(stage, "--no-reload").expect(OK)
+    assert "reload" not in stage.web.called() and stage.ask("b.test") == stage.sha("b")
