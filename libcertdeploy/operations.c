@@ -314,40 +314,13 @@ static int report_touched(struct certdeploy_result *result, const struct cd_tran
 	return 0;
 }
 
-static int undo(struct certdeploy_result *result, struct cd_transaction *transaction,
-		const struct certdeploy_request *request)
-{
-	struct cd_changes changes = {0};
-	const char *id = cd_request_value(request, CERTDEPLOY_TRANSACTION);
-	int code = cd_history_undo(&changes, &transaction->services, &transaction->service_count, &id,
-				   &result->problems, transaction->root, transaction->state_directory,
-				   cd_request_list(request, CERTDEPLOY_SERVICE),
-				   cd_request_list(request, CERTDEPLOY_FILE),
-				   cd_request_flag(request, CERTDEPLOY_FORCE, 0) != 0);
-
-	/* cppcheck-suppress autoVariables ; until the end of this function */
-	transaction->changes = &changes;
-	if (code == 0)
-		code = cd_transaction_run(transaction);
-	if (transaction->id[0] != '\0')
-		result->transaction = cd_arena_string(&result->problems.arena, transaction->id);
-	for (size_t i = 0; i < transaction->files.count; i++)
-		if (cd_vector_add(&result->files, transaction->files.items[i]) != 0)
-			code = CERTDEPLOY_ENOMEM;
-	result->changed = code == 0;
-	if (report_touched(result, transaction) != 0)
-		code = CERTDEPLOY_ENOMEM;
-	transaction->changes = NULL;
-	cd_changes_free(&changes);
-	return code;
-}
-
 /* What a rollback needs to know of the host, as far as its configurations can be read at all. */
 struct going_back {
 	struct certdeploy *cd;
 	struct cd_problems ignored;
 	struct cd_inventory inventory;
 	struct cd_transaction transaction;
+	struct cd_standing standing;
 	unsigned seconds;
 };
 
@@ -362,8 +335,54 @@ static int prove(void *user)
 {
 	struct going_back *back = user;
 
-	return cd_standing_prove(back->cd, back->transaction.problems, back->transaction.services,
-				 back->transaction.service_count, back->seconds);
+	return cd_standing_prove(&back->standing, back->cd, back->transaction.problems,
+				 back->transaction.services, back->transaction.service_count,
+				 back->seconds);
+}
+
+/* A port that serves nothing before the way back is not asked to do so after it. */
+static int look_before(struct going_back *back)
+{
+	struct cd_transaction *transaction = &back->transaction;
+
+	if (transaction->prove == NULL || !transaction->reload)
+		return 0;
+	for (size_t i = 0; i < transaction->service_count; i++)
+		transaction->services[i].was_running =
+			cd_control_running(&transaction->services[i].control, transaction->root);
+	return cd_standing_before(&back->standing, back->cd, transaction->problems, transaction->services,
+				  transaction->service_count);
+}
+
+static int undo(struct certdeploy_result *result, struct going_back *back,
+		const struct certdeploy_request *request)
+{
+	struct cd_transaction *transaction = &back->transaction;
+	struct cd_changes changes = {0};
+	const char *id = cd_request_value(request, CERTDEPLOY_TRANSACTION);
+	int code = cd_history_undo(&changes, &transaction->services, &transaction->service_count, &id,
+				   &result->problems, transaction->root, transaction->state_directory,
+				   cd_request_list(request, CERTDEPLOY_SERVICE),
+				   cd_request_list(request, CERTDEPLOY_FILE),
+				   cd_request_flag(request, CERTDEPLOY_FORCE, 0) != 0);
+
+	/* cppcheck-suppress autoVariables ; until the end of this function */
+	transaction->changes = &changes;
+	if (code == 0)
+		code = look_before(back);
+	if (code == 0)
+		code = cd_transaction_run(transaction);
+	if (transaction->id[0] != '\0')
+		result->transaction = cd_arena_string(&result->problems.arena, transaction->id);
+	for (size_t i = 0; i < transaction->files.count; i++)
+		if (cd_vector_add(&result->files, transaction->files.items[i]) != 0)
+			code = CERTDEPLOY_ENOMEM;
+	result->changed = code == 0;
+	if (report_touched(result, transaction) != 0)
+		code = CERTDEPLOY_ENOMEM;
+	transaction->changes = NULL;
+	cd_changes_free(&changes);
+	return code;
 }
 
 static int carry_back(struct certdeploy_result *result, const struct cd_root *root,
@@ -383,8 +402,9 @@ static int carry_back(struct certdeploy_result *result, const struct cd_root *ro
 		back.transaction.prove = verify ? prove : NULL;
 	}
 	back.transaction.user = &back;
-	code = undo(result, &back.transaction, request);
+	code = undo(result, &back, request);
 	cd_transaction_free(&back.transaction);
+	cd_standing_close(&back.standing);
 	if (result->cd->broken == 0)
 		cd_inventory_close(&back.inventory);
 	cd_problems_free(&back.ignored);

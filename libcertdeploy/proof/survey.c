@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define LOOK_SECONDS 15
+#define SILENT_SECONDS 3 /* in which a server takes a reload that brings a port back */
 #define ENDPOINTS_A_SECOND 100
 
 void cd_survey_close(struct cd_survey *survey)
@@ -249,7 +250,7 @@ static bool can_be_seen(const struct cd_survey *survey, const struct cd_sight *s
 	       sight->seen->running != 0;
 }
 
-static int look_again(struct cd_survey *survey, unsigned patience)
+static int look_again(struct cd_survey *survey, bool silent, unsigned patience)
 {
 	struct cd_vector differing = {0};
 	int result = 0;
@@ -257,7 +258,7 @@ static int look_again(struct cd_survey *survey, unsigned patience)
 	for (size_t i = 0; result == 0 && i < survey->sights.count; i++) {
 		struct cd_sight *sight = survey->sights.items[i];
 
-		if (!cd_sight_agrees(sight))
+		if (sight->silent == silent && !cd_sight_agrees(sight))
 			result = cd_vector_add(&differing, sight);
 	}
 	if (result == 0)
@@ -297,7 +298,9 @@ int cd_survey_look(struct cd_survey *survey, unsigned patience)
 	if (result == 0)
 		result = look_at(survey, &visible, false, LOOK_SECONDS);
 	if (result == 0 && patience != 0)
-		result = look_again(survey, patience);
+		result = look_again(survey, false, patience);
+	if (result == 0 && patience != 0)
+		result = look_again(survey, true, patience < SILENT_SECONDS ? patience : SILENT_SECONDS);
 	cd_vector_free(&visible);
 	return result == 0 ? report_looks(survey) : result;
 }

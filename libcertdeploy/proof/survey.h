@@ -18,6 +18,7 @@ struct cd_sight {
 	const char *address;
 	uint16_t port;
 	bool first;                                /**< of its endpoint */
+	bool silent;                               /**< nothing was served there before */
 	struct cd_probe *probe;                    /**< what was found; NULL: not looked at */
 	struct certdeploy_endpoint_report *report; /**< of the endpoint */
 };
@@ -46,7 +47,7 @@ void cd_survey_close(struct cd_survey *survey);
  * reports. Nothing is looked at on a tree.
  *
  * @param patience  seconds to look again where something else is served than is configured: a reload
- *                  takes a moment. 0: one look.
+ *                  takes a moment. Only a few of them for what was silent before. 0: one look.
  */
 int cd_survey_look(struct cd_survey *survey, unsigned patience);
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from harness.scene import Scene, material
+from harness.scene import Clock, Scene, material
 from harness.tool import OK, PARTIAL, REFUSED, ROLLED_BACK
 
 NAME = "mail.example.test"
@@ -57,4 +57,19 @@ def test_a_rollback_that_the_server_does_not_take_is_undone(host, leaf):
     assert set(web.served().values()) == {leaf.sha256}
     web.ctl.write_text(control)
     host.tool("rollback").expect(OK)
+    assert set(web.served().values()) == {host.old.sha256}
+
+
+@pytest.mark.needs("apache")
+def test_a_rollback_is_not_blamed_for_a_port_that_was_silent_before(host, leaf):
+    web = host.apache()
+    host.start()
+    host.tool("deploy", "--default", *material(leaf)).expect(OK)
+    silent = {"protocol": "https", "address": "127.0.0.1", "port": host.port()}  # nobody listens there
+    serves = {"protocol": "https", "address": "127.0.0.1", "port": web.port}
+    host.write_config(overrides={"apache": {"probe": [silent, serves]}})
+    with Clock() as clock:
+        result = host.tool("rollback").expect(OK, "not-listening")
+    assert result.problem("not-listening")["severity"] == "warning"
+    assert clock.seconds < 20, "its 30 seconds are for ports that served"
     assert set(web.served().values()) == {host.old.sha256}
