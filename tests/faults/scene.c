@@ -532,6 +532,21 @@ static void add_content(struct cd_buffer *out, const char *path, const struct st
 	}
 }
 
+/* Words about a run: nothing goes by them, but for a last line that has no end. */
+static bool is_word(const char *name)
+{
+	return strstr(name, "/reason") != NULL || strstr(name, "/audit.jsonl") != NULL;
+}
+
+static void add_end(struct cd_buffer *out, const char *path)
+{
+	char *text = get(path);
+	size_t length = text == NULL ? 0 : strlen(text);
+
+	cd_buffer_string(out, length == 0 || text[length - 1] == '\n' ? " whole" : " torn");
+	free(text);
+}
+
 /* What a description of a host holds. */
 enum part { SHAPE, TIMES, ALL };
 
@@ -542,7 +557,10 @@ static void add_line(struct cd_buffer *out, const char *name, const char *path, 
 
 	if (part != TIMES) {
 		cd_buffer_format(out, "%s %o %u:%u", name, status->st_mode, status->st_uid, status->st_gid);
-		add_content(out, path, status);
+		if (part == ALL && is_word(name))
+			add_end(out, path);
+		else
+			add_content(out, path, status);
 		cd_buffer_string(out, "\n");
 	}
 	if (part != SHAPE && S_ISREG(status->st_mode) && (part == TIMES || old))

@@ -54,7 +54,7 @@ char *scene_picture(const char *path, bool history);
 /** The modification times of its files, in one text; to be freed. */
 char *scene_times(const char *path);
 
-/** SHA-256 over all that there is: two hosts that have the same one stand alike. */
+/** SHA-256 over all that there is, but for what is told of runs: two hosts of the same one stand alike. */
 void scene_digest(char digest[CD_SHA256_TEXT], const char *path);
 
 /** Keys that somebody else than their owner and group could read. */
