@@ -63,29 +63,28 @@ static int name_of_address(const char **name, struct apache_model *model,
 
 /*
  * The machine's own name, for a main server without ServerName: /etc/hostname, made longer by the line
- * of /etc/hosts that has it.
+ * of /etc/hosts that has it. One without a dot httpd takes for none.
  */
 static int own_name(struct apache_model *model)
 {
-	const char *bytes = text_of(model->reading, "/etc/hostname"), *hosts;
-	char *name = certdeploy_copy(model->reading, bytes, strcspn(bytes, " \t\r\n"));
+	const char *bytes = text_of(model->reading, "/etc/hostname");
+	const char *hosts = text_of(model->reading, "/etc/hosts");
+	const char *name = certdeploy_copy(model->reading, bytes, strcspn(bytes, " \t\r\n")), *found = "";
 	size_t length;
 
-	model->own_name = name;
 	if (name == NULL)
 		return CERTDEPLOY_ENOMEM;
 	length = strlen(name);
-	if (strchr(name, '.') != NULL || length == 0)
-		return 0;
+	if (strchr(name, '.') != NULL)
+		found = name;
 	/* The first name behind an address is the canonical one. */
-	hosts = text_of(model->reading, "/etc/hosts");
-	for (const char *at = hosts; (at = strstr(at, name)) != NULL; at += length) {
-		if (at > hosts && strchr(" \t", at[-1]) != NULL && at[length] == '.') {
-			model->own_name = certdeploy_copy(model->reading, at, strcspn(at, " \t\r\n#"));
-			return model->own_name == NULL ? CERTDEPLOY_ENOMEM : 0;
-		}
-	}
-	return 0;
+	for (const char *at = hosts;
+	     length != 0 && found != NULL && *found == '\0' && (at = strstr(at, name)) != NULL;
+	     at += length)
+		if (at > hosts && strchr(" \t", at[-1]) != NULL && at[length] == '.')
+			found = certdeploy_copy(model->reading, at, strcspn(at, " \t\r\n#"));
+	model->own_name = found;
+	return found == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
 static int set_name(struct apache_model *model, struct apache_host *host, const char *text)

@@ -206,14 +206,15 @@ def test_host_names_as_addresses_in_a_tree(tmp_path):
 
 
 def test_a_host_without_a_name_is_named_after_its_address(tmp_path):
-    """By the first line of the tree's /etc/hosts that has the address; one that has none stays without."""
+    """By the first line of the tree's /etc/hosts that has the address; a machine's name needs a dot."""
     from harness.tool import Tool
 
     host = "<VirtualHost {0}:443>\nSSLEngine on\nSSLCertificateFile /o.pem\nSSLCertificateKeyFile /o.key\n"
-    addresses = ("192.0.2.7", "[2001:db8::7]", "192.0.2.8")
+    addresses = ("192.0.2.7", "[2001:db8::7]", "192.0.2.8", "*")
     for path, text in {
         "etc/hosts": "192.0.2.70 no.test\n# 192.0.2.7 no.test\n192.0.2.7\n 192.0.2.7\tWeb.test x # y\n192.0.2.7 late.test\n"
-        "2001:DB8:0::7 six.test",
+        "2001:DB8:0::7 six.test\n127.0.1.1 vm",
+        "etc/hostname": "vm\n",
         "etc/apache2/apache2.conf": "Listen 443\n" + "".join(host.format(a) + "</VirtualHost>\n" for a in addresses),
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
