@@ -58,6 +58,12 @@ struct cd_key_decoder {
 	struct evp_pkey_st *key; /**< EVP_PKEY *, where it puts one */
 };
 
+/** An issuer that was found in the store. */
+struct cd_stored_issuer {
+	void *x509; /**< X509 * */
+	const char *origin;
+};
+
 /** What the loads of one run share, made when first needed. All zero at first; not to be moved. */
 struct cd_loads {
 	struct cd_roots roots;
@@ -65,6 +71,11 @@ struct cd_loads {
 	struct cd_table by_der; /**< the same by their DER */
 	struct cd_key_decoder keys[CD_KEY_DECODERS];
 	void *server; /**< SSL_CTX * of a server, to try certificates in */
+	/** Issuers from the store's chains, as far as they had to be read. */
+	struct cd_arena arena;
+	struct cd_vector stored; /**< of struct cd_stored_issuer */
+	struct cd_table chains;  /**< digests of the chains they are from: most names have the same */
+	size_t stored_next;      /**< the next position to read; SIZE_MAX: that was all */
 };
 
 void cd_loads_free(struct cd_loads *loads);

@@ -26,9 +26,16 @@
 struct builder {
 	struct cd_given *given;
 	struct cd_chain *chain;
-	struct cd_roots roots; /* when none is shared */
+	struct cd_loads own; /* when none are shared */
 	unsigned verified;
 };
+
+static struct cd_loads *shared(struct builder *builder)
+{
+	struct cd_loads *loads = builder->given->load->loads;
+
+	return loads == NULL ? &builder->own : loads;
+}
 
 /* Names, key identifiers and usage allow it, and the signature verifies. */
 static bool is_issued_by(struct builder *builder, X509 *subject, X509 *issuer)
@@ -92,16 +99,22 @@ static struct cd_given_certificate *find_issuer(struct builder *builder, X509 *s
 /* ---- what was not given ---- */
 
 /* Take over the first issuer among these; all are freed. */
+static bool may_issue(struct builder *builder, X509 *subject, X509 *candidate)
+{
+	EVP_PKEY *key = X509_get0_pubkey(candidate);
+
+	return key != NULL && EVP_PKEY_bits(key) <= CD_RSA_BITS_MOST && X509_check_ca(candidate) != 0 &&
+	       is_issued_by(builder, subject, candidate);
+}
+
 static X509 *issuer_among(struct builder *builder, X509 *subject, STACK_OF(X509) * candidates)
 {
 	X509 *found = NULL;
 
 	for (int i = 0; found == NULL && i < sk_X509_num(candidates); i++) {
 		X509 *candidate = sk_X509_value(candidates, i);
-		EVP_PKEY *key = X509_get0_pubkey(candidate);
 
-		if (key != NULL && EVP_PKEY_bits(key) <= CD_RSA_BITS_MOST &&
-		    X509_check_ca(candidate) != 0 && is_issued_by(builder, subject, candidate)) {
+		if (may_issue(builder, subject, candidate)) {
 			(void)X509_up_ref(candidate);
 			found = candidate;
 		}
@@ -161,27 +174,70 @@ static X509 *issuer_in_directory(struct builder *builder, X509 *subject, const c
 	return found;
 }
 
-/* Look through the chains that the store has. Most are the same: one is not read twice in a row. */
+static int keep_issuer(struct cd_loads *loads, X509 *x509, const char *origin)
+{
+	struct cd_stored_issuer *issuer = cd_arena_alloc(&loads->arena, sizeof(*issuer));
+
+	if (issuer == NULL || cd_vector_add(&loads->stored, issuer) != 0)
+		return CERTDEPLOY_ENOMEM;
+	(void)X509_up_ref(x509);
+	*issuer = (struct cd_stored_issuer){x509, origin};
+	return 0;
+}
+
+/* The certificates of a chain that was not seen before. */
+static void keep_chain(struct cd_loads *loads, const char *bytes, size_t length, const char *origin)
+{
+	STACK_OF(X509) *found = NULL;
+	char digest[CD_SHA256_TEXT];
+
+	if (cd_sha256(digest, bytes, length) != 0 || cd_table_get(&loads->chains, digest) != NULL ||
+	    cd_table_put(&loads->chains, digest, loads) != 0)
+		return;
+	found = cd_certificates_in(bytes, length);
+	for (int i = 0; i < sk_X509_num(found); i++)
+		if (keep_issuer(loads, sk_X509_value(found, i), origin) != 0)
+			break;
+	sk_X509_pop_free(found, X509_free);
+}
+
+/* Read the chain of the store's next name. False: there is none. */
+static bool read_next_chain(struct cd_loads *loads, const struct cd_load *load)
+{
+	const char *origin = NULL;
+	char *bytes = NULL;
+	size_t length = 0;
+
+	if (load->stored_issuers == NULL || loads->stored_next >= STORED_LIMIT)
+		return false;
+	if (load->stored_issuers(load->issuers, loads->stored_next++, &bytes, &length, &origin) != 0) {
+		loads->stored_next = SIZE_MAX;
+		return false;
+	}
+	if (bytes != NULL)
+		keep_chain(loads, bytes, length, origin);
+	free(bytes);
+	return true;
+}
+
+/* Look through the chains that the store has, each of which is read once for all loads. */
 static X509 *issuer_in_store(struct builder *builder, X509 *subject, const char **origin)
 {
-	const struct cd_load *load = builder->given->load;
-	char *before = NULL, *bytes = NULL;
-	size_t length_before = 0, length = 0;
-	X509 *found = NULL;
+	struct cd_loads *loads = shared(builder);
+	size_t seen = 0;
 
-	for (size_t i = 0; load->stored_issuers != NULL && found == NULL && i < STORED_LIMIT; i++) {
-		if (load->stored_issuers(load->issuers, i, &bytes, &length, origin) != 0)
-			break;
-		if (bytes == NULL)
-			continue;
-		if (before == NULL || length != length_before || memcmp(before, bytes, length) != 0)
-			found = issuer_among(builder, subject, cd_certificates_in(bytes, length));
-		free(before);
-		before = bytes;
-		length_before = length;
-	}
-	free(before);
-	return found;
+	do {
+		for (; seen < loads->stored.count; seen++) {
+			const struct cd_stored_issuer *issuer = loads->stored.items[seen];
+
+			if (may_issue(builder, subject, issuer->x509)) {
+				(void)X509_up_ref(issuer->x509);
+				*origin = issuer->origin;
+				return issuer->x509;
+			}
+		}
+	} while (read_next_chain(loads, builder->given->load));
+	return NULL;
 }
 
 char *cd_issuer_url(struct cd_arena *arena, X509 *x509)
@@ -225,8 +281,7 @@ static X509 *fetched_issuer(struct builder *builder, X509 *subject, const char *
 
 static X509 *trusted_issuer(struct builder *builder, X509 *subject)
 {
-	struct cd_loads *loads = builder->given->load->loads;
-	X509 *issuer = cd_roots_issuer(loads == NULL ? &builder->roots : &loads->roots, subject);
+	X509 *issuer = cd_roots_issuer(&shared(builder)->roots, subject);
 
 	if (issuer != NULL && !is_issued_by(builder, subject, issuer)) {
 		X509_free(issuer);
@@ -633,7 +688,7 @@ int cd_chains_build(struct cd_vector *chains, struct cd_given *given)
 	if (result == 0)
 		result = report_unused(chains, given);
 	report_keys(given);
-	cd_roots_free(&builder.roots);
+	cd_loads_free(&builder.own);
 	ERR_clear_error();
 	return result;
 }

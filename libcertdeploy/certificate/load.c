@@ -292,6 +292,11 @@ void cd_loads_free(struct cd_loads *loads)
 	cd_roots_free(&loads->roots);
 	cd_decoder_free(loads);
 	SSL_CTX_free(loads->server);
+	for (size_t i = 0; i < loads->stored.count; i++)
+		X509_free(((struct cd_stored_issuer *)loads->stored.items[i])->x509);
+	cd_vector_free(&loads->stored);
+	cd_table_free(&loads->chains);
+	cd_arena_free(&loads->arena);
 	*loads = (struct cd_loads){0};
 }
 

@@ -302,8 +302,8 @@ static void test_an_expired_cross_sign_beside_the_root(void **state)
 /* Two forms of one intermediate, and the root of only one of them: that way is taken. */
 static void test_the_way_whose_end_is_there(void **state)
 {
-	struct issued *twin = issue(
-		&(struct wish){.name = "Top", .ca = true, .issuer = other_root, .key = top->key});
+	struct issued *twin =
+		issue(&(struct wish){.name = "Top", .ca = true, .issuer = other_root, .key = top->key});
 	struct loading loading = {.load.need_key = false};
 
 	(void)state;
@@ -388,6 +388,55 @@ static void test_a_missing_issuer_is_found_in_the_directory(void **state)
 	loading_end(&loading);
 	(void)snprintf(command, sizeof(command), "rm -rf %s", path);
 	assert_int_equal(system(command), 0);
+}
+
+/* A store of six names; the chain that is wanted is the fourth one's. */
+static int stored_chain(void *user, size_t position, char **bytes, size_t *length, const char **origin)
+{
+	const struct issued *chains[] = {other, other, other_root, middle, other, other};
+	size_t *asked = user;
+
+	++*asked;
+	*bytes = NULL;
+	if (position >= sizeof(chains) / sizeof(*chains))
+		return CERTDEPLOY_ENOTFOUND;
+	*bytes = strdup(joined(pem_certificate(chains[position]), pem_certificate(top), NULL));
+	*length = strlen(*bytes);
+	*origin = "chain.pem";
+	return 0;
+}
+
+static void test_the_store_is_read_once_for_many_loads(void **state)
+{
+	struct issued *lost = issue(&(struct wish){.name = "Lost", .ca = true});
+	struct issued *without = issue(&(struct wish){.names = "DNS:www.example.jp", .issuer = lost});
+	struct cd_loads loads = {0};
+	size_t asked = 0;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct loading loading = {
+			.load.loads = &loads, .load.stored_issuers = stored_chain, .load.issuers = &asked};
+
+		give(&loading, CERT, pem_certificate(leaf));
+		(void)load_all(&loading);
+		assert_has(&loading, "chain-completed", CERTDEPLOY_NOTICE);
+		loading_end(&loading);
+	}
+	/* The root is nowhere, so the first load went to the end. */
+	assert_int_equal(asked, 7);
+	for (int i = 0; i < 3; i++) {
+		struct loading loading = {
+			.load.loads = &loads, .load.stored_issuers = stored_chain, .load.issuers = &asked};
+
+		give(&loading, CERT, pem_certificate(without));
+		assert_refused(&loading, "chain-incomplete");
+		loading_end(&loading);
+	}
+	assert_int_equal(asked, 7);
+	/* One object for each certificate of the three chains that differ. */
+	assert_int_equal(loads.stored.count, 6);
+	cd_loads_free(&loads);
 }
 
 static void test_keys_find_their_certificates(void **state)
@@ -565,6 +614,7 @@ int main(void)
 		cmocka_unit_test(test_issuers_in_a_circle),
 		cmocka_unit_test(test_the_right_name_with_a_wrong_signature),
 		cmocka_unit_test(test_a_missing_issuer_is_found_in_the_directory),
+		cmocka_unit_test(test_the_store_is_read_once_for_many_loads),
 		cmocka_unit_test(test_keys_find_their_certificates),
 		cmocka_unit_test(test_two_leaves_of_one_type),
 		cmocka_unit_test(test_the_wrong_key),
