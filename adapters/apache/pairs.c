@@ -233,6 +233,15 @@ static bool kept_have_chains(const struct target *target)
 	return true;
 }
 
+/* Whether a file that is read more than once has a line of it: others may want the chain there. */
+static bool is_in_snippet(const struct apache_host *host)
+{
+	for (const struct apache_ref *ref = host->refs; ref != NULL; ref = ref->next)
+		if (ref->kind == APACHE_CERTIFICATE && ref->file != NULL && ref->file->reads > 1)
+			return true;
+	return false;
+}
+
 static int choose_chain(struct target *target)
 {
 	const struct apache_model *model = target->plan->model;
@@ -256,7 +265,7 @@ static int choose_chain(struct target *target)
 			target->chain->file != NULL ? target->chain->file->path : target->chain->use->file,
 			target->chain->number, _("certificates of two key types share this chain file"));
 	}
-	target->leaf_only = true;
+	target->leaf_only = !is_in_snippet(host);
 	if (first->has_chain && first->paths.chain != NULL) {
 		target->chain_value = first->paths.chain;
 	} else if (target->chain_own && !base_chain) {

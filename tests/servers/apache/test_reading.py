@@ -281,6 +281,13 @@ INCLUDES = {
         ("--all",),
         files={"pair.inc": "SSLCertificateFile «@m.pem|@full»\nSSLCertificateKeyFile «@m.key|@key»\n"},
     ),
+    "a shared snippet, a chain file for one": Row(
+        host_of("Include pair.inc\nSSLCertificateChainFile «@m.pem|@chain»\n") + host_of("Include pair.inc\n", "b.test"),
+        {"a.test": "m", "b.test": "m"},
+        ("a.test", "b.test"),
+        ("--all",),
+        files={"pair.inc": "SSLCertificateFile «@m.pem|@full»\nSSLCertificateKeyFile «@m.key|@key»\n"},
+    ),
     "a template included twice": Row(
         "Define n a\nInclude host.inc\nDefine n b\nInclude host.inc\n",
         AB,
