@@ -23,6 +23,8 @@ class Maker:
         self.files = {}
         self.counter = 0
         self.macro = False
+        self.pair_macro = None
+        self.defines = []
 
     def chance(self, share):
         return self.random.random() < share
@@ -48,14 +50,31 @@ class Maker:
             return f"'{path}'"
         if kind < 0.85:
             return path.replace(str(self.web.host.etc), self.pick("${ETC}", "${etc}"))
-        if kind < 0.93:
+        if kind < 0.9:
             return f"{path[:7]}\\\n{path[7:]}"
+        if kind < 0.95:
+            return '"%s' % path  # to the end of the line
         return "../" + path[len(str(self.web.host.etc)) + 1 :]
 
     def directive(self, name, argument):
+        if self.chance(0.04):
+            return self.variable(f"{name} {argument}")
+        if self.chance(0.03):
+            return f'"{name}" {argument}'
         name = self.pick(name, name, name, name.lower(), name.upper())
         gap = self.pick(" ", " ", "\t", "   ", " \\\n  ")
         return f"{name}{gap}{argument}{self.pick('', '', '', '  ')}"
+
+    def variable(self, text):
+        """${NAME} for a whole directive, or a part of it."""
+        text = text.replace("\\\n", "")
+        if "${" in text:
+            return text
+        self.counter += 1
+        name = f"v{self.counter}"
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        self.defines.append(f'Define {name} "{escaped}"')
+        return "${%s}" % self.pick(name, name.upper())
 
     def one(self, kind=None):
         return self.random.choice([c for c in self.certificates if kind in (None, c[3])])
@@ -92,14 +111,32 @@ class Maker:
         """One pair, seldom two; inline, or in a file of its own, or in one that others read too."""
         kind = self.random.random()
         lines = self.pair() + (self.pair() if self.chance(0.1) else [])
-        if kind < 0.75:
+        if kind < 0.7:
             return lines
-        if kind < 0.85:
+        if kind < 0.8:
             return [f"Include {self.file(lines)}"]
-        if kind < 0.93:
+        if kind < 0.86:
             self.files.setdefault("shared.inc", "\n".join(self.pair()) + "\n")
             return ["Include shared.inc"]
+        if kind < 0.89:
+            self.pair_macro = self.pair_macro or ["<Macro Pair>", *self.pair(), "</Macro>"]
+            return [self.pick("Use Pair", "use PAIR")]
+        if kind < 0.94:
+            truth, lie = self.condition()
+            return [f"<{lie[0]}>", *self.pair(), f"</{lie[1]}>", f"<{truth[0]}>", *lines, f"</{truth[1]}>"]
         return ["<IfModule ssl_module>", *lines, "</IfModule>"]
+
+    def condition(self):
+        """(opening, name) of a section that is read, and of one that is not."""
+        root = self.web.home
+        return self.pick(
+            (("IfVersion >= 2.4.8", "IfVersion"), ("IfVersion < 2.4.8", "ifversion")),
+            (("IfModule !mod_gnutls.c", "IfModule"), ("IfModule mod_gnutls.c", "IfModule")),
+            (("IfFile httpd.conf", "IfFile"), (f"IfFile {root}/none", "IfFile")),
+            (("IfDirective SSLEngine", "IfDirective"), ("IfDirective MDomain", "IfDirective")),
+            (("IfSection Directory", "IfSection"), ("IfSection !VirtualHost", "IfSection")),
+            (("IfDefine YES", "IfDefine"), ("IfDefine yes", "IfDefine")),
+        )
 
     def file(self, lines, directory="parts"):
         self.counter += 1
@@ -115,6 +152,7 @@ class Maker:
         choices += [f"127.0.0.2:{port}", f"127.0.0.3:{port}", f"127.0.0.1:{other}", "127.0.0.3", "127.0.0.3:*", "*"]
         choices += [f"localhost:{port}", f"no-such-host.invalid:{port}", f"*:{port} 127.0.0.2:{port}"]
         choices += ["${PLACE}", f'"*:{port}"', f"[::1]:{port}", f"127.0.0.2:{port} 127.0.0.2:{other}"]
+        choices += [f"[::]:{port}", f"[::1] *:{other}", f"\\\n *:{port}", f"127.0.0.1:{port} [::1]:{port} *:{other}"]
         return self.random.choice(choices)
 
     def names(self):
@@ -135,9 +173,11 @@ class Maker:
         body = self.names()
         tls = self.random.random()
         if tls < 0.8:
-            body.append(f"SSLEngine {self.pick('on', 'On', 'ON')}")
+            body.append(self.pick(*[f"SSLEngine {self.pick('on', 'On', 'ON')}"] * 8, "Include engine.inc", "${TLS}"))
         elif tls < 0.9:
-            body.append(f"SSLEngine {self.pick('off', 'Off')}")
+            body.append(f"SSLEngine {self.pick('off', 'Off', 'optional')}")
+        elif tls < 0.93:
+            body.append(f"Protocol {self.pick('https', 'HTTPS', 'http')}")
         if tls < 0.95 and not (inherits and self.chance(0.4)):
             body += self.own_pair()
         if self.chance(0.2):
@@ -162,11 +202,18 @@ class Maker:
         if kind < 0.67:
             return ["<IfDefine !NOT_DEFINED>", *self.wrapped(lines), "</IfDefine>"]
         if kind < 0.71:
-            return ["<IfVersion >= 2.4>", *lines, "</IfVersion>"]
+            truth, lie = self.condition()
+            return [f"<{lie[0]}>", *self.host(False), f"</{lie[1]}>", f"<{truth[0]}>", *lines, f"</{truth[1]}>"]
         if kind < 0.75:
             return ["<IfDefine NOT_DEFINED>", *lines, "</IfDefine>"]
         if kind < 0.9:
             return [f"Include {self.file(lines)}"]
+        if kind < 0.92 and not any("Include" in line for line in lines):
+            # another ServerRoot for this file alone; certificates are relative to the last one
+            self.file(lines, f"root{self.counter}")
+            root = self.web.home
+            there, name = f"{root}/root{self.counter - 1}", f"{self.counter:03d}.conf"
+            return [f"ServerRoot {there}", f"Include {name}", f"ServerRoot {root}"]
         if kind < 0.95:
             self.file(lines, f"glob{self.counter}/sub")
             return [f"IncludeOptional glob*/s?b/[0-9]{self.counter:03d}.conf".replace("[0-9]0", "[0-9]")]
@@ -185,25 +232,30 @@ class Maker:
             return [f"Listen {port}", f"Listen {other}"]  # and IPv6
         if kind < 0.5:
             return [f"Listen {port} https", f"Listen {other}"]
-        if kind < 0.8:
+        if kind < 0.7:
             return [f"Listen {a}:{p}" for a in ADDRESSES for p in (port, other)]
+        if kind < 0.8:
+            return [f"Listen 0.0.0.0:{port} https", f"Listen [::]:{port}", f"Listen localhost:{other} https"]
         return [f"Listen {a}:{port} https" for a in ADDRESSES] + [f"Listen 127.0.0.1:{other} http"]
 
     def write(self):
         web = self.web
         main = [f"Define ETC {web.host.etc}", *self.listen()]
         main.append('Define PLACE "*:%d 127.0.0.3:%d"' % (web.port, web.port))
+        main += ["Define YES", "Define TLS 'SSLEngine on'"]
+        self.files["engine.inc"] = "SSLProtocol all -SSLv3\nSSLEngine on"
         main.append(f"ServerName {self.pick('main.test', f'main.test:{web.port}', 'a.test')}")
         inherits = self.chance(0.35)
         if inherits:
-            main += self.pair()
+            main += self.pick(self.pair(), ["<IfModule ssl_module>", *self.pair(), "</IfModule>"])
         if inherits and self.chance(0.3):
             main.append("SSLEngine on")
-        for _ in range(self.random.randint(1, 9)):
-            main += self.wrapped(self.host(inherits))
+        hosts = [line for _ in range(self.random.randint(1, 9)) for line in self.wrapped(self.host(inherits))]
+        main += (self.pair_macro or []) + hosts
         if inherits and self.chance(0.2):
             main += ["# the pair of the main server again, behind everything", *self.pair()]
-        self.files["httpd.conf"] = web.head() + "\n".join(main) + "\n"
+        text = "\n".join(self.defines + main) + "\n"
+        self.files["httpd.conf"] = web.head() + (text.replace("\n", "\r\n") if self.chance(0.1) else text)
         for name, text in self.files.items():
             web.write(name, text)
         return self
@@ -211,4 +263,5 @@ class Maker:
 
 def candidates():
     """Names to ask for: what configurations may have, and what only wildcards have."""
-    return [None, *NAMES, "main.test", "q.a.test", "r.q.b.test", "z.c.test", "q.x.c.test", "w1.test", "shop.x", "nobody.example"]
+    more = "main.test localhost q.a.test r.q.b.test z.c.test q.x.c.test w1.test shop.x nobody.example"
+    return [None, *NAMES, *more.split()]
