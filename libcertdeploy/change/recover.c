@@ -164,8 +164,10 @@ int cd_undo(struct cd_work *work, size_t *foreign)
 	if (error == 0)
 		return 0;
 	(void)cd_fail_errno(work->problems, error, where, _("cannot put back what was there"));
-	(void)cd_fail(work->problems, CERTDEPLOY_EBROKEN, "rollback-failed", where, 0,
-		      _("putting the old state back failed; it will be tried again by the next run"));
+	(void)cd_fail(
+		work->problems, CERTDEPLOY_EBROKEN, "rollback-failed", where, 0,
+		_("putting the old state back failed; files may still be the new ones until the next run, "
+		  "or certdeploy recover, puts them back"));
 	/* Also where memory is too short to say so. */
 	return CERTDEPLOY_EBROKEN;
 }
