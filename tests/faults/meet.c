@@ -253,6 +253,10 @@ long __wrap_syscall(long number, ...)
 	for (int i = 0; i < 6; i++)
 		word[i] = va_arg(arguments, long);
 	va_end(arguments);
+	if (meeting != NULL && meeting->old_kernel) {
+		errno = ENOSYS;
+		return -1;
+	}
 	if (meet(renames ? MEET_MUTATING : MEET_READING, renames ? "renameat2" : "openat2") == 0)
 		result = __real_syscall(number, word[0], word[1], word[2], word[3], word[4], word[5]);
 	made();

@@ -44,6 +44,7 @@ struct meeting {
 	long then;   /**< calls after the failing one the process is killed; 0: it is not */
 	struct meet_fault fault;
 	enum meet_defect defect; /**< planted: the sweep must find it */
+	bool old_kernel;         /**< without openat2() and renameat2() */
 	time_t time;             /**< what time() says: two runs of one operation make the same names */
 	/* what came of it */
 	long count; /**< calls seen */

@@ -219,6 +219,13 @@ static int plan_many(struct operation *operation)
 	return result;
 }
 
+/* Dovecot reads whatever lies in this directory: what comes there must wait somewhere else. */
+static bool is_read(void *user, const char *path)
+{
+	(void)user;
+	return strstr(path, "/etc/dovecot/conf.d/") != NULL;
+}
+
 static struct cd_transaction transaction_of(struct operation *operation, const char *command)
 {
 	return (struct cd_transaction){
@@ -234,6 +241,7 @@ static struct cd_transaction transaction_of(struct operation *operation, const c
 		.keep = 10,
 		.wait = 5,
 		.watch = -1,
+		.is_read = is_read,
 	};
 }
 

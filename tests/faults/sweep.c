@@ -42,6 +42,7 @@ struct operation {
 	bool history;       /* the backups must be whole too */
 	bool forward;       /* once begun it is not taken back: a later run goes on with it */
 	bool many;          /* so many calls that a hurried sweep takes few of them */
+	bool old_kernel;    /* the calls that this one lacks are made good by others */
 };
 
 static const struct operation operations[] = {
@@ -52,6 +53,7 @@ static const struct operation operations[] = {
 	 .before = {scene_deploy_beside, scene_rollback, scene_deploy},
 	 .history = true,
 	 .forward = true},
+	{.name = "deploy beside", .run = scene_deploy_beside, .old_kernel = true},
 	{.name = "deploy of 100", .run = scene_deploy_many, .many = true},
 };
 
@@ -185,6 +187,7 @@ static void set_up(const struct operation *wanted)
 	if (operation == wanted)
 		return;
 	operation = wanted;
+	meeting->old_kernel = wanted->old_kernel;
 	scene_clear(path);
 	if (mkdir(path, 0755) == -1) {
 		perror(path);
