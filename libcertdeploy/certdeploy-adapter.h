@@ -318,6 +318,8 @@ struct certdeploy_endpoint {
 	const char *untouchable;
 	const char *note; /**< … and the sentence that says why */
 	const void *own;  /**< the adapter's own */
+	/** A client on this host is served what other lines say: this cannot be probed from here. */
+	bool unseen;
 };
 
 /** Add an endpoint to the reading; the structure is copied, what it points to is not. Since 0.1. */

@@ -134,6 +134,31 @@ static const char *keep_name(struct certdeploy_reading *reading, const char *hos
 	return dovecot_table_put(&model->asked, reading, name, strlen(name), name) == 0 ? name : NULL;
 }
 
+/* Without a default certificate Dovecot starts no TLS at all, not for a name either. */
+static int check_default(struct certdeploy_reading *reading)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(reading, &count);
+	const struct certdeploy_endpoint *without = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct dovecot_place *place = all[i]->own;
+		const struct dovecot_value *certificate = place->effective.values[DOVECOT_CERT];
+
+		if (all[i]->name != NULL || !all[i]->tls)
+			continue;
+		if (certificate != NULL && certificate->text[0] != '\0')
+			return 0;
+		without = all[i];
+	}
+	return without == NULL
+		       ? 0
+		       : certdeploy_refuse(reading, "tls-off", without->file, without->line,
+					   _("%s has no default certificate: without one Dovecot serves no "
+					     "name either"),
+					   without->listen);
+}
+
 int dovecot_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
 		    int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user)
 {
@@ -151,7 +176,9 @@ int dovecot_answers(struct certdeploy_reading *reading, const char *hostname, bo
 	if (!found && own != NULL && strcasecmp(own, name) == 0)
 		return use_default(reading, use, user);
 	if (create)
-		return use_new(reading, name, found, use, user);
+		result = check_default(reading);
+	if (create)
+		return result != 0 ? result : use_new(reading, name, found, use, user);
 	return found ? 0 : use_patterns(reading, name, use, user);
 }
 

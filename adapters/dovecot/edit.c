@@ -193,6 +193,14 @@ static int edit_address(struct dovecot_editor *editor, const struct dovecot_plac
 	return dovecot_fill_filter(editor, place->filter, wishes, like);
 }
 
+static bool is_moved(const struct dovecot_editor *editor, const struct dovecot_filter *filter)
+{
+	for (size_t i = 0; i < editor->moved.count; i++)
+		if (editor->moved.items[i] == filter)
+			return true;
+	return false;
+}
+
 /* Give an endpoint lines of its own. separate: what stands in its filter belongs to others as well. */
 static int edit_new(struct dovecot_editor *editor, const struct dovecot_place *place,
 		    const struct dovecot_wish *wishes, bool separate)
@@ -215,6 +223,10 @@ static int edit_new(struct dovecot_editor *editor, const struct dovecot_place *p
 	if (place->filter->blocks.count == 0)
 		return certdeploy_refuse(editor->reading, "config-not-understood", editor->model->config, 0,
 					 _("there is no block that could be given the certificate"));
+	if (move && is_moved(editor, place->filter))
+		return 0;
+	if (move && dovecot_vector_add(&editor->moved, editor->reading, place->filter) != 0)
+		return CERTDEPLOY_ENOMEM;
 	if (move)
 		return dovecot_move_block(editor, place->filter, place->name, wishes, like);
 	if (!separate && has_lines(place, place->filter))
@@ -343,6 +355,9 @@ static int edit_place(struct dovecot_editor *editor, const struct certdeploy_end
 		result = in_place(&may, editor, endpoint);
 		if (result != 0)
 			return result;
+		/* A block that moves has its new lines. */
+		if (may && is_moved(editor, place.effective.values[DOVECOT_CERT]->filter))
+			return 0;
 		if (may)
 			return edit_lines(editor, &place, place.effective.values[DOVECOT_CERT]->filter,
 					  wishes);
@@ -394,8 +409,13 @@ int dovecot_plan(struct certdeploy_reading *reading, const struct certdeploy_ass
 	struct dovecot_table deciders = {0};
 	int result = note_uses(&editor, assignments, count);
 
+	/* A block must move where it is hidden, even if it is not elsewhere. */
 	for (size_t i = 0; i < count && result == 0; i++)
-		result = edit_one(&editor, &deciders, &assignments[i]);
+		if (!is_own(assignments[i].endpoint->own))
+			result = edit_one(&editor, &deciders, &assignments[i]);
+	for (size_t i = 0; i < count && result == 0; i++)
+		if (is_own(assignments[i].endpoint->own))
+			result = edit_one(&editor, &deciders, &assignments[i]);
 	if (result == 0)
 		result = dovecot_check_keys(&editor);
 	if (result == 0)

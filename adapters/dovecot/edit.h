@@ -13,6 +13,7 @@ struct dovecot_editor {
 	struct dovecot_table sites;    /**< sites of the values changed */
 	struct dovecot_table assigned; /**< name, "" for none -> struct certdeploy_assignment */
 	struct dovecot_table uses;     /**< what several endpoints share -> who of them is assigned */
+	struct dovecot_vector moved;   /**< filters whose block goes elsewhere, with new lines */
 	size_t added_filters;
 	bool changed;
 };
@@ -70,6 +71,9 @@ int dovecot_add_beside(struct dovecot_editor *editor, const struct dovecot_value
 int dovecot_lines_for(struct dovecot_text *text, struct dovecot_editor *editor,
 		      const struct dovecot_wish *wishes, const struct dovecot_value *like,
 		      const char *indent, const char *newline);
+
+/** What is missing before a whole line at offset: the end of the line before it, or "". */
+const char *dovecot_line_end(const struct certdeploy_document *document, size_t offset);
 
 /** The blanks that the line at offset begins with. */
 const char *dovecot_indent(struct dovecot_editor *editor, const struct certdeploy_document *document,

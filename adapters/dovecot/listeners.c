@@ -277,14 +277,41 @@ static int label(const char **out, const struct dovecot_model *model,
 	return *out == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
+/* What is served on all addresses is looked at on this one, unless a `local` block says otherwise there. */
+static int is_seen_here(bool *out, const struct dovecot_model *model, const struct dovecot_place *place)
+{
+	const struct dovecot_listener *listener = place->listener;
+	struct dovecot_context context;
+	struct dovecot_effective effective;
+	struct dovecot_net here;
+	bool covered = false;
+
+	*out = true;
+	(void)dovecot_parse_net(&here, "127.0.0.1");
+	for (size_t i = 0; i < model->nets.count && !covered; i++)
+		covered = dovecot_net_contains(model->nets.items[i], &here);
+	if (!covered || place->context->local != NULL || listener->address != NULL || !listener->by_address)
+		return 0;
+	if (dovecot_context(&context, model, listener->protocol, listener->service, &here) != 0 ||
+	    dovecot_effective(&effective, model, &context, place->name) != 0)
+		return CERTDEPLOY_ENOMEM;
+	*out = effective.conflict[0] == NULL &&
+	       effective.values[DOVECOT_CERT] == place->effective.values[DOVECOT_CERT];
+	return 0;
+}
+
 /* Where it is served: an address that is known, or none and then the port says so. */
 static int address(struct certdeploy_endpoint *endpoint, const struct dovecot_model *model,
 		   const struct dovecot_place *place)
 {
 	const struct dovecot_net *net = place->context->local;
 	char text[INET6_ADDRSTRLEN];
+	bool seen;
 
+	if (is_seen_here(&seen, model, place) != 0)
+		return CERTDEPLOY_ENOMEM;
 	endpoint->address = place->listener->address;
+	endpoint->unseen = !seen;
 	endpoint->port = place->listener->reachable ? place->listener->port : 0;
 	endpoint->proxied = place->listener->proxied;
 	if (net == NULL || place->listener->address != NULL)
@@ -546,6 +573,26 @@ static int serve_name(struct dovecot_model *model, struct serving *serving, cons
 	return dovecot_vector_add(&serving->places, model->reading, copy);
 }
 
+/*
+ * lmtp of 2.3 serves the same certificate whatever address is asked for, but ends connections where a block
+ * for the address contradicts the one for the protocol.
+ */
+static int find_lmtp_conflict(struct dovecot_effective *out, const struct dovecot_model *model,
+			      const struct dovecot_context *context)
+{
+	for (size_t i = 0; !context->by_name && i < model->nets.count && out->conflict[0] == NULL; i++) {
+		struct dovecot_context there;
+		struct dovecot_effective effective;
+
+		if (dovecot_context(&there, model, context->protocol, context->service,
+				    model->nets.items[i]) != 0 ||
+		    dovecot_effective(&effective, model, &there, NULL) != 0)
+			return CERTDEPLOY_ENOMEM;
+		memcpy(out->conflict, effective.conflict, sizeof(out->conflict));
+	}
+	return 0;
+}
+
 static int serve(struct dovecot_model *model, struct serving *serving, bool everywhere)
 {
 	const struct dovecot_vector *names = dovecot_names(model);
@@ -558,6 +605,7 @@ static int serve(struct dovecot_model *model, struct serving *serving, bool ever
 	place->filter =
 		everywhere ? model->root : home_of(&serving->context.nameless, &serving->context, false);
 	if (dovecot_effective(&place->effective, model, &serving->context, NULL) != 0 ||
+	    find_lmtp_conflict(&place->effective, model, &serving->context) != 0 ||
 	    dovecot_vector_add(&serving->places, model->reading, place) != 0)
 		return CERTDEPLOY_ENOMEM;
 	certificate = place->effective.values[DOVECOT_CERT];
@@ -625,7 +673,7 @@ static bool sets_tls(const struct dovecot_filter *filter)
 }
 
 /* The networks of `local` filters that have a say about TLS, each once. */
-static int collect_nets(struct dovecot_vector *nets, const struct dovecot_model *model)
+static int collect_nets(struct dovecot_model *model)
 {
 	struct dovecot_table seen = {0};
 
@@ -638,7 +686,7 @@ static int collect_nets(struct dovecot_vector *nets, const struct dovecot_model 
 			continue;
 		if (dovecot_table_put(&seen, model->reading, key, sizeof(*net), (void *)(uintptr_t)net) !=
 			    0 ||
-		    dovecot_vector_add(nets, model->reading, (void *)(uintptr_t)net) != 0)
+		    dovecot_vector_add(&model->nets, model->reading, (void *)(uintptr_t)net) != 0)
 			return CERTDEPLOY_ENOMEM;
 	}
 	return 0;
@@ -646,8 +694,8 @@ static int collect_nets(struct dovecot_vector *nets, const struct dovecot_model 
 
 int dovecot_add_endpoints(struct dovecot_model *model)
 {
-	struct dovecot_vector nets = {0};
-	int result = collect_nets(&nets, model);
+	const struct dovecot_vector *nets = &model->nets;
+	int result = collect_nets(model);
 
 	for (size_t kind = 0; result == 0 && kind < KINDS; kind++) {
 		struct dovecot_vector listeners = {0};
@@ -665,9 +713,9 @@ int dovecot_add_endpoints(struct dovecot_model *model)
 			result = add_listener_endpoints(model, all ? &wide : &bound, listener,
 							all || !listener->by_address ? NULL
 										     : &listener->net);
-			for (size_t j = 0; all && listener->by_address && result == 0 && j < nets.count;
+			for (size_t j = 0; all && listener->by_address && result == 0 && j < nets->count;
 			     j++) {
-				const struct dovecot_net *net = nets.items[j];
+				const struct dovecot_net *net = nets->items[j];
 
 				if (net->v6 ? listener->v6 : listener->v4)
 					result = add_listener_endpoints(model, &wide, listener, net);

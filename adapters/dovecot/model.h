@@ -101,6 +101,7 @@ struct dovecot_block {
 /** A setting outside of the slots, by its path, e.g. "service/imap-login/inet_listener/imap/port". */
 struct dovecot_setting {
 	const char *value;
+	const char *path; /**< the file that it names by `<`, absolute; else NULL */
 	const char *file;
 	size_t line;
 };
@@ -146,6 +147,7 @@ struct dovecot_model {
 	struct dovecot_table listener_names;
 	struct dovecot_vector includes; /**< of struct dovecot_include */
 	struct dovecot_vector contexts; /**< of struct dovecot_context: all that endpoints have */
+	struct dovecot_vector nets;     /**< of struct dovecot_net: those of `local` with a say about TLS */
 	size_t order;
 	struct dovecot_names *names; /**< settings.c: filters by name */
 	struct dovecot_table asked;  /**< answers.c: names asked for */

@@ -274,7 +274,8 @@ static int insert(struct dovecot_editor *editor, const struct spot *spot, const 
 	if (start == 0)
 		before = "";
 	else if (bytes[start - 1] != '\n')
-		before = certdeploy_format(editor->reading, "%s%s", newline, newline);
+		before = certdeploy_format(editor->reading, "%s%s", dovecot_line_end(document, start),
+					   newline);
 	else
 		certdeploy_document_line_bounds(document, start - 1, &start, &end);
 	if (before == newline && end - start <= strlen(newline))
@@ -293,11 +294,8 @@ static int insert(struct dovecot_editor *editor, const struct spot *spot, const 
 static int insert_after(struct dovecot_editor *editor, const struct dovecot_value *value, const char *text)
 {
 	const struct certdeploy_document *document = value->input->document;
-	const char *bytes = certdeploy_document_bytes(document, &(size_t){0});
-	const char *newline = certdeploy_document_newline(document, value->start);
 
-	if (value->end > 0 && bytes[value->end - 1] != '\n')
-		text = certdeploy_format(editor->reading, "%s%s", newline, text);
+	text = certdeploy_format(editor->reading, "%s%s", dovecot_line_end(document, value->end), text);
 	if (text == NULL)
 		return CERTDEPLOY_ENOMEM;
 	editor->changed = true;
@@ -462,7 +460,9 @@ int dovecot_fill_filter(struct dovecot_editor *editor, struct dovecot_filter *fi
 	result = dovecot_first_time(&first, editor, document, "fill", offset);
 	if (result != 0 || !first)
 		return result;
-	result = dovecot_lines_for(&text, editor, wishes, like, indent, newline);
+	result = dovecot_text_string(&text, editor->reading, dovecot_line_end(document, offset));
+	if (result == 0)
+		result = dovecot_lines_for(&text, editor, wishes, like, indent, newline);
 	if (result != 0)
 		return result;
 	return certdeploy_splice(editor->edits, editor->reading, document, offset, 0, text.bytes,
@@ -501,8 +501,9 @@ int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *fil
 	if (result == 0)
 		result = dovecot_text_add(&text, editor->reading, bytes + block->close,
 					  block->end - block->close);
-	if (result == 0 && block->end > 0 && bytes[block->end - 1] != '\n')
-		result = dovecot_text_string(&text, editor->reading, newline);
+	if (result == 0)
+		result = dovecot_text_string(&text, editor->reading,
+					     dovecot_line_end(block->input->document, block->end));
 	if (result == 0)
 		result = insert(editor, &spot, text.bytes);
 	if (result != 0)

@@ -99,11 +99,18 @@ static int copy_files(struct certdeploy_rehearsal *rehearsal, const struct dovec
 
 /* ---- what doveconf -n prints ---- */
 
+/* A section that is open as the dump is read. */
+struct opened {
+	size_t before; /* what stood in `where` before it */
+	bool opaque;   /* settings in it are not what they are outside */
+};
+
 struct dump {
 	struct certdeploy_reading *reading;
 	struct dovecot_vector certificates; /* values of the certificate settings */
 	struct dovecot_vector others;       /* all other lines, with the sections that they stand in */
-	struct dovecot_vector open;         /* what stood in `where` before each open section */
+	struct dovecot_vector open;         /* of struct opened */
+	bool v24;
 	struct dovecot_text where;
 };
 
@@ -138,32 +145,49 @@ static bool is_material(const char *line, const char **certificate)
 	return false;
 }
 
+static const struct opened *innermost(const struct dump *dump)
+{
+	return dump->open.count == 0 ? NULL : dump->open.items[dump->open.count - 1];
+}
+
+static int open_section(struct dump *dump, const char *line)
+{
+	static const char *const filters[] = {"protocol ", "local ",      "local_name ",
+					      "remote ",   "ssl_server ", "service "};
+	const struct opened *outer = innermost(dump);
+	struct opened *section = certdeploy_alloc(dump->reading, sizeof(*section));
+	size_t known = dump->v24 ? 6 : 4, i = 0;
+
+	if (section == NULL)
+		return CERTDEPLOY_ENOMEM;
+	while (i < known && strncmp(line, filters[i], strlen(filters[i])) != 0)
+		i++;
+	*section = (struct opened){dump->where.length, i == known || (outer != NULL && outer->opaque)};
+	if (dovecot_vector_add(&dump->open, dump->reading, section) != 0)
+		return CERTDEPLOY_ENOMEM;
+	return dovecot_text_string(&dump->where, dump->reading, line);
+}
+
 static int take_line(struct dump *dump, const char *line, size_t length)
 {
 	char *copy = certdeploy_copy(dump->reading, line, length);
+	const struct opened *section = innermost(dump);
 	const char *certificate;
 
 	if (copy == NULL)
 		return CERTDEPLOY_ENOMEM;
-	if (is_material(copy, &certificate)) {
+	if ((section == NULL || !section->opaque) && is_material(copy, &certificate)) {
 		if (certificate == NULL || *certificate == '\0')
 			return 0;
 		return dovecot_vector_add(&dump->certificates, dump->reading,
 					  (void *)(uintptr_t)certificate);
 	}
-	if (length != 0 && line[length - 1] == '{') {
-		size_t *before = certdeploy_alloc(dump->reading, sizeof(*before));
-
-		if (before == NULL)
-			return CERTDEPLOY_ENOMEM;
-		*before = dump->where.length;
-		if (dovecot_vector_add(&dump->open, dump->reading, before) != 0)
-			return CERTDEPLOY_ENOMEM;
-		return dovecot_text_string(&dump->where, dump->reading, copy);
-	}
-	if (strcmp(copy, "}") == 0 && dump->open.count != 0) {
-		dump->where.length = *(size_t *)dump->open.items[--dump->open.count];
+	if (length != 0 && line[length - 1] == '{')
+		return open_section(dump, copy);
+	if (strcmp(copy, "}") == 0 && section != NULL) {
+		dump->where.length = section->before;
 		dump->where.bytes[dump->where.length] = '\0';
+		dump->open.count--;
 		return 0;
 	}
 	copy = certdeploy_format(dump->reading, "%s%s", dump->where.length == 0 ? "" : dump->where.bytes,
@@ -176,9 +200,9 @@ static int by_text(const void *one, const void *other)
 	return strcmp(*(char *const *)one, *(char *const *)other);
 }
 
-static int take_dump(struct dump *dump, struct certdeploy_reading *reading, const char *text)
+static int take_dump(struct dump *dump, const struct dovecot_model *model, const char *text)
 {
-	*dump = (struct dump){.reading = reading};
+	*dump = (struct dump){.reading = model->reading, .v24 = model->v24};
 	while (*text != '\0') {
 		size_t length = strcspn(text, "\n"), blank = strspn(text, " ");
 
@@ -244,7 +268,7 @@ static int judge(struct certdeploy_reading *reading, const char *before, const c
 	const char *line;
 	bool told;
 
-	if (take_dump(&old, reading, before) != 0 || take_dump(&new, reading, after) != 0 ||
+	if (take_dump(&old, model, before) != 0 || take_dump(&new, model, after) != 0 ||
 	    expected(&wanted, model, &told) != 0)
 		return CERTDEPLOY_ENOMEM;
 	line = difference(&old.others, &new.others);

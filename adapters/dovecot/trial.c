@@ -57,6 +57,15 @@ static void set_address_trial(struct dovecot_trial *trial, const struct dovecot_
 	set_wishes(trial, wishes);
 }
 
+/* The name's own block for some of the connections: it is among the endpoints that are asked for, or not.
+ */
+static bool is_of_the_name(const struct dovecot_place *place, const struct dovecot_value *winner)
+{
+	const char *name = winner == NULL ? NULL : dovecot_filter_name(winner->filter);
+
+	return place->name != NULL && name != NULL && strcmp(name, place->name) == 0;
+}
+
 /* Who wins where the trial's filter does not, and does Dovecot end such connections? */
 struct outcome {
 	const struct dovecot_value *winner;
@@ -86,7 +95,8 @@ static int try_out(struct outcome *outcome, struct dovecot_editor *editor,
 			return CERTDEPLOY_ENOMEM;
 		if (effective.conflict[0] != NULL)
 			outcome->rival = effective.conflict[effective.conflict[0] == &tried ? 1 : 0];
-		if (effective.values[DOVECOT_CERT] != &tried)
+		if (effective.values[DOVECOT_CERT] != &tried &&
+		    !is_of_the_name(place, effective.values[DOVECOT_CERT]))
 			outcome->winner = effective.values[DOVECOT_CERT];
 	}
 	return 0;
@@ -111,14 +121,18 @@ static int refuse_outcome(struct dovecot_editor *editor, const struct dovecot_pl
 				 _("this certificate would go on being served for %s"), whom);
 }
 
-/* 2.3: a block for a host name, whose address only Dovecot knows, is in conflict wherever that is. */
+/*
+ * 2.3: a block for a host name, whose address only Dovecot knows, is in conflict wherever that is; one for
+ * some clients' addresses, wherever they connect to.
+ */
 static bool meets_unknown(struct outcome *outcome, const struct dovecot_model *model)
 {
 	*outcome = (struct outcome){0};
 	for (size_t i = 0; i < model->filters.count && !model->v24; i++) {
 		const struct dovecot_filter *filter = model->filters.items[i];
 
-		if (filter->unknown && filter->local_name == NULL && filter->values[DOVECOT_CERT] != NULL)
+		if ((filter->unknown || filter->remote.bits > 0) && filter->local_name == NULL &&
+		    filter->values[DOVECOT_CERT] != NULL)
 			outcome->rival = filter->values[DOVECOT_CERT];
 	}
 	return outcome->rival != NULL;
@@ -133,7 +147,8 @@ int dovecot_must_move(bool *move, struct dovecot_editor *editor, const struct do
 	int result;
 
 	*move = false;
-	if (place->filter == NULL && meets_unknown(&outcome, editor->model))
+	if ((place->filter == NULL || place->filter->values[DOVECOT_CERT] == NULL) &&
+	    meets_unknown(&outcome, editor->model))
 		return refuse_outcome(editor, place, &outcome);
 	for (;;) {
 		set_trial(&trial, editor->model, place, wishes, *move);
@@ -181,6 +196,8 @@ int dovecot_check_address(struct dovecot_editor *editor, const struct dovecot_pl
 	int result;
 
 	set_address_trial(&trial, editor->model, place, wishes);
+	if (trial.instead == NULL && meets_unknown(&outcome, editor->model))
+		return refuse_outcome(editor, place, &outcome);
 	result = try_out(&outcome, editor, place, &trial);
 	if (result == 0 && (outcome.winner != NULL || outcome.rival != NULL))
 		result = refuse_outcome(editor, place, &outcome);

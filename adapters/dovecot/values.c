@@ -124,8 +124,14 @@ static int value_path(struct dovecot_reader *reader, struct dovecot_value *value
 				? slot_variable(reader, line->value + prefix, line->key)
 				: NULL;
 
+		const struct dovecot_setting *setting =
+			strlen(line->value) > prefix ? setting_at(reader->model, line->value + prefix)
+						     : NULL;
+
 		if (!v24 || other != NULL) {
-			value->path = other == NULL ? NULL : other->path;
+			value->path = other != NULL             ? other->path
+				      : !v24 && setting != NULL ? setting->path
+								: NULL;
 			return 0;
 		}
 	}
@@ -230,6 +236,11 @@ static int store_setting(struct dovecot_reader *reader, const struct dovecot_lin
 		return CERTDEPLOY_ENOMEM;
 	setting->file = reader->input->path;
 	setting->line = line->number;
+	if (line->type == DOVECOT_LINE_FILE) {
+		setting->path = dovecot_resolve(reader, line->value);
+		if (setting->path == NULL)
+			return CERTDEPLOY_ENOMEM;
+	}
 	if (list != NULL) {
 		const char *old = dovecot_setting(model, list);
 		bool at_root = dovecot_same_word(list, "listen");

@@ -124,6 +124,16 @@ int dovecot_remove_value(struct dovecot_editor *editor, const struct dovecot_val
 	return splice(editor, value, span, "");
 }
 
+const char *dovecot_line_end(const struct certdeploy_document *document, size_t offset)
+{
+	size_t length;
+	const char *bytes = certdeploy_document_bytes(document, &length);
+
+	if (offset == 0 || bytes[offset - 1] == '\n')
+		return "";
+	return bytes[offset - 1] == '\r' ? "\n" : certdeploy_document_newline(document, offset - 1);
+}
+
 const char *dovecot_indent(struct dovecot_editor *editor, const struct certdeploy_document *document,
 			   size_t offset)
 {
@@ -141,11 +151,9 @@ static const char *spell_key(struct dovecot_editor *editor, const struct dovecot
 {
 	size_t prefix;
 
-	if (!editor->model->v24) {
-		if (like != NULL && strstr(like->key, "_file") != NULL && slot <= DOVECOT_KEY)
-			return slot == DOVECOT_CERT ? "ssl_cert_file" : "ssl_key_file";
+	/* Never by 2.3's former names: each one would be another warning. */
+	if (!editor->model->v24)
 		return names_23[slot];
-	}
 	if (like == NULL)
 		return certdeploy_format(editor->reading, "ssl_server_%s", names_24[slot]);
 	prefix = strlen(like->key) - strlen(names_24[like->slot]);
@@ -215,7 +223,8 @@ int dovecot_add_beside(struct dovecot_editor *editor, const struct dovecot_value
 	if (value->end > 0 && bytes[value->end - 1] == '\n')
 		text = certdeploy_format(editor->reading, "%s%s%s", indent, line, newline);
 	else
-		text = certdeploy_format(editor->reading, "%s%s%s", newline, indent, line);
+		text = certdeploy_format(editor->reading, "%s%s%s", dovecot_line_end(document, value->end),
+					 indent, line);
 	if (text == NULL)
 		return CERTDEPLOY_ENOMEM;
 	return certdeploy_splice(editor->edits, editor->reading, document, value->end, 0, text,

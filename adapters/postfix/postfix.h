@@ -254,6 +254,7 @@ struct postfix_model {
 	struct postfix_table planned;   /**< parameter of main.cf -> its new value */
 	struct certdeploy_edits *edits;
 	struct postfix_map *maps;
+	struct postfix_table unset;     /**< parameters asked for in vain -> their default */
 	struct postfix_table map_lists; /**< where and what -> struct postfix_map_list */
 	struct postfix_table absent;    /**< listener and name -> struct certdeploy_endpoint */
 	bool gathering;                 /**< edits go to `gathered` */

@@ -116,6 +116,29 @@ void postfix_lookup(struct postfix_value *out, const struct postfix_model *model
 		out->raw = builtin(model, row, name);
 }
 
+/* A parameter that main.cf does not set: perhaps one of Postfix's own, whose default is not in the table.
+ */
+static int unset(const char **out, struct expansion *x, const char *name)
+{
+	struct postfix_model *model = x->model;
+	char *key = certdeploy_copy(model->reading, name, strlen(name));
+	const char *known;
+
+	if (key == NULL)
+		return CERTDEPLOY_ENOMEM;
+	known = postfix_table_get(&model->unset, key);
+	if (known == NULL && certdeploy_is_live(model->reading))
+		known = postfix_ask(model->reading, model->directory, key);
+	else if (known == NULL)
+		certdeploy_report(model->reading, CERTDEPLOY_NOTICE, "config-not-understood", x->file,
+				  x->line,
+				  _("main.cf does not set %s, and its default is not known here: it is "
+				    "taken to be empty"),
+				  key);
+	*out = known == NULL ? "" : known;
+	return postfix_table_put(&model->unset, model->reading, key, *out);
+}
+
 static int broken(struct expansion *x, const char *what)
 {
 	return certdeploy_refuse(x->model->reading, "config-syntax", x->file, x->line,
@@ -242,6 +265,7 @@ static int named(const char **out, struct expansion *x, char **at)
 {
 	struct postfix_value value;
 	char *start = skip_space(*at), *end = start, *next, kept;
+	int result = 0;
 
 	while (name_byte(*end))
 		end++;
@@ -254,10 +278,13 @@ static int named(const char **out, struct expansion *x, char **at)
 	kept = *end;
 	*end = '\0';
 	postfix_lookup(&value, x->model, x->row, start);
+	*out = value.raw;
+	/* A test asks whether it is set at all. */
+	if (value.raw == NULL && *next == '\0')
+		result = unset(out, x, start);
 	*end = kept;
 	*at = next;
-	*out = value.raw;
-	return 0;
+	return result;
 }
 
 /* One operand after "?" or ":": in braces, or all the rest. */

@@ -85,7 +85,7 @@ static int add_places(struct cd_proof *proof, const struct cd_planned *planned,
 		instead = true;
 		result = add_endpoint(proof, planned, endpoint, setting);
 	}
-	if (result == 0 && !instead && endpoint->after->port != 0)
+	if (result == 0 && !instead && endpoint->after->port != 0 && !endpoint->after->unseen)
 		result = add_endpoint(proof, planned, endpoint, NULL);
 	return result;
 }

@@ -17,7 +17,7 @@ static int settle(struct cd_seen *seen)
 	int result;
 
 	for (size_t i = 0; i < count && used < PORTS; i++) {
-		bool known = all[i]->port == 0 || all[i]->name != NULL;
+		bool known = all[i]->port == 0 || all[i]->unseen || all[i]->name != NULL;
 
 		for (size_t j = 0; j < used; j++)
 			known = known || probes[j].port == all[i]->port;

@@ -247,7 +247,7 @@ static int look_at(struct cd_survey *survey, const struct cd_vector *sights, boo
 static bool can_be_seen(const struct cd_survey *survey, const struct cd_sight *sight)
 {
 	return survey->inventory->host.root.live && sight->endpoint->tls && sight->port != 0 &&
-	       sight->seen->running != 0;
+	       !sight->endpoint->unseen && sight->seen->running != 0;
 }
 
 static int look_again(struct cd_survey *survey, bool silent, unsigned patience)

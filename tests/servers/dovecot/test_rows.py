@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Ways to write a Dovecot configuration, each on a real Dovecot of its version.
+
+For every row: what `list` says is what the wire serves; a certificate for the default, and one for a name, are served
+where they are meant and nowhere else; the same again finds nothing to do; a rollback gives back every byte.
+"""
+
+import hashlib
+import ssl
+import subprocess
+from dataclasses import dataclass
+
+import pytest
+
+from harness import wire
+from harness.process import CLEAN, wait_for
+
+from .live import Live
+from .private import why_not
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+NAME, OTHER = "www.a.test", "other.test"
+PORTS = ("imap", "imaps", "pop3s", "submission", "lmtp")
+
+
+@dataclass(frozen=True)
+class Row:
+    """status, code: of the deployment for the default, and for the name; None: not tried."""
+
+    name: str
+    text: str
+    status: tuple = (0, 0)
+    code: str = ""  # or several
+    serves: bool = True  # the default, before
+    files: tuple = ()  # (name, text) of more files beside dovecot.conf
+    newline: str = "\n"
+    options: tuple = ()
+    last: bool = False  # the text stands at the end of the file, without a newline
+
+
+OLD, NEWER = "ssl_cert = <{old}\nssl_key = <{key}\n", "ssl_server_cert_file = {old}\nssl_server_key_file = {key}\n"
+
+
+def named(head, which="name"):
+    return f"{head} {{{{\n  ssl_cert = <{{{which}}}\n  ssl_key = <{{key}}\n}}}}\n"
+
+
+def named24(head, which="name"):
+    return f"{head} {{{{\n  ssl_server_cert_file = {{{which}}}\n  ssl_server_key_file = {{key}}\n}}}}\n"
+
+
+ROWS = {
+    "2.3": [
+        Row("blanks", "ssl_cert=<  {old}\n\tssl_key\t=\t<\t{key}  \n"),
+        Row("CRLF", OLD + named(f"local_name {NAME}"), newline="\r\n"),
+        Row("no newline at the end", "ssl_cert = <{old}\nssl_key = <{key}", last=True),
+        Row("quotes around <", 'ssl_cert = "<{old}"\nssl_key = <{key}\n', serves=False, status=(0, None)),
+        Row("quotes behind <", 'ssl_cert = <"{old}"\nssl_key = <{key}\n', status=(0, 6), code="not-found", serves=None),
+        Row("without <", "ssl_cert = {old}\nssl_key = <{key}\n", serves=False, status=(0, None)),
+        Row("a certificate in the value", "ssl_cert = {inline}\nssl_key = <{key}\n", serves=False, status=(0, None)),
+        Row("a comment ends a value", "ssl_cert = <{old}#c\nssl_key = <{key} # c\n"),
+        Row("quotes that hide a comment", "login_greeting = it's # not\n" + OLD),
+        Row("continued", "ssl_cert = \\\n  <{old}\nssl_key \\\n  = \\\n <{key}\n"),
+        Row("continued behind a comment", "ssl_cert = <{old} \\ # c\n\nssl_cert = <{old}\nssl_key = <{key}\n"),
+        Row("a comment cuts off what is continued", "ssl_cert = \\\n# c\n" + OLD),
+        Row("the value of another", "ssl_ca = <{old}\nssl_cert = $ssl_ca\nssl_key = <{key}\nssl_ca =\n", serves=None),
+        Row("former names", "ssl_cert_file = {old}\nssl_key_file = {key}\n"),
+        Row("the last counts", "ssl_cert = <{name}\n" + OLD),
+        Row("relative", "ssl_cert = <../../old.pem\nssl_key = <{key}\n"),
+        Row("a folder with a blank", "ssl_cert = <{blank}\nssl_key = <{key}\n"),
+        Row("a key that does not fit", "ssl_cert = <{old}\nssl_key = <{stranger}\n", serves=False, status=(0, 4)),
+        Row("an encrypted key", "ssl_cert = <{old}\nssl_key = <{encrypted}\n", serves=False, status=(0, None)),
+        Row("an encrypted key and its password", "ssl_cert = <{old}\nssl_key = <{encrypted}\nssl_key_password = secret\n"),
+        Row("an empty file", "ssl_cert = <{empty}\nssl_key = <{key}\n", serves=False, status=(0, None)),
+        Row("two key types", OLD + "ssl_alt_cert = <{alt}\nssl_alt_key = <{altkey}\n", options=("--drop-other-types",)),
+        Row("no certificate", "", serves=False, status=(0, 6), code="tls-off"),
+        Row("names have no case", OLD + named(f"local_name {NAME.upper()}")),
+        Row("a pattern", OLD + named("local_name *.a.test")),
+        Row("several names", OLD + named(f'local_name "{NAME} {OTHER}"')),
+        Row("a pattern before the name", OLD + named("local_name *.a.test") + named(f"local_name {NAME}", "here")),
+        Row("the name before a pattern", OLD + named(f"local_name {NAME}", "here") + named("local_name *.a.test")),
+        Row("the same name twice", OLD + named(f"local_name {NAME}", "here") + named(f"local_name {NAME}")),
+        Row("a name without a key", OLD + f"local_name {NAME} {{{{\n  ssl_cert = <{{name}}\n}}}}\n", status=(6, 0), code="shared-lines"),
+        Row("a name in a name's block", OLD + "local 127.0.0.0/8 {{\n" + named(f"local_name {NAME}") + "}}\n"),
+        Row("the default behind the blocks", named(f"local_name {OTHER}") + OLD),
+        Row("a protocol of its own", OLD + named("protocol pop3", "here"), status=(0, 6), code="conflicting-filters"),
+        Row("an address of its own", OLD + named("local 127.0.0.1", "here"), status=(0, 6), code="conflicting-filters"),
+        Row("networks in any order", OLD + named("local 127.0.0.1", "here") + named("local 127.0.0.0/8"), status=(0, 6), code="conflicting-filters"),
+        Row("a network of clients", OLD + named("remote 127.0.0.0/8", "here"), serves=None, status=(4, 6), code="conflicting-filters"),
+        Row("other clients", OLD + named("remote 10.9.0.0/16", "here"), status=(0, 6), code="conflicting-filters"),
+        Row("includes", "!include parts/*.conf\n!include_try none/*.conf\n", files=(("parts/10-ssl.conf", OLD), ("parts/20-name.conf", named(f"local_name {NAME}")))),
+        Row("an include within a block", OLD + f"local_name {NAME} {{{{\n  !include pair.inc\n}}}}\n", files=(("pair.inc", "ssl_cert = <{name}\nssl_key = <{key}\n"),)),
+        Row("a block that an included file opens", "!include head.inc\nssl_key = <{key}\n}}\n", files=(("head.inc", OLD + f"local_name {NAME} {{{{\nssl_cert = <{{name}}\n"),)),
+        Row("a snippet of two blocks", OLD + f"local_name {NAME} {{{{\n  !include pair.inc\n}}}}\nlocal_name {OTHER} {{{{\n  !include pair.inc\n}}}}\n", files=(("pair.inc", "ssl_cert = <{name}\nssl_key = <{key}\n"),)),
+        Row("lmtp and an address", OLD + named("local 127.0.0.1", "here") + named("protocol lmtp"), serves=None, status=(0, 6), code="conflicting-filters"),
+        Row("what 2.4 calls it", "ssl_server_cert_file = {old}\n", status=(6, 6), code="config-syntax", serves=None),
+    ],
+    "2.4": [
+        Row("flat", NEWER),
+        Row("nested", "ssl_server {{\n  cert_file = {old}\n  key_file = {key}\n}}\n"),
+        Row("nested, with long names", "ssl_server {{\n  ssl_server_cert_file = {old}\n  key_file = {key}\n}}\n"),
+        Row("by a path of names", "ssl_server/cert_file = {old}\nssl_server/key_file = {key}\n"),
+        Row("both: the last counts", NEWER.replace("{old}", "{name}") + "ssl_server {{\n  cert_file = {old}\n}}\n"),
+        Row("quotes", "ssl_server_cert_file = \"{old}\"\nssl_server_key_file = '{key}'\n"),
+        Row("a number sign in quotes", 'ssl_server_cert_file = "{hash}" # c\nssl_server_key_file = {key}\n'),
+        Row("relative", "ssl_server_cert_file = ../../old.pem\nssl_server_key_file = {key}\n"),
+        Row("CRLF", NEWER + named24(f"local_name {NAME}"), newline="\r\n"),
+        Row("no newline at the end", NEWER.rstrip("\n"), last=True),
+        Row("continued", "ssl_server_cert_file = \\\n  {old}\nssl_server_key_file \\\n = {key}\n"),
+        Row("a key that does not fit", "ssl_server_cert_file = {old}\nssl_server_key_file = {stranger}\n", serves=False, status=(0, None)),
+        Row("an encrypted key", "ssl_server_cert_file = {old}\nssl_server_key_file = {encrypted}\n", serves=False, status=(0, None)),
+        Row("an encrypted key and its password", "ssl_server_cert_file = {old}\nssl_server_key_file = {encrypted}\nssl_server_key_password = secret\n"),
+        Row("an empty file", "ssl_server_cert_file = {empty}\nssl_server_key_file = {key}\n", serves=False, status=(0, None)),
+        Row("no certificate", "", serves=False, status=(0, 6), code="tls-off"),
+        Row("two key types", NEWER + "ssl_server {{\n  alt_cert_file = {alt}\n  alt_key_file = {altkey}\n}}\n", options=("--drop-other-types",)),
+        Row("names have no case", NEWER + named24(f"local_name {NAME.upper()}")),
+        Row("a pattern", NEWER + named24("local_name *.a.test")),
+        Row("a pattern behind the name", NEWER + named24(f"local_name {NAME}", "here") + named24("local_name *.a.test")),
+        Row("the name behind a pattern", NEWER + named24("local_name *.a.test") + named24(f"local_name {NAME}", "here")),
+        Row("nested within a name", NEWER + f"local_name {NAME} {{{{\n  ssl_server {{{{\n    cert_file = {{name}}\n    key_file = {{key}}\n  }}}}\n}}}}\n"),
+        Row("the same name twice", NEWER + named24(f"local_name {NAME}", "here") + named24(f"local_name {OTHER}") + named24(f"local_name {NAME}")),
+        Row("a name within an address", NEWER + "local 127.0.0.0/8 {{\n" + named24(f"local_name {NAME}") + "}}\n"),
+        Row("a wide network behind an address", NEWER + named24("local 127.0.0.1", "here") + named24("local 127.0.0.0/8")),
+        Row("a protocol behind the name", NEWER + named24(f"local_name {NAME}", "here") + named24("protocol pop3"), serves=None, status=(6, 0), code="other-changes"),
+        Row("the name behind a protocol", NEWER + named24("protocol pop3") + named24(f"local_name {NAME}", "here")),
+        Row("a service of its own", NEWER + named24("service pop3-login", "here"), serves=None, status=(0, 6), code="config-not-understood"),
+        Row("within a listener it is ignored", NEWER + "service imap-login {{\n  inet_listener imap {{\n    ssl_server_cert_file = {here}\n  }}\n}}\n"),
+        Row("the default behind the blocks", named24(f"local_name {OTHER}") + NEWER),
+        Row("other clients", NEWER + named24("remote 10.9.0.0/16", "here")),
+        Row("includes", "!include parts/*.conf\n!include_try none/*.conf\n", files=(("parts/10-ssl.conf", NEWER), ("parts/20-name.conf", named24(f"local_name {NAME}")))),
+        Row("an include within a block", NEWER + f"local_name {NAME} {{{{\n  !include pair.inc\n}}}}\n", files=(("pair.inc", "ssl_server_cert_file = {name}\nssl_server_key_file = {key}\n"),)),
+        Row("what 2.3 calls it", OLD, status=(6, 6), code="config-syntax", serves=None),
+        Row("several names", NEWER + named24(f'local_name "{NAME} {OTHER}"'), status=(6, 6), code="config-syntax", serves=None),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def live(oracle, pki):
+    with Live(oracle, NEWER if oracle.v24 else OLD) as dovecot:
+        key = dovecot.base / "all.key"
+        dovecot.paths = {n: path for n, (path, _) in dovecot.known.items()} | {"key": key}
+        stranger = pki.self_signed("stranger.test", key="rsa")
+        more = {
+            "encrypted.key": subprocess.run(["openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:secret"], env=CLEAN, check=True, capture_output=True, text=True).stdout,
+            "stranger.key": stranger.key_pem, "empty.pem": "", "alt.pem": stranger.pem, "altkey.pem": stranger.key_pem,
+            "a blank.pem": (dovecot.base / "old.pem").read_text(), "a#hash.pem": (dovecot.base / "old.pem").read_text(),
+        }
+        for name, text in more.items():
+            (dovecot.base / name).write_text(text)
+            dovecot.paths[name.partition(".")[0].replace("#", " ").split()[-1]] = dovecot.base / name
+        dovecot.paths["inline"] = " ".join((dovecot.base / "old.pem").read_text().split("\n")[:2])
+        dovecot.stock = dovecot.config.read_text()
+        dovecot.start()
+        yield dovecot
+
+
+def write(live, row):
+    home = live.config.parent
+    pair = (NEWER if live.oracle.v24 else OLD).format(**live.paths)
+    assert live.stock.count(pair) == 1
+    stock, text = live.stock.replace(pair, "@" if not row.last else ""), row.text.format(**live.paths)
+    text = stock + text if row.last else stock.replace("@", text)
+    for path in [p for p in home.rglob("*") if p != live.config and p.is_file()]:
+        path.unlink()
+    for name, content in [("dovecot.conf", text), *((n, t.format(**live.paths)) for n, t in row.files)]:
+        (home / name).parent.mkdir(exist_ok=True)
+        with open(home / name, "w", encoding="utf-8", newline="") as f:
+            f.write(content.replace("\n", row.newline))
+    return {p: p.read_bytes() for p in home.rglob("*") if p.is_file()}
+
+
+def everything(live):
+    return {(port, name): live.served(port, name) for port in PORTS for name in (None, NAME, OTHER)}
+
+
+def leaf_of(path):
+    with open(path, encoding="latin-1") as f:
+        text = f.read()
+    start = text.find("-----BEGIN CERTIFICATE-----")
+    return None if start == -1 else hashlib.sha256(ssl.PEM_cert_to_DER_cert(text[start : text.index("-----END CERTIFICATE-----") + 25])).hexdigest()
+
+
+def check_list(live, before):
+    """Of endpoints that a client at 127.0.0.1 meets: what is listed is served."""
+    found = {}  # of two key types there are two lines
+    for e in live.tool.run("list").expect(0).endpoints:
+        address, _, listener = e["listen"].rpartition(":")
+        listener = listener.partition("/")[0]
+        if listener in PORTS and address in ("", "127.0.0.1", "127.0.0.0/8"):
+            found.setdefault((listener, e["name"] or None), {}).setdefault(address, []).append(e.get("certificate"))
+    for where, sha in before.items():
+        shown = found.get(where)
+        if shown is None or sha is None or (where[0] == "lmtp" and not live.oracle.v24):
+            continue
+        shown = shown.get("127.0.0.1") or shown.get("127.0.0.0/8") or shown.get("")
+        assert sha in [leaf_of(path) for path in shown], (where, shown)
+
+
+def one_deployment(live, leaf, row, which, before, files):
+    argv = ["--default"] if which == 0 else ["--hostname", NAME]
+    done = live.deploy(leaf, *argv, "--accept", "name-mismatch", *row.options)
+    if row.status[which] != 0:
+        done.expect(row.status[which])
+        assert row.status[which] != 6 or set(done.codes) & set(row.code.split()), done
+    else:
+        done.expect(0)
+        now = everything(live)
+        reached = [where for where in now if now[where] == leaf.sha256]
+        for where, sha in now.items():
+            assert sha in (leaf.sha256, before[where]), (where, done)
+            if which == 1:
+                assert where[1] == NAME or sha == before[where], (where, done)
+        assert reached, done
+        if row.serves is not None and which == 1:
+            assert {w[0] for w in reached} >= {"imap", "imaps", "pop3s", "submission"}, (reached, done)
+        assert not live.deploy(leaf, *argv, "--accept", "name-mismatch", *row.options).expect(0).json["changed"]
+        live.tool.run("rollback", *([] if row.serves else ["--no-verify"])).expect(0)
+    assert {p: p.read_bytes() for p in files} == files
+
+
+def all_rows():
+    return [pytest.param(v, row, id=f"{v}-{row.name.replace(' ', '-')}") for v, rows in ROWS.items() for row in rows]
+
+
+@pytest.mark.parametrize(("oracle", "row"), all_rows(), indirect=["oracle"])
+def test_row(oracle, live, ca, row):
+    files, before = write(live, row), {}
+    if oracle.accepts(live.config):
+        oracle.run("doveadm", "-c", live.inside(live.config), "reload")
+        want = row.serves
+        if want is not None:
+            wait_for("the configuration to be taken", lambda: (live.served("imaps") is not None) == want)
+        before = everything(live)
+        if want is not None and not row.options:
+            check_list(live, before)
+    else:
+        assert row.serves is None
+    for which in [i for i in (0, 1) if row.status[i] is not None]:
+        one_deployment(live, ca.leaf(NAME, again=len(row.name) + which), row, which, before, files)
