@@ -79,6 +79,21 @@ static bool is_meant(const struct dovecot_place *place, const struct dovecot_con
 				   : dovecot_same_net(context->local, place->context->local);
 }
 
+/* A slot that the trial's filter has, in vain; an empty value elsewhere is as good as its own empty one. */
+static const struct dovecot_value *find_winner(const struct dovecot_place *place,
+					       const struct dovecot_trial *trial,
+					       const struct dovecot_effective *effective)
+{
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++) {
+		const struct dovecot_value *value = effective->values[slot];
+
+		if (trial->filter.values[slot] == &tried && value != &tried && value != NULL &&
+		    (slot < DOVECOT_ALT_CERT || value->text[0] != '\0') && !is_of_the_name(place, value))
+			return value;
+	}
+	return NULL;
+}
+
 static int try_out(struct outcome *outcome, struct dovecot_editor *editor,
 		   const struct dovecot_place *place, struct dovecot_trial *trial)
 {
@@ -95,9 +110,8 @@ static int try_out(struct outcome *outcome, struct dovecot_editor *editor,
 			return CERTDEPLOY_ENOMEM;
 		if (effective.conflict[0] != NULL)
 			outcome->rival = effective.conflict[effective.conflict[0] == &tried ? 1 : 0];
-		if (effective.values[DOVECOT_CERT] != &tried &&
-		    !is_of_the_name(place, effective.values[DOVECOT_CERT]))
-			outcome->winner = effective.values[DOVECOT_CERT];
+		if (outcome->winner == NULL)
+			outcome->winner = find_winner(place, trial, &effective);
 	}
 	return 0;
 }

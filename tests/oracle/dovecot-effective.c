@@ -26,8 +26,7 @@ static void answer(const struct dovecot_effective *effective, bool v24)
 	for (size_t slot = 0; slot < DOVECOT_SLOTS; slot++) {
 		const struct dovecot_value *value = effective->values[slot];
 		bool file = value != NULL && !v24 &&
-			    (value->type == DOVECOT_LINE_FILE ||
-			     (value->type != DOVECOT_LINE_VARIABLE && value->path != NULL));
+			    (value->type == DOVECOT_LINE_FILE || value->path != NULL);
 
 		(void)printf("%s%s%s", slot == 0 ? "" : "\t", file ? "<" : "", value == NULL ? "" : value->text);
 	}

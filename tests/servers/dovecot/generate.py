@@ -56,8 +56,15 @@ class Generator:
             key = f"ssl_server/{slot}_file"
         return self.shape(key, self.r.choice([path, path, f'"{path}"', f"'{path}'"]), indent)
 
-    def materials(self, indent):
-        slots = self.r.choice([["cert", "key"], ["cert", "key"], ["key", "cert"], ["cert"], ["key"], [],
+    def variable(self, indent):
+        """A value that is what another setting has by now."""
+        key = self.r.choice(["ssl_server_cert_file", "ssl_server_key_file"] if self.v24 else ["ssl_cert", "ssl_key"])
+        return [f"{indent}{key} = {'$SET:' if self.v24 else '$'}{key}"]
+
+    def materials(self, indent, certain=False):
+        if not certain and self.chance(0.03):
+            return self.variable(indent)
+        slots = ["cert", "key"] if certain else self.r.choice([["cert", "key"], ["cert", "key"], ["key", "cert"], ["cert"], ["key"], [],
                                ["cert", "key", "alt_cert", "alt_key"], ["alt_cert", "alt_key"]])
         if self.v24 and slots and self.chance(0.3):
             inner = [self.material(s, indent + "  ", True) for s in slots]
@@ -94,7 +101,7 @@ class Generator:
         kinds = ["protocol"] if self.chance(0.3) else []
         if "remote" not in outer:
             kinds += ["local_name"] * 3
-            if self.chance(0.3):
+            if self.chance(0.15):  # 2.3 wants no name's certificate beside one of theirs
                 kinds.append("remote")
             if "local_name" not in outer and self.chance(0.5):
                 kinds.append("local")
@@ -146,7 +153,7 @@ class Generator:
         else:
             lines += ["protocols = imap pop3 lmtp"]
         lines += self.noise("") + ["ssl = yes"] if self.chance(0.9) else ["ssl = required"]
-        lines += self.materials("")
+        lines += self.materials("", certain=self.chance(0.9))  # without a default no name is served
         for _ in range(self.r.randint(1, 9)):
             what = self.r.random()
             lines += self.noise("")
