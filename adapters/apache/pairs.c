@@ -317,6 +317,15 @@ static const char *new_key(const struct target *target, size_t position)
 	return pair->key == NULL ? pair->certificate->value : pair->key->value;
 }
 
+/* A dropped one makes way, so that those behind it move up; over inherited ones its position must stay. */
+static bool is_deleted(const struct target *target, size_t position)
+{
+	const struct apache_host *base = &target->plan->model->main;
+
+	return target->pairs[position].fate == DROP &&
+	       (target->host == base || base->counts[APACHE_CERTIFICATE] == 0);
+}
+
 /* Certificates and keys for the positions from these on, up to the last that is not as it was. */
 static int add_positions(struct target *target, size_t certificate, size_t key)
 {
@@ -326,6 +335,8 @@ static int add_positions(struct target *target, size_t certificate, size_t key)
 	while (end > 0 && target->pairs[end - 1].fate == KEEP)
 		end--;
 	for (size_t i = certificate < key ? certificate : key; result == 0 && i < end; i++) {
+		if (is_deleted(target, i))
+			continue;
 		if (i >= certificate)
 			result = add_line(target, APACHE_CERTIFICATE, new_certificate(target, i));
 		if (result == 0 && i >= key)
@@ -361,13 +372,11 @@ static int change_position(struct target *target, size_t position)
 	const struct pair *pair = &target->pairs[position];
 	const struct apache_ref *certificate = own_ref(host, APACHE_CERTIFICATE, position);
 	const struct apache_ref *key = own_ref(host, APACHE_KEY, position);
-	bool base = host != &target->plan->model->main &&
-		    target->plan->model->main.counts[APACHE_CERTIFICATE] != 0;
 	int result = 0;
 
 	if (pair->fate == KEEP)
 		return 0;
-	if (pair->fate == DROP && !base) {
+	if (is_deleted(target, position)) {
 		result = apache_delete(target->plan, certificate);
 		return result != 0 || key == NULL ? result : apache_delete(target->plan, key);
 	}
@@ -539,7 +548,10 @@ static const struct apache_ref *shared_line(const struct target *target, const s
 	return NULL;
 }
 
-/* Whether what is in force is what is wanted: an earlier run may have written behind shared lines. */
+/*
+ * Whether what is in force is what is wanted: an earlier run may have written behind shared lines, or to
+ * the main server.
+ */
 static bool is_served(const struct target *target)
 {
 	const struct apache_model *model = target->plan->model;
@@ -584,10 +596,8 @@ int apache_plan_host(struct apache_plan *plan, const struct apache_work *work)
 
 	if (result == 0)
 		result = choose_chain(&target);
-	if (result != 0)
+	if (result != 0 || is_served(&target))
 		return result;
 	shared = shared_line(&target, &other);
-	if (shared == NULL)
-		return change_in_place(&target);
-	return is_served(&target) ? 0 : write_behind(&target, shared, other);
+	return shared == NULL ? change_in_place(&target) : write_behind(&target, shared, other);
 }

@@ -34,7 +34,7 @@ static const struct certdeploy_material rsa = {
 };
 static const struct certdeploy_material ec = {
 	.name = "x",
-	.key_type = "ec",
+	.key_type = "ecdsa",
 	.sha256 = "01",
 	.names = names,
 	.has_chain = true,

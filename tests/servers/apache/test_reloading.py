@@ -2,6 +2,7 @@
 """What a reload makes of files that are not ours, and of a server that does not run."""
 
 import os
+import subprocess
 
 import pytest
 from apache.plain import Plain
@@ -99,3 +100,17 @@ def test_without_a_reload_nothing_is_risked(stage):
     key(stage).write_text("garbage\n")
     deploy(stage, "--no-reload").expect(OK)
     assert "reload" not in stage.web.called() and stage.ask("b.test") == stage.sha("b")
+
+
+def test_a_stale_pid_file_hits_nobody(stage):
+    """httpd itself would send its signal for a reload to whoever has the number now."""
+    stage.web.stop()
+    with subprocess.Popen(["sleep", "60"]) as innocent:
+        stage.web.pidfile.write_text(f"{innocent.pid}\n")
+        deploy(stage).expect(OK, "not-running")
+        assert innocent.poll() is None
+        innocent.kill()
+    assert not {"reload", "start", "restart"} & set(stage.web.called())
+    stage.web.pidfile.unlink()
+    stage.web.start()
+    assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == stage.sha("b")

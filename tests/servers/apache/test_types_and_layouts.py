@@ -67,6 +67,18 @@ def test_the_other_type_does_not_fit_any_more(host, pki, ca, how):
     assert text.count("SSLCertificateFile") == text.count("SSLCertificateKeyFile") == 2  # its own and b.test's
 
 
+def test_both_are_inherited_by_all(host, pki, ca):
+    """What the main server has is enough, although a host that nothing reaches has a pair of its own."""
+    dead = host_of("@c\n", "c.test").replace("*:", "no-such-host.invalid:")
+    row = Row("@m\n" + host_of("") + host_of("", "b.test") + dead, key=("rsa", "ec"), target=("--all",))
+    stage = Dual(Plain(host), pki, ca, row)
+    deploy(stage).expect(OK)
+    assert stage.served() == tuple(leaf.sha256 for leaf in stage.new)
+    text = stage.web.config.read_text()
+    assert text.count("SSLCertificateFile") == 3
+    assert deploy(stage).expect(OK).json["changed"] is False
+
+
 def test_inherited_pairs_in_the_other_order(host, pki, ca):
     """What is written by position must not be hidden by an inherited pair of the same type behind it."""
     swapped = "SSLCertificateFile @e.pem\nSSLCertificateKeyFile @e.key\nSSLCertificateFile @r.pem\nSSLCertificateKeyFile @r.key\n"
