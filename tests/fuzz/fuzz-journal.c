@@ -90,7 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	put(data, size);
 	result = cd_journal_read(&journal, &problems, open_directory(), "journal");
 	FUZZ_ASSERT(result == 0 || result == CERTDEPLOY_EREFUSED || result == CERTDEPLOY_ENOMEM);
-	FUZZ_ASSERT((result == 0) == (cd_problems_error(&problems, 0) == NULL));
+	FUZZ_ASSERT((result == CERTDEPLOY_EREFUSED) == (cd_problems_error(&problems, 0) != NULL));
+	FUZZ_ASSERT((result == CERTDEPLOY_ENOMEM) == problems.out_of_memory);
 	if (result == 0) {
 		check(&journal);
 		check_again(&journal);

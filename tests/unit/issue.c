@@ -127,11 +127,19 @@ void *held(void *piece)
 	return piece;
 }
 
+char *held_text(const char *bytes, size_t length)
+{
+	char *text = held(calloc(1, length + 1));
+
+	memcpy(text, bytes, length);
+	return text;
+}
+
 static char *text_of(BIO *bio)
 {
 	char *bytes = NULL;
 	long length = BIO_get_mem_data(bio, &bytes);
-	char *text = held(strndup(bytes, (size_t)length));
+	char *text = held_text(bytes, (size_t)length);
 
 	BIO_free(bio);
 	return text;

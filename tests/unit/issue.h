@@ -46,6 +46,8 @@ char *pem_key(const struct issued *issued);
 char *joined(const char *first, ...);
 /** Memory that lives until issue_end(). */
 void *held(void *memory);
+/** A copy, ended by a NUL, that lives as long. */
+char *held_text(const char *bytes, size_t length);
 
 /* One loading and its outcome. */
 struct loading {

@@ -172,14 +172,14 @@ static char *impossible_key(void)
 {
 	PKCS8_PRIV_KEY_INFO *info = PKCS8_PRIV_KEY_INFO_new();
 	BIO *bio = BIO_new(BIO_s_mem());
-	char *text = NULL;
+	char *bytes = NULL, *text;
 
 	assert_int_equal(PKCS8_pkey_set0(info, OBJ_nid2obj(NID_ED25519), 0, V_ASN1_UNDEF, NULL,
 					 OPENSSL_memdup("\x04\x02xx", 4), 4),
 			 1);
 	assert_int_equal(PEM_write_bio_PKCS8_PRIV_KEY_INFO(bio, info), 1);
-	assert_true(BIO_get_mem_data(bio, &text) > 0);
-	text = held(strndup(text, (size_t)BIO_get_mem_data(bio, &text)));
+	assert_true(BIO_get_mem_data(bio, &bytes) > 0);
+	text = held_text(bytes, (size_t)BIO_get_mem_data(bio, &bytes));
 	BIO_free(bio);
 	PKCS8_PRIV_KEY_INFO_free(info);
 	return text;
@@ -212,7 +212,7 @@ static char *pem_of(BIO *bio)
 	char *bytes, *text;
 	long length = BIO_get_mem_data(bio, &bytes);
 
-	text = held(strndup(bytes, (size_t)length));
+	text = held_text(bytes, (size_t)length);
 	BIO_free(bio);
 	return text;
 }
@@ -661,7 +661,7 @@ static void test_text_that_is_refused(void **state)
 	refused_text(CERT, text, "pem-damaged", 2);
 	refused_text(CERT, joined(plain, "-----BEGIN CERTIFICATE-----\nMIIB", NULL), "pem-damaged", behind);
 	/* The end of one and the begin of the next are lost. */
-	text = held(strndup(plain, (size_t)(end - plain)));
+	text = held_text(plain, (size_t)(end - plain));
 	refused_text(CERT, joined(text, plain, NULL), "pem-damaged", 1);
 	text = joined(plain, NULL);
 	text[100] = '*';
