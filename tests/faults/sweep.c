@@ -79,10 +79,12 @@ static const struct meet_fault reading[] = {
 	{.name = "EMFILE", .number = EMFILE},
 	{.name = "EMFILE+", .number = EMFILE, .sticky = true},
 };
+#ifndef __SANITIZE_ADDRESS__
 static const struct meet_fault memory[] = {
 	{.name = "ENOMEM", .number = ENOMEM},
 	{.name = "ENOMEM+", .number = ENOMEM, .sticky = true},
 };
+#endif
 /* What hits a recovery after a kill, and what is followed by a kill. */
 static const struct meet_fault nested[] = {{.name = "kill"},
 					   {.name = "EIO", .number = EIO},
