@@ -247,10 +247,10 @@ long __wrap_syscall(long number, ...)
 {
 	bool renames = number == SYS_renameat2;
 	va_list arguments;
-	long word[6], result = -1;
+	long word[5], result = -1; /* none of ours has more */
 
 	va_start(arguments, number);
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 5; i++)
 		word[i] = va_arg(arguments, long);
 	va_end(arguments);
 	if (meeting != NULL && meeting->old_kernel) {
@@ -258,7 +258,7 @@ long __wrap_syscall(long number, ...)
 		return -1;
 	}
 	if (meet(renames ? MEET_MUTATING : MEET_READING, renames ? "renameat2" : "openat2") == 0)
-		result = __real_syscall(number, word[0], word[1], word[2], word[3], word[4], word[5]);
+		result = __real_syscall(number, word[0], word[1], word[2], word[3], word[4]);
 	made();
 	return result;
 }
