@@ -438,7 +438,8 @@ int cd_flush_directories(struct cd_work *work)
 	return error != 0 ? error : late;
 }
 
-static int clean_one(struct cd_work *work, const char *path)
+/* What goes for good is gone when the record of it is filed. */
+static int clean_one(struct cd_work *work, const char *path, bool for_good)
 {
 	const char *name;
 	int directory = cd_disk_parent(&name, work->root, path), error;
@@ -446,6 +447,8 @@ static int clean_one(struct cd_work *work, const char *path)
 	if (directory == -1)
 		return errno == ENOENT ? 0 : errno;
 	error = cd_disk_remove(directory, name);
+	if (error == 0 && for_good && fsync(directory) == -1)
+		error = errno;
 	(void)close(directory);
 	return error;
 }
@@ -456,12 +459,12 @@ int cd_stage_clean(struct cd_work *work)
 
 	for (size_t i = 0; i < work->journal.entries.count; i++) {
 		const struct cd_entry *entry = work->journal.entries.items[i];
-		int error = entry->inside ? 0 : clean_one(work, entry->staged);
+		int error = entry->inside ? 0 : clean_one(work, entry->staged, false);
 
 		first = first != 0 ? first : error;
 	}
 	for (size_t i = 0; i < work->journal.holders.count; i++) {
-		int error = clean_one(work, work->journal.holders.items[i]);
+		int error = clean_one(work, work->journal.holders.items[i], true);
 
 		first = first != 0 ? first : error;
 	}
