@@ -426,18 +426,52 @@ static int insert_at_top(struct target *target)
 			     !engine, &target->lines);
 }
 
-/* After the last of the host's lines that name a certificate or a key: key follows key by position. */
+/* The line in the host's own file behind which its own must stand. */
+static int place_behind(const struct target *target, const struct apache_ref *shared,
+			const struct apache_host *other, struct apache_place *place)
+{
+	const struct apache_host *host = target->host;
+
+	*place = (struct apache_place){0};
+	for (const struct apache_ref *ref = host->refs; ref != NULL; ref = ref->next) {
+		if (ref->use != NULL)
+			return certdeploy_refuse(target->plan->reading, "config-not-understood",
+						 ref->use->file, ref->use->line,
+						 _("the certificate is configured by the macro used here"));
+		if (ref->include.end != 0)
+			*place = ref->include;
+		else if (ref->file == host->file)
+			*place = ref->line;
+		else
+			return apache_refuse_shared(target->plan, target->work, shared, other);
+	}
+	return 0;
+}
+
+/*
+ * After the last of the host's lines that name a certificate or a key: key follows key by position. Where
+ * others read that one too, after its Include.
+ */
 static int insert_after_own(struct target *target)
 {
+	const struct apache_host *host = target->host, *other;
 	const struct apache_ref *last = NULL;
+	struct apache_place place;
+	int result;
 
 	if (target->lines.count == 0)
 		return 0;
-	for (const struct apache_ref *ref = target->host->refs; ref != NULL; ref = ref->next)
+	for (const struct apache_ref *ref = host->refs; ref != NULL; ref = ref->next)
 		if (is_pair_ref(ref))
 			last = ref;
 	if (last == NULL)
 		return insert_at_top(target);
+	other = apache_sharer(target->plan, target->work, last);
+	if (other != NULL) {
+		result = place_behind(target, last, other, &place);
+		return result != 0 ? result
+				   : apache_insert(target->plan, host->file, &place, false, &target->lines);
+	}
 	if (last->use != NULL)
 		return certdeploy_refuse(target->plan->reading, "config-not-understood", last->use->file,
 					 last->use->line,
@@ -461,28 +495,6 @@ static int change_in_place(struct target *target)
 }
 
 /* ---- lines shared with others: the host gets its own behind them ---- */
-
-/* The line in the host's own file behind which its own must stand. */
-static int place_behind(const struct target *target, const struct apache_ref *shared,
-			const struct apache_host *other, struct apache_place *place)
-{
-	const struct apache_host *host = target->host;
-
-	*place = (struct apache_place){0};
-	for (const struct apache_ref *ref = host->refs; ref != NULL; ref = ref->next) {
-		if (ref->use != NULL)
-			return certdeploy_refuse(target->plan->reading, "config-not-understood",
-						 ref->use->file, ref->use->line,
-						 _("the certificate is configured by the macro used here"));
-		if (ref->include.end != 0)
-			*place = ref->include;
-		else if (ref->file == host->file)
-			*place = ref->line;
-		else
-			return apache_refuse_shared(target->plan, target->work, shared, other);
-	}
-	return 0;
-}
 
 static int write_behind(struct target *target, const struct apache_ref *shared,
 			const struct apache_host *other)

@@ -208,6 +208,21 @@ static void test_shared_snippet(void **state)
 	assert_string_equal(edited(&fixture, snippet), PAIR(FULL, KEY));
 	assert_null(edited(&fixture, SITE));
 	close_fixture(&fixture);
+
+	/* one more for one of them */
+	open_fixture(&fixture);
+	put(&fixture, CONFIG, MAIN);
+	put(&fixture, snippet, PAIR(FULL, KEY));
+	put(&fixture, SITE, HOST("a.test", "  Include pair.inc\n") HOST("b.test", "  Include pair.inc\n"));
+	assert_int_equal(read_fixture(&fixture), 0);
+	assert_int_equal(plan_for(&fixture, "a.test", both, false), 0);
+	assert_null(edited(&fixture, snippet));
+	assert_string_equal(edited(&fixture, SITE),
+			    HOST("a.test",
+				 "  Include pair.inc\n  SSLCertificateFile " STORE "fullchain-ecdsa.pem\n"
+				 "  SSLCertificateKeyFile " STORE "key-ecdsa.pem\n")
+				    HOST("b.test", "  Include pair.inc\n"));
+	close_fixture(&fixture);
 }
 
 static void test_two_types(void **state)
