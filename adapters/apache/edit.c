@@ -301,6 +301,33 @@ static const struct apache_work *whole_server(const struct apache_plan *plan)
 	return count > 1 ? first : NULL;
 }
 
+/*
+ * A host that nothing reaches and that takes the main server's key for its own certificate, or the other
+ * way round: it would not fit any more, and httpd, which loads it all the same, would end.
+ */
+static const struct apache_host *mixed_with_main(const struct apache_model *model)
+{
+	const uint16_t *inherited = model->main.counts;
+
+	for (const struct apache_host *host = model->hosts; host != NULL; host = host->next) {
+		uint16_t certificates = host->counts[APACHE_CERTIFICATE], keys = host->counts[APACHE_KEY];
+
+		if (host->tls && !host->live &&
+		    ((certificates < keys && certificates < inherited[APACHE_CERTIFICATE]) ||
+		     (keys < certificates && keys < inherited[APACHE_KEY])))
+			return host;
+	}
+	return NULL;
+}
+
+static int plan_work(struct apache_plan *plan, const struct apache_work *work)
+{
+	const struct apache_host *mixed =
+		work->host == &plan->model->main ? mixed_with_main(plan->model) : NULL;
+
+	return mixed != NULL ? apache_refuse_shared(plan, work, NULL, mixed) : apache_plan_host(plan, work);
+}
+
 int apache_plan(struct certdeploy_reading *reading, const struct certdeploy_assignment *assignments,
 		size_t count, struct certdeploy_edits *edits)
 {
@@ -318,10 +345,10 @@ int apache_plan(struct certdeploy_reading *reading, const struct certdeploy_assi
 		struct apache_work work = *whole;
 
 		work.host = &plan.model->main;
-		result = apache_plan_host(&plan, &work);
+		result = plan_work(&plan, &work);
 	}
 	for (const struct apache_work *work = plan.works; result == 0 && work != NULL; work = work->next)
 		if (whole == NULL || (work->host->refs != NULL && work->host != &plan.model->main))
-			result = apache_plan_host(&plan, work);
+			result = plan_work(&plan, work);
 	return result != 0 ? result : apache_warn_misdirected(&plan);
 }

@@ -129,6 +129,13 @@ EDITS = {
         "@m\n" + host_of("SSLCertificateFile «@m.pem|@full»\n«|SSLCertificateKeyFile @key\n»") + B,
         {"a.test": "m", "b.test": "b"},
     ),
+    "a host that nothing reaches has the main server's key": Row(
+        "SSLEngine on\n@m\n"
+        + host_of("SSLCertificateFile @m.both\n", "m.test").replace("*:", "no-such-host.invalid:"),
+        {"main.test": "m"},
+        target=("--default",),
+        refused="shared-lines",
+    ),
     "endings of two kinds": Row(
         host_of("SSLCertificateFile «@a.pem|@full»\r\nSSLCertificateKeyFile «@a.key|@key»\r\n") + B, AB, NEW
     ),
