@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Deployments that end with certdeploy's own proof, on every protocol; what is served is s_client's word."""
 
+import socket
+import time
+
 import pytest
 
 from harness.tool import REFUSED
@@ -11,6 +14,8 @@ from .private import why_not
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 PAIR = {"2.3": "ssl_cert = <{%s}\nssl_key = <{key}\n", "2.4": "ssl_server_cert_file = {%s}\nssl_server_key_file = {key}\n"}
+
+SHUTDOWN = 9  # seconds after a reload by which its old processes are gone
 
 MISSING = {
     "2.3": ["ssl_ca = </missing\nssl_ca =", "local 10.1.2.3 {\n  ssl_dh = < /missing\n}", "plugin {\n  x = </missing\n}"],
@@ -130,3 +135,33 @@ def test_a_server_that_is_slow_to_answer(oracle, ca):
             f.write(f"service imap-login {{\n  executable = {program}\n  service_count = 0\n}}\n")
         dovecot.start()
         assert proven(dovecot.deploy(ca.leaf("a.test"), "--default"), dovecot) == set(dovecot.ports)
+
+
+@pytest.mark.parametrize("stay", [False, True], ids=["end", "stay"])
+def test_sessions_at_the_reload(oracle, ca, stay):
+    """They are ended some seconds after it, logged in or not; said before, unless shutdown_clients is off."""
+    with Live(oracle, PAIR[oracle.version] % "old" + ("shutdown_clients = no\n" if stay else "")) as dovecot:
+        dovecot.start()
+        with socket.create_connection(("127.0.0.1", dovecot.ports["imap"]), timeout=20) as client:
+            assert client.recv(4096).startswith(b"* OK")
+            done = dovecot.deploy(ca.leaf("a.test"), "--default").expect()
+            assert ("sessions-end" in done.codes) == (not stay)
+            time.sleep(SHUTDOWN if stay else 0)
+            client.sendall(b"a NOOP\r\n")
+            answers = b""
+            while b"a OK" not in answers or not stay:
+                more = client.recv(4096)
+                answers += more
+                if not more:
+                    break
+            assert (b"* BYE" in answers) == (not stay), answers
+
+
+@pytest.mark.parametrize("oracle", ["2.3"], indirect=True)
+def test_more_names_than_2_3_carries(oracle, ca):
+    """Near 1,500 blocks its configuration process is out of memory, and every TLS login ends."""
+    names = "".join(block("2.3", f"local_name n{i}.test", "name") for i in range(1400))
+    with Live(oracle, PAIR["2.3"] % "old" + names) as dovecot:
+        before = dovecot.config.read_bytes()
+        dovecot.deploy(ca.leaf("a.test"), "--hostname", "a.test").expect(REFUSED, "server-limit")
+        assert dovecot.config.read_bytes() == before
