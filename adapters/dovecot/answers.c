@@ -175,10 +175,10 @@ int dovecot_answers(struct certdeploy_reading *reading, const char *hostname, bo
 		return result;
 	if (!found && own != NULL && strcasecmp(own, name) == 0)
 		return use_default(reading, use, user);
-	if (create)
+	if (create) {
 		result = check_default(reading);
-	if (create)
 		return result != 0 ? result : use_new(reading, name, found, use, user);
+	}
 	return found ? 0 : use_patterns(reading, name, use, user);
 }
 

@@ -69,6 +69,7 @@ static bool is_in(const char *directory, const char *path)
 
 /* ---- one pair ---- */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL gives the type */
 static int no_passphrase(char *buffer, int size, int writing, void *user)
 {
 	(void)buffer;
