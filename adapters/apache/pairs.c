@@ -237,7 +237,7 @@ static bool kept_have_chains(const struct target *target)
 static bool is_in_snippet(const struct apache_host *host)
 {
 	for (const struct apache_ref *ref = host->refs; ref != NULL; ref = ref->next)
-		if (ref->kind == APACHE_CERTIFICATE && ref->file != NULL && ref->file->reads > 1)
+		if (ref->kind != APACHE_CHAIN && ref->file != NULL && ref->file->reads > 1)
 			return true;
 	return false;
 }
