@@ -18,16 +18,22 @@ def pytest_addoption(parser):
     )
 
 
+def keep(config, items, wanted):
+    """Leave the others out; they are not asked for, so they do not count as skipped."""
+    kept, others = [], []
+    for item in items:
+        (kept if wanted(item) else others).append(item)
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = kept
+
+
 def pytest_collection_modifyitems(config, items):
     if not config.getoption("--soak"):
-        for item in items:
-            if item.get_closest_marker("soak"):
-                item.add_marker(pytest.mark.skip(reason="long: only with --soak"))
+        keep(config, items, lambda item: item.get_closest_marker("soak") is None)
     stride = config.getoption("--stride")
     if stride > 1:
-        kept = [item for item in items if zlib.crc32(item.nodeid.encode()) % stride == 0]
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = kept
+        keep(config, items, lambda item: zlib.crc32(item.nodeid.encode()) % stride == 0)
 
 
 @pytest.fixture(scope="session")
