@@ -429,6 +429,16 @@ static bool has_name_in_vain(const struct apache_host *host, const char *hostnam
 	       apache_compare_caseless(hostname, host->server_name->text, host->server_name->length) == 0;
 }
 
+/* Its name is the resolver's affair: it has none itself, and stands on addresses alone. */
+static bool is_named_by_address(const struct apache_host *host)
+{
+	for (const struct apache_address *address = host->addresses; address != NULL;
+	     address = address->next)
+		if (address->family == APACHE_ANY)
+			return false;
+	return host->server_name == NULL && host->addresses != NULL;
+}
+
 static void hint(struct apache_model *model, const char *hostname)
 {
 	for (const struct apache_host *host = model->hosts; host != NULL; host = host->next) {
@@ -440,7 +450,7 @@ static void hint(struct apache_model *model, const char *hostname)
 				_("this virtual host is named %s but nothing reaches it: no Listen opens "
 				  "its port, or another one comes first"),
 				hostname);
-		else if (host->tls && host->server_name == NULL && host->addresses != NULL)
+		else if (host->tls && is_named_by_address(host))
 			certdeploy_report(model->reading, CERTDEPLOY_WARNING, "no-endpoint", file,
 					  host->line,
 					  _("this virtual host has no ServerName, so that its name is what "

@@ -32,8 +32,8 @@ class WithFiles(generate.Generator):
     def path(self):
         return self.r.choice(self.certificates)
 
-    def materials(self, indent):
-        return [line for line in super().materials(indent) if "alt_" not in line]
+    def materials(self, indent, certain=False):
+        return [line for line in super().materials(indent, certain) if "alt_" not in line]
 
 
 @pytest.mark.parametrize("part", range(2))
