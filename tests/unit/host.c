@@ -17,7 +17,10 @@ static const char control[] =
 	"#!/bin/sh\n"
 	"cd \"${0%/*}/..\" || exit 9\n"
 	"pid=run/$1.pid\n"
-	"begin() { sleep 300 >/dev/null 2>&1 & echo $! >$pid; cp etc/$1.conf run/$1.served; }\n"
+	/* Until it is what its name says, it is the shell's copy of itself, and so another program. */
+	"begin() { sleep 300 >/dev/null 2>&1 & echo $! >$pid\n"
+	"	while kill -0 $! 2>/dev/null && ! grep -q sleep /proc/$!/comm; do :; done\n"
+	"	cp etc/$1.conf run/$1.served; }\n"
 	"end() { [ -s $pid ] && kill \"$(cat $pid)\" 2>/dev/null; rm -f $pid; }\n"
 	"echo \"$2\" >>run/$1.log\n"
 	"case $2 in\n"
