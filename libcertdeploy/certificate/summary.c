@@ -141,13 +141,14 @@ int cd_summary_read(struct cd_summary *summary, const void *der, size_t length)
 	CD_CERTIFICATE *parsed;
 	const CD_TBS *tbs;
 
-	*summary = (struct cd_summary){.der = der};
+	*summary = (struct cd_summary){0};
 	if (length > CD_PIECE_LIMIT)
 		return CERTDEPLOY_EREFUSED;
 	parsed = (CD_CERTIFICATE *)ASN1_item_d2i(NULL, &at, (long)length, ASN1_ITEM_rptr(CD_CERTIFICATE));
 	if (parsed == NULL)
 		return CERTDEPLOY_EREFUSED;
 	summary->parsed = parsed;
+	summary->der = der;
 	summary->length = (size_t)(at - (const unsigned char *)der);
 	tbs = parsed->tbs;
 	if (tbs->public_key->type != V_ASN1_SEQUENCE) {

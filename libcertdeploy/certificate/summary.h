@@ -28,7 +28,10 @@ struct cd_summary {
 	void *parsed;
 };
 
-/** Returns 0, CERTDEPLOY_EREFUSED (no certificate) or CERTDEPLOY_ENOMEM. Free what was read. */
+/**
+ * Returns 0, CERTDEPLOY_EREFUSED (no certificate; the summary is all zero) or CERTDEPLOY_ENOMEM. Free what
+ * was read.
+ */
 int cd_summary_read(struct cd_summary *summary, const void *der, size_t length);
 void cd_summary_free(struct cd_summary *summary);
 

@@ -67,6 +67,18 @@ def names(tool):
     return [c["name"] for c in tool("store", "list").expect(0).json["certificates"]]
 
 
+def test_a_damaged_file_of_another_key_type_is_left_behind(tool, ca):
+    """It says nothing that could be carried over; the new pair takes its place."""
+    for kind in ("ec", "rsa"):
+        leaf = ca.leaf(NAME, key=kind)
+        tool("import", "--fullchain", leaf.fullchain, "--key", leaf.key).expect(0)
+    damaged = tool.root / STORE / NAME / "current/cert-rsa.pem"
+    damaged.write_text("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")
+    new = ca.leaf(NAME, again=2)
+    tool("import", "--fullchain", new.fullchain, "--key", new.key).expect(0)
+    assert not (tool.root / STORE / NAME / "current/cert-rsa.pem").exists()
+
+
 # ---- names
 
 
