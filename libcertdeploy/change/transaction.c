@@ -384,16 +384,24 @@ static const char *word_for(int result)
 						  : "failed";
 }
 
+/* Begin on what is there already; returns CERTDEPLOY_ENOTFOUND where no state directory is. */
+static int work_open(struct cd_work *work, struct cd_transaction *transaction)
+{
+	int result;
+
+	work_init(work, transaction);
+	result = cd_check_path(work->problems, transaction->state_directory);
+	return result != 0 ? result
+			   : cd_state_open(&work->state, work->problems, work->root,
+					   transaction->state_directory, false);
+}
+
 int cd_transaction_look(struct cd_transaction *transaction)
 {
 	struct cd_work work;
 	int result;
 
-	work_init(&work, transaction);
-	result = cd_check_path(work.problems, transaction->state_directory);
-	if (result == 0)
-		result = cd_state_open(&work.state, work.problems, work.root, transaction->state_directory,
-				       false);
+	result = work_open(&work, transaction);
 	/* What is not there will be made. */
 	if (result == 0 || result == CERTDEPLOY_ENOTFOUND)
 		result = cd_work_look(&work);
@@ -456,11 +464,7 @@ int cd_transaction_recover(int *recovered, struct cd_transaction *transaction, b
 	int result;
 
 	*recovered = 0;
-	work_init(&work, transaction);
-	result = cd_check_path(work.problems, transaction->state_directory);
-	if (result == 0)
-		result = cd_state_open(&work.state, work.problems, work.root, transaction->state_directory,
-				       false);
+	result = work_open(&work, transaction);
 	if (result == CERTDEPLOY_ENOTFOUND) {
 		work_end(&work);
 		return 0;
