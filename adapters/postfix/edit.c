@@ -290,6 +290,13 @@ static int insert_option(struct postfix_model *model, struct postfix_row *row, c
 		beside = any;
 	if (beside != NULL)
 		at = beside->whole.end;
+	if (row->open && at == row->command_end)
+		return certdeploy_refuse(model->reading, "config-not-understood",
+					 certdeploy_document_path(line->document),
+					 postfix_line_number(line, at - 1),
+					 _("a \"{\" has no \"}\": an option added to \"%s\" would become a "
+					   "part of that argument"),
+					 row->name);
 	own_line = beside != NULL ? stands_alone(line, beside->whole) : ends_line(line, at);
 	if (beside != NULL && own_line) {
 		start = piece_at(line, beside->whole.start)->text;

@@ -150,6 +150,21 @@ static int note_stray(struct postfix_row *row, struct certdeploy_reading *readin
 	return row->stray == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
+/* Whether a "{" of the word has no "}": whatever stands behind it, to the end of the row, is part of the
+ * word. */
+static bool is_open(const char *text, struct postfix_span word)
+{
+	size_t level = 0;
+
+	for (size_t i = word.start; i < word.end; i++) {
+		if (text[i] == '{')
+			level++;
+		else if (text[i] == '}' && level > 0)
+			level--;
+	}
+	return level > 0;
+}
+
 /* Read options as getopt(3) does for Postfix's servers; stop at the first argument that is none. */
 static int read_arguments(struct postfix_master *master, struct postfix_row *row,
 			  struct certdeploy_reading *reading, size_t at)
@@ -194,6 +209,7 @@ static int read_arguments(struct postfix_master *master, struct postfix_row *row
 				result = add_option(row, reading, argument, word);
 		}
 		row->command_end = word.end;
+		row->open = is_open(text, word);
 	}
 	return result;
 }

@@ -110,6 +110,7 @@ struct postfix_row {
 	struct postfix_option *options;
 	size_t option_count;
 	bool disabled;     /**< by master_service_disable, or replaced by a later row */
+	bool open;         /**< nothing can stand behind that: it has a "{" without "}" */
 	const char *stray; /**< its first argument that is no option, or NULL */
 	size_t stray_line;
 	struct postfix_source *sources; /**< what this row decides: see listeners.c */

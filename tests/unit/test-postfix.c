@@ -206,6 +206,31 @@ static void test_empty_options(void **state)
 		   "\n");
 }
 
+static void test_nothing_is_added_inside_an_open_brace(void **state)
+{
+	struct postfix_fixture fixture;
+	size_t where = 0;
+
+	(void)state;
+	assert_int_equal(read_pair(&fixture, "",
+				   "s inet n - y - - smtpd -o smtpd_tls_cert_file=/b\n"
+				   "  -o x{y=ey -o z=1\n"),
+			 0);
+	assert_int_equal(plan_for(&fixture, "", rsa, false), 0);
+	assert_string_equal(edited(&fixture, MASTER),
+			    "s inet n - y - - smtpd -o smtpd_tls_cert_file=" FULL
+			    " -o smtpd_tls_key_file=" KEY "\n  -o x{y=ey -o z=1\n");
+	fixture_close(&fixture);
+	assert_int_equal(read_pair(&fixture, "",
+				   "s inet n - y - - smtpd\n"
+				   "  -o smtpd_tls_cert_file=/b{ -o z=1\n"),
+			 0);
+	assert_int_equal(plan_for(&fixture, "", rsa, false), CERTDEPLOY_EREFUSED);
+	assert_string_equal(problem(&fixture, &where), "config-not-understood");
+	assert_int_equal(where, 2);
+	fixture_close(&fixture);
+}
+
 static void test_one_address_gets_its_own(void **state)
 {
 	struct postfix_fixture fixture;
@@ -303,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_chain_files),
 		cmocka_unit_test(test_overrides),
 		cmocka_unit_test(test_empty_options),
+		cmocka_unit_test(test_nothing_is_added_inside_an_open_brace),
 		cmocka_unit_test(test_one_address_gets_its_own),
 		cmocka_unit_test(test_two_key_types),
 		cmocka_unit_test(test_broken_files_are_refused),
