@@ -51,6 +51,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certificate/decoder.c \
 	libcertdeploy/certificate/fields.c \
 	libcertdeploy/certificate/issue.c libcertdeploy/certificate/issue.h \
+	libcertdeploy/certificate/issuer.c \
 	libcertdeploy/certificate/key.c \
 	libcertdeploy/certificate/leaf.c libcertdeploy/certificate/leaf.h \
 	libcertdeploy/certificate/load.c \

@@ -3,7 +3,7 @@
  * material.h - what the caller gave, as objects: shared by the files of this folder only
  *
  * pieces (bytes) -> armour.c -> read.c, key.c, pkcs12.c -> certificates and keys (struct cd_given)
- * -> chain.c (leaf, key, chain) -> check.c (problems) -> report.c, load.c (text and PEM)
+ * -> chain.c, issuer.c (leaf, key, chain) -> check.c (problems) -> report.c, load.c (text and PEM)
  */
 #ifndef CD_MATERIAL_H
 #define CD_MATERIAL_H
@@ -211,11 +211,27 @@ struct cd_chain {
 	size_t keys; /**< how many were given, whether they fit or not */
 };
 
-/** Where the issuer can be fetched, as the certificate says, made printable; NULL: it does not. */
-char *cd_issuer_url(struct cd_arena *arena, X509 *x509);
 /** Find the leaves, one for each key type, their keys and chains. Of struct cd_chain, in the arena. */
 int cd_chains_build(struct cd_vector *chains, struct cd_given *given);
 void cd_chains_free(struct cd_vector *chains);
+
+/* ---- issuer.c ---- */
+
+/** The search for the issuers of one chain. */
+struct cd_search {
+	struct cd_given *given;
+	struct cd_loads *loads;
+	unsigned verified; /**< signatures tried */
+};
+
+/** Names, key identifiers and usage allow it, and the signature verifies. */
+bool cd_is_issued_by(struct cd_search *search, X509 *subject, X509 *issuer);
+/** Among the roots that this host trusts; to be freed; or NULL. */
+X509 *cd_trusted_issuer(struct cd_search *search, X509 *subject);
+/** Anywhere else; *origin: where it was found. To be freed; or NULL. */
+X509 *cd_find_issuer(const char **origin, struct cd_search *search, X509 *subject);
+/** Where the issuer can be fetched, as the certificate says, made printable; NULL: it does not. */
+char *cd_issuer_url(struct cd_arena *arena, X509 *x509);
 
 /* ---- decoder.c ---- */
 
