@@ -128,6 +128,9 @@ int cd_request_describe(const struct certdeploy_certificate_report **out, struct
 /** Codes that do not change with time: they were judged, and accepted, when it was stored. */
 extern const char *const cd_settled[];
 
+/** For OpenSSL, which else asks on the terminal: there is no passphrase. */
+int cd_no_passphrase(char *buffer, int size, int writing, void *user);
+
 /** A name for the store: the first DNS name, `*.` as "wildcard."; [a-z0-9.-] only. NULL: none fits. */
 const char *cd_certificate_store_name(struct cd_arena *arena, const struct cd_certificate *certificate);
 /** Whether a name may be used in the store. */

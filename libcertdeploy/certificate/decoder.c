@@ -87,7 +87,7 @@ EVP_PKEY *cd_decode_key(struct cd_loads *loads, const PKCS8_PRIV_KEY_INFO *info,
 EVP_PKEY *cd_decode_key(struct cd_loads *loads, const PKCS8_PRIV_KEY_INFO *info, int algorithm,
 			const unsigned char *der, size_t length)
 {
-	(void)decoder;
+	(void)loads;
 	(void)algorithm;
 	(void)der;
 	(void)length;

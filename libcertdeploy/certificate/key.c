@@ -168,8 +168,7 @@ int cd_key_from_info(struct cd_given *given, const PKCS8_PRIV_KEY_INFO *info, bo
 	    PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) != 1)
 		result = cd_fail_memory(given->problems);
 	else
-		key = cd_decode_key(given->load->loads, info, OBJ_obj2nid(algorithm), der,
-				    (size_t)length);
+		key = cd_decode_key(given->load->loads, info, OBJ_obj2nid(algorithm), der, (size_t)length);
 	if (length > 0)
 		OPENSSL_clear_free(der, (size_t)length);
 	if (result == 0 && key == NULL)
@@ -419,6 +418,16 @@ static int key_from_encrypted(struct cd_given *given, const unsigned char *der, 
 	result = cd_key_from_sealed(given, sealed);
 	X509_SIG_free(sealed);
 	return result;
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL gives the type */
+int cd_no_passphrase(char *buffer, int size, int writing, void *user)
+{
+	(void)buffer;
+	(void)size;
+	(void)writing;
+	(void)user;
+	return -1;
 }
 
 /* Never let OpenSSL ask on the terminal: the passphrase was asked for before. */

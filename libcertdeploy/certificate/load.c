@@ -101,17 +101,6 @@ static int encode_leaf(const char **out, struct cd_arena *arena, X509 *x509)
 	return result;
 }
 
-/* Refuse to be asked: what we wrote has no passphrase. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL gives the type */
-static int no_passphrase(char *buffer, int size, int writing, void *user)
-{
-	(void)buffer;
-	(void)size;
-	(void)writing;
-	(void)user;
-	return -1;
-}
-
 /* Whether the text holds the PKCS#8, byte for byte, that has this digest. */
 static bool has_digest(const char *text, size_t length, const char *sha256)
 {
@@ -129,7 +118,7 @@ static bool has_digest(const char *text, size_t length, const char *sha256)
 static bool reads_again(const char *text, size_t length, X509 *x509)
 {
 	BIO *bio = BIO_new_mem_buf(text, (int)length);
-	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, cd_no_passphrase, NULL);
 	bool fits = key != NULL && (x509 == NULL || cd_key_fits(key, x509));
 
 	EVP_PKEY_free(key);
@@ -144,7 +133,8 @@ int cd_encode_key(char **out, size_t *length, struct cd_arena *arena, EVP_PKEY *
 	int result = CERTDEPLOY_ENOMEM;
 
 	*out = NULL;
-	if (bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, no_passphrase, NULL) == 1)
+	if (bio != NULL &&
+	    PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, cd_no_passphrase, NULL) == 1)
 		result = take_text(out, length, arena, bio);
 	/* What has been decoded once, and was seen to fit, need not be decoded again. */
 	if (result == 0 && (sha256 == NULL || !has_digest(*out, *length, sha256)) &&

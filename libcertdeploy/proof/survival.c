@@ -9,6 +9,7 @@
 #include "proof/survival.h"
 
 #include "base/text.h"
+#include "certificate/certificate.h"
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -69,23 +70,13 @@ static bool is_in(const char *directory, const char *path)
 
 /* ---- one pair ---- */
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL gives the type */
-static int no_passphrase(char *buffer, int size, int writing, void *user)
-{
-	(void)buffer;
-	(void)size;
-	(void)writing;
-	(void)user;
-	return -1;
-}
-
 /* The first certificate, when all behind it can be read as well. */
 static X509 *read_certificate(const struct pair_files *files, bool all)
 {
 	BIO *bio = BIO_new_mem_buf(files->certificate, (int)files->certificate_length);
-	X509 *leaf = bio == NULL ? NULL : PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL), *next;
+	X509 *leaf = bio == NULL ? NULL : PEM_read_bio_X509_AUX(bio, NULL, cd_no_passphrase, NULL), *next;
 
-	while (leaf != NULL && all && (next = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL)
+	while (leaf != NULL && all && (next = PEM_read_bio_X509(bio, NULL, cd_no_passphrase, NULL)) != NULL)
 		X509_free(next);
 	if (leaf != NULL && all && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
 		X509_free(leaf);
@@ -98,7 +89,7 @@ static X509 *read_certificate(const struct pair_files *files, bool all)
 static enum verdict judge_key(const struct pair_files *files, X509 *leaf)
 {
 	BIO *bio = BIO_new_mem_buf(files->key, (int)files->key_length);
-	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, cd_no_passphrase, NULL);
 	enum verdict verdict = FINE;
 
 	/* Under a passphrase: the server may have somebody to ask. */
