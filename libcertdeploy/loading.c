@@ -6,6 +6,7 @@
 #include "certificate/store.h"
 #include "proof/fetch.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,20 +19,23 @@ static int stored_issuers(void *user, size_t position, char **bytes, size_t *len
 	struct cd_loading *loading = user;
 	const char *store = loading->cd->settings.store;
 	const char *path;
+	int result = 0;
 
 	*bytes = NULL;
-	if (loading->names == NULL && cd_host_directory(&loading->names, loading->host, store) != 0)
-		return CERTDEPLOY_ENOTFOUND;
+	if (loading->names == NULL)
+		result = cd_host_directory(&loading->names, loading->host, store);
+	if (result != 0)
+		return result == CERTDEPLOY_ENOMEM ? result : CERTDEPLOY_ENOTFOUND;
 	if (loading->names[position] == NULL)
 		return CERTDEPLOY_ENOTFOUND;
 	path = cd_arena_format(&loading->host->arena, "%s/%s/current/chain.pem", store,
 			       loading->names[position]);
 	*origin = path;
 	if (path == NULL)
-		return CERTDEPLOY_ENOTFOUND;
-	if (cd_read_file(bytes, length, NULL, &loading->host->root, path, CHAIN_BYTES) != 0)
-		*bytes = NULL;
-	return 0;
+		return CERTDEPLOY_ENOMEM;
+	if (cd_read_file(bytes, length, NULL, &loading->host->root, path, CHAIN_BYTES) == ENOMEM)
+		result = CERTDEPLOY_ENOMEM;
+	return result;
 }
 
 static int fetch_issuer(void *user, const char *url, char **bytes, size_t *length)

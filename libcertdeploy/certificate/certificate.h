@@ -82,12 +82,12 @@ void cd_loads_free(struct cd_loads *loads);
 
 /**
  * Where a missing issuer may be looked for, beside what was given: certificates as PEM or DER, for free().
- * position counts from 0. Returns 0 (*bytes may be NULL: nothing there, go on) or CERTDEPLOY_ENOTFOUND past
- * the last.
+ * position counts from 0. Returns 0 (*bytes may be NULL: nothing there, go on), CERTDEPLOY_ENOTFOUND past
+ * the last, or CERTDEPLOY_ENOMEM.
  */
 typedef int cd_stored_issuers_fn(void *user, size_t position, char **bytes, size_t *length,
 				 const char **origin);
-/** The same from the address that a certificate names. Records why it could not. */
+/** The same from the address that a certificate names; all but 0 says that there is none. Records why. */
 typedef int cd_fetch_issuer_fn(void *user, const char *url, char **bytes, size_t *length);
 
 struct cd_load {

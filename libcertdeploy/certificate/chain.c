@@ -152,7 +152,7 @@ static int follow_found(struct builder *builder, X509 *last)
 			chain->end = CD_END_TRUSTED;
 			break;
 		}
-		issuer = cd_find_issuer(&origin, &builder->search, last);
+		result = cd_find_issuer(&issuer, &origin, &builder->search, last);
 		if (issuer == NULL)
 			break;
 		if (cd_is_self_signed(issuer)) {

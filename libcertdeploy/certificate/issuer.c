@@ -12,6 +12,7 @@
 #include "base/text.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -50,43 +51,54 @@ static bool may_issue(struct cd_search *search, X509 *subject, X509 *candidate)
 	       cd_is_issued_by(search, subject, candidate);
 }
 
-/* Take over the first issuer among these; all are freed. */
-static X509 *issuer_among(struct cd_search *search, X509 *subject, STACK_OF(X509) * candidates)
+static int short_of_memory(struct cd_search *search)
 {
-	X509 *found = NULL;
+	return cd_fail_memory(search->given->problems);
+}
 
-	for (int i = 0; found == NULL && i < sk_X509_num(candidates); i++) {
+/* The first issuer among the certificates of PEM or DER. Returns 0 or CERTDEPLOY_ENOMEM, as all below. */
+static int issuer_among(X509 **found, struct cd_search *search, X509 *subject, const char *bytes,
+			size_t length)
+{
+	STACK_OF(X509) *candidates = cd_certificates_in(bytes, length);
+
+	if (candidates == NULL)
+		return short_of_memory(search);
+	for (int i = 0; *found == NULL && i < sk_X509_num(candidates); i++) {
 		X509 *candidate = sk_X509_value(candidates, i);
 
 		if (may_issue(search, subject, candidate)) {
 			(void)X509_up_ref(candidate);
-			found = candidate;
+			*found = candidate;
 		}
 	}
 	sk_X509_pop_free(candidates, X509_free);
-	return found;
+	return 0;
 }
 
 /* ---- in the directory of intermediates ---- */
 
-static X509 *issuer_in_file(struct cd_search *search, X509 *subject, const struct cd_root *root,
-			    const char *path)
+static int issuer_in_file(X509 **found, struct cd_search *search, X509 *subject, const struct cd_root *root,
+			  const char *path)
 {
 	int fd = cd_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	X509 *found = NULL;
+	int result = 0, error;
 	char *bytes = NULL;
 	size_t length = 0;
 
 	if (fd == -1)
-		return NULL;
-	if (cd_read_fd(&bytes, &length, NULL, fd, CD_PIECE_LIMIT) == 0)
-		found = issuer_among(search, subject, cd_certificates_in(bytes, length));
+		return 0;
+	error = cd_read_fd(&bytes, &length, NULL, fd, CD_PIECE_LIMIT);
+	if (error == ENOMEM)
+		result = short_of_memory(search);
+	else if (error == 0)
+		result = issuer_among(found, search, subject, bytes, length);
 	free(bytes);
 	(void)close(fd);
-	return found;
+	return result;
 }
 
-static X509 *issuer_in_directory(struct cd_search *search, X509 *subject, const char **origin)
+static int issuer_in_directory(X509 **found, const char **origin, struct cd_search *search, X509 *subject)
 {
 	static const struct cd_root host = {.fd = AT_FDCWD, .path = "", .live = true};
 	const struct cd_load *load = search->given->load;
@@ -96,27 +108,25 @@ static X509 *issuer_in_directory(struct cd_search *search, X509 *subject, const 
 			 : cd_open(root, load->chain_directory, O_RDONLY | O_DIRECTORY);
 	DIR *directory = fd == -1 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
-	X509 *found = NULL;
 	unsigned seen = 0;
+	int result = 0;
 
 	if (directory == NULL) {
 		if (fd != -1)
 			(void)close(fd);
-		return NULL;
+		return 0;
 	}
-	while (found == NULL && seen++ < DIRECTORY_LIMIT && (entry = readdir(directory)) != NULL) {
-		const char *path = entry->d_name[0] == '.'
-					   ? NULL
-					   : cd_arena_format(search->given->arena, "%s/%s",
-							     load->chain_directory, entry->d_name);
-
-		if (path == NULL)
+	while (result == 0 && *found == NULL && seen++ < DIRECTORY_LIMIT &&
+	       (entry = readdir(directory)) != NULL) {
+		if (entry->d_name[0] == '.')
 			continue;
-		found = issuer_in_file(search, subject, root, path);
-		*origin = path;
+		*origin = cd_arena_format(search->given->arena, "%s/%s", load->chain_directory,
+					  entry->d_name);
+		result = *origin == NULL ? short_of_memory(search)
+					 : issuer_in_file(found, search, subject, root, *origin);
 	}
 	(void)closedir(directory);
-	return found;
+	return result;
 }
 
 /* ---- in the store's chains ---- */
@@ -133,58 +143,69 @@ static int keep_issuer(struct cd_loads *loads, X509 *x509, const char *origin)
 }
 
 /* The certificates of a chain that was not seen before. */
-static void keep_chain(struct cd_loads *loads, const char *bytes, size_t length, const char *origin)
+static int keep_chain(struct cd_loads *loads, const char *bytes, size_t length, const char *origin)
 {
 	STACK_OF(X509) *found = NULL;
 	char digest[CD_SHA256_TEXT];
+	int result;
 
-	if (cd_sha256(digest, bytes, length) != 0 || cd_table_get(&loads->chains, digest) != NULL ||
-	    cd_table_put(&loads->chains, digest, loads) != 0)
-		return;
-	found = cd_certificates_in(bytes, length);
-	for (int i = 0; i < sk_X509_num(found); i++)
-		if (keep_issuer(loads, sk_X509_value(found, i), origin) != 0)
-			break;
+	if (cd_sha256(digest, bytes, length) != 0)
+		return CERTDEPLOY_ENOMEM;
+	if (cd_table_get(&loads->chains, digest) != NULL)
+		return 0;
+	result = cd_table_put(&loads->chains, digest, loads);
+	if (result == 0)
+		found = cd_certificates_in(bytes, length);
+	if (found == NULL)
+		result = CERTDEPLOY_ENOMEM;
+	for (int i = 0; result == 0 && i < sk_X509_num(found); i++)
+		result = keep_issuer(loads, sk_X509_value(found, i), origin);
 	sk_X509_pop_free(found, X509_free);
+	return result;
 }
 
-/* Read the chain of the store's next name. False: there is none. */
-static bool read_next_chain(struct cd_loads *loads, const struct cd_load *load)
+/* Read the chain of the store's next name. Returns CERTDEPLOY_ENOTFOUND past the last. */
+static int read_next_chain(struct cd_search *search)
 {
+	const struct cd_load *load = search->given->load;
+	struct cd_loads *loads = search->loads;
 	const char *origin = NULL;
 	char *bytes = NULL;
 	size_t length = 0;
+	int result;
 
 	if (load->stored_issuers == NULL || loads->stored_next >= STORED_LIMIT)
-		return false;
-	if (load->stored_issuers(load->issuers, loads->stored_next++, &bytes, &length, &origin) != 0) {
+		return CERTDEPLOY_ENOTFOUND;
+	result = load->stored_issuers(load->issuers, loads->stored_next++, &bytes, &length, &origin);
+	if (result == CERTDEPLOY_ENOTFOUND)
 		loads->stored_next = SIZE_MAX;
-		return false;
-	}
-	if (bytes != NULL)
-		keep_chain(loads, bytes, length, origin);
+	if (result == 0 && bytes != NULL)
+		result = keep_chain(loads, bytes, length, origin);
 	free(bytes);
-	return true;
+	return result == CERTDEPLOY_ENOMEM ? short_of_memory(search) : result;
 }
 
 /* Look through the chains that the store has, each of which is read once for all loads. */
-static X509 *issuer_in_store(struct cd_search *search, X509 *subject, const char **origin)
+static int issuer_in_store(X509 **found, const char **origin, struct cd_search *search, X509 *subject)
 {
-	struct cd_loads *loads = search->loads;
-	size_t seen = 0;
+	const struct cd_vector *stored = &search->loads->stored;
+	int result = 0;
 
-	do {
-		for (; seen < loads->stored.count; seen++) {
-			const struct cd_stored_issuer *issuer = loads->stored.items[seen];
+	for (size_t i = 0; result == 0 && *found == NULL; i++) {
+		const struct cd_stored_issuer *issuer;
 
-			if (may_issue(search, subject, issuer->x509)) {
-				(void)X509_up_ref(issuer->x509);
-				*origin = issuer->origin;
-				return issuer->x509;
-			}
+		while (result == 0 && i >= stored->count)
+			result = read_next_chain(search);
+		if (result != 0)
+			break;
+		issuer = stored->items[i];
+		if (may_issue(search, subject, issuer->x509)) {
+			(void)X509_up_ref(issuer->x509);
+			*origin = issuer->origin;
+			*found = issuer->x509;
 		}
-	} while (read_next_chain(loads, search->given->load));
-	return NULL;
+	}
+	return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
 }
 
 /* ---- where the certificate says ---- */
@@ -209,34 +230,39 @@ char *cd_issuer_url(struct cd_arena *arena, X509 *x509)
 }
 
 /* Fetch it from where the certificate says, when that was asked for; it must have signed. */
-static X509 *fetched_issuer(struct cd_search *search, X509 *subject, const char **origin)
+static int fetched_issuer(X509 **found, const char **origin, struct cd_search *search, X509 *subject)
 {
 	const struct cd_load *load = search->given->load;
 	const char *url = load->fetch_issuer == NULL ? NULL : cd_issuer_url(search->given->arena, subject);
 	char *bytes = NULL;
 	size_t length = 0;
-	X509 *found = NULL;
+	int result;
 
-	if (url == NULL || load->fetch_issuer(load->issuers, url, &bytes, &length) != 0)
-		return NULL;
-	found = issuer_among(search, subject, cd_certificates_in(bytes, length));
-	if (found == NULL)
+	if (url == NULL)
+		return 0;
+	result = load->fetch_issuer(load->issuers, url, &bytes, &length);
+	if (result != 0)
+		return result == CERTDEPLOY_ENOMEM ? result : 0;
+	result = issuer_among(found, search, subject, bytes, length);
+	if (result == 0 && *found == NULL)
 		cd_problem(search->given->problems, CERTDEPLOY_WARNING, "fetch-failed", url, 0,
 			   _("what is offered there is not the issuer"));
 	*origin = url;
 	free(bytes);
-	return found;
+	return result;
 }
 
 /* ---- */
 
-X509 *cd_find_issuer(const char **origin, struct cd_search *search, X509 *subject)
+int cd_find_issuer(X509 **issuer, const char **origin, struct cd_search *search, X509 *subject)
 {
-	X509 *issuer = issuer_in_directory(search, subject, origin);
+	int result;
 
-	if (issuer == NULL)
-		issuer = issuer_in_store(search, subject, origin);
-	if (issuer == NULL)
-		issuer = fetched_issuer(search, subject, origin);
-	return issuer;
+	*issuer = NULL;
+	result = issuer_in_directory(issuer, origin, search, subject);
+	if (result == 0 && *issuer == NULL)
+		result = issuer_in_store(issuer, origin, search, subject);
+	if (result == 0 && *issuer == NULL)
+		result = fetched_issuer(issuer, origin, search, subject);
+	return result;
 }

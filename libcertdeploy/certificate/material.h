@@ -228,8 +228,11 @@ struct cd_search {
 bool cd_is_issued_by(struct cd_search *search, X509 *subject, X509 *issuer);
 /** Among the roots that this host trusts; to be freed; or NULL. */
 X509 *cd_trusted_issuer(struct cd_search *search, X509 *subject);
-/** Anywhere else; *origin: where it was found. To be freed; or NULL. */
-X509 *cd_find_issuer(const char **origin, struct cd_search *search, X509 *subject);
+/**
+ * Anywhere else. *issuer: to be freed, or NULL; *origin: where it was found. Returns 0 or
+ * CERTDEPLOY_ENOMEM, recorded.
+ */
+int cd_find_issuer(X509 **issuer, const char **origin, struct cd_search *search, X509 *subject);
 /** Where the issuer can be fetched, as the certificate says, made printable; NULL: it does not. */
 char *cd_issuer_url(struct cd_arena *arena, X509 *x509);
 

@@ -439,6 +439,25 @@ static void test_the_store_is_read_once_for_many_loads(void **state)
 	cd_loads_free(&loads);
 }
 
+/* The second name of the store cannot be read: there is no memory for it. */
+static int chain_without_memory(void *user, size_t position, char **bytes, size_t *length,
+				const char **origin)
+{
+	return position == 1 ? CERTDEPLOY_ENOMEM : stored_chain(user, position, bytes, length, origin);
+}
+
+static void test_an_issuer_is_not_missed_for_want_of_memory(void **state)
+{
+	size_t asked = 0;
+	struct loading loading = {.load.stored_issuers = chain_without_memory, .load.issuers = &asked};
+
+	(void)state;
+	give(&loading, CERT, pem_certificate(leaf));
+	assert_int_equal(load_all(&loading), CERTDEPLOY_ENOMEM);
+	assert_true(loading.problems.out_of_memory);
+	loading_end(&loading);
+}
+
 static void test_keys_find_their_certificates(void **state)
 {
 	struct issued *rsa =
@@ -615,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_the_right_name_with_a_wrong_signature),
 		cmocka_unit_test(test_a_missing_issuer_is_found_in_the_directory),
 		cmocka_unit_test(test_the_store_is_read_once_for_many_loads),
+		cmocka_unit_test(test_an_issuer_is_not_missed_for_want_of_memory),
 		cmocka_unit_test(test_keys_find_their_certificates),
 		cmocka_unit_test(test_two_leaves_of_one_type),
 		cmocka_unit_test(test_the_wrong_key),
