@@ -615,8 +615,8 @@ CERTDEPLOY_API int certdeploy_export(struct certdeploy_result **out, struct cert
  * Put the request's material into the store under CERTDEPLOY_NAME; no configuration changes.
  *
  * With a CERTDEPLOY_MATERIAL_ARCHIVE alone: all that is in it, under its own names, in one transaction.
- * Each certificate is checked with its key and chain as if it had been given by itself; what was accepted
- * where it comes from, or has ended, is only noted.
+ * It must be sealed by a passphrase. Each certificate is checked with its key and chain as if it had been
+ * given by itself; what was accepted where it comes from, or has ended, is only noted.
  *
  * @since 0.1
  */

@@ -8,6 +8,7 @@ LDADD = libcertdeploy-internal.la $(CMOCKA_LIBS)
 EXTRA_DIST += tests/unit/unit.h
 
 unit_tests =
+unit_tests += tests/unit/test-archive
 unit_tests += tests/unit/test-certificate-chain
 unit_tests += tests/unit/test-certificate-check
 unit_tests += tests/unit/test-certificate-read
@@ -45,6 +46,7 @@ quick_tests = tests/unit/test-apache tests/unit/test-apache-amend tests/unit/tes
 	tests/unit/test-problem tests/unit/test-settings tests/unit/test-text
 EXTRA_DIST += tests/unit/postfix.h
 # Certificates made in the test.
+tests_unit_test_archive_SOURCES = tests/unit/test-archive.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_certificate_chain_SOURCES = tests/unit/test-certificate-chain.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_certificate_check_SOURCES = tests/unit/test-certificate-check.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_certificate_read_SOURCES = tests/unit/test-certificate-read.c tests/unit/issue.c tests/unit/issue.h
@@ -71,7 +73,8 @@ tests_tool_certdeploy_fake_SOURCES = $(examples_certdeploy_certdeploy_SOURCES) t
 tests_tool_certdeploy_fake_CPPFLAGS = -include $(top_builddir)/config.h -I$(top_srcdir)/libcertdeploy \
 	-DCD_LOCALEDIR='"$(abs_builddir)/tests/tool/locale"'
 tests_tool_certdeploy_fake_LDADD = $(JANSSON_LIBS) $(OPENSSL_LIBS) $(LIBINTL)
-EXTRA_DIST += tests/tool/asn1.py tests/tool/conftest.py tests/tool/test_certificates.py tests/tool/test_completion.py tests/tool/test_hostile.py tests/tool/test_json.py tests/tool/test_manual.py tests/tool/test_output.py \
+EXTRA_DIST += tests/tool/asn1.py tests/tool/conftest.py tests/tool/test_archive.py tests/tool/test_certificates.py tests/tool/test_completion.py \
+	tests/tool/test_hook.py tests/tool/test_hostile.py tests/tool/test_json.py tests/tool/test_manual.py tests/tool/test_output.py \
 	tests/tool/test_perl.py tests/tool/test_problems.py tests/tool/test_process.py tests/tool/test_real.py tests/tool/test_store.py \
 	tests/tool/test_translation.py tests/tool/test_usage.py
 

@@ -127,6 +127,20 @@ static bool is_ours(const PKCS12_SAFEBAG *bag)
 	       (kind == NID_certBag && PKCS12_SAFEBAG_get_bag_nid(bag) == NID_x509Certificate);
 }
 
+/*
+ * What was accepted where it came from is accepted here: so whoever made the archive must have known a
+ * passphrase. An empty one everybody knows.
+ */
+static int open_seal(struct cd_given *given, PKCS12 *pkcs12)
+{
+	int result = PKCS12_mac_present(pkcs12) == 1 ? cd_pkcs12_open(given, pkcs12) : 0;
+
+	if (result == 0 && given->passphrase_length < 1)
+		result = cd_given_fail(given, "not-understood",
+				       _("the archive of a store must be sealed by a passphrase"));
+	return result;
+}
+
 static int take_bags(struct cd_archive *archive, struct cd_given *given,
 		     const STACK_OF(PKCS12_SAFEBAG) * bags)
 {
@@ -179,7 +193,7 @@ int cd_archive_read(struct cd_archive *archive, struct cd_problems *problems, co
 	given.passphrase_length = -1;
 	ERR_clear_error();
 	pkcs12 = d2i_PKCS12(NULL, &at, (long)piece->length);
-	result = pkcs12 == NULL ? refuse(&given) : cd_pkcs12_open(&given, pkcs12);
+	result = pkcs12 == NULL ? refuse(&given) : open_seal(&given, pkcs12);
 	if (result == 0) {
 		parts = PKCS12_unpack_authsafes(pkcs12);
 		result = sk_PKCS7_num(parts) == 1 ? take_part(archive, &given, sk_PKCS7_value(parts, 0))

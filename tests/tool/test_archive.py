@@ -121,25 +121,6 @@ def test_archives_that_are_refused(full, there, ca, word, tmp_path):
     assert not (there.root / STORE).exists()
 
 
-def forged(tmp_path, name, *parts):
-    """An archive as cd_archive_write() makes one, of PEM files, by openssl."""
-    path = tmp_path / "forged.p12"
-    text = b"".join(part.read_bytes() for part in parts)
-    subprocess.run(["openssl", "pkcs12", "-export", "-keypbe", "NONE", "-certpbe", "NONE", "-nomaciter", "-name", name,
-                    "-out", path, "-passout", "pass:x"], input=text, capture_output=True, check=True)
-    return path
-
-
-@pytest.mark.parametrize("name", ["../../x", ".", "a/b", "current\n"])
-def test_names_that_lead_elsewhere(there, ca, tmp_path, name):
-    leaf = ca.leaf("www.example.test")
-    word = tmp_path / "x"
-    word.write_text("x")
-    refused = there("import", "--archive", forged(tmp_path, name, leaf.key, leaf.cert), "--passphrase-file", word)
-    refused.expect(REFUSED, "not-understood")
-    assert not (there.root / STORE).exists()
-
-
 @pytest.mark.skipif(shutil.which("keytool") is None, reason="keytool is not installed")
 @pytest.mark.parametrize("form", ["pkcs12", "pkcs12-legacy"])
 def test_java_reads_an_export(full, tmp_path, form):
