@@ -604,8 +604,8 @@ CERTDEPLOY_API int certdeploy_csr(struct certdeploy_result **out, struct certdep
  * and chain; "cert", "chain", "fullchain" and "key" are single parts. Reads only.
  *
  * With CERTDEPLOY_ALL instead of a name: the whole store as output "archive", one PKCS#12 (AES-256, RFC
- * 7292) whose entries have the names of the store as their friendly names. Requests that wait are not in
- * it.
+ * 7292) whose entries have the names of the store as their friendly names. Requests that wait
+ * are in it with their keys.
  *
  * @since 0.1
  */

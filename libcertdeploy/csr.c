@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * csr.c - a private key and a certificate signing request, kept until the certificate arrives
- *
- *	STORE/NAME/requests/TIME-DIGITS/key.pem request.pem
- *
- * DIGITS are the first of the public key's SHA-256. A self-signed certificate becomes a generation.
+ * csr.c - a private key and a certificate signing request, kept until the certificate arrives; or a
+ * self-signed certificate, which becomes a generation
  */
 #include "keeping.h"
 
 #include "base/text.h"
 #include "certificate/issue.h"
+#include "certificate/waiting.h"
 #include "report.h"
 
 #include <openssl/crypto.h>
@@ -98,43 +96,19 @@ static int ask_passphrase(struct cd_wish *wish, struct certdeploy_result *result
 	return 0;
 }
 
-static int add_file(struct cd_keeping *keeping, const char *directory, const char *name, const char *text,
-		    bool secret)
-{
-	const struct cd_change change = {
-		.kind = CD_CHANGE_FILE,
-		.path = cd_arena_format(&keeping->changes.arena, "%s/%s", directory, name),
-		.bytes = cd_arena_string(&keeping->changes.arena, text),
-		.length = strlen(text),
-		.compare = true,
-		.mode = secret ? 0600 : 0644,
-		.owner = (uid_t)-1,
-		.group = (gid_t)-1,
-		.secret = secret,
-	};
-
-	if (change.path == NULL || change.bytes == NULL)
-		return cd_fail_memory(&keeping->result->problems);
-	return cd_changes_add(&keeping->changes, &keeping->result->problems, &change);
-}
-
 static int keep_request(struct cd_keeping *keeping, const struct cd_issue *issue, const char *name,
 			const char *public_key_sha256)
 {
-	const char *directory;
-	char when[17];
-	int code;
+	const struct cd_waiting waiting = {
+		.id = cd_waiting_id(&keeping->host.arena, (int64_t)time(NULL), public_key_sha256),
+		.key = issue->key_pem,
+		.request = issue->csr_pem,
+	};
 
-	keeping->changes.arena.secret = true;
-	cd_utc_compact(when, (int64_t)time(NULL));
-	directory = cd_arena_format(&keeping->changes.arena, "%s/%s/requests/%s-%.8s",
-				    keeping->result->cd->settings.store, name, when, public_key_sha256);
-	if (directory == NULL)
+	if (waiting.id == NULL)
 		return cd_fail_memory(&keeping->result->problems);
-	code = cd_store_directories(&keeping->changes, &keeping->host, directory);
-	if (code == 0)
-		code = add_file(keeping, directory, "key.pem", issue->key_pem, true);
-	return code == 0 ? add_file(keeping, directory, "request.pem", issue->csr_pem, false) : code;
+	return cd_waiting_plan(&keeping->changes, &keeping->host, keeping->result->cd->settings.store, name,
+			       &waiting);
 }
 
 /* The name in the store: as given, or made of the first name. */

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "certificate/archive.h"
 #include "certificate/pkcs12.h"
+#include "certificate/waiting.h"
 #include "report.h"
 
 #include <openssl/crypto.h>
@@ -126,6 +127,7 @@ static int export_one(struct cd_keeping *keeping)
 
 /** All that the store has, while it is on its way out. */
 struct load {
+	struct cd_arena arena;    /* wipes */
 	struct cd_vector names;   /* of struct cd_certificates * */
 	struct cd_vector entries; /* of struct cd_archive_entry * */
 };
@@ -136,24 +138,43 @@ static void unload(struct load *load)
 		cd_certificates_free(load->names.items[i]);
 	cd_vector_free(&load->names);
 	cd_vector_free(&load->entries);
+	cd_arena_free(&load->arena);
+}
+
+static int add_entry(struct load *load, struct cd_keeping *keeping, const struct cd_archive_entry *like)
+{
+	struct cd_archive_entry *entry = cd_arena_alloc(&load->arena, sizeof(*entry));
+
+	if (entry == NULL || cd_vector_add(&load->entries, entry) != 0)
+		return cd_fail_memory(&keeping->result->problems);
+	*entry = *like;
+	return 0;
 }
 
 static int load_name(struct load *load, struct cd_keeping *keeping, const char *name)
 {
 	struct cd_arena *arena = &keeping->host.arena;
 	struct cd_certificates *certificates = cd_arena_alloc(arena, sizeof(*certificates));
-	struct cd_archive_entry *entry;
 	int code;
 
 	if (certificates == NULL || cd_vector_add(&load->names, certificates) != 0)
 		return cd_fail_memory(&keeping->result->problems);
 	code = cd_keeping_load(certificates, keeping, name, true);
-	for (size_t i = 0; code == 0 && i < certificates->list.count; i++) {
-		entry = cd_arena_alloc(arena, sizeof(*entry));
-		if (entry == NULL || cd_vector_add(&load->entries, entry) != 0)
-			return cd_fail_memory(&keeping->result->problems);
-		*entry = (struct cd_archive_entry){name, certificates->list.items[i]};
-	}
+	for (size_t i = 0; code == 0 && i < certificates->list.count; i++)
+		code = add_entry(load, keeping,
+				 &(struct cd_archive_entry){name, certificates->list.items[i], NULL});
+	return code;
+}
+
+static int load_waiting(struct load *load, struct cd_keeping *keeping, const char *name)
+{
+	struct cd_vector waiting = {0};
+	int code = cd_waiting_read(&waiting, &load->arena, &keeping->host,
+				   keeping->result->cd->settings.store, name);
+
+	for (size_t i = 0; code == 0 && i < waiting.count; i++)
+		code = add_entry(load, keeping, &(struct cd_archive_entry){name, NULL, waiting.items[i]});
+	cd_vector_free(&waiting);
 	return code;
 }
 
@@ -163,8 +184,7 @@ static bool has_certificate(struct cd_keeping *keeping, const char *name)
 	const char *path = cd_arena_format(&keeping->host.arena, "%s/%s/current",
 					   keeping->result->cd->settings.store, name);
 
-	return path != NULL && cd_store_name_is_valid(name) &&
-	       cd_host_file_type(&keeping->host, path) == CERTDEPLOY_FILE_DIRECTORY;
+	return path != NULL && cd_host_file_type(&keeping->host, path) == CERTDEPLOY_FILE_DIRECTORY;
 }
 
 static int load_all(struct load *load, struct cd_keeping *keeping)
@@ -175,9 +195,14 @@ static int load_all(struct load *load, struct cd_keeping *keeping)
 
 	if (code == CERTDEPLOY_ENOTFOUND)
 		code = 0;
-	for (; code == 0 && names != NULL && *names != NULL; names++)
+	for (; code == 0 && names != NULL && *names != NULL; names++) {
+		if (!cd_store_name_is_valid(*names))
+			continue;
 		if (has_certificate(keeping, *names))
 			code = load_name(load, keeping, *names);
+		if (code == 0)
+			code = load_waiting(load, keeping, *names);
+	}
 	if (code == 0 && load->entries.count == 0)
 		code = cd_fail(&keeping->result->problems, CERTDEPLOY_EREFUSED, "unknown-name", store, 0,
 			       _("the store is empty"));
@@ -202,7 +227,7 @@ static int put_archive(struct cd_keeping *keeping, const struct load *load)
 static int export_all(struct cd_keeping *keeping)
 {
 	const char *format = cd_request_value(keeping->request, CERTDEPLOY_FORMAT);
-	struct load load = {0};
+	struct load load = {.arena.secret = true};
 	int code;
 
 	if (cd_request_value(keeping->request, CERTDEPLOY_NAME) != NULL ||
@@ -231,8 +256,8 @@ int certdeploy_export(struct certdeploy_result **out, struct certdeploy *cd,
 /* ---- import ---- */
 
 /* One name of an archive: certificate, key and chain as if they had been given by themselves. */
-static int import_archived(struct cd_keeping *keeping, struct cd_loads *loads,
-			   const struct cd_archived *archived)
+static int import_certificate(struct cd_keeping *keeping, struct cd_loads *loads,
+			      const struct cd_archived *archived)
 {
 	struct cd_piece piece = {.kind = CERTDEPLOY_MATERIAL_ANY,
 				 .bytes = archived->pem.bytes,
@@ -250,6 +275,33 @@ static int import_archived(struct cd_keeping *keeping, struct cd_loads *loads,
 	loading.load.pieces = &piece;
 	loading.load.count = 1;
 	return cd_keeping_store(&name, keeping, &loading, archived->name);
+}
+
+static int import_waiting(struct cd_keeping *keeping, const struct cd_archived *archived)
+{
+	struct certdeploy_result *result = keeping->result;
+	const struct certdeploy_certificate_report *report = NULL;
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < archived->waiting.count; i++) {
+		const struct cd_waiting *waiting = archived->waiting.items[i];
+
+		code = cd_waiting_check(&report, &result->problems, waiting, archived->name);
+		if (code == 0)
+			code = cd_report_certificate(result, report, archived->name);
+		if (code == 0)
+			code = cd_waiting_plan(&keeping->changes, &keeping->host,
+					       result->cd->settings.store, archived->name, waiting);
+	}
+	return code;
+}
+
+static int import_archived(struct cd_keeping *keeping, struct cd_loads *loads,
+			   const struct cd_archived *archived)
+{
+	int code = archived->pem.length == 0 ? 0 : import_certificate(keeping, loads, archived);
+
+	return code == 0 ? import_waiting(keeping, archived) : code;
 }
 
 static int import_archive(struct cd_keeping *keeping, const struct cd_piece *piece)

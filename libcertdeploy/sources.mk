@@ -64,6 +64,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certificate/store.c libcertdeploy/certificate/store.h \
 	libcertdeploy/certificate/stored.c libcertdeploy/certificate/stored.h \
 	libcertdeploy/certificate/summary.c libcertdeploy/certificate/summary.h \
+	libcertdeploy/certificate/waiting.c libcertdeploy/certificate/waiting.h \
 	libcertdeploy/change/attributes.c libcertdeploy/change/attributes.h \
 	libcertdeploy/change/audit.c \
 	libcertdeploy/change/syslog.c \

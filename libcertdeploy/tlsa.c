@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/text.h"
+#include "certificate/waiting.h"
 
 #include <string.h>
 
@@ -55,7 +56,7 @@ static int add_waiting(struct cd_buffer *text, struct cd_keeping *keeping,
 {
 	const char *const *hosts = cd_request_list(keeping->request, CERTDEPLOY_HOSTNAME);
 	struct cd_vector keys = {0};
-	int code = cd_store_waiting_keys(&keys, &keeping->host, keeping->result->cd->settings.store, name);
+	int code = cd_waiting_keys(&keys, &keeping->host, keeping->result->cd->settings.store, name);
 
 	if (hosts == NULL && installed->list.count != 0)
 		hosts = ((const struct cd_certificate *)installed->list.items[0])->names;

@@ -8,6 +8,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <string.h>
 
 #define NAMES_LIMIT 100000
 
@@ -20,7 +21,69 @@ static bool label(PKCS12_SAFEBAG *bag, const char *name, unsigned char *digest, 
 	       (digest == NULL || PKCS12_add_localkeyid(bag, digest, (int)size) == 1);
 }
 
-static bool add_entry(STACK_OF(PKCS12_SAFEBAG) * *bags, const struct cd_archive_entry *entry)
+/* One element of DER. */
+static void put(struct cd_buffer *out, bool constructed, int tag, int class, const void *content,
+		size_t length)
+{
+	unsigned char head[16], *at = head;
+
+	ASN1_put_object(&at, constructed, (int)length, tag, class);
+	cd_buffer_add(out, head, (size_t)(at - head));
+	cd_buffer_add(out, content, length);
+}
+
+/* SEQUENCE { type, [0] content }: a bag is one, and what is in a secret another. */
+static void put_typed(struct cd_buffer *out, int type, const struct cd_buffer *content)
+{
+	struct cd_buffer inside = {.secret = true};
+	const ASN1_OBJECT *object = OBJ_nid2obj(type);
+
+	put(&inside, false, V_ASN1_OBJECT, V_ASN1_UNIVERSAL, OBJ_get0_data(object), OBJ_length(object));
+	put(&inside, true, 0, V_ASN1_CONTEXT_SPECIFIC, content->bytes, content->length);
+	put(out, true, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL, inside.bytes, inside.length);
+	out->failed = out->failed || inside.failed || content->failed;
+	cd_buffer_free(&inside);
+}
+
+/* OpenSSL makes such bags from version 3 on. */
+static PKCS12_SAFEBAG *secret_bag(const char *request, const char *key)
+{
+	struct cd_buffer text = {.secret = true}, octets = {.secret = true};
+	struct cd_buffer secret = {.secret = true}, bag = {.secret = true};
+	const unsigned char *at;
+	PKCS12_SAFEBAG *made = NULL;
+
+	cd_buffer_string(&text, request);
+	cd_buffer_string(&text, key);
+	put(&octets, false, V_ASN1_OCTET_STRING, V_ASN1_UNIVERSAL, text.bytes, text.length);
+	octets.failed = octets.failed || text.failed;
+	put_typed(&secret, NID_pkcs7_data, &octets);
+	put_typed(&bag, NID_secretBag, &secret);
+	at = (const unsigned char *)bag.bytes;
+	if (!bag.failed)
+		made = d2i_PKCS12_SAFEBAG(NULL, &at, (long)bag.length);
+	cd_buffer_free(&text);
+	cd_buffer_free(&octets);
+	cd_buffer_free(&secret);
+	cd_buffer_free(&bag);
+	return made;
+}
+
+static bool add_waiting(STACK_OF(PKCS12_SAFEBAG) * *bags, const char *name,
+			const struct cd_waiting *waiting)
+{
+	unsigned char *id = (unsigned char *)(uintptr_t)waiting->id;
+	PKCS12_SAFEBAG *bag = secret_bag(waiting->request, waiting->key);
+
+	if (*bags == NULL)
+		*bags = sk_PKCS12_SAFEBAG_new_null();
+	if (label(bag, name, id, (unsigned)strlen(waiting->id)) && sk_PKCS12_SAFEBAG_push(*bags, bag) > 0)
+		return true;
+	PKCS12_SAFEBAG_free(bag);
+	return false;
+}
+
+static bool add_certificate(STACK_OF(PKCS12_SAFEBAG) * *bags, const struct cd_archive_entry *entry)
 {
 	const struct cd_certificate *certificate = entry->certificate;
 	const STACK_OF(X509) *chain = certificate->chain;
@@ -35,6 +98,12 @@ static bool add_entry(STACK_OF(PKCS12_SAFEBAG) * *bags, const struct cd_archive_
 		if (!label(PKCS12_add_cert(bags, sk_X509_value(chain, i)), entry->name, NULL, 0))
 			return false;
 	return true;
+}
+
+static bool add_entry(STACK_OF(PKCS12_SAFEBAG) * *bags, const struct cd_archive_entry *entry)
+{
+	return entry->certificate != NULL ? add_certificate(bags, entry)
+					  : add_waiting(bags, entry->name, entry->waiting);
 }
 
 int cd_archive_write(struct cd_buffer *out, const struct cd_vector *entries, const char *passphrase)
@@ -119,11 +188,78 @@ static int take_bag(struct cd_archive *archive, struct cd_given *given, const PK
 	return result;
 }
 
+/* The octets of a secret, still in its bag's DER. */
+static bool find_secret(struct cd_der *octets, const unsigned char *der, long length)
+{
+	const int typed = V_ASN1_CONTEXT_SPECIFIC << 8;
+	struct cd_der bag, type, value, secret;
+
+	return cd_der_enter(der, length, &bag) == 0 && cd_der_next(&bag, &type) == V_ASN1_OBJECT &&
+	       cd_der_next(&bag, &value) == typed && cd_der_next(&value, &secret) == V_ASN1_SEQUENCE &&
+	       cd_der_next(&secret, &type) == V_ASN1_OBJECT && cd_der_next(&secret, &value) == typed &&
+	       cd_der_next(&value, octets) == V_ASN1_OCTET_STRING;
+}
+
+/* Request and key, as secret_bag() joined them. */
+static int split(struct cd_waiting *waiting, struct cd_arena *arena, struct cd_given *given,
+		 const struct cd_der *octets)
+{
+	const char *text = (const char *)octets->at;
+	size_t length = (size_t)octets->left;
+	struct cd_armour armour;
+	struct cd_block block;
+	bool is_request;
+
+	cd_armour_open(&armour, text, length);
+	is_request = cd_armour_next(&armour, &block) == CD_ARMOUR_BLOCK &&
+		     strcmp(block.label, "CERTIFICATE REQUEST") == 0;
+	cd_block_free(&block);
+	if (!is_request || memchr(text, '\0', length) != NULL)
+		return refuse(given);
+	/* Its last line ends behind the mark. */
+	if (armour.at < armour.end && *armour.at == '\n')
+		armour.at++;
+	waiting->request = cd_arena_copy(arena, text, (size_t)(armour.at - text));
+	waiting->key = cd_arena_copy(arena, armour.at, (size_t)(armour.end - armour.at));
+	return waiting->request == NULL || waiting->key == NULL ? cd_fail_memory(given->problems) : 0;
+}
+
+static int take_secret(struct cd_archive *archive, struct cd_given *given, const PKCS12_SAFEBAG *bag,
+		       const char *name)
+{
+	const ASN1_TYPE *id = PKCS12_SAFEBAG_get0_attr(bag, NID_localKeyID);
+	struct cd_waiting *waiting = cd_arena_alloc(&archive->arena, sizeof(*waiting));
+	struct cd_archived *entry = archived(archive, name);
+	unsigned char *der = NULL;
+	struct cd_der octets;
+	/* Not const in OpenSSL 1.1.1. */
+	int length = i2d_PKCS12_SAFEBAG((PKCS12_SAFEBAG *)(uintptr_t)bag, &der), result;
+
+	if (waiting == NULL || entry == NULL || length <= 0)
+		result = cd_fail_memory(given->problems);
+	else if (!find_secret(&octets, der, length) || id == NULL || id->type != V_ASN1_OCTET_STRING)
+		result = refuse(given);
+	else
+		result = split(waiting, &archive->arena, given, &octets);
+	if (result == 0) {
+		const ASN1_STRING *octet_string = id->value.octet_string;
+
+		waiting->id =
+			cd_printable(&archive->arena, (const char *)ASN1_STRING_get0_data(octet_string),
+				     (size_t)ASN1_STRING_length(octet_string), 100);
+		if (waiting->id == NULL || cd_vector_add(&entry->waiting, waiting) != 0)
+			result = cd_fail_memory(given->problems);
+	}
+	if (length > 0)
+		OPENSSL_clear_free(der, (size_t)length);
+	return result;
+}
+
 static bool is_ours(const PKCS12_SAFEBAG *bag)
 {
 	int kind = PKCS12_SAFEBAG_get_nid(bag);
 
-	return kind == NID_keyBag ||
+	return kind == NID_keyBag || kind == NID_secretBag ||
 	       (kind == NID_certBag && PKCS12_SAFEBAG_get_bag_nid(bag) == NID_x509Certificate);
 }
 
@@ -159,6 +295,8 @@ static int take_bags(struct cd_archive *archive, struct cd_given *given,
 		else if (archive->list.count >= NAMES_LIMIT)
 			result = cd_given_fail(given, "too-large", _("there are more than %d certificates"),
 					       NAMES_LIMIT);
+		else if (PKCS12_SAFEBAG_get_nid(bag) == NID_secretBag)
+			result = take_secret(archive, given, bag, name);
 		else
 			result = take_bag(archive, given, bag, name);
 		OPENSSL_free(name);
@@ -208,8 +346,12 @@ int cd_archive_read(struct cd_archive *archive, struct cd_problems *problems, co
 
 void cd_archive_free(struct cd_archive *archive)
 {
-	for (size_t i = 0; i < archive->list.count; i++)
-		cd_buffer_free(&((struct cd_archived *)archive->list.items[i])->pem);
+	for (size_t i = 0; i < archive->list.count; i++) {
+		struct cd_archived *entry = archive->list.items[i];
+
+		cd_buffer_free(&entry->pem);
+		cd_vector_free(&entry->waiting);
+	}
 	cd_vector_free(&archive->list);
 	cd_table_free(&archive->by_name);
 	cd_arena_free(&archive->arena);

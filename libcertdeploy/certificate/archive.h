@@ -4,18 +4,21 @@
  *
  * One part, encrypted as a whole, sealed with a MAC: so a passphrase is derived from twice, however many
  * keys there are. In it, for each certificate: key, leaf and chain, each with the name in the store as its
- * friendly name.
+ * friendly name; for each request that waits: a secret, the PEM of request and key, with its name in the
+ * store as friendly name and its directory's as local key id.
  */
 #ifndef CD_ARCHIVE_H
 #define CD_ARCHIVE_H
 
 #include "base/buffer.h"
 #include "certificate/certificate.h"
+#include "certificate/waiting.h"
 
-/** One certificate on its way out. */
+/** One certificate, or one request that waits, on its way out; the other is NULL. */
 struct cd_archive_entry {
 	const char *name;
 	const struct cd_certificate *certificate;
+	const struct cd_waiting *waiting;
 };
 
 /**
@@ -24,10 +27,11 @@ struct cd_archive_entry {
  */
 int cd_archive_write(struct cd_buffer *out, const struct cd_vector *entries, const char *passphrase);
 
-/** What an archive has under one name: key, leaf and chain of each certificate, as PEM. */
+/** What an archive has under one name. */
 struct cd_archived {
 	const char *name;
-	struct cd_buffer pem; /**< secret */
+	struct cd_buffer pem;     /**< key, leaf and chain of each certificate; secret; may be empty */
+	struct cd_vector waiting; /**< of struct cd_waiting, not checked yet */
 };
 
 /** Names in the order of the archive. All zero is empty. */

@@ -4,7 +4,7 @@
  *
  *	STORE/NAME/GENERATION/cert.pem chain.pem fullchain.pem key.pem combined.pem
  *	STORE/NAME/current -> GENERATION
- *	STORE/NAME/requests/TIME-DIGITS/key.pem request.pem
+ *	STORE/NAME/requests/: see waiting.h
  *
  * GENERATION is UTC time and the first digits of the leaf's SHA-256. Configurations name
  * STORE/NAME/current/…, so a renewal switches key and certificate together by renaming one link.
@@ -68,10 +68,6 @@ int cd_store_describe(struct cd_vector *out, struct cd_host *host, const char *s
 
 /** The name whose key, of a request or the current generation, has this SHA-256; NULL: none. */
 int cd_store_find_key(const char **name, struct cd_host *host, const char *directory, const char *sha256);
-
-/** Public keys of the requests that wait under a name, newest first: their SHA-256 as text. */
-int cd_store_waiting_keys(struct cd_vector *out, struct cd_host *host, const char *directory,
-			  const char *name);
 
 /** Names in the store: struct certdeploy_certificate_report in host->arena. */
 int cd_store_list(struct cd_vector *out, struct cd_host *host, const char *directory);

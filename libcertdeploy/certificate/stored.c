@@ -3,6 +3,7 @@
 #include "certificate/stored.h"
 
 #include "base/text.h"
+#include "certificate/waiting.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -386,60 +387,14 @@ int cd_store_list(struct cd_vector *out, struct cd_host *host, const char *direc
 	return result;
 }
 
-/* ---- requests that wait for their certificate ---- */
-
-/* The public key of the request in one directory; NULL: none can be read. */
-static int waiting_key(const char **sha256, struct cd_host *host, const char *directory)
-{
-	const struct certdeploy_certificate_report *report = NULL;
-	struct cd_problems ignored = {0};
-	struct cd_piece piece = {.kind = CERTDEPLOY_MATERIAL_CSR};
-	char *bytes = NULL, *path = cd_arena_format(&host->arena, "%s/request.pem", directory);
-	int result = path == NULL ? CERTDEPLOY_ENOMEM : 0;
-
-	*sha256 = NULL;
-	if (result == 0 && cd_read_file(&bytes, &piece.length, NULL, &host->root, path, FILE_LIMIT) == 0) {
-		piece.bytes = bytes;
-		result = cd_request_describe(&report, &host->arena, &ignored, &piece);
-		if (result == 0)
-			*sha256 = report->public_key_sha256;
-	}
-	free(bytes);
-	cd_problems_free(&ignored);
-	return result == CERTDEPLOY_ENOMEM ? cd_fail_memory(host->problems) : 0;
-}
-
-int cd_store_waiting_keys(struct cd_vector *out, struct cd_host *host, const char *directory,
-			  const char *name)
-{
-	const char *requests = cd_arena_format(&host->arena, "%s/%s/requests", directory, name);
-	const char *const *names = NULL;
-	const char *sha256 = NULL;
-	size_t count = 0;
-	int result = requests == NULL ? cd_fail_memory(host->problems)
-				      : cd_host_directory(&names, host, requests);
-
-	if (result != 0)
-		return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
-	while (names[count] != NULL)
-		count++;
-	/* Names begin with the time. */
-	while (result == 0 && count-- > 0) {
-		const char *path = cd_arena_format(&host->arena, "%s/%s", requests, names[count]);
-
-		result = path == NULL ? cd_fail_memory(host->problems) : waiting_key(&sha256, host, path);
-		if (result == 0 && sha256 != NULL && cd_vector_add(out, (void *)(uintptr_t)sha256) != 0)
-			result = cd_fail_memory(host->problems);
-	}
-	return result;
-}
+/* ---- whose key is it? ---- */
 
 /* Among one name's keys. */
 static int has_key(bool *found, struct cd_host *host, const char *directory, const char *name,
 		   const char *sha256)
 {
 	struct cd_vector keys = {0}, current = {0};
-	int result = cd_store_waiting_keys(&keys, host, directory, name);
+	int result = cd_waiting_keys(&keys, host, directory, name);
 
 	if (result == 0)
 		result = cd_store_describe(&current, host, directory, name);

@@ -82,6 +82,45 @@ def test_a_whole_store_moves(full, there, word, tmp_path, schema):
     assert listed(there) == []
 
 
+def requests(root):
+    return {str(path.relative_to(root / STORE)): (path.read_bytes(), path.stat().st_mode & 0o777)
+            for path in (root / STORE).glob("*/requests/*/*")}
+
+
+def test_requests_that_wait_move_along(full, there, ca, word, tmp_path):
+    locked = tmp_path / "locked"
+    locked.write_text("of the key\n")
+    full("request", "--san", "locked.example.test", "--encrypt-key", "--passphrase-file", locked).expect(0)
+    full("request", "--san", "www.example.test", "--name", "www.example.test").expect(0)
+    archive = archive_of(full, word, tmp_path / "store.p12")
+    there("import", "--archive", archive, "--passphrase-file", word).expect(0)
+    assert requests(there.root) == requests(full.root) and len(requests(there.root)) == 6
+    again = there("import", "--archive", archive, "--passphrase-file", word).expect(0)
+    assert again.files == {}
+    assert {(c["name"], c["waiting"]) for c in there("store", "list").json["certificates"] if c["waiting"]} == {
+        ("later.example.test", 1), ("locked.example.test", 1), ("www.example.test", 1)}
+    # The certificate arrives on the new server, and its key is there.
+    csr = next((there.root / STORE).glob("later.example.test/requests/*/request.pem"))
+    issued = tmp_path / "later.pem"
+    subprocess.run(["openssl", "x509", "-req", "-in", csr, "-CA", ca.cert, "-CAkey", ca.key, "-days", "90",
+                    "-copy_extensions", "copyall", "-out", issued], capture_output=True, check=True)
+    there("import", "--cert", issued, "--chain", ca.cert).expect(0)
+    assert "later.example.test" in dict(listed(there))
+
+
+def test_requests_alone_and_broken_ones(tool, there, word, tmp_path):
+    tool("request", "--san", "one.example.test").expect(0)
+    tool("request", "--san", "two.example.test").expect(0)
+    key = next((tool.root / STORE).glob("one.example.test/requests/*/key.pem"))
+    key.write_bytes(next((tool.root / STORE).glob("two.example.test/requests/*/key.pem")).read_bytes())
+    archive = tmp_path / "store.p12"
+    made = tool("export", "--all", "--passphrase-file", word, "--out", archive).expect(0)
+    assert made.problem("key-mismatch")["severity"] == "warning"
+    assert made.problem("key-mismatch")["file"] == "/" + str(key.parent.relative_to(tool.root))
+    there("import", "--archive", archive, "--passphrase-file", word).expect(0)
+    assert sorted(path.split("/")[0] for path in requests(there.root)) == ["two.example.test"] * 2
+
+
 def test_others_read_the_archive(full, word, tmp_path):
     archive = archive_of(full, word, tmp_path / "store.p12")
     text = subprocess.run(["openssl", "pkcs12", "-in", archive, "-passin", f"file:{word}", "-nodes"],

@@ -3,6 +3,7 @@
 #include "issue.h"
 
 #include "certificate/archive.h"
+#include "certificate/issue.h"
 
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>
@@ -189,6 +190,134 @@ static void test_what_is_no_part_of_an_archive(void **state)
 	close_archive(&opened);
 }
 
+/* ---- requests that wait ---- */
+
+static const char *const names[] = {"later.example.jp", NULL};
+
+/* A request as the store has it; its directory is named after the key. */
+static struct cd_waiting wait_for(struct cd_issue *issue, const char *passphrase_of_key)
+{
+	struct cd_wish wish = {.names = names, .now = NOW, .key_type = "ec:p256"};
+	const struct certdeploy_certificate_report *report = NULL;
+	struct cd_problems problems = {0};
+	struct cd_waiting waiting;
+
+	wish.passphrase = passphrase_of_key;
+	wish.passphrase_length = passphrase_of_key == NULL ? 0 : strlen(passphrase_of_key);
+	assert_int_equal(cd_issue(issue, &problems, &wish), 0);
+	waiting = (struct cd_waiting){.key = issue->key_pem, .request = issue->csr_pem};
+	assert_int_equal(cd_request_describe(&report, &issue->arena, &problems,
+					     &(struct cd_piece){.kind = CERTDEPLOY_MATERIAL_CSR,
+								.bytes = issue->csr_pem,
+								.length = strlen(issue->csr_pem)}),
+			 0);
+	waiting.id = cd_waiting_id(&issue->arena, NOW, report->public_key_sha256);
+	cd_problems_free(&problems);
+	return waiting;
+}
+
+static struct cd_piece archive_with(const struct cd_waiting *waiting)
+{
+	const struct cd_archive_entry entry = {.name = names[0], .waiting = waiting};
+	struct cd_vector entries = {0};
+	struct cd_buffer der = {0};
+	struct cd_piece piece = {.kind = CERTDEPLOY_MATERIAL_ARCHIVE, .origin = "store.p12"};
+
+	assert_int_equal(cd_vector_add(&entries, (void *)(uintptr_t)&entry), 0);
+	assert_int_equal(cd_archive_write(&der, &entries, WORD), 0);
+	piece.length = der.length;
+	piece.bytes = OPENSSL_memdup(der.bytes, der.length);
+	cd_vector_free(&entries);
+	cd_buffer_free(&der);
+	return piece;
+}
+
+/* What the archive brings of one request, judged as on arrival. */
+static int arrive(const struct cd_waiting *sent, const char *code)
+{
+	const struct certdeploy_certificate_report *report = NULL;
+	struct cd_piece piece = archive_with(sent);
+	const struct cd_archived *entry;
+	const struct cd_waiting *found;
+	struct opened opened;
+	int result;
+
+	open_archive(&opened, &piece);
+	assert_int_equal(opened.result, 0);
+	entry = opened.archive.list.items[0];
+	assert_int_equal(opened.archive.list.count, 1);
+	assert_int_equal(entry->pem.length, 0);
+	assert_int_equal(entry->waiting.count, 1);
+	found = entry->waiting.items[0];
+	assert_string_equal(found->request, sent->request);
+	assert_string_equal(found->key, sent->key);
+	result = cd_waiting_check(&report, &opened.problems, found, entry->name);
+	if (code != NULL)
+		assert_string_equal(cd_problems_error(&opened.problems, 0)->code, code);
+	close_archive(&opened);
+	return result;
+}
+
+static void test_a_request_comes_along(void **state)
+{
+	static const char *const passphrases[] = {NULL, "of the key"};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct cd_issue issue = {0};
+		struct cd_waiting waiting = wait_for(&issue, passphrases[i]);
+
+		assert_int_equal(arrive(&waiting, NULL), 0);
+		cd_issue_free(&issue);
+	}
+}
+
+static void test_requests_that_are_not_what_they_say(void **state)
+{
+	static const char *const ids[] = {"../../../etc/cron.d",
+					  "20270115T080000Z-",
+					  "20270115T080000Z-00000000",
+					  "20270115T080000Z/00000000",
+					  "",
+					  "current"};
+	struct cd_issue issue = {0}, another = {0};
+	const struct cd_waiting good = wait_for(&issue, NULL), other = wait_for(&another, NULL);
+	struct cd_waiting bad = good;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
+		bad.id = ids[i];
+		assert_int_equal(arrive(&bad, "not-understood"), CERTDEPLOY_EREFUSED);
+	}
+	bad = good;
+	bad.key = other.key;
+	assert_int_equal(arrive(&bad, "key-mismatch"), CERTDEPLOY_EREFUSED);
+	bad.key = "#!/bin/sh\n";
+	assert_int_equal(arrive(&bad, "key-mismatch"), CERTDEPLOY_EREFUSED);
+	bad.key = "";
+	assert_int_equal(arrive(&bad, "key-mismatch"), CERTDEPLOY_EREFUSED);
+	cd_issue_free(&issue);
+	cd_issue_free(&another);
+}
+
+static void test_secrets_that_are_no_request(void **state)
+{
+	static const char *const texts[] = {
+		"", "nothing", "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		const struct cd_waiting bad = {
+			.id = "20270115T080000Z-00000000", .request = texts[i], .key = ""};
+		struct cd_piece piece = archive_with(&bad);
+		struct opened opened;
+
+		open_archive(&opened, &piece);
+		assert_string_equal(said(&opened), "this is no archive of a store");
+		close_archive(&opened);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +325,9 @@ int main(void)
 		cmocka_unit_test(test_an_archive_of_somebody_who_knew_the_passphrase),
 		cmocka_unit_test(test_names_that_lead_elsewhere),
 		cmocka_unit_test(test_what_is_no_part_of_an_archive),
+		cmocka_unit_test(test_a_request_comes_along),
+		cmocka_unit_test(test_requests_that_are_not_what_they_say),
+		cmocka_unit_test(test_secrets_that_are_no_request),
 	};
 
 	return cmocka_run_group_tests_name("archive", tests, set_up, tear_down);
