@@ -63,6 +63,11 @@ const char *certdeploy_document_newline(const struct certdeploy_document *docume
 	return newline != NULL && newline > bytes && newline[-1] == '\r' ? "\r\n" : "\n";
 }
 
+static bool begins_line(const struct cd_splice *splice)
+{
+	return splice->text_length != 0 && (splice->text[0] == '\n' || splice->text[0] == '\r');
+}
+
 static int by_offset(const void *one, const void *other)
 {
 	const struct cd_splice *a = one, *b = other;
@@ -72,6 +77,9 @@ static int by_offset(const void *one, const void *other)
 	/* What is inserted at an offset stands before what replaces the bytes from there on. */
 	if ((a->length == 0) != (b->length == 0))
 		return a->length == 0 ? -1 : 1;
+	/* Where the last line of a file has no end, what goes on with that line stands before new lines. */
+	if (a->length == 0 && begins_line(a) != begins_line(b))
+		return begins_line(b) ? -1 : 1;
 	return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 

@@ -18,8 +18,11 @@ static void render(struct cd_buffer *out, const char *text, struct cd_splice *sp
 
 static void test_splices_merge_in_order(void **state)
 {
-	struct cd_splice splices[] = {
-		{4, 3, "TWO", 3, 0}, {0, 0, "a", 1, 1}, {0, 0, "b", 1, 2}, {4, 0, "<", 1, 3}, {7, 0, ">", 1, 4}};
+	struct cd_splice splices[] = {{4, 3, "TWO", 3, 0},
+				      {0, 0, "a", 1, 1},
+				      {0, 0, "b", 1, 2},
+				      {4, 0, "<", 1, 3},
+				      {7, 0, ">", 1, 4}};
 	struct cd_buffer out = {0};
 
 	(void)state;
@@ -48,6 +51,17 @@ static void test_overlap_is_refused(void **state)
 	assert_int_equal(cd_splices_settle(splices, &count), CERTDEPLOY_EREFUSED);
 }
 
+static void test_a_line_is_ended_before_new_ones_follow(void **state)
+{
+	struct cd_splice splices[] = {{2, 0, "\nc=", 3, 0}, {2, 0, "1", 1, 1}, {2, 0, "\nd=", 3, 2}};
+	struct cd_buffer out = {0};
+
+	(void)state;
+	render(&out, "a=", splices, 3);
+	assert_string_equal(out.bytes, "a=1\nc=\nd=");
+	cd_buffer_free(&out);
+}
+
 static void test_no_splice_gives_the_same_bytes(void **state)
 {
 	char bytes[4096];
@@ -72,7 +86,8 @@ static void check_with_patch(const char *old, struct cd_splice *splices, size_t 
 {
 	char directory[] = "/tmp/certdeploy-diff.XXXXXX", command[512], path[64];
 	struct certdeploy_document document = {.path = "/f", .bytes = old, .length = strlen(old)};
-	struct cd_file_edit edit = {.path = "/f", .document = &document, .splices = splices, .count = count};
+	struct cd_file_edit edit = {
+		.path = "/f", .document = &document, .splices = splices, .count = count};
 	struct cd_buffer want = {0}, diff = {0}, got = {0};
 	char bytes[65536];
 	FILE *file;
@@ -162,6 +177,7 @@ int main(void)
 		cmocka_unit_test(test_splices_merge_in_order),
 		cmocka_unit_test(test_equal_replacements_are_one),
 		cmocka_unit_test(test_overlap_is_refused),
+		cmocka_unit_test(test_a_line_is_ended_before_new_ones_follow),
 		cmocka_unit_test(test_no_splice_gives_the_same_bytes),
 		cmocka_unit_test(test_diff_is_what_patch_understands),
 		cmocka_unit_test(test_lines),
