@@ -216,7 +216,7 @@ void cd_diff_add(struct cd_buffer *out, const struct cd_file_edit *file)
 	const char *path = file->real == NULL ? file->path : file->real;
 	struct cd_splice whole = {0, 0, file->bytes, file->length, 0};
 	struct hunk_state state = {.old = "", .splices = &whole, .out = out, .line = 1};
-	size_t count = 1;
+	size_t count = 1, before = out->length;
 	struct region *regions;
 
 	if (file->secret) {
@@ -243,6 +243,12 @@ void cd_diff_add(struct cd_buffer *out, const struct cd_file_edit *file)
 				 file->document == NULL ? "" : path);
 		cd_buffer_format(out, "+++ b%s\n", path);
 		put_hunks(&state, regions, count);
+	}
+	/* A diff is a string: one with a NUL in it would be cut short there. */
+	if (!out->failed && out->length > before &&
+	    memchr(out->bytes + before, 0, out->length - before) != NULL) {
+		out->length = before;
+		cd_buffer_format(out, "Binary files a%s and b%s differ\n", path, path);
 	}
 	free(regions);
 }

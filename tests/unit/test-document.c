@@ -171,6 +171,24 @@ static void test_lines(void **state)
 	assert_string_equal(certdeploy_document_newline(&document, 11), "\n");
 }
 
+static void test_lines_with_a_nul_are_not_shown(void **state)
+{
+	static const char old[] = "a\0b\n1\n2\n3\n4\n5\n";
+	struct certdeploy_document document = {.path = "/f", .bytes = old, .length = sizeof(old) - 1};
+	struct cd_splice splices[] = {{12, 1, "6", 1, 0}, {0, 1, "x", 1, 1}};
+	struct cd_file_edit edit = {.path = "/f", .document = &document, .splices = splices, .count = 1};
+	struct cd_buffer diff = {0};
+
+	(void)state;
+	cd_diff_add(&diff, &edit);
+	assert_string_equal(diff.bytes, "--- a/f\n+++ b/f\n@@ -3,4 +3,4 @@\n 2\n 3\n 4\n-5\n+6\n");
+	cd_buffer_free(&diff);
+	edit.splices = &splices[1];
+	cd_diff_add(&diff, &edit);
+	assert_string_equal(diff.bytes, "Binary files a/f and b/f differ\n");
+	cd_buffer_free(&diff);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +199,7 @@ int main(void)
 		cmocka_unit_test(test_no_splice_gives_the_same_bytes),
 		cmocka_unit_test(test_diff_is_what_patch_understands),
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_lines_with_a_nul_are_not_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
