@@ -39,7 +39,8 @@ struct certdeploy_reading;
 /* ---- memory ---- */
 
 /**
- * Zeroed memory that lives as long as the reading; NULL when there is none (recorded).
+ * Zeroed memory that lives as long as the reading, aligned for pointers and numbers of 64 bits; NULL when
+ * there is none (recorded).
  *
  * @since 0.1
  */

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 
 #include <openssl/crypto.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +11,19 @@
 /* Chunks double from the first size to the last: thousands of arenas hold little, a few hold much. */
 #define FIRST_CHUNK ((size_t)1024)
 #define LAST_CHUNK ((size_t)16384)
-#define ALIGNMENT _Alignof(max_align_t)
+
+/* What is kept in arenas is made of these. The largest alignment of all would waste 8 bytes of most pieces. */
+union piece {
+	void *pointer;
+	int64_t integer;
+	double number;
+};
 
 struct cd_chunk {
 	struct cd_chunk *next;
 	size_t used;
 	size_t size;
-	max_align_t bytes[];
+	union piece bytes[];
 };
 
 void cd_arena_free(struct cd_arena *arena)
@@ -72,21 +79,26 @@ static struct cd_chunk *add_chunk(struct cd_arena *arena, size_t size)
 	return chunk;
 }
 
-void *cd_arena_alloc(struct cd_arena *arena, size_t size)
+/* Text stands wherever there is room, without a gap before it. */
+static void *take(struct cd_arena *arena, size_t size, size_t alignment)
 {
 	struct cd_chunk *chunk = arena->chunks;
-	void *piece;
+	size_t start = chunk == NULL ? 0 : (chunk->used + alignment - 1) / alignment * alignment;
 
-	if (size > SIZE_MAX - ALIGNMENT)
-		return NULL;
-	size = size == 0 ? ALIGNMENT : (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-	if (chunk == NULL || chunk->size - chunk->used < size)
+	size = size == 0 ? 1 : size;
+	if (chunk == NULL || start > chunk->size || chunk->size - start < size) {
 		chunk = add_chunk(arena, size);
+		start = chunk == NULL ? 0 : chunk->used;
+	}
 	if (chunk == NULL)
 		return NULL;
-	piece = (char *)chunk->bytes + chunk->used;
-	chunk->used += size;
-	return piece;
+	chunk->used = start + size;
+	return (char *)chunk->bytes + start;
+}
+
+void *cd_arena_alloc(struct cd_arena *arena, size_t size)
+{
+	return take(arena, size, _Alignof(union piece));
 }
 
 void *cd_arena_array(struct cd_arena *arena, size_t count, size_t size)
@@ -102,7 +114,7 @@ char *cd_arena_copy(struct cd_arena *arena, const char *bytes, size_t length)
 
 	if (length == SIZE_MAX)
 		return NULL;
-	copy = cd_arena_alloc(arena, length + 1);
+	copy = take(arena, length + 1, 1);
 	if (copy != NULL && length != 0)
 		memcpy(copy, bytes, length);
 	return copy;
@@ -123,7 +135,7 @@ char *cd_arena_vformat(struct cd_arena *arena, const char *format, va_list argum
 	length = vsnprintf(NULL, 0, format, again);
 	va_end(again);
 	if (length >= 0)
-		text = cd_arena_alloc(arena, (size_t)length + 1);
+		text = take(arena, (size_t)length + 1, 1);
 	if (text != NULL)
 		(void)vsnprintf(text, (size_t)length + 1, format, arguments);
 	return text;

@@ -19,7 +19,7 @@ void cd_arena_free(struct cd_arena *arena);
 /** Take over all that another holds; it is empty then. */
 void cd_arena_adopt(struct cd_arena *arena, struct cd_arena *other);
 
-/** Zeroed and aligned for any type; NULL when memory is short. */
+/** Zeroed and aligned for pointers and numbers of 64 bits; NULL when memory is short. */
 void *cd_arena_alloc(struct cd_arena *arena, size_t size);
 /** The same for count elements of size bytes; NULL also when the product overflows. */
 void *cd_arena_array(struct cd_arena *arena, size_t count, size_t size);

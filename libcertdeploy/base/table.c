@@ -23,28 +23,27 @@ struct cd_table_entry {
 	char key[];
 };
 
-int cd_table_put_bytes(struct cd_table *table, const void *key, size_t length, const void *value)
+void **cd_table_place(struct cd_table *table, const void *key, size_t length)
 {
 	struct cd_table_entry *entry;
 	unsigned hash;
 
 	HASH_VALUE(key, length, hash);
 	HASH_FIND_BYHASHVALUE(hh, table->entries, key, length, hash, entry);
-	if (entry == NULL) {
-		entry = calloc(1, sizeof(*entry) + length + 1);
-		if (entry == NULL)
-			return CERTDEPLOY_ENOMEM;
-		if (length != 0)
-			memcpy(entry->key, key, length);
-		HASH_ADD_KEYPTR_BYHASHVALUE(hh, table->entries, entry->key, length, hash, entry);
-		/* So uthash says that memory was short. */
-		if (entry->hh.tbl == NULL) {
-			free(entry);
-			return CERTDEPLOY_ENOMEM;
-		}
+	if (entry != NULL)
+		return &entry->value;
+	entry = calloc(1, sizeof(*entry) + length);
+	if (entry == NULL)
+		return NULL;
+	if (length != 0)
+		memcpy(entry->key, key, length);
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh, table->entries, entry->key, length, hash, entry);
+	/* So uthash says that memory was short. */
+	if (entry->hh.tbl == NULL) {
+		free(entry);
+		return NULL;
 	}
-	entry->value = (void *)(uintptr_t)value;
-	return 0;
+	return &entry->value;
 }
 
 void *cd_table_get_bytes(const struct cd_table *table, const void *key, size_t length)
@@ -68,6 +67,16 @@ void cd_table_free(struct cd_table *table)
 }
 
 #pragma GCC diagnostic pop
+
+int cd_table_put_bytes(struct cd_table *table, const void *key, size_t length, const void *value)
+{
+	void **place = cd_table_place(table, key, length);
+
+	if (place == NULL)
+		return CERTDEPLOY_ENOMEM;
+	*place = (void *)(uintptr_t)value;
+	return 0;
+}
 
 int cd_table_put(struct cd_table *table, const char *key, const void *value)
 {

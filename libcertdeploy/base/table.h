@@ -16,6 +16,11 @@ struct cd_table {
 int cd_table_put(struct cd_table *table, const char *key, const void *value);
 /** The same with a key of any bytes. */
 int cd_table_put_bytes(struct cd_table *table, const void *key, size_t length, const void *value);
+/**
+ * Where the value of a key stands, to be looked at and set with one search: NULL stands there when the key
+ * is new, which is then as absent. NULL: memory is short.
+ */
+void **cd_table_place(struct cd_table *table, const void *key, size_t length);
 void *cd_table_get(const struct cd_table *table, const char *key);
 void *cd_table_get_bytes(const struct cd_table *table, const void *key, size_t length);
 void cd_table_free(struct cd_table *table);

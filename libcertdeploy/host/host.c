@@ -90,30 +90,41 @@ static int load_document(struct certdeploy_document **out, struct cd_host *host,
 	}
 }
 
+/* The one that has been read under another name, if there is one. */
+static int unite(struct certdeploy_document **document, struct cd_host *host)
+{
+	struct inode_key key;
+	void **known;
+
+	memset(&key, 0, sizeof(key));
+	key.device = (*document)->identity.device;
+	key.inode = (*document)->identity.inode;
+	known = cd_table_place(&host->by_inode, &key, sizeof(key));
+	if (known == NULL)
+		return cd_fail_memory(host->problems);
+	if (*known == NULL)
+		*known = *document;
+	*document = *known;
+	return 0;
+}
+
 int cd_host_document(const struct certdeploy_document **out, struct cd_host *host, const char *path)
 {
-	struct certdeploy_document *document = cd_table_get(&host->documents, path), *known;
-	struct inode_key key;
-	int result;
+	void **place = cd_table_place(&host->documents, path, strlen(path));
+	struct certdeploy_document *document = place == NULL ? NULL : *place;
+	int result = 0;
 
-	*out = document;
-	if (document != NULL)
-		return 0;
-	result = load_document(&document, host, path);
-	if (result != 0)
-		return result;
-	memset(&key, 0, sizeof(key));
-	key.device = document->identity.device;
-	key.inode = document->identity.inode;
-	known = cd_table_get_bytes(&host->by_inode, &key, sizeof(key));
-	if (known == NULL && cd_table_put_bytes(&host->by_inode, &key, sizeof(key), document) != 0)
+	if (place == NULL)
 		return cd_fail_memory(host->problems);
-	if (known != NULL)
-		document = known;
-	if (cd_table_put(&host->documents, path, document) != 0)
-		return cd_fail_memory(host->problems);
-	*out = document;
-	return 0;
+	if (document == NULL) {
+		result = load_document(&document, host, path);
+		if (result == 0)
+			result = unite(&document, host);
+		if (result == 0)
+			*place = document;
+	}
+	*out = result == 0 ? document : NULL;
+	return result;
 }
 
 enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *path)
