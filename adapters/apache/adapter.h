@@ -330,9 +330,9 @@ struct apache_ref {
 
 struct apache_name {
 	struct apache_name *next;
-	const char *text; /**< not NUL-terminated */
 	uint32_t length;
 	bool pattern;
+	char text[]; /**< as written, with a NUL */
 };
 
 enum apache_engine {
@@ -446,6 +446,8 @@ bool apache_is_proxied(const struct apache_model *model, const char *address, ui
 
 /* ---- naming.c ---- */
 
+/** A name, to stand by itself; NULL when memory is short. */
+struct apache_name *apache_new_name(struct certdeploy_reading *reading, const char *text, size_t length);
 /** Give a host that has no ServerName the name that httpd gives it, where that is known. */
 int apache_complete_name(struct apache_model *model, struct apache_host *host);
 

@@ -11,13 +11,13 @@ static struct apache_host *present_host(struct apache_reader *reader)
 	return reader->host != NULL ? reader->host : &reader->model->main;
 }
 
-/* Text that stays: that of the file, or a copy. */
-static const char *lasting(struct apache_reader *reader, const struct apache_line *line,
+/* Not NUL-terminated; it may not outlast the line. */
+static const char *text_of(struct apache_reader *reader, const struct apache_line *line,
 			   const struct apache_word *word, size_t *length)
 {
 	const char *value;
 
-	if (line->pieces == NULL && line->file != NULL && !word->escaped) {
+	if (!word->escaped) {
 		*length = word->content_length;
 		return line->text + word->content;
 	}
@@ -29,16 +29,14 @@ static const char *lasting(struct apache_reader *reader, const struct apache_lin
 static int do_server_name(struct apache_reader *reader, const struct apache_line *line, size_t at)
 {
 	struct apache_host *host = present_host(reader);
-	struct apache_name *name;
 	struct apache_word word;
 	const char *text, *scheme, *colon;
 	size_t length, port = 0;
 
 	if (!apache_next_word(line, &at, &word) || at < line->length)
 		return apache_bad_syntax(reader, line, _("ServerName takes one argument"));
-	text = lasting(reader, line, &word, &length);
-	name = certdeploy_alloc(reader->reading, sizeof(*name));
-	if (text == NULL || name == NULL)
+	text = text_of(reader, line, &word, &length);
+	if (text == NULL)
 		return CERTDEPLOY_ENOMEM;
 	scheme = memmem(text, length, "://", 3);
 	if (scheme != NULL) {
@@ -55,11 +53,10 @@ static int do_server_name(struct apache_reader *reader, const struct apache_line
 						 _("the port of this ServerName is not possible"));
 		length = (size_t)(colon - text);
 	}
-	*name = (struct apache_name){NULL, text, (uint32_t)length, false};
-	host->server_name = name;
+	host->server_name = apache_new_name(reader->reading, text, length);
 	if (host == &reader->model->main)
 		reader->model->main_port = (uint16_t)port;
-	return 0;
+	return host->server_name == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
 static int do_server_alias(struct apache_reader *reader, const struct apache_line *line, size_t at)
@@ -70,15 +67,14 @@ static int do_server_alias(struct apache_reader *reader, const struct apache_lin
 	if (host == NULL)
 		return apache_bad_syntax(reader, line, _("ServerAlias stands outside of <VirtualHost>"));
 	while (apache_next_word(line, &at, &word)) {
-		struct apache_name *name = certdeploy_alloc(reader->reading, sizeof(*name));
 		size_t length = 0;
-		const char *text = lasting(reader, line, &word, &length);
+		const char *text = text_of(reader, line, &word, &length);
+		struct apache_name *name =
+			text == NULL ? NULL : apache_new_name(reader->reading, text, length);
 
-		if (name == NULL || text == NULL)
+		if (name == NULL)
 			return CERTDEPLOY_ENOMEM;
-		*name = (struct apache_name){NULL, text, (uint32_t)length,
-					     memchr(text, '*', length) != NULL ||
-						     memchr(text, '?', length) != NULL};
+		name->pattern = strpbrk(name->text, "*?") != NULL;
 		if (host->last_alias == NULL)
 			host->aliases = name;
 		else

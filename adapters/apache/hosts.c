@@ -85,14 +85,16 @@ static bool known(struct name_entry *table, const char *text, size_t length)
 	return found != NULL;
 }
 
+/* *fresh: it was not known. */
 static int learn(struct certdeploy_reading *reading, struct name_entry **table, const char *text,
-		 size_t length)
+		 size_t length, bool *fresh)
 {
 	struct name_entry *entry;
 	unsigned hash;
 
 	HASH_VALUE(text, length, hash);
 	HASH_FIND_BYHASHVALUE(hh, *table, text, length, hash, entry);
+	*fresh = entry == NULL;
 	if (entry != NULL)
 		return 0;
 	entry = certdeploy_alloc(reading, sizeof(*entry));
@@ -107,16 +109,17 @@ HASH_FUNCTION_END
 static int learn_pattern(struct certdeploy_reading *reading, struct names *names, const char *pattern)
 {
 	size_t length = strlen(pattern), stars = 0;
+	bool fresh;
 
 	for (const char *at = pattern; *at != '\0'; at++)
 		stars += *at == '*' || *at == '?';
 	if (stars == 1 && pattern[0] == '*' && length > 1) {
 		names->odd_suffixes = names->odd_suffixes || pattern[1] != '.';
-		return learn(reading, &names->suffixes, pattern + 1, length - 1);
+		return learn(reading, &names->suffixes, pattern + 1, length - 1, &fresh);
 	}
 	if (stars == 1 && pattern[length - 1] == '*' && length > 1) {
 		names->odd_prefixes = names->odd_prefixes || pattern[length - 2] != '.';
-		return learn(reading, &names->prefixes, pattern, length - 1);
+		return learn(reading, &names->prefixes, pattern, length - 1, &fresh);
 	}
 	if (names->other_count == names->other_room) {
 		size_t room = names->other_room == 0 ? 8 : names->other_room * 2;
@@ -133,13 +136,11 @@ static int learn_pattern(struct certdeploy_reading *reading, struct names *names
 	return 0;
 }
 
-/* Whether a virtual host that came before answers for it. A pattern only counts as text here. */
-static bool is_taken(const struct names *names, const char *name, bool pattern)
+/* Whether a wildcard that came before answers for it. A pattern only counts as text here. */
+static bool is_covered(const struct names *names, const char *name, bool pattern)
 {
 	size_t length = strlen(name);
 
-	if (known(names->exact, name, length))
-		return true;
 	for (size_t i = 0; names->suffixes != NULL && i < length; i++)
 		if ((names->odd_suffixes || name[i] == '.') && known(names->suffixes, name + i, length - i))
 			return true;
@@ -153,13 +154,23 @@ static bool is_taken(const struct names *names, const char *name, bool pattern)
 	return false;
 }
 
+static bool is_lower(const char *text)
+{
+	while (*text != '\0' && (*text < 'A' || *text > 'Z'))
+		text++;
+	return *text == '\0';
+}
+
 /* In lower case; NULL with *result 0 for what no client can ask for. */
-static char *lower_copy(struct certdeploy_reading *reading, const struct apache_name *name, int *result)
+static const char *in_lower_case(struct certdeploy_reading *reading, const struct apache_name *name,
+				 int *result)
 {
 	char *copy;
 
 	if (name->length == 0 || memchr(name->text, ':', name->length) != NULL)
 		return NULL;
+	if (is_lower(name->text))
+		return name->text;
 	copy = certdeploy_copy(reading, name->text, name->length);
 	if (copy == NULL)
 		*result = CERTDEPLOY_ENOMEM;
@@ -243,7 +254,7 @@ static int add_endpoint(struct apache_model *model, const struct apache_reach *r
 
 	describe(model, &endpoint, answer);
 	if (name == NULL && host->server_name != NULL) {
-		endpoint.server_name = lower_copy(model->reading, host->server_name, &result);
+		endpoint.server_name = in_lower_case(model->reading, host->server_name, &result);
 		if (result != 0)
 			return result;
 	}
@@ -264,14 +275,17 @@ static int add_endpoint(struct apache_model *model, const struct apache_reach *r
 static int add_name(struct apache_model *model, const struct apache_reach *reach, struct names *names,
 		    const struct apache_answer *answer, const struct apache_name *name)
 {
+	bool fresh;
 	int result = 0;
-	const char *text = lower_copy(model->reading, name, &result);
+	const char *text = in_lower_case(model->reading, name, &result);
 
-	if (text == NULL || is_taken(names, text, name->pattern))
+	if (text == NULL)
 		return result;
 	/* Patterns too: twice the same is once. */
-	result = learn(model->reading, &names->exact, text, strlen(text));
-	return result != 0 ? result : add_endpoint(model, reach, answer->set->listen, answer, text);
+	result = learn(model->reading, &names->exact, text, strlen(text), &fresh);
+	if (result != 0 || !fresh || is_covered(names, text, name->pattern))
+		return result;
+	return add_endpoint(model, reach, answer->set->listen, answer, text);
 }
 
 /* The names of one virtual host. Its own wildcards do not hide its own names. */
@@ -286,7 +300,7 @@ static int add_names(struct apache_model *model, const struct apache_reach *reac
 		result = add_name(model, reach, names, answer, name);
 	for (const struct apache_name *name = host->aliases; result == 0 && name != NULL;
 	     name = name->next) {
-		const char *text = name->pattern ? lower_copy(model->reading, name, &result) : NULL;
+		const char *text = name->pattern ? in_lower_case(model->reading, name, &result) : NULL;
 
 		if (text != NULL)
 			result = learn_pattern(model->reading, names, text);
@@ -352,7 +366,7 @@ static int add_main(struct apache_model *model)
 	if (answer == NULL)
 		return CERTDEPLOY_ENOMEM;
 	if (main->server_name != NULL)
-		name = lower_copy(model->reading, main->server_name, &result);
+		name = in_lower_case(model->reading, main->server_name, &result);
 	for (; result == 0 && reach != NULL; reach = reach->next) {
 		struct apache_reach one = {NULL, reach->address, reach->port, true, reach->any};
 		char *listen = certdeploy_format(model->reading, "%s:%u", reach->any ? "*" : reach->address,

@@ -99,17 +99,13 @@ static void note_kept(struct sharing *table, const struct apache_host *host)
 }
 
 /* A name of the host that the certificate covers; NULL: none. */
-static const char *covered(const struct apache_plan *plan, const struct apache_host *host,
-			   const struct certdeploy_leaf *leaf)
+static const char *covered(const struct apache_host *host, const struct certdeploy_leaf *leaf)
 {
 	const struct apache_name *name = host->server_name, *next = host->aliases;
 
 	while (name != NULL || next != NULL) {
-		const char *text =
-			name == NULL ? NULL : certdeploy_copy(plan->reading, name->text, name->length);
-
-		if (text != NULL && apache_covers(leaf->names, text))
-			return text;
+		if (name != NULL && apache_covers(leaf->names, name->text))
+			return name->text;
 		name = next;
 		next = next == NULL ? NULL : next->next;
 	}
@@ -125,8 +121,8 @@ static void warn(const struct apache_plan *plan, const struct apache_set *set,
 
 	if (certdeploy_leaf(&leaf, plan->reading, certificate_of(host)) != 0)
 		return;
-	given = covered(plan, host, leaf);
-	kept = covered(plan, sharing->kept, leaf);
+	given = covered(host, leaf);
+	kept = covered(sharing->kept, leaf);
 	if (given == NULL || kept == NULL)
 		return;
 	certdeploy_report(

@@ -87,15 +87,21 @@ static int own_name(struct apache_model *model)
 	return found == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
-static int set_name(struct apache_model *model, struct apache_host *host, const char *text)
+struct apache_name *apache_new_name(struct certdeploy_reading *reading, const char *text, size_t length)
 {
-	struct apache_name *name = certdeploy_alloc(model->reading, sizeof(*name));
+	struct apache_name *name = certdeploy_alloc(reading, sizeof(*name) + length + 1);
 
 	if (name == NULL)
-		return CERTDEPLOY_ENOMEM;
-	*name = (struct apache_name){NULL, text, (uint32_t)strlen(text), false};
-	host->server_name = name;
-	return 0;
+		return NULL;
+	name->length = (uint32_t)length;
+	memcpy(name->text, text, length);
+	return name;
+}
+
+static int set_name(struct apache_model *model, struct apache_host *host, const char *text)
+{
+	host->server_name = apache_new_name(model->reading, text, strlen(text));
+	return host->server_name == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
 static int name_main(struct apache_model *model)

@@ -96,13 +96,9 @@ static bool still_good(const struct target *target, const struct certdeploy_leaf
 	if (leaf->not_after <= (int64_t)time(NULL))
 		return false;
 	while (name != NULL || next != NULL) {
-		const char *text =
-			name == NULL ? NULL
-				     : certdeploy_copy(target->plan->reading, name->text, name->length);
-
-		if (text != NULL && apache_covers(given, text)) {
+		if (name != NULL && apache_covers(given, name->text)) {
 			any = true;
-			if (!apache_covers(leaf->names, text))
+			if (!apache_covers(leaf->names, name->text))
 				return false;
 		}
 		name = next;
