@@ -98,7 +98,8 @@ CERTDEPLOY_API bool certdeploy_accepts(const struct certdeploy_reading *reading,
 
 /**
  * A configuration file's bytes, which never change, with what is needed to edit them. The same file
- * under two names is one document. Read once a run, however often it is asked for.
+ * under two names is one document. Read once a run, however often it is asked for, unless it was
+ * released.
  *
  * @since 0.1
  */
@@ -112,6 +113,16 @@ struct certdeploy_document;
  */
 CERTDEPLOY_API int certdeploy_read(const struct certdeploy_document **out,
 				   struct certdeploy_reading *reading, const char *path);
+
+/**
+ * Say that nothing of the adapter's points into a document's bytes any more, once for each
+ * certdeploy_read(): of thousands of files that were understood hardly one is edited, and the memory that
+ * the others take can be used for the next one. Bytes and lines may be asked for again after another
+ * certdeploy_read(), which refuses a file that has changed meanwhile. A document over edits stays.
+ *
+ * @since 0.1
+ */
+CERTDEPLOY_API void certdeploy_release(const struct certdeploy_document *document);
 
 /**
  * In a reading over edits: the reading of the files as they stand, from which read() may take what no

@@ -94,6 +94,19 @@ static int search_document(struct search *search, const struct certdeploy_docume
 	return code;
 }
 
+/* Read again where the adapter let go of it. What was read under two names is searched once. */
+static int search_file(struct search *search, const struct certdeploy_document *known)
+{
+	struct certdeploy_document *document = NULL;
+	int code = cd_host_document(&document, &search->inventory.host, known->path);
+
+	if (code != 0 || document != known)
+		return code;
+	code = search_document(search, document);
+	cd_document_drop(document);
+	return code;
+}
+
 static int search_host(struct search *search)
 {
 	const struct cd_vector *services = &search->inventory.services;
@@ -103,7 +116,7 @@ static int search_host(struct search *search)
 	for (size_t i = 0; code == 0 && i < services->count; i++)
 		code = search_endpoints(search, services->items[i]);
 	for (size_t i = 0; code == 0 && i < documents->count; i++)
-		code = search_document(search, documents->items[i]);
+		code = search_file(search, documents->items[i]);
 	return code == 0 && search->found != 0 ? CERTDEPLOY_EREFUSED : code;
 }
 

@@ -48,7 +48,7 @@ struct apache_added;
 struct apache_file {
 	const struct certdeploy_document *document;
 	const char *path;
-	const char *bytes;
+	const char *bytes; /**< NULL: released */
 	size_t length;
 	unsigned reads;                   /**< how often it was included */
 	const struct apache_added *added; /**< where the plan puts lines */

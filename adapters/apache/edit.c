@@ -107,6 +107,17 @@ static int splice(const struct apache_plan *plan, const struct apache_file *file
 				 strlen(text));
 }
 
+/* The bytes of a file, which is read again where they were released. */
+static int need_bytes(const struct apache_plan *plan, struct apache_file *file)
+{
+	const struct certdeploy_document *document;
+	int result = file->bytes != NULL ? 0 : certdeploy_read(&document, plan->reading, file->path);
+
+	if (file->bytes == NULL && result == 0)
+		file->bytes = certdeploy_document_bytes(document, &file->length);
+	return result;
+}
+
 /* First byte after the blanks at a line's start, and the byte before its line ending. */
 static void line_inside(const struct apache_file *file, const struct apache_place *place, size_t *start,
 			size_t *end)
@@ -123,11 +134,15 @@ int apache_replace(const struct apache_plan *plan, const struct apache_ref *ref,
 {
 	char quote, *text;
 	size_t start, end;
+	int result;
 
 	if (strcmp(ref->value, value) == 0)
 		return 0;
 	if (ref->use != NULL)
 		return refuse_macro(plan, ref->use);
+	result = need_bytes(plan, ref->file);
+	if (result != 0)
+		return result;
 	quote = ref->argument_length == 0 ? '\0' : ref->file->bytes[ref->argument];
 	if (quote != '"' && quote != '\'')
 		quote = '\0';
@@ -144,9 +159,10 @@ int apache_replace(const struct apache_plan *plan, const struct apache_ref *ref,
 
 int apache_delete(const struct apache_plan *plan, const struct apache_ref *ref)
 {
-	if (ref->use != NULL)
-		return refuse_macro(plan, ref->use);
-	return splice(plan, ref->file, ref->line.start, ref->line.end - ref->line.start, "");
+	int result = ref->use != NULL ? refuse_macro(plan, ref->use) : need_bytes(plan, ref->file);
+
+	return result != 0 ? result
+			   : splice(plan, ref->file, ref->line.start, ref->line.end - ref->line.start, "");
 }
 
 /* ---- adding lines ---- */
@@ -217,11 +233,12 @@ int apache_insert(struct apache_plan *plan, struct apache_file *file, const stru
 {
 	const char *indent, *newline;
 	char *text = certdeploy_copy(plan->reading, "", 0);
-	bool ended = place->end > place->start && file->bytes[place->end - 1] == '\n';
-	int result = 0;
+	bool ended;
+	int result = need_bytes(plan, file);
 
-	if (lines->count == 0 || is_added(plan, file, place->end, &result))
+	if (result != 0 || lines->count == 0 || is_added(plan, file, place->end, &result))
 		return result;
+	ended = place->end > place->start && file->bytes[place->end - 1] == '\n';
 	if (place->continued)
 		return certdeploy_refuse(
 			plan->reading, "config-not-understood", file->path,

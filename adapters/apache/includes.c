@@ -25,8 +25,11 @@ static struct apache_file *file_of(struct apache_reader *reader, const struct ce
 	struct apache_file_entry *entry;
 
 	HASH_FIND_PTR(reader->files, &document, entry);
-	if (entry != NULL)
+	if (entry != NULL) {
+		/* They may have been released in between. */
+		entry->file.bytes = certdeploy_document_bytes(document, &entry->file.length);
 		return &entry->file;
+	}
 	entry = certdeploy_alloc(reading, sizeof(*entry));
 	if (entry == NULL)
 		return NULL;
@@ -98,6 +101,11 @@ int apache_read_document(struct apache_reader *reader, const struct certdeploy_d
 	}
 	if (result == 0)
 		result = end_file(reader, reader->base);
+	/* A plain file has told all that it has to say; what is edited of it is read again. */
+	if (result == 0 && source.file->plain && !reader->model->amending) {
+		source.file->bytes = NULL;
+		certdeploy_release(document);
+	}
 	source.file->first_host = before == NULL ? reader->model->hosts : before->next;
 	source.file->host_count = reader->model->host_count - hosts;
 	reader->lines.source = around;

@@ -11,7 +11,27 @@ void cd_document_free(struct certdeploy_document *document)
 		return;
 	free((char *)(uintptr_t)document->path);
 	free((char *)(uintptr_t)document->bytes);
+	free((char *)(uintptr_t)document->head);
 	free(document);
+}
+
+/* Who has made a file is asked of its head alone, and of most files not at all. */
+static bool keep_head(struct certdeploy_document *document)
+{
+	const char *start = document->bytes + strspn(document->bytes, " \t\r\n");
+
+	if (*start == '#' && document->head == NULL)
+		document->head = strndup(document->bytes, CD_DOCUMENT_HEAD);
+	return *start != '#' || document->head != NULL;
+}
+
+void cd_document_drop(struct certdeploy_document *document)
+{
+	if (document->bytes == NULL || document->held != 0 || !document->identity.exists ||
+	    !keep_head(document))
+		return;
+	free((char *)(uintptr_t)document->bytes);
+	document->bytes = NULL;
 }
 
 const char *certdeploy_document_path(const struct certdeploy_document *document)

@@ -10,15 +10,22 @@
 
 #define CD_DOCUMENT_LIMIT ((size_t)64 << 20)
 
-/** Bytes never change. path and bytes belong to the document. */
+/** Bytes never change. path, bytes and head belong to the document. */
 struct certdeploy_document {
 	const char *path;
-	const char *bytes; /**< followed by a NUL */
+	const char *bytes; /**< followed by a NUL; NULL: released */
+	const char *head;  /**< how a released one begins, where that is a comment; or NULL */
 	size_t length;
+	size_t held;                 /**< how often it was handed to an adapter and not released */
 	struct cd_identity identity; /**< exists false: not from the disk */
 };
 
+/** More of a file than this no banner needs. */
+#define CD_DOCUMENT_HEAD ((size_t)4096)
+
 void cd_document_free(struct certdeploy_document *document);
+/** Let go of the bytes of a document from the disk that nobody holds. */
+void cd_document_drop(struct certdeploy_document *document);
 
 /** Replace length bytes at offset by text. */
 struct cd_splice {

@@ -46,8 +46,12 @@ int certdeploy_splice(struct certdeploy_edits *edits, struct certdeploy_reading 
 		      const char *text, size_t text_length)
 {
 	struct cd_file_edit *file = cd_table_get(&edits->by_path, document->path);
+	struct certdeploy_document *again;
 	struct cd_splice *splice;
+	int result = document->bytes != NULL ? 0 : cd_host_document(&again, reading->host, document->path);
 
+	if (result != 0)
+		return result;
 	if (offset > document->length || length > document->length - offset)
 		return cd_fail(edits->problems, CERTDEPLOY_EREFUSED, "conflicting-edits", document->path, 0,
 			       _("an edit lies outside the file"));
@@ -115,8 +119,7 @@ int certdeploy_build(struct certdeploy_edits *edits, struct certdeploy_reading *
 	if (build->input != NULL)
 		copy->build.input = cd_arena_copy(&edits->arena, build->input, build->input_length);
 	if (copy->build.source == NULL || copy->build.argv == NULL || copy->build.suffix == NULL ||
-	    (build->input != NULL && copy->build.input == NULL) ||
-	    cd_vector_add(&edits->builds, copy) != 0)
+	    (build->input != NULL && copy->build.input == NULL) || cd_vector_add(&edits->builds, copy) != 0)
 		return cd_fail_memory(edits->problems);
 	return 0;
 }

@@ -54,27 +54,16 @@ struct inode_key {
 	ino_t inode;
 };
 
-static int load_document(struct certdeploy_document **out, struct cd_host *host, const char *path)
+static int read_document(struct certdeploy_document *document, struct cd_host *host, const char *path)
 {
-	struct certdeploy_document *document = calloc(1, sizeof(*document));
 	char *bytes = NULL;
-	int error;
+	int error = cd_read_file(&bytes, &document->length, &document->identity, &host->root, path,
+				 CD_DOCUMENT_LIMIT);
 
-	*out = NULL;
-	if (document == NULL)
-		return cd_fail_memory(host->problems);
-	error = cd_read_file(&bytes, &document->length, &document->identity, &host->root, path,
-			     CD_DOCUMENT_LIMIT);
 	document->bytes = bytes;
-	document->path = error == 0 ? strdup(path) : NULL;
-	if (document->path != NULL && cd_vector_add(&host->owned, document) == 0) {
-		*out = document;
-		return 0;
-	}
-	cd_document_free(document);
 	switch (error) {
 	case 0:
-		return cd_fail_memory(host->problems);
+		return 0;
 	case ENOENT:
 	case ENOTDIR:
 	case EISDIR:
@@ -88,6 +77,42 @@ static int load_document(struct certdeploy_document **out, struct cd_host *host,
 	default:
 		return cd_fail_errno(host->problems, error, path, _("cannot read the file"));
 	}
+}
+
+static int load_document(struct certdeploy_document **out, struct cd_host *host, const char *path)
+{
+	struct certdeploy_document *document = calloc(1, sizeof(*document));
+	int result =
+		document == NULL ? cd_fail_memory(host->problems) : read_document(document, host, path);
+
+	*out = NULL;
+	if (result == 0) {
+		document->path = strdup(path);
+		if (document->path == NULL || cd_vector_add(&host->owned, document) != 0)
+			result = cd_fail_memory(host->problems);
+	}
+	if (result == 0)
+		*out = document;
+	else
+		cd_document_free(document);
+	return result;
+}
+
+/* The bytes of one that was released: those that were there. */
+static int load_again(struct certdeploy_document *document, struct cd_host *host)
+{
+	struct certdeploy_document again = {0};
+	int result = read_document(&again, host, document->path);
+
+	if (result == CERTDEPLOY_ENOTFOUND ||
+	    (result == 0 && !cd_identity_same(&again.identity, &document->identity)))
+		result = cd_fail(host->problems, CERTDEPLOY_EREFUSED, "changed-since", document->path, 0,
+				 _("somebody has changed this since it was read"));
+	if (result == 0)
+		document->bytes = again.bytes;
+	else
+		free((char *)(uintptr_t)again.bytes);
+	return result;
 }
 
 /* The one that has been read under another name, if there is one. */
@@ -104,11 +129,13 @@ static int unite(struct certdeploy_document **document, struct cd_host *host)
 		return cd_fail_memory(host->problems);
 	if (*known == NULL)
 		*known = *document;
+	else
+		cd_document_drop(*document);
 	*document = *known;
 	return 0;
 }
 
-int cd_host_document(const struct certdeploy_document **out, struct cd_host *host, const char *path)
+int cd_host_document(struct certdeploy_document **out, struct cd_host *host, const char *path)
 {
 	void **place = cd_table_place(&host->documents, path, strlen(path));
 	struct certdeploy_document *document = place == NULL ? NULL : *place;
@@ -123,6 +150,8 @@ int cd_host_document(const struct certdeploy_document **out, struct cd_host *hos
 		if (result == 0)
 			*place = document;
 	}
+	if (result == 0 && document->bytes == NULL)
+		result = load_again(document, host);
 	*out = result == 0 ? document : NULL;
 	return result;
 }
@@ -227,7 +256,7 @@ int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const
 			answer->result = CERTDEPLOY_EPERMISSION;
 		else
 			answer->result = error == ENOENT || error == ENOTDIR ? CERTDEPLOY_ENOTFOUND
-									      : CERTDEPLOY_EREFUSED;
+									     : CERTDEPLOY_EREFUSED;
 		/* A certificate file may hold its key as well. */
 		if (bytes != NULL)
 			explicit_bzero(bytes, length);
@@ -240,8 +269,10 @@ int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const
 static int run_question(struct cd_answer *answer, struct cd_host *host, const char *const *argv,
 			const char *const *environment)
 {
-	struct cd_run run = {
-		.argv = argv, .environment = environment, .seconds = ASK_SECONDS, .output_limit = ASK_OUTPUT};
+	struct cd_run run = {.argv = argv,
+			     .environment = environment,
+			     .seconds = ASK_SECONDS,
+			     .output_limit = ASK_OUTPUT};
 	int result = cd_run(&run);
 
 	if (result == 0)
@@ -272,8 +303,7 @@ int cd_host_ask(const char **text, struct cd_host *host, const char *const *argv
 		answer = cd_arena_alloc(&host->arena, sizeof(*answer));
 		result = answer == NULL ? cd_fail_memory(host->problems)
 					: run_question(answer, host, argv, environment);
-		if (result == 0 &&
-		    cd_table_put_bytes(&host->answers, key.bytes, key.length, answer) != 0)
+		if (result == 0 && cd_table_put_bytes(&host->answers, key.bytes, key.length, answer) != 0)
 			result = cd_fail_memory(host->problems);
 	}
 	cd_buffer_free(&key);

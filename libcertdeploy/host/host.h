@@ -26,8 +26,8 @@ struct cd_host {
 int cd_host_open(struct cd_host *host, struct cd_problems *problems, const char *root_path);
 void cd_host_close(struct cd_host *host);
 
-/** As certdeploy_read(), from the disk. */
-int cd_host_document(const struct certdeploy_document **out, struct cd_host *host, const char *path);
+/** As certdeploy_read(), from the disk; nobody holds it for that. */
+int cd_host_document(struct certdeploy_document **out, struct cd_host *host, const char *path);
 int cd_host_directory(const char *const **names, struct cd_host *host, const char *path);
 enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *path);
 int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const char *path);

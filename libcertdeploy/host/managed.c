@@ -11,9 +11,6 @@
 
 #include <string.h>
 
-/* More of a file than this no banner needs. */
-#define HEAD_LIMIT 4096
-
 struct maker {
 	const char *tool;
 	const char *command; /* that gives it a certificate; NULL: there is none */
@@ -93,11 +90,30 @@ static const char *take_banner(struct certdeploy_reading *reading, const char *b
 	return banner == NULL ? "" : banner;
 }
 
+/* How a file begins, read again where it was released; NULL: that is not to be had. */
+static const char *head_of(struct certdeploy_reading *reading, const struct certdeploy_document *document)
+{
+	struct certdeploy_document *again = NULL;
+	const char *head = NULL;
+
+	if (document->bytes != NULL)
+		return certdeploy_copy(reading, document->bytes,
+				       strnlen(document->bytes, CD_DOCUMENT_HEAD));
+	if (document->head != NULL)
+		return document->head;
+	if (cd_host_document(&again, reading->host, document->path) == 0) {
+		head = certdeploy_copy(reading, again->bytes, strnlen(again->bytes, CD_DOCUMENT_HEAD));
+		cd_document_drop(again);
+	}
+	return head;
+}
+
 static const char *find_maker(struct certdeploy_reading *reading,
 			      const struct certdeploy_document *document)
 {
-	size_t length = document->length < HEAD_LIMIT ? document->length : HEAD_LIMIT;
-	const char *banner = take_banner(reading, document->bytes, length), *head = NULL;
+	const char *start = document->bytes != NULL ? document->bytes : document->head, *head = NULL;
+	const char *banner =
+		start == NULL ? "" : take_banner(reading, start, strnlen(start, CD_DOCUMENT_HEAD));
 
 	for (size_t i = 0; i < sizeof(makers) / sizeof(*makers); i++) {
 		const struct maker *maker = &makers[i];
@@ -105,7 +121,7 @@ static const char *find_maker(struct certdeploy_reading *reading,
 
 		if (placed && maker->text != NULL) {
 			if (head == NULL)
-				head = certdeploy_copy(reading, document->bytes, length);
+				head = head_of(reading, document);
 			placed = head != NULL && matches(reading, maker->text, head);
 		}
 		if (!placed && !matches(reading, maker->banner, banner))

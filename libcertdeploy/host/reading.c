@@ -157,6 +157,7 @@ int certdeploy_read(const struct certdeploy_document **out, struct certdeploy_re
 		    const char *path)
 {
 	const struct certdeploy_document *edited = NULL;
+	struct certdeploy_document *document = NULL;
 	int result;
 
 	if (reading->overlay != NULL) {
@@ -164,12 +165,24 @@ int certdeploy_read(const struct certdeploy_document **out, struct certdeploy_re
 		if (*out != NULL)
 			return 0;
 	}
-	result = cd_host_document(out, reading->host, path);
+	result = cd_host_document(&document, reading->host, path);
 	if (result == 0 && reading->overlay != NULL)
-		edited = cd_table_get(&reading->overlay->documents, (*out)->path);
-	if (edited != NULL)
-		*out = edited;
+		edited = cd_table_get(&reading->overlay->documents, document->path);
+	if (result == 0 && edited == NULL)
+		document->held++;
+	*out = edited != NULL ? edited : document;
 	return result;
+}
+
+void certdeploy_release(const struct certdeploy_document *document)
+{
+	/* To an adapter it never changes. */
+	struct certdeploy_document *held = (struct certdeploy_document *)(uintptr_t)document;
+
+	if (held->held == 0)
+		return;
+	held->held--;
+	cd_document_drop(held);
 }
 
 enum certdeploy_file_type certdeploy_file_type(struct certdeploy_reading *reading, const char *path)

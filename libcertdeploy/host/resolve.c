@@ -38,7 +38,7 @@ static size_t next_word(const char **at)
 
 static int by_hosts_file(struct addresses *addresses, struct cd_host *host, const char *name)
 {
-	const struct certdeploy_document *document;
+	struct certdeploy_document *document;
 	const char *line = "", *end, *at, *address;
 	size_t length = 0, first;
 	int result = 0;

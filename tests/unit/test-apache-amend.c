@@ -2,6 +2,8 @@
 /* test-apache-amend.c - after an edit only the edited file is read again, where that tells the same */
 #include "apache.h"
 
+#include "host/managed.h"
+
 #define OTHER "/etc/apache2/sites-enabled/other.conf"
 #define OTHER_SITE                                                                                         \
 	"<VirtualHost *:443>\nServerName c.test\nServerAlias *.c.test\nSSLEngine on\n"                     \
@@ -130,12 +132,86 @@ static void test_whole(void **state)
 	      "<VirtualHost *:443>\nServerName a.test\nSSLEngine on\n</VirtualHost>\n", 0);
 }
 
+static const char *bytes_of(struct apache_fixture *fixture, const char *path)
+{
+	const struct certdeploy_document *document = cd_table_get(&fixture->host.documents, path);
+
+	assert_non_null(document);
+	return document->bytes;
+}
+
+/* The text of a file of whole virtual hosts is held again only to edit it. */
+static void test_released(void **state)
+{
+	struct apache_fixture fixture;
+
+	(void)state;
+	open_fixture(&fixture);
+	put(&fixture, CONFIG, MAIN);
+	put(&fixture, OTHER, "# Ansible managed\n" OTHER_SITE);
+	put(&fixture, SITE, PLAIN_SITE);
+	assert_int_equal(read_fixture(&fixture), 0);
+	assert_non_null(bytes_of(&fixture, CONFIG));
+	assert_null(bytes_of(&fixture, SITE));
+	assert_null(bytes_of(&fixture, OTHER));
+	assert_int_equal(plan_for(&fixture, "a.test", rsa, false), 0);
+	assert_non_null(bytes_of(&fixture, SITE));
+	assert_null(bytes_of(&fixture, OTHER));
+	/* Its head is known without it. */
+	assert_non_null(cd_managed_file(&fixture.reading, cd_table_get(&fixture.host.documents, OTHER)));
+	assert_null(cd_managed_file(&fixture.reading, cd_table_get(&fixture.host.documents, SITE)));
+	assert_null(bytes_of(&fixture, OTHER));
+	close_fixture(&fixture);
+}
+
+/* Where its bytes lay may be anything else by now. */
+static void test_changed_since(void **state)
+{
+	struct apache_fixture fixture;
+
+	(void)state;
+	for (int gone = 0; gone < 2; gone++) {
+		assert_int_equal(read_site(&fixture, PLAIN_SITE), 0);
+		if (gone == 0)
+			put(&fixture, SITE, "\n" PLAIN_SITE);
+		else
+			assert_int_equal(
+				unlink(cd_arena_format(&fixture.arena, "%s%s", fixture.root, SITE)), 0);
+		assert_int_equal(plan_for(&fixture, "a.test", rsa, false), CERTDEPLOY_EREFUSED);
+		assert_string_equal(problem(&fixture, NULL), "changed-since");
+		assert_int_equal(fixture.edits.files.count, 0);
+		close_fixture(&fixture);
+	}
+}
+
+/* Under a second name it is the same document, whose bytes were released under the first one. */
+static void test_two_names(void **state)
+{
+	struct apache_fixture fixture;
+	const struct certdeploy_document *document;
+
+	(void)state;
+	open_fixture(&fixture);
+	put(&fixture, CONFIG, MAIN);
+	put(&fixture, SITE, PLAIN_SITE);
+	assert_int_equal(symlink("site.conf", cd_arena_format(&fixture.arena, "%s%s", fixture.root,
+							      "/etc/apache2/sites-enabled/twice.conf")),
+			 0);
+	assert_int_equal(read_fixture(&fixture), 0);
+	document = cd_table_get(&fixture.host.documents, SITE);
+	assert_non_null(document);
+	assert_ptr_equal(document,
+			 cd_table_get(&fixture.host.documents, "/etc/apache2/sites-enabled/twice.conf"));
+	assert_string_equal(document->bytes, PLAIN_SITE);
+	close_fixture(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),
-		cmocka_unit_test(test_default),
-		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_plain),         cmocka_unit_test(test_default),
+		cmocka_unit_test(test_whole),         cmocka_unit_test(test_released),
+		cmocka_unit_test(test_changed_since), cmocka_unit_test(test_two_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
