@@ -2,11 +2,13 @@
 """Configurations as they are found on hosts: stock files, panels, certbot, and what administrators come upon."""
 
 import pytest
-from apache.plain import Plain
+from apache.plain import MODULES, Plain
 from apache.row import Row, check
 from apache.test_lines import AB, KEY, NEW, B, host_of
 from apache.test_reading import PAIR, A
 from apache.test_serving import ALL, INSERT
+
+from harness.process import run
 
 pytestmark = pytest.mark.needs("apache")
 
@@ -139,6 +141,24 @@ EDITS = {
     "endings of two kinds": Row(
         host_of("SSLCertificateFile «@a.pem|@full»\r\nSSLCertificateKeyFile «@a.key|@key»\r\n") + B, AB, NEW
     ),
+    "conditions in quotes": Row(
+        '<IfModule "mod_ssl.c">\n' + A + "</IfModule>\n<IfFile 'httpd.conf' >\n" + B + "</IfFile>\n"
+        '<IfDefine ! "NO">\n' + host_of("@c\n", "c.test") + "</IfDefine>\n",
+        {**AB, "c.test": "c"},
+        NEW,
+    ),
+    "clients must show a certificate": Row(
+        host_of("SSLProtocol TLSv1.2\nSSLVerifyClient require\nSSLCACertificateFile @m.pem\n" + PAIR) + B, AB, NEW
+    ),
+    "revocation lists and session tickets": Row(
+        host_of(
+            "SSLCARevocationCheck none\nSSLCARevocationFile @etc/empty.crl\nSSLCARevocationPath @etc/ssl/certs\n"
+            "SSLSessionTicketKeyFile @etc/ticket.key\n" + PAIR
+        )
+        + B,
+        AB,
+        NEW,
+    ),
     "old and new versions": Row(
         host_of(
             "<IfVersion < 2.4.8>\nSSLCertificateFile @b.pem\nSSLCertificateChainFile @m.pem\n</IfVersion>\n"
@@ -222,6 +242,43 @@ EDITS = {
         starts=False,
     ),
 }
+# of one name, on other ports and in files that are read again
+TWINS = {
+    "a redirect from plain HTTP": Row(
+        "<VirtualHost *:@other>\nServerName a.test\nServerAlias c.test\n</VirtualHost>\n" + A + B,
+        {**AB, "a.test@127.0.0.1:other": None},
+        NEW,
+        listen="Listen 127.0.0.1:@port\nListen 127.0.0.1:@other\n",
+    ),
+    "one file for two ports": Row(
+        "Define PORT @port\nInclude site.inc\nDefine PORT @other\nInclude site.inc\n" + B,
+        {**AB, "a.test@127.0.0.1:other": "a"},
+        (*NEW, "a.test@127.0.0.1:other"),
+        listen="Listen 127.0.0.1:@port\nListen 127.0.0.1:@other\n",
+        files={"site.inc": A.replace("@port", "${PORT}")},
+    ),
+    "one file for two ports, one of them": Row(
+        "Define PORT @port\nInclude site.inc\nDefine PORT @other\nInclude site.inc\n",
+        {"a.test": "a", "a.test@127.0.0.1:other": "a"},
+        target=("--listener", "*:@other"),
+        listen="Listen 127.0.0.1:@port\nListen 127.0.0.1:@other\n",
+        files={"site.inc": host_of("@a\n").replace("@port", "${PORT}")},
+        refused=("shared-lines", "site.inc", 4),
+    ),
+    "one file by two links": Row(
+        "Include enabled/*.conf\n",
+        AB,
+        NEW,
+        files={"available/site": A + B, "enabled/x": "# x\n"},
+        links={"enabled/1.conf": "../available/site", "enabled/2.conf": "../available/site"},
+    ),
+    "certificate and key from snippets of their own": Row(
+        host_of("Include c.inc\nInclude k.inc\n" + INSERT)
+        + host_of("Include k.inc\nInclude c.inc\n", "b.test"),
+        {"a.test": "m", "b.test": "m"},
+        files={"c.inc": "SSLCertificateFile @m.pem\n", "k.inc": "SSLCertificateKeyFile @m.key\n"},
+    ),
+}
 # what httpd's own look-up makes of the address: without a name in /etc/hosts nothing is known here
 NAMELESS = {
     "named after its address": Row(
@@ -245,7 +302,7 @@ NAMELESS = {
         warns=("no-endpoint",),
     ),
 }
-ROWS = {**PANELS, **LISTENERS, **EDITS, **NAMELESS}
+ROWS = {**PANELS, **LISTENERS, **EDITS, **TWINS, **NAMELESS}
 
 
 @pytest.mark.parametrize("row", [pytest.param(r, id=n) for n, r in ROWS.items()])
@@ -253,4 +310,9 @@ def test_row(host, pki, ca, row):
     (host.etc / "with blanks").mkdir()
     (host.etc / "with blanks/a.pem").write_text(pki.root().leaf("a.test", "*.a.test").fullchain_pem)
     (host.etc / "md").mkdir()
+    (host.etc / "ticket.key").write_bytes(bytes(range(48)))
+    run(
+        ["openssl", "ca", "-gencrl", "-config", pki.conf, "-keyfile", pki.root().key, "-cert", pki.root().cert]
+        + ["-crldays", "1", "-out", host.etc / "empty.crl"]
+    )
     check(Plain(host), pki, ca, row)
