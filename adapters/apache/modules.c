@@ -154,6 +154,16 @@ int apache_modules_new(struct apache_modules **out, struct certdeploy_reading *r
 	return result;
 }
 
+/* mod_mpm_event.so is made of event.c: its own name tells nothing. */
+static bool is_odd(const char *base, size_t length)
+{
+	for (size_t i = 0; i < sizeof(odd_names) / sizeof(*odd_names); i++)
+		if (strlen(odd_names[i].module) == length &&
+		    strncmp(base, odd_names[i].module, length) == 0)
+			return true;
+	return false;
+}
+
 int apache_module_load(struct apache_modules *modules, const char *name, const char *file)
 {
 	const char *slash = strrchr(file, '/'), *base = slash == NULL ? file : slash + 1;
@@ -167,10 +177,10 @@ int apache_module_load(struct apache_modules *modules, const char *name, const c
 
 		result = bare == NULL ? CERTDEPLOY_ENOMEM : add_both(modules, bare);
 	}
-	if (result != 0 || strncmp(base, "mod_", 4) != 0 || strncmp(base, "mod_mpm_", 8) == 0)
-		return result;
 	if (ends_with(base, ".so"))
 		length -= 3;
+	if (result != 0 || strncmp(base, "mod_", 4) != 0 || is_odd(base + 4, length - 4))
+		return result;
 	source = certdeploy_format(modules->reading, "%.*s.c", (int)length, base);
 	return source == NULL ? CERTDEPLOY_ENOMEM : add(modules, source);
 }

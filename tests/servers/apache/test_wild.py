@@ -147,6 +147,12 @@ EDITS = {
         {**AB, "c.test": "c"},
         NEW,
     ),
+    "a module that is not made of mod_NAME.c": Row(
+        f"LoadModule ldap_module {MODULES}/mod_ldap.so\n<IfModule mod_ldap.c>\n" + host_of("@c\n") + "</IfModule>\n"
+        "<IfModule util_ldap.c>\n<IfModule ldap_module>\n" + A + "</IfModule>\n</IfModule>\n" + B,
+        AB,
+        NEW,
+    ),
     "clients must show a certificate": Row(
         host_of("SSLProtocol TLSv1.2\nSSLVerifyClient require\nSSLCACertificateFile @m.pem\n" + PAIR) + B, AB, NEW
     ),
