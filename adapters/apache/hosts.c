@@ -435,12 +435,20 @@ int apache_amend_endpoints(struct apache_model *model, const struct certdeploy_r
 
 /* ---- who answers for a name ---- */
 
+static bool is_named(const struct apache_name *name, const char *hostname)
+{
+	return strlen(hostname) == name->length &&
+	       apache_compare_caseless(hostname, name->text, name->length) == 0;
+}
+
 /* A virtual host that has the name but is reached by no Listen, or speaks plain HTTP there. */
 static bool has_name_in_vain(const struct apache_host *host, const char *hostname)
 {
-	return !host->live && host->server_name != NULL && !host->no_name &&
-	       strlen(hostname) == host->server_name->length &&
-	       apache_compare_caseless(hostname, host->server_name->text, host->server_name->length) == 0;
+	bool named = host->server_name != NULL && !host->no_name && is_named(host->server_name, hostname);
+
+	for (const struct apache_name *alias = host->aliases; !named && alias != NULL; alias = alias->next)
+		named = is_named(alias, hostname);
+	return named && !host->live;
 }
 
 /* Its name is the resolver's affair: it has none itself, and stands on addresses alone. */
@@ -463,6 +471,11 @@ static void hint(struct apache_model *model, const char *hostname)
 				model->reading, CERTDEPLOY_WARNING, "no-endpoint", file, host->line,
 				_("this virtual host is named %s but nothing reaches it: no Listen opens "
 				  "its port, or another one comes first"),
+				hostname);
+		else if (has_name_in_vain(host, hostname))
+			certdeploy_report(
+				model->reading, CERTDEPLOY_NOTICE, "no-endpoint", file, host->line,
+				_("%s has a virtual host here, but one without TLS: SSLEngine is not on"),
 				hostname);
 		else if (host->tls && is_named_by_address(host))
 			certdeploy_report(model->reading, CERTDEPLOY_WARNING, "no-endpoint", file,

@@ -256,6 +256,14 @@ TWINS = {
         NEW,
         listen="Listen 127.0.0.1:@port\nListen 127.0.0.1:@other\n",
     ),
+    "an alias of plain HTTP alone": Row(
+        "<VirtualHost *:@other>\nServerName a.test\nServerAlias c.test\n</VirtualHost>\n" + B,
+        {"b.test": "b"},
+        target=("--hostname", "c.test"),
+        listen="Listen 127.0.0.1:@port\nListen 127.0.0.1:@other\n",
+        refused="no-endpoint",
+        warns=("no-endpoint",),
+    ),
     "one file for two ports": Row(
         "Define PORT @port\nInclude site.inc\nDefine PORT @other\nInclude site.inc\n" + B,
         {**AB, "a.test@127.0.0.1:other": "a"},
