@@ -531,6 +531,33 @@ static int write_behind(struct target *target, const struct apache_ref *shared,
 			   : apache_insert(target->plan, host->file, &place, false, &target->lines);
 }
 
+/* Whether no line of the pairs is read by others, and none has to be added. */
+static bool shares_chain_alone(const struct target *target, const struct apache_ref *shared)
+{
+	const uint16_t *own = target->host->counts;
+
+	for (const struct apache_ref *ref = target->host->refs; ref != NULL; ref = ref->next)
+		if (is_pair_ref(ref) && apache_sharer(target->plan, target->work, ref) != NULL)
+			return false;
+	return shared->kind == APACHE_CHAIN && !target->drop_chain && own[APACHE_KEY] == target->before &&
+	       own[APACHE_CERTIFICATE] == target->before && target->count == target->before;
+}
+
+/* The pairs are changed where they stand; a chain file of the host's own follows the shared one. */
+static int write_chain_behind(struct target *target, const struct apache_ref *shared,
+			      const struct apache_host *other)
+{
+	struct apache_place place;
+	int result = place_behind(target, shared, other, &place);
+
+	for (size_t i = 0; result == 0 && i < target->count; i++)
+		result = change_position(target, i);
+	if (result == 0)
+		result = add_line(target, APACHE_CHAIN, target->chain_value);
+	return result != 0 ? result
+			   : apache_insert(target->plan, target->host->file, &place, false, &target->lines);
+}
+
 /* A line that would be changed although others read it too. */
 static const struct apache_ref *shared_line(const struct target *target, const struct apache_host **other)
 {
@@ -607,5 +634,8 @@ int apache_plan_host(struct apache_plan *plan, const struct apache_work *work)
 	if (result != 0 || is_served(&target))
 		return result;
 	shared = shared_line(&target, &other);
-	return shared == NULL ? change_in_place(&target) : write_behind(&target, shared, other);
+	if (shared == NULL)
+		return change_in_place(&target);
+	return shares_chain_alone(&target, shared) ? write_chain_behind(&target, shared, other)
+						   : write_behind(&target, shared, other);
 }

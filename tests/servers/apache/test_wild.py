@@ -286,6 +286,13 @@ TWINS = {
         files={"available/site": A + B, "enabled/x": "# x\n"},
         links={"enabled/1.conf": "../available/site", "enabled/2.conf": "../available/site"},
     ),
+    "only the chain from a snippet": Row(
+        host_of("SSLCertificateFile «@a.pem|@cert»\n" + KEY + "Include c.inc\n«|SSLCertificateChainFile @chain\n»")
+        + host_of("Include c.inc\n@b\n", "b.test"),
+        AB,
+        NEW,
+        files={"c.inc": "SSLCertificateChainFile @m.pem\n"},
+    ),
     "certificate and key from snippets of their own": Row(
         host_of("Include c.inc\nInclude k.inc\n" + INSERT)
         + host_of("Include k.inc\nInclude c.inc\n", "b.test"),
