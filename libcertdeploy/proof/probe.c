@@ -8,6 +8,7 @@
  */
 #include "proof/probe.h"
 
+#include "base/text.h"
 #include "proof/attempt.h"
 
 #include <errno.h>
@@ -102,6 +103,16 @@ struct cd_probe cd_probe_of(const struct certdeploy_endpoint *endpoint)
 				 .start = endpoint->start,
 				 .proxied = endpoint->proxied,
 				 .name = endpoint->name};
+}
+
+const char *cd_probe_title(struct cd_arena *arena, const struct certdeploy_endpoint *endpoint)
+{
+	const char *name = endpoint->name == NULL ? _("the default") : endpoint->name;
+	const char *full = endpoint->address == NULL
+				   ? NULL
+				   : cd_arena_format(arena, "%s (%s)", name, endpoint->address);
+
+	return full == NULL ? name : full;
 }
 
 static bool is_answered(const struct cd_probe *probe)

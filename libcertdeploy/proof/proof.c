@@ -278,7 +278,7 @@ static void tell(struct cd_proof *proof, const struct cd_proof_item *item, const
 {
 	struct cd_problems *problems = proof->plan->problems;
 	const struct certdeploy_endpoint *endpoint = item->endpoint->after;
-	const char *name = endpoint->name == NULL ? _("the default") : endpoint->name;
+	const char *name = cd_probe_title(&problems->arena, endpoint);
 
 	problems->service = cd_arena_string(&problems->arena, item->planned->seen->service.name);
 	if (probe->state == CD_PROBE_SERVED)

@@ -349,11 +349,12 @@ int cd_sight_judge_port(struct cd_problems *problems, const struct cd_sight *sig
 {
 	const struct certdeploy_endpoint *endpoint = sight->endpoint;
 	const char *service = problems->service, *file = endpoint->file;
-	const char *name = endpoint->name == NULL ? _("the default") : endpoint->name;
+	const char *name;
 	size_t line = endpoint->line;
 
 	if (sight->probe == NULL || (sight->probe->state == CD_PROBE_SERVED && cd_sight_agrees(sight)))
 		return 0;
+	name = cd_probe_title(&problems->arena, endpoint);
 	if (sight->pair != NULL && sight->pair->file != NULL) {
 		file = sight->pair->file;
 		line = sight->pair->line;

@@ -411,6 +411,20 @@ static void test_address(void **state)
 	assert_int_equal(probe.state, CD_PROBE_REFUSED);
 }
 
+static void test_title(void **state)
+{
+	struct certdeploy_endpoint endpoint = {.name = "a.test", .port = 443};
+	struct cd_arena arena = {0};
+
+	(void)state;
+	assert_string_equal(cd_probe_title(&arena, &endpoint), "a.test");
+	endpoint.address = "192.0.2.1";
+	assert_string_equal(cd_probe_title(&arena, &endpoint), "a.test (192.0.2.1)");
+	endpoint.name = NULL;
+	assert_string_equal(cd_probe_title(&arena, &endpoint), "the default (192.0.2.1)");
+	cd_arena_free(&arena);
+}
+
 /* ---- before TLS ---- */
 
 static const char *const smtp[] = {"220-mx.example.jp says\r\n220 mx.example.jp ESMTP\r\n",
@@ -833,6 +847,7 @@ int main(void)
 		cmocka_unit_test(test_client_certificates),
 		cmocka_unit_test(test_weak_is_seen),
 		cmocka_unit_test(test_address),
+		cmocka_unit_test(test_title),
 		cmocka_unit_test(test_dialogues),
 		cmocka_unit_test(test_dialogue_bounds),
 		cmocka_unit_test(test_hostile),
