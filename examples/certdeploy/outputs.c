@@ -4,9 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define OUTPUTS 4 /* of one operation */
+#define PROCESS_FILES "/proc/self/fd"
 
 const char *output_file(const struct tool *tool, const struct certdeploy_output *output)
 {
@@ -44,45 +48,117 @@ int check_outputs(struct tool *tool)
 	return 0;
 }
 
-/* Never over something, never through a link, never readable by others when it is a key. */
-static int write_file(const char *file, const struct certdeploy_output *output)
+/* A file being handed out: without a name until all of them are whole, so that a kill leaves no half of
+ * one. */
+struct handed {
+	const char *file;
+	const char *name; /* the last part of file */
+	int directory;    /* in which it goes; -1: not open */
+	int fd;           /* -1: not open */
+	bool named;
+};
+
+static int open_directory(struct handed *handed)
 {
-	const char *bytes = output->bytes;
-	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		      output->secret ? 0600 : 0644);
-	int error = 0;
+	size_t length = (size_t)(handed->name - handed->file);
+	char *path = length == 0 ? strdup(".") : strndup(handed->file, length);
 
-	if (fd == -1)
-		return errno;
-	for (size_t done = 0; error == 0 && done < output->length;) {
-		ssize_t written = write(fd, bytes + done, output->length - done);
+	if (path == NULL)
+		return ENOMEM;
+	handed->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(path);
+	return handed->directory == -1 ? errno : 0;
+}
 
-		if (written >= 0)
-			done += (size_t)written;
-		else if (errno != EINTR)
-			error = errno;
+/* Never over something, never through a link, never readable by others when it is a key. */
+static int make_file(struct handed *handed, mode_t mode)
+{
+	if (access(PROCESS_FILES, X_OK) == 0)
+		handed->fd = openat(handed->directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+	/* Not every file system has files without a name. */
+	if (handed->fd == -1) {
+		handed->fd = openat(handed->directory, handed->name,
+				    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+		handed->named = handed->fd != -1;
 	}
-	if (error == 0 && fsync(fd) == -1)
-		error = errno;
-	if (close(fd) == -1 && error == 0)
-		error = errno;
-	if (error != 0)
-		(void)unlink(file);
+	return handed->fd == -1 ? errno : 0;
+}
+
+static int write_all(int fd, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t written = write(fd, bytes, length);
+
+		if (written == -1 && errno != EINTR)
+			return errno;
+		bytes += written > 0 ? written : 0;
+		length -= written > 0 ? (size_t)written : 0;
+	}
+	return fsync(fd) == -1 ? errno : 0;
+}
+
+static int prepare(struct handed *handed, const char *file, const struct certdeploy_output *output)
+{
+	const char *slash = strrchr(file, '/');
+	int error;
+
+	*handed = (struct handed){
+		.file = file, .name = slash == NULL ? file : slash + 1, .directory = -1, .fd = -1};
+	error = open_directory(handed);
+	if (error == 0)
+		error = make_file(handed, output->secret ? 0600 : 0644);
+	if (error == 0)
+		error = write_all(handed->fd, output->bytes, output->length);
 	return error;
 }
 
+static int give_name(struct handed *handed)
+{
+	char path[64];
+
+	if (!handed->named) {
+		(void)snprintf(path, sizeof(path), PROCESS_FILES "/%d", handed->fd);
+		if (linkat(AT_FDCWD, path, handed->directory, handed->name, AT_SYMLINK_FOLLOW) == -1)
+			return errno;
+		handed->named = true;
+	}
+	return fsync(handed->directory) == -1 ? errno : 0;
+}
+
+static void end(struct handed *handed, bool keep)
+{
+	if (handed->named && !keep)
+		(void)unlinkat(handed->directory, handed->name, 0);
+	if (handed->fd != -1)
+		(void)close(handed->fd);
+	if (handed->directory != -1)
+		(void)close(handed->directory);
+}
+
+/* All of the files or none. */
 int write_outputs(struct tool *tool, const struct certdeploy_result *result)
 {
+	struct handed handed[OUTPUTS];
 	const struct certdeploy_output *output;
+	const char *wrong = NULL;
+	size_t count = 0;
+	int error = 0;
 
-	for (size_t i = 0; (output = certdeploy_result_output(result, i)) != NULL; i++) {
+	for (size_t i = 0; error == 0 && (output = certdeploy_result_output(result, i)) != NULL; i++) {
 		const char *file = output_file(tool, output);
-		int error = file == NULL ? 0 : write_file(file, output);
 
-		if (error != 0)
-			return file_problem(tool, file, error);
+		if (file == NULL)
+			continue;
+		wrong = file;
+		error = count == OUTPUTS ? E2BIG : prepare(&handed[count++], file, output);
 	}
-	return 0;
+	for (size_t i = 0; error == 0 && i < count; i++) {
+		wrong = handed[i].file;
+		error = give_name(&handed[i]);
+	}
+	for (size_t i = 0; i < count; i++)
+		end(&handed[i], error == 0);
+	return error == 0 ? 0 : file_problem(tool, wrong, error);
 }
 
 void print_outputs(const struct tool *tool, const struct certdeploy_result *result, bool secrets)

@@ -4,12 +4,14 @@
 import http.server
 import os
 import pty
+import shutil
+import stat
 import subprocess
 import threading
 
 import pytest
 
-from harness.process import run
+from harness.process import CLEAN, run
 from harness.tool import REFUSED, Tool, command
 
 NAME = "www.example.test"
@@ -202,6 +204,38 @@ def test_which_name_has_the_key_of_a_request(tool, tmp_path, schema):
     elsewhere = tmp_path / "other.csr"
     tool("request", "--san", NAME, "--out-key", tmp_path / "key", "--out-csr", elsewhere).expect(0)
     assert tool("check", "--csr", elsewhere).expect(0).json["certificates"][0]["stored_as"] is None
+
+
+def test_files_are_handed_out_together(tool, tmp_path):
+    """Where the second cannot be written the first is not left; another run finds nothing in its way."""
+    key = tmp_path / "key"
+    run = tool("request", "--san", NAME, "--out-key", key, "--out-csr", tmp_path / "missing/csr").expect(1, "io-error")
+    assert run.problem("io-error")["file"] == str(tmp_path / "missing/csr")
+    assert not key.exists()
+    tool("request", "--san", NAME, "--out-key", key, "--out-csr", tmp_path / "csr").expect(0)
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+def test_files_are_handed_out_whole(tool, tmp_path):
+    """Killed before its bytes are safe, a file has no name; a name is safe when the run ends."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    argv, env = tool.argv("request", "--san", NAME, "--out-key", tmp_path / "key", "--out-csr", tmp_path / "csr")
+
+    def traced(*options):
+        argv_ = ["strace", "-y", "-o", tmp_path / "log", "-e", "trace=openat,write,linkat,fsync", *options, *argv]
+        return subprocess.run(argv_, env={**CLEAN, **env}, capture_output=True, stdin=subprocess.DEVNULL).returncode
+
+    for call in "write", "fsync":
+        assert traced("-e", f"inject={call}:signal=KILL:when=1") not in (0, 1)
+        assert not (tmp_path / "key").exists() and not (tmp_path / "csr").exists(), call
+    assert traced() == 0
+    log = (tmp_path / "log").read_text()
+    assert (tmp_path / "csr").exists()
+    if "O_TMPFILE" in log and "EOPNOTSUPP" not in log:
+        after = log[log.rindex("linkat("):]
+        assert log.count("linkat(") == 2
+        assert f"<{tmp_path}>) = 0" in after, "the directory is flushed after the last name"
 
 
 def test_a_certificate_finds_its_key_without_a_name(tool, ca, tmp_path):
