@@ -279,7 +279,7 @@ static int prune(struct certdeploy_result *result, const struct cd_root *root,
 {
 	const struct cd_settings *settings = &result->cd->settings;
 
-	return cd_history_prune(&result->problems, root, settings->state,
+	return cd_history_prune(&result->changed, &result->problems, root, settings->state,
 				(unsigned)cd_request_flag(request, CERTDEPLOY_KEEP, (long)settings->keep),
 				cd_request_flag(request, CERTDEPLOY_OLDER, 0),
 				(unsigned)cd_request_flag(request, CERTDEPLOY_WAIT, DEFAULT_WAIT));

@@ -195,7 +195,7 @@ int cd_fail_memory(struct cd_problems *problems)
 
 int cd_fail_errno(struct cd_problems *problems, int error, const char *file, const char *format, ...)
 {
-	bool denied = error == EACCES || error == EPERM || error == EROFS;
+	bool denied = error == EACCES || error == EPERM;
 	char reason[ROOM_FOR_ERRNO];
 	const char *what;
 	va_list arguments;
@@ -210,6 +210,7 @@ int cd_fail_errno(struct cd_problems *problems, int error, const char *file, con
 		       denied                               ? "not-permitted"
 		       : error == ENOENT                    ? "not-found"
 		       : error == ENOSPC || error == EDQUOT ? "no-space"
+		       : error == EROFS                     ? "read-only"
 							    : "io-error",
 		       file, 0, "%s: %s", what == NULL ? "?" : what,
 		       cd_errno_text(error, reason, sizeof(reason)));

@@ -207,6 +207,20 @@ int cd_disk_digest(char digest[CD_SHA256_TEXT], int directory, const char *name)
 	return error;
 }
 
+bool cd_disk_is_mounted(int directory, const char *name)
+{
+#ifdef STATX_ATTR_MOUNT_ROOT
+	struct statx status;
+
+	return statx(directory, name, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status) == 0 &&
+	       (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+#else
+	(void)directory;
+	(void)name;
+	return false;
+#endif
+}
+
 int cd_disk_readlink(char **target, int directory, const char *name)
 {
 	char buffer[PATH_MAX];
@@ -258,12 +272,26 @@ static int remove_content(int directory)
 	return error;
 }
 
+/* A file system that may only be read refuses before it looks. */
+static bool is_nothing(int error, int directory, const char *name)
+{
+	struct stat status;
+
+	return error == ENOENT ||
+	       (error == EROFS && fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == -1 &&
+		errno == ENOENT);
+}
+
 int cd_disk_remove(int directory, const char *name)
 {
 	int fd, error;
 
-	if (unlinkat(directory, name, 0) == 0 || errno == ENOENT)
+	if (unlinkat(directory, name, 0) == 0)
 		return 0;
+	error = errno;
+	if (is_nothing(error, directory, name))
+		return 0;
+	errno = error;
 	if (errno != EISDIR && errno != EPERM)
 		return errno;
 	error = errno;

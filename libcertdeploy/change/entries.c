@@ -127,6 +127,12 @@ static int check_names(struct cd_work *work, const struct cd_entry *entry, const
 		       (unsigned long)status->st_nlink);
 }
 
+static int refuse_mounted(struct cd_work *work, const struct cd_entry *entry)
+{
+	return cd_fail(work->problems, CERTDEPLOY_EREFUSED, "mounted", entry->path, 0,
+		       _("the file is mounted by itself and cannot be replaced"));
+}
+
 static int read_file(struct cd_work *work, struct cd_entry *entry, int directory, const char *name)
 {
 	int fd = cd_disk_open(directory, name, O_RDONLY | O_NONBLOCK, 0);
@@ -170,8 +176,9 @@ static int read_before(struct cd_work *work, struct cd_entry *entry)
 		cd_attributes_of(&entry->before.attributes, &status);
 		if (S_ISREG(status.st_mode)) {
 			entry->before.kind = CD_SIDE_FILE;
-			result = work->only_look ? check_names(work, entry, &status)
-						 : read_file(work, entry, directory, name);
+			result = cd_disk_is_mounted(directory, name) ? refuse_mounted(work, entry)
+				 : work->only_look                   ? check_names(work, entry, &status)
+						   : read_file(work, entry, directory, name);
 		} else if (S_ISDIR(status.st_mode)) {
 			entry->before.kind = CD_SIDE_DIRECTORY;
 		} else if (S_ISLNK(status.st_mode)) {

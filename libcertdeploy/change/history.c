@@ -132,7 +132,7 @@ static int read_backup(struct cd_journal *journal, int *directory, struct past *
 	*directory = cd_disk_open(past->backups, backup->name, O_RDONLY | O_DIRECTORY, 0);
 	if (*directory == -1)
 		return cd_fail_errno(past->problems, errno, path, _("cannot open the backup"));
-	return cd_journal_read(journal, past->problems, *directory, path);
+	return cd_journal_read(journal, past->problems, *directory, path, true);
 }
 
 /* ---- reports ---- */
@@ -339,7 +339,7 @@ static int read_original(char **bytes, size_t *length, struct undoing *undoing,
 		return cd_fail_memory(undoing->problems);
 	if (strcmp(digest, entry->before.digest) == 0)
 		return 0;
-	return cd_fail(undoing->problems, CERTDEPLOY_EREFUSED, "journal-damaged", entry->path, 0,
+	return cd_fail(undoing->problems, CERTDEPLOY_EREFUSED, "backup-damaged", entry->path, 0,
 		       _("its backup is not any more what was put there"));
 }
 

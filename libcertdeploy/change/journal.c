@@ -550,7 +550,7 @@ static int check_ours(bool *ours, int directory, int file)
 }
 
 int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, int directory,
-		    const char *name)
+		    const char *name, bool filed)
 {
 	struct reading reading = {.arena = &journal->arena};
 	int fd = cd_disk_open(directory, CD_MANIFEST, O_RDONLY | O_NONBLOCK, 0);
@@ -578,6 +578,7 @@ int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, in
 	if (error == 0 && !reading.damaged)
 		return 0;
 	return cd_fail(problems, error == ENOENT ? CERTDEPLOY_ENOTFOUND : CERTDEPLOY_EREFUSED,
-		       "journal-damaged", name, 0,
-		       _("the record of an interrupted run cannot be read; nothing was touched"));
+		       filed ? "backup-damaged" : "journal-damaged", name, 0,
+		       filed ? _("the record of this run cannot be read")
+			     : _("the record of an interrupted run cannot be read; nothing was touched"));
 }

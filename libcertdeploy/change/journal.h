@@ -99,10 +99,11 @@ void cd_journal_free(struct cd_journal *journal);
 int cd_journal_write(const struct cd_journal *journal, struct cd_problems *problems, int directory);
 
 /**
- * Read a manifest. Returns 0; CERTDEPLOY_EREFUSED "journal-damaged"; CERTDEPLOY_ENOTFOUND: there is none
- * (recorded as damaged too); CERTDEPLOY_ENOMEM; CERTDEPLOY_EFAILED. name: what to call it in messages.
+ * Read a manifest. Returns 0; CERTDEPLOY_EREFUSED "journal-damaged", or "backup-damaged" of a run that is
+ * filed; CERTDEPLOY_ENOTFOUND: there is none (recorded as damaged too); CERTDEPLOY_ENOMEM;
+ * CERTDEPLOY_EFAILED. name: what to call it in messages.
  */
 int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, int directory,
-		    const char *name);
+		    const char *name, bool filed);
 
 #endif

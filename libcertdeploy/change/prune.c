@@ -50,7 +50,7 @@ static int remove_copies(const struct cd_state *state, int backup)
 {
 	struct cd_problems ignored = {0};
 	struct cd_journal journal;
-	int result = cd_journal_read(&journal, &ignored, backup, NULL), error = 0;
+	int result = cd_journal_read(&journal, &ignored, backup, NULL, true), error = 0;
 
 	for (size_t i = 0; result == 0 && error == 0 && i < journal.entries.count; i++) {
 		const struct cd_entry *entry = journal.entries.items[i];
@@ -227,24 +227,25 @@ void cd_prune_backups(struct cd_state *state, unsigned keep, int64_t before)
 	(void)prune(&begun, state, keep, before);
 }
 
-int cd_history_prune(struct cd_problems *problems, const struct cd_root *root, const char *state_directory,
-		     unsigned keep, long older, unsigned wait)
+int cd_history_prune(bool *removed, struct cd_problems *problems, const struct cd_root *root,
+		     const char *state_directory, unsigned keep, long older, unsigned wait)
 {
 	struct cd_state state;
-	bool begun;
 	int result = cd_state_open(&state, problems, root, state_directory, false), error;
 
+	*removed = false;
 	if (result == CERTDEPLOY_ENOTFOUND)
 		return 0;
 	if (result == 0)
 		result = cd_state_lock(&state, wait, NULL, NULL);
 	if (result == 0) {
-		error = prune(&begun, &state, keep, older <= 0 ? INT64_MAX : (int64_t)time(NULL) - older);
+		error = prune(removed, &state, keep, older <= 0 ? INT64_MAX : (int64_t)time(NULL) - older);
 		if (error != 0)
-			result = cd_fail_errno(problems, error, state.path,
-					       begun ? _("not all old backups could be removed; the next "
-							 "run goes on with it")
-						     : _("cannot remove old backups"));
+			result =
+				cd_fail_errno(problems, error, state.path,
+					      *removed ? _("not all old backups could be removed; the next "
+							   "run goes on with it")
+						       : _("cannot remove old backups"));
 	}
 	cd_state_close(&state);
 	return result;

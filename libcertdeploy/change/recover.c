@@ -51,7 +51,35 @@ static int make_old(struct cd_work *work, const struct cd_entry *entry, int dire
 	return 0;
 }
 
-/* Staged names are free again, and their directories are there. */
+static int make_holders_again(struct cd_work *work)
+{
+	for (size_t i = 0; i < work->journal.holders.count; i++) {
+		const char *name;
+		int directory = cd_disk_parent(&name, work->root, work->journal.holders.items[i]);
+
+		if (directory == -1)
+			return errno;
+		if (mkdirat(directory, name, 0700) == -1 && errno != EEXIST) {
+			(void)close(directory);
+			return errno;
+		}
+		(void)close(directory);
+	}
+	return 0;
+}
+
+/* The directory in which the old file waits; those of ours come back when they are needed. -1: errno. */
+static int open_waiting(const char **name, struct cd_work *work, const struct cd_entry *entry)
+{
+	int fd = cd_disk_parent(name, work->root, entry->staged);
+
+	if (fd != -1 || errno != ENOENT)
+		return fd;
+	errno = make_holders_again(work);
+	return errno != 0 ? -1 : cd_disk_parent(name, work->root, entry->staged);
+}
+
+/* Staged names are free again. */
 static int put_old(struct cd_work *work, const struct cd_entry *entry, int directory, const char *name)
 {
 	const char *staged_name;
@@ -63,7 +91,7 @@ static int put_old(struct cd_work *work, const struct cd_entry *entry, int direc
 
 		return unlinkat(directory, name, flag) == -1 && errno != ENOENT ? errno : 0;
 	}
-	from = cd_disk_parent(&staged_name, work->root, entry->staged);
+	from = open_waiting(&staged_name, work, entry);
 	if (from == -1)
 		return errno;
 	cd_flush_begin(&flush, 0);
@@ -114,31 +142,12 @@ static int undo_one(struct cd_work *work, const struct cd_entry *entry, size_t *
 	return error;
 }
 
-static int make_holders_again(struct cd_work *work)
-{
-	for (size_t i = 0; i < work->journal.holders.count; i++) {
-		const char *name;
-		int directory = cd_disk_parent(&name, work->root, work->journal.holders.items[i]);
-
-		if (directory == -1)
-			return errno;
-		if (mkdirat(directory, name, 0700) == -1 && errno != EEXIST) {
-			(void)close(directory);
-			return errno;
-		}
-		(void)close(directory);
-	}
-	return 0;
-}
-
 static int undo_all(struct cd_work *work, size_t *foreign, const char **where)
 {
 	int first = cd_stage_clean(work), error;
 
 	*foreign = 0;
 	*where = NULL;
-	if (first == 0)
-		first = make_holders_again(work);
 	for (size_t i = work->journal.entries.count; i > 0; i--) {
 		const struct cd_entry *entry = work->journal.entries.items[i - 1];
 
@@ -213,12 +222,16 @@ static int cannot_file(struct cd_work *work, int error)
 
 static int open_leftover(struct cd_work *work, const char *where)
 {
+	const char *path = cd_arena_format(&work->problems->arena, "%s/%s", work->state.path, where);
+
 	work->where = where;
 	work->directory = cd_disk_open(work->state.directory, where, O_RDONLY | O_DIRECTORY, 0);
+	if (work->directory == -1 && (errno == ENOTDIR || errno == ELOOP))
+		return cd_fail(work->problems, CERTDEPLOY_EREFUSED, "journal-damaged", path, 0,
+			       _("something else stands where the record of an interrupted run would be"));
 	if (work->directory == -1)
 		return cannot_file(work, errno);
-	return cd_journal_read(&work->journal, work->problems, work->directory,
-			       cd_arena_format(&work->problems->arena, "%s/%s", work->state.path, where));
+	return cd_journal_read(&work->journal, work->problems, work->directory, path, false);
 }
 
 static void close_leftover(struct cd_work *work)

@@ -412,6 +412,7 @@ int cd_transaction_look(struct cd_transaction *transaction)
 int cd_transaction_run(struct cd_transaction *transaction)
 {
 	struct cd_work work;
+	bool is_kept = false;
 	int recovered, result;
 
 	work_init(&work, transaction);
@@ -433,9 +434,10 @@ int cd_transaction_run(struct cd_transaction *transaction)
 		if (result == 0)
 			(void)report(&work);
 		cd_audit(&work, word_for(result));
-	} else {
-		transaction->id[0] = '\0';
+		is_kept = result == 0 || result == CERTDEPLOY_EBROKEN || work.switched;
 	}
+	if (!is_kept)
+		transaction->id[0] = '\0';
 	work_end(&work);
 	return result;
 }

@@ -46,7 +46,7 @@ struct cd_transaction {
 	int (*progress)(void *user, const char *what, size_t done, size_t total);
 	void *user;
 	/* what was done */
-	char id[40];            /**< "20261121T201136Z-1" */
+	char id[40];            /**< "20261121T201136Z-1"; empty: the history has nothing of it */
 	struct cd_vector files; /**< of struct certdeploy_file_report, in problems->arena */
 };
 

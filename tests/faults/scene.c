@@ -321,11 +321,13 @@ int scene_rollback(struct scene *scene, const char *program)
 int scene_prune(struct scene *scene, const char *program)
 {
 	char state[600];
+	bool removed;
 	int result = cd_root_open(&scene->root, &scene->problems, NULL);
 
 	(void)program;
 	(void)snprintf(state, sizeof(state), "%s/var/state", scene->path);
-	return result != 0 ? result : cd_history_prune(&scene->problems, &scene->root, state, 1, 0, 5);
+	return result != 0 ? result
+			   : cd_history_prune(&removed, &scene->problems, &scene->root, state, 1, 0, 5);
 }
 
 int scene_recover(struct scene *scene, const char *program)

@@ -67,7 +67,7 @@ static void check_again(const struct cd_journal *journal)
 
 	(void)unlinkat(open_directory(), CD_MANIFEST, 0);
 	FUZZ_ASSERT(cd_journal_write(journal, &problems, open_directory()) == 0);
-	FUZZ_ASSERT(cd_journal_read(&again, &problems, open_directory(), "journal") == 0);
+	FUZZ_ASSERT(cd_journal_read(&again, &problems, open_directory(), "journal", false) == 0);
 	FUZZ_ASSERT(again.entries.count == journal->entries.count && again.time == journal->time &&
 		    again.services.count == journal->services.count &&
 		    again.holders.count == journal->holders.count && strcmp(again.id, journal->id) == 0);
@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int result;
 
 	put(data, size);
-	result = cd_journal_read(&journal, &problems, open_directory(), "journal");
+	result = cd_journal_read(&journal, &problems, open_directory(), "journal", false);
 	FUZZ_ASSERT(result == 0 || result == CERTDEPLOY_EREFUSED || result == CERTDEPLOY_ENOMEM);
 	FUZZ_ASSERT((result == CERTDEPLOY_EREFUSED) == (cd_problems_error(&problems, 0) != NULL));
 	FUZZ_ASSERT((result == CERTDEPLOY_ENOMEM) == problems.out_of_memory);

@@ -193,6 +193,52 @@ def test_t4_hard_link(tool, root, schema, material):
         refused(tool, root, schema, command, *material, "--default", "--service", "dovecot", code="hard-link")
 
 
+def mounted(tool, *args, mount):
+    """The run in a name space of its own, after these mount commands."""
+    argv, own = tool.argv(*args)
+    script = " && ".join(["set -e", *(f"mount {m}" for m in mount), 'exec "$@"'])
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *argv], env={**CLEAN, **own}, text=True,
+                          capture_output=True, stdin=subprocess.DEVNULL)
+    if not done.stdout:
+        pytest.skip("nothing can be mounted here: " + done.stderr)
+    return done.returncode, json.loads(done.stdout)
+
+
+READ_ONLY = "--bind {0} {0}", "-o remount,bind,ro {0}"
+
+
+@as_root
+@pytest.mark.parametrize("place, mount, code, status", [
+    ("etc/dovecot", READ_ONLY, "read-only", 1),
+    ("etc/ssl", READ_ONLY, "read-only", 1),
+    ("var", READ_ONLY, "read-only", 1),
+    (CONF, ["--bind {0} {0}"], "mounted", 6),
+])
+def test_t23_mounts(tool, root, material, place, mount, code, status):
+    """What cannot be written is told, nothing waits for a person, and the next run goes through."""
+    make(root, "etc/ssl")
+    make(root, "var")
+    before = snapshot(root)
+    mount = [m.format(root / place) for m in mount]
+    ended, said = mounted(tool, "deploy", *material, "--default", mount=mount)
+    errors = {p["code"] for p in said["problems"] if p["severity"] == "error"}
+    assert (ended, errors) == (status, {code}), said
+    assert not said["changed"] and said["transaction"] is None
+    assert snapshot(root) == before
+    assert not (root / "var/lib/certdeploy/journal").exists()
+    tool("deploy", *material, "--default").expect(0)
+
+
+@as_root
+@pytest.mark.parametrize("name", ["journal", "committed"])
+def test_t20_something_else_in_the_place_of_a_record(tool, root, schema, material, name):
+    make(root, "var/lib/certdeploy", 0o700)
+    write(root, f"var/lib/certdeploy/{name}", "", 0o600)
+    refused(tool, root, schema, "deploy", *material, "--default", code="journal-damaged")
+    tool("recover", "--force").expect(0)
+    tool("deploy", *material, "--default").expect(0)
+
+
 @as_root
 def test_t20_state_and_lock(tool, root, schema, material):
     """A journal that no run of ours wrote is named and left; it hinders, and recover does not loop."""

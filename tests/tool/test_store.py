@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The names of the store, and whom its files belong to, on a tree with an Apache's configuration."""
 
+import json
 import os
+import resource
 import shutil
 import stat
+import subprocess
 
 import pytest
 
+from harness.process import CLEAN
 from harness.tool import REFUSED, USAGE, Tool
 
 NAME = "www.example.test"
@@ -140,6 +144,28 @@ def test_a_name_removed_and_put_back(host, ca):
     host("store", "remove", "none.example.test").expect(REFUSED, "unknown-name")
     host("store", "remove", "../../etc").expect(REFUSED, "unknown-name")
     host("store", "remove").expect(USAGE)
+
+
+def test_old_backups_are_removed(tool, ca):
+    for number in range(2):
+        leaf = ca.leaf(NAME, again=number)
+        tool("import", "--fullchain", leaf.fullchain, "--key", leaf.key, "--name", NAME).expect(0)
+    assert not tool("prune", "--keep", "2").expect(0).json["changed"]
+    assert tool("prune", "--keep", "1").expect(0).json["changed"]
+    assert len(tool("history").expect(0).json["history"]) == 1
+
+
+def test_a_run_without_a_record_has_no_number(host, ca):
+    """Where the disk refuses the first write, nothing is in the history that could be shown or put back."""
+    leaf = ca.leaf(NAME)
+    host("import", "--fullchain", leaf.fullchain, "--key", leaf.key, "--name", NAME).expect(0)
+    argv, env = host.argv("deploy", "--name", NAME, "--hostname", NAME)
+    done = subprocess.run(argv, env={**CLEAN, **env}, capture_output=True, stdin=subprocess.DEVNULL,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)))
+    said = json.loads(done.stdout)
+    assert done.returncode == 1 and "io-error" in {p["code"] for p in said["problems"]}, said
+    assert not said["changed"] and said["transaction"] is None
+    assert len(host("history").expect(0).json["history"]) == 1
 
 
 def test_a_name_changed(host, ca):

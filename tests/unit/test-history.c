@@ -66,6 +66,18 @@ static int roll_back(struct host *host, const char *id, const char *service, con
 	return result;
 }
 
+static size_t count_history(struct host *host)
+{
+	struct cd_vector list = {0};
+	size_t count;
+
+	assert_int_equal(cd_history_list(&list, &host->problems, &host->root, host_path(host, "var/state")),
+			 0);
+	count = list.count;
+	cd_vector_free(&list);
+	return count;
+}
+
 static void test_list_and_show(void **state)
 {
 	struct host *host = *state;
@@ -167,6 +179,26 @@ static void test_later_edits_are_not_lost(void **state)
 	assert_true(host_has(host, "etc/two.conf", "old two\n"));
 }
 
+/* Of an original or a record that is not any more what was filed, nothing is put back. */
+static void test_a_damaged_backup(void **state)
+{
+	struct host *host = *state;
+	const char *id = deploy(host, "new one\n", "new two\n");
+	const char *const damaged[] = {
+		cd_arena_format(&host->texts, "var/state/backups/%s/files%s/etc/one.conf", id, host->path),
+		cd_arena_format(&host->texts, "var/state/backups/%s/manifest", id)};
+
+	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+		host_put(host, damaged[i], "damaged\n");
+		assert_int_equal(roll_back(host, id, NULL, NULL, false), CERTDEPLOY_EREFUSED);
+		assert_string_equal(host_error(host), "backup-damaged");
+		assert_true(host_has(host, "etc/one.conf", "new one\n"));
+		assert_true(host_has(host, "etc/two.conf", "new two\n"));
+	}
+	/* It is listed all the same. */
+	assert_int_equal(count_history(host), 1);
+}
+
 static void test_one_out_of_the_middle(void **state)
 {
 	struct host *host = *state;
@@ -209,21 +241,10 @@ static void test_failed_runs_are_in_the_history(void **state)
 	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), CERTDEPLOY_ENOTFOUND);
 }
 
-static size_t count_history(struct host *host)
-{
-	struct cd_vector list = {0};
-	size_t count;
-
-	assert_int_equal(cd_history_list(&list, &host->problems, &host->root, host_path(host, "var/state")),
-			 0);
-	count = list.count;
-	cd_vector_free(&list);
-	return count;
-}
-
 static void test_pruning(void **state)
 {
 	struct host *host = *state;
+	bool removed;
 
 	for (int i = 0; i < 5; i++) {
 		char text[16];
@@ -232,12 +253,15 @@ static void test_pruning(void **state)
 		(void)deploy(host, text, NULL);
 	}
 	assert_int_equal(count_history(host), 5);
-	assert_int_equal(
-		cd_history_prune(&host->problems, &host->root, host_path(host, "var/state"), 2, 3600, 1),
-		0);
+	assert_int_equal(cd_history_prune(&removed, &host->problems, &host->root,
+					  host_path(host, "var/state"), 2, 3600, 1),
+			 0);
+	assert_false(removed);
 	assert_int_equal(count_history(host), 5);
-	assert_int_equal(
-		cd_history_prune(&host->problems, &host->root, host_path(host, "var/state"), 2, 0, 1), 0);
+	assert_int_equal(cd_history_prune(&removed, &host->problems, &host->root,
+					  host_path(host, "var/state"), 2, 0, 1),
+			 0);
+	assert_true(removed);
 	assert_int_equal(count_history(host), 2);
 	host_begin(host, "deploy");
 	host->transaction.keep = 1;
@@ -246,8 +270,10 @@ static void test_pruning(void **state)
 	assert_int_equal(host_run(host), 0);
 	assert_int_equal(count_history(host), 1);
 	/* The copy beside goes with its backup. */
-	assert_int_equal(
-		cd_history_prune(&host->problems, &host->root, host_path(host, "var/state"), 0, 0, 1), 0);
+	assert_int_equal(cd_history_prune(&removed, &host->problems, &host->root,
+					  host_path(host, "var/state"), 0, 0, 1),
+			 0);
+	assert_true(removed);
 	assert_int_equal(count_history(host), 0);
 	{
 		char command[128];
@@ -259,8 +285,11 @@ static void test_pruning(void **state)
 
 static int prune(struct host *host, unsigned keep)
 {
+	bool removed;
+
 	host_begin(host, "prune");
-	return cd_history_prune(&host->problems, &host->root, host_path(host, "var/state"), keep, 0, 1);
+	return cd_history_prune(&removed, &host->problems, &host->root, host_path(host, "var/state"), keep,
+				0, 1);
 }
 
 static int recover(struct host *host, int *recovered)
@@ -346,6 +375,7 @@ int main(void)
 		TEST(test_the_last_is_rolled_back),
 		TEST(test_created_things_go),
 		TEST(test_later_edits_are_not_lost),
+		TEST(test_a_damaged_backup),
 		TEST(test_one_out_of_the_middle),
 		TEST(test_one_service_and_one_file),
 		TEST(test_failed_runs_are_in_the_history),

@@ -59,6 +59,8 @@ static void test_errors(void **state)
 	assert_string_equal(last(&problems)->code, "not-found");
 	assert_int_equal(cd_fail_errno(&problems, ENOSPC, "/x", "cannot write"), CERTDEPLOY_EFAILED);
 	assert_string_equal(last(&problems)->code, "no-space");
+	assert_int_equal(cd_fail_errno(&problems, EROFS, "/x", "cannot write"), CERTDEPLOY_EFAILED);
+	assert_string_equal(last(&problems)->code, "read-only");
 	assert_true(cd_problems_failed(&problems, 0));
 	assert_false(cd_problems_failed(&problems, problems.list.count));
 	assert_int_equal(cd_fail_errno(&problems, ENOMEM, "/x", "cannot"), CERTDEPLOY_ENOMEM);
