@@ -97,7 +97,7 @@ static int write_all(int fd, const char *bytes, size_t length)
 	return fsync(fd) == -1 ? errno : 0;
 }
 
-static int prepare(struct handed *handed, const char *file, const struct certdeploy_output *output)
+static int prepare(struct handed *handed, const char *file, bool secret)
 {
 	const char *slash = strrchr(file, '/');
 	int error;
@@ -105,11 +105,7 @@ static int prepare(struct handed *handed, const char *file, const struct certdep
 	*handed = (struct handed){
 		.file = file, .name = slash == NULL ? file : slash + 1, .directory = -1, .fd = -1};
 	error = open_directory(handed);
-	if (error == 0)
-		error = make_file(handed, output->secret ? 0600 : 0644);
-	if (error == 0)
-		error = write_all(handed->fd, output->bytes, output->length);
-	return error;
+	return error == 0 ? make_file(handed, secret ? 0600 : 0644) : error;
 }
 
 static int give_name(struct handed *handed)
@@ -135,6 +131,31 @@ static void end(struct handed *handed, bool keep)
 		(void)close(handed->directory);
 }
 
+/* Text of several key types goes into one file, or one stream; what is no text cannot. */
+static bool fit_together(const struct tool *tool, const struct certdeploy_result *result)
+{
+	const struct certdeploy_output *output, *other;
+
+	for (size_t i = 0; (output = certdeploy_result_output(result, i)) != NULL; i++)
+		for (size_t j = 0; j < i && !output->text; j++) {
+			other = certdeploy_result_output(result, j);
+			if (output_file(tool, output) == output_file(tool, other) &&
+			    (!tool->json || output_file(tool, output) != NULL))
+				return false;
+		}
+	return true;
+}
+
+static int together_problem(struct tool *tool)
+{
+	tool->problem = (struct certdeploy_problem){
+		.severity = CERTDEPLOY_ERROR,
+		.code = "usage",
+		.message = _("this certificate has two key types, and a PKCS#12 file holds one; "
+			     "use --format pem or --all")};
+	return CERTDEPLOY_EUSAGE;
+}
+
 /* All of the files or none. */
 int write_outputs(struct tool *tool, const struct certdeploy_result *result)
 {
@@ -144,13 +165,18 @@ int write_outputs(struct tool *tool, const struct certdeploy_result *result)
 	size_t count = 0;
 	int error = 0;
 
+	if (!fit_together(tool, result))
+		return together_problem(tool);
 	for (size_t i = 0; error == 0 && (output = certdeploy_result_output(result, i)) != NULL; i++) {
 		const char *file = output_file(tool, output);
 
 		if (file == NULL)
 			continue;
 		wrong = file;
-		error = count == OUTPUTS ? E2BIG : prepare(&handed[count++], file, output);
+		if (count == 0 || handed[count - 1].file != file)
+			error = count == OUTPUTS ? E2BIG : prepare(&handed[count++], file, output->secret);
+		if (error == 0)
+			error = write_all(handed[count - 1].fd, output->bytes, output->length);
 	}
 	for (size_t i = 0; error == 0 && i < count; i++) {
 		wrong = handed[i].file;
@@ -165,6 +191,8 @@ void print_outputs(const struct tool *tool, const struct certdeploy_result *resu
 {
 	const struct certdeploy_output *output;
 
+	if (!fit_together(tool, result))
+		return;
 	for (size_t i = 0; (output = certdeploy_result_output(result, i)) != NULL; i++) {
 		if (output_file(tool, output) != NULL || (output->secret && !secrets))
 			continue;

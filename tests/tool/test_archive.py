@@ -150,7 +150,7 @@ def test_archives_that_are_refused(full, there, ca, word, tmp_path):
     damaged.write_bytes(archive.read_bytes()[:-700] + bytes(700))
     there("import", "--archive", damaged, "--passphrase-file", word).expect(REFUSED)
     one = tmp_path / "one.p12"
-    full("export", "www.example.test", "--passphrase-file", word, "--out", one)
+    full("export", "own.example.test", "--passphrase-file", word, "--out", one).expect(0)
     there("import", "--archive", one, "--passphrase-file", word).expect(REFUSED, "not-understood")
     there("import", "--archive", word).expect(REFUSED, "not-understood")
     there("import", "--archive", archive, "--name", "x", "--passphrase-file", word).expect(USAGE)
@@ -161,6 +161,17 @@ def test_archives_that_are_refused(full, there, ca, word, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("keytool") is None, reason="keytool is not installed")
+def test_an_export_of_two_key_types(full, word, tmp_path):
+    """PEM goes into one file; a PKCS#12 file would hold half of it."""
+    out = tmp_path / "out"
+    for where in ["--out", out], []:
+        done = full.text("export", "www.example.test", "--passphrase-file", word, *where).expect(USAGE)
+        assert "two key types" in done.err and not done.out and not out.exists()
+    assert len(full("export", "www.example.test", "--passphrase-file", word).expect(0).json["outputs"]) == 2
+    full("export", "www.example.test", "--format", "pem", "--out", out).expect(0)
+    assert out.read_text().count("PRIVATE KEY") == 4 and out.stat().st_mode & 0o077 == 0
+
+
 @pytest.mark.parametrize("form", ["pkcs12", "pkcs12-legacy"])
 def test_java_reads_an_export(full, tmp_path, form):
     word, bundle = tmp_path / "plain", tmp_path / "www.p12"
