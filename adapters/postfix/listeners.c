@@ -161,6 +161,25 @@ static int is_proxied(bool *out, struct postfix_model *model, const struct postf
 	return result;
 }
 
+/*
+ * What the source's lines name for this row: main.cf's values may refer to what the row's options set, or
+ * to $service_name.
+ */
+static int show_pairs(struct certdeploy_endpoint *endpoint, struct postfix_model *model,
+		      struct postfix_source *source, struct postfix_row *row)
+{
+	struct postfix_source seen = {.row = row, .prefix = source->prefix};
+	int result = postfix_source_evaluate(model, source);
+
+	if (result == 0 && source->row == NULL)
+		result = postfix_source_evaluate(model, &seen);
+	else
+		seen.pairs = source->pairs;
+	endpoint->pairs = seen.pairs.shown;
+	endpoint->pair_count = seen.pairs.count;
+	return result;
+}
+
 static int add_endpoint(struct postfix_model *model, struct postfix_row *listener,
 			struct postfix_row *server, struct postfix_source *source, bool tls, bool wrapper)
 {
@@ -173,7 +192,7 @@ static int add_endpoint(struct postfix_model *model, struct postfix_row *listene
 	if (own == NULL)
 		return CERTDEPLOY_ENOMEM;
 	if (result == 0)
-		result = postfix_source_evaluate(model, source);
+		result = show_pairs(&endpoint, model, source, server);
 	if (result == 0)
 		result = postfix_addresses(&addresses, &count, model, host);
 	if (result == 0)
@@ -190,8 +209,6 @@ static int add_endpoint(struct postfix_model *model, struct postfix_row *listene
 	if (wrapper)
 		endpoint.protocol = "smtps";
 	endpoint.server_name = model->hostname;
-	endpoint.pairs = source->pairs.shown;
-	endpoint.pair_count = source->pairs.count;
 	endpoint.file = certdeploy_document_path(server->line->document);
 	endpoint.line = server->line->number;
 	endpoint.decider = source;

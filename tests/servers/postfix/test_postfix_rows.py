@@ -59,6 +59,10 @@ ROWS = [
     Row("$ in each form", "a = {cert}\nb = ${{a}}\nsmtpd_tls_cert_file = $(b)\nsmtpd_tls_key_file = ${{mail_name?{key}}}\n"),
     Row("a choice", "smtpd_tls_cert_file = ${{{{$mail_name}} == {{Postfix}} ? {{{cert}}} : {{/nowhere}}}}\nsmtpd_tls_key_file = ${{none:{key}}}\n"),
     Row("what is not defined is empty", "smtpd_tls_cert_file = {cert}$nothing\nsmtpd_tls_key_file = ${{1}}{key}\n"),
+    Row("relations within each other", "smtpd_tls_cert_file = ${{{{${{{{1}}<{{2}}?{{a}}:{{b}}}}}}=={{a}}?{{{cert}}}:{{x}}}}\nsmtpd_tls_key_file = ${{ mail_name ? {{{key}}} : {{y}} }}\n"),
+    Row("a level", "smtpd_tls_cert_file = ${{{{$compatibility_level}} >=level {{3.6}} ? {{{cert}}} : {{/nowhere}}}}\nsmtpd_tls_key_file = {key}\n"),
+    Row("what an option of the service sets", "our_cert = {cert}\nour_key = {key}\nsmtpd_tls_cert_file = $our_cert\nsmtpd_tls_key_file = $our_key\n", smtps="  -o our_cert={other} -o our_key={otherkey}\n"),
+    Row("the name of the service", "smtpd_tls_cert_file = ${{{{$service_name}} == {{{smtps}}} ? {{{other}}} : {{{cert}}}}}\nsmtpd_tls_key_file = ${{{{$service_name}} == {{{smtps}}} ? {{{otherkey}}} : {{{key}}}}}\n"),
     Row("a loop", "a = $b\nb = $a\nsmtpd_tls_cert_file = $a\n", status=6, code="config-syntax", serves=()),
     # which parameters matter
     Row("one file with all", "smtpd_tls_cert_file = {both}\n"),
