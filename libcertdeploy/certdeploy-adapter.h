@@ -249,8 +249,8 @@ CERTDEPLOY_API int certdeploy_ask_digests(const char **answer, struct certdeploy
  * SHA-256, in hexadecimal, of what files hold, a newline between them, written in base64: the value that
  * `postmap -F` makes of a list of files.
  *
- * @return 0; CERTDEPLOY_ENOTFOUND: one is not there; CERTDEPLOY_EPERMISSION; CERTDEPLOY_EREFUSED: one cannot
- *         be read (nothing recorded)
+ * @return 0; CERTDEPLOY_ENOTFOUND: one is not there; CERTDEPLOY_EPERMISSION; CERTDEPLOY_EREFUSED: one
+ * cannot be read (nothing recorded)
  * @since 0.1
  */
 CERTDEPLOY_API int certdeploy_digest_base64(const char **sha256, struct certdeploy_reading *reading,
@@ -471,6 +471,8 @@ struct certdeploy_rehearsal {
 	/** Asked in this order. Those for the edited files count, for both copies. */
 	const struct certdeploy_rehearsal_command *commands;
 	size_t command_count;
+	/** The folder whose copy the private directory is, for what is told of it; NULL: the root. */
+	const char *folder;
 };
 
 /* ---- the adapter ---- */

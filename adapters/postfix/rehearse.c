@@ -331,6 +331,7 @@ int postfix_rehearse(struct certdeploy_reading *reading, struct certdeploy_rehea
 	}
 	rehearsal->files = files;
 	rehearsal->file_count = 2;
+	rehearsal->folder = model->directory;
 	rehearsal->commands = commands;
 	rehearsal->command_count = count;
 	return 0;

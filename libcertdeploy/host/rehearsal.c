@@ -38,6 +38,7 @@ struct stage {
 	struct certdeploy_reading *after;
 	struct question *questions;
 	size_t count;
+	const char *folder; /* that the copies stand for */
 };
 
 static int ask(struct stage *stage, struct cd_run *run, const struct certdeploy_rehearsal_command *command)
@@ -125,25 +126,64 @@ static const char *new_line(struct certdeploy_reading *reading,
 	return NULL;
 }
 
+/* What a tool says, of the files instead of their copies. */
+struct saying {
+	const char *text;
+	const char *file; /* of the line that it names, or the configuration's first */
+	size_t line;
+};
+
+/* The first "PATH line N" or "PATH, line N" from `at` on. */
+static int find_place(struct saying *out, struct cd_arena *arena, const char *at)
+{
+	const char *end = strstr(at, " line ");
+	size_t line = end == NULL ? 0 : strtoul(end + strlen(" line "), NULL, 10);
+
+	if (out->line != 0 || line == 0 || end == at)
+		return 0;
+	out->line = line;
+	out->file = cd_arena_copy(arena, at, (size_t)(end - at) - (end[-1] == ','));
+	return out->file == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
+static int interpret(struct saying *out, struct stage *stage, const char *text)
+{
+	struct cd_arena *arena = &stage->problems->arena;
+	const char *copy = stage->scratch.path, *at;
+
+	*out = (struct saying){text == NULL ? "-" : text, cd_service_get(&stage->seen->service, "config"),
+			       0};
+	while ((at = strstr(out->text, copy)) != NULL) {
+		size_t before = (size_t)(at - out->text);
+
+		out->text = cd_arena_format(arena, "%.*s%s%s", (int)before, out->text, stage->folder,
+					    at + strlen(copy));
+		if (out->text == NULL || find_place(out, arena, out->text + before) != 0)
+			return cd_fail_memory(stage->problems);
+	}
+	return 0;
+}
+
 static int judge(struct stage *stage, const struct question *question)
 {
 	const struct certdeploy_rehearsal_command *command = question->command;
 	const struct cd_run *old = &question->old, *new = &question->new;
-	const char *config = cd_service_get(&stage->seen->service, "config"), *line;
+	struct saying said;
+	const char *line;
 
 	if (command == NULL || (old->status != 0 && command->may_fail))
 		return 0;
-	if (old->status != 0) {
-		line = new_line(stage->after, command, "", cd_buffer_text(&old->errors));
-		return cd_fail(stage->problems, CERTDEPLOY_EREFUSED, "config-syntax", config, 0,
-			       _("%s refuses the configuration as it stands: %s"), old->argv[0],
-			       line == NULL ? "-" : line);
-	}
-	line = new_line(stage->after, command, cd_buffer_text(&old->errors), cd_buffer_text(&new->errors));
+	line = old->status != 0 ? new_line(stage->after, command, "", cd_buffer_text(&old->errors))
+				: new_line(stage->after, command, cd_buffer_text(&old->errors),
+					   cd_buffer_text(&new->errors));
+	if ((old->status != 0 || new->status != 0 || line != NULL) && interpret(&said, stage, line) != 0)
+		return CERTDEPLOY_ENOMEM;
+	if (old->status != 0)
+		return cd_fail(stage->problems, CERTDEPLOY_EREFUSED, "config-syntax", said.file, said.line,
+			       _("%s refuses the configuration as it stands: %s"), old->argv[0], said.text);
 	if (new->status != 0 || line != NULL)
-		return cd_fail(stage->problems, CERTDEPLOY_EREFUSED, "test-failed", config, 0,
-			       _("%s does not like the edited configuration: %s"), new->argv[0],
-			       line == NULL ? "-" : line);
+		return cd_fail(stage->problems, CERTDEPLOY_EREFUSED, "test-failed", said.file, said.line,
+			       _("%s does not like the edited configuration: %s"), new->argv[0], said.text);
 	if (command->judge == NULL)
 		return 0;
 	return command->judge(stage->after, cd_buffer_text(&old->output), cd_buffer_text(&new->output));
@@ -152,6 +192,7 @@ static int judge(struct stage *stage, const struct question *question)
 static int prepare(struct stage *stage, const struct certdeploy_rehearsal *rehearsal)
 {
 	stage->count = rehearsal->command_count;
+	stage->folder = rehearsal->folder == NULL ? "" : rehearsal->folder;
 	stage->questions = cd_arena_alloc(&stage->after->arena, stage->count * sizeof(*stage->questions));
 	if (stage->questions == NULL)
 		return cd_fail_memory(stage->problems);

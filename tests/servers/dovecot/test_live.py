@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Deployments that end with certdeploy's own proof, on every protocol; what is served is s_client's word."""
 
+import re
 import socket
 import time
 
@@ -165,3 +166,29 @@ def test_more_names_than_2_3_carries(oracle, ca):
         before = dovecot.config.read_bytes()
         dovecot.deploy(ca.leaf("a.test"), "--hostname", "a.test").expect(REFUSED, "server-limit")
         assert dovecot.config.read_bytes() == before
+
+
+def test_what_doveconf_refuses(live, ca, oracle):
+    """What only Dovecot itself knows: said of the file and its line, not of the copy that it was asked about."""
+    live.config.write_text(live.config.read_text() + "no_such_setting = x\n")
+    before = live.config.read_bytes()
+    done = live.deploy(ca.leaf("a.test"), "--default").expect(REFUSED, "config-syntax")
+    problem = done.problem("config-syntax")
+    assert (problem["file"], problem["line"]) == (str(live.config), before.count(b"\n")), done
+    assert "certdeploy." not in problem["message"], done
+    assert live.config.read_bytes() == before
+
+
+def test_a_warning_that_was_not_there(live, ca):
+    """doveconf says something of the copy that it did not say before."""
+    script = live.base / "doveconf"
+    text = live.tool.config.read_text()
+    real = re.search(r'doveconf = "([^"]*)"', text).group(1)
+    script.write_text(
+        f'#!/bin/sh\ncase "$2" in */certdeploy.*) grep -q {live.base}/store "$2" && '
+        f'echo "doveconf: Warning: $2 line 7: odd" >&2 ;; esac\nexec {real} "$@"\n')
+    script.chmod(0o755)
+    live.tool.config.write_text(text.replace(real, str(script)))
+    problem = live.deploy(ca.leaf("a.test"), "--default").expect(REFUSED, "test-failed").problem("test-failed")
+    assert (problem["file"], problem["line"]) == (str(live.config), 7)
+    assert {p: p.read_bytes() for p in live.files} == live.files
