@@ -148,6 +148,7 @@ static int edit_lines(struct dovecot_editor *editor, const struct dovecot_place 
 		      const struct dovecot_filter *filter, const struct dovecot_wish *wishes)
 {
 	const struct dovecot_value *beside = NULL;
+	bool elsewhere = false;
 	int result = 0;
 
 	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY && beside == NULL; slot++)
@@ -164,7 +165,10 @@ static int edit_lines(struct dovecot_editor *editor, const struct dovecot_place 
 		else if (wish->drop && value != NULL)
 			result = drop_slot(editor, filter, slot);
 		/* Taken over from a wider scope: hidden by an empty value, but only if it is there. */
-		if (result == 0 && wish->drop && is_set(place->effective.values[slot]) && value == NULL)
+		if (result == 0 && wish->drop)
+			result = dovecot_is_set_elsewhere(&elsewhere, editor, place, filter,
+							  (enum dovecot_slot)slot);
+		if (result == 0 && wish->drop && elsewhere)
 			result = dovecot_add_beside(editor, beside, (enum dovecot_slot)slot, NULL);
 	}
 	return result;

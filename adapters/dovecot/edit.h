@@ -36,6 +36,9 @@ int dovecot_must_move(bool *move, struct dovecot_editor *editor, const struct do
 /** The same for the default of an address, whose names keep what they have. */
 int dovecot_check_address(struct dovecot_editor *editor, const struct dovecot_place *place,
 			  const struct dovecot_wish *wishes);
+/** Would another filter's value of the slot hold for the place, somewhere, if this one had none? */
+int dovecot_is_set_elsewhere(bool *out, struct dovecot_editor *editor, const struct dovecot_place *place,
+			     const struct dovecot_filter *filter, enum dovecot_slot slot);
 
 /* ---- checks.c: once all edits are known ---- */
 

@@ -224,3 +224,24 @@ int dovecot_check_address(struct dovecot_editor *editor, const struct dovecot_pl
 						       &trial);
 	return result;
 }
+
+int dovecot_is_set_elsewhere(bool *out, struct dovecot_editor *editor, const struct dovecot_place *place,
+			     const struct dovecot_filter *filter, enum dovecot_slot slot)
+{
+	const struct dovecot_vector *contexts = &editor->model->contexts;
+	struct dovecot_trial trial = {.instead = filter, .filter = *filter};
+
+	*out = false;
+	trial.filter.values[slot] = NULL;
+	for (size_t i = 0; i < contexts->count && !*out; i++) {
+		struct dovecot_effective effective;
+
+		if (!dovecot_fits(filter, contexts->items[i]) || !is_meant(place, contexts->items[i]))
+			continue;
+		if (dovecot_effective_with(&effective, editor->model, contexts->items[i], place->name,
+					   &trial) != 0)
+			return CERTDEPLOY_ENOMEM;
+		*out = effective.values[slot] != NULL && effective.values[slot]->text[0] != '\0';
+	}
+	return 0;
+}

@@ -37,9 +37,13 @@ class Row:
     newline: str = "\n"
     options: tuple = ()
     last: bool = False  # the text stands at the end of the file, without a newline
+    notice: str = ""  # of a deployment that is done
+    keeps: str = ""  # a part of dovecot.conf that no deployment touches
 
 
 OLD, NEWER = "ssl_cert = <{old}\nssl_key = <{key}\n", "ssl_server_cert_file = {old}\nssl_server_key_file = {key}\n"
+ALT = "ssl_alt_cert = <{alt}\nssl_alt_key = <{altkey}\n"
+ALT24 = "ssl_server_alt_cert_file = {alt}\nssl_server_alt_key_file = {altkey}\n"
 
 
 def named(head, which="name"):
@@ -73,7 +77,7 @@ ROWS = {
         Row("an encrypted key", "ssl_cert = <{old}\nssl_key = <{encrypted}\n", serves=False, status=(0, None)),
         Row("an encrypted key and its password", "ssl_cert = <{old}\nssl_key = <{encrypted}\nssl_key_password = secret\n"),
         Row("an empty file", "ssl_cert = <{empty}\nssl_key = <{key}\n", serves=False, status=(0, None)),
-        Row("two key types", OLD + "ssl_alt_cert = <{alt}\nssl_alt_key = <{altkey}\n", options=("--drop-other-types",)),
+        Row("two key types", OLD + ALT, options=("--drop-other-types",)),
         Row("no certificate", "", serves=False, status=(0, 6), code="tls-off"),
         Row("names have no case", OLD + named(f"local_name {NAME.upper()}")),
         Row("a pattern", OLD + named("local_name *.a.test")),
@@ -87,6 +91,7 @@ ROWS = {
         Row("a protocol of its own", OLD + named("protocol pop3", "here"), status=(0, 6), code="conflicting-filters"),
         Row("an address of its own", OLD + named("local 127.0.0.1", "here"), status=(0, 6), code="conflicting-filters"),
         Row("networks in any order", OLD + named("local 127.0.0.1", "here") + named("local 127.0.0.0/8"), status=(0, 6), code="conflicting-filters"),
+        Row("two key types, and two for a name", OLD + ALT + f"local_name {NAME} {{{{\n{OLD}{ALT}}}}}\n", options=("--drop-other-types",)),
         Row("a network of clients", OLD + named("remote 127.0.0.0/8", "here"), serves=None, status=(4, 6), code="conflicting-filters"),
         Row("other clients", OLD + named("remote 10.9.0.0/16", "here"), status=(0, 6), code="conflicting-filters"),
         Row("includes", "!include parts/*.conf\n!include_try none/*.conf\n", files=(("parts/10-ssl.conf", OLD), ("parts/20-name.conf", named(f"local_name {NAME}")))),
@@ -128,6 +133,7 @@ ROWS = {
         Row("within a listener it is ignored", NEWER + "service imap-login {{\n  inet_listener imap {{\n    ssl_server_cert_file = {here}\n  }}\n}}\n"),
         Row("the default behind the blocks", named24(f"local_name {OTHER}") + NEWER),
         Row("other clients", NEWER + named24("remote 10.9.0.0/16", "here")),
+        Row("two key types, and two for a name", NEWER + ALT24 + f"local_name {NAME} {{{{\n{NEWER}{ALT24}}}}}\n", options=("--drop-other-types",)),
         Row("includes", "!include parts/*.conf\n!include_try none/*.conf\n", files=(("parts/10-ssl.conf", NEWER), ("parts/20-name.conf", named24(f"local_name {NAME}")))),
         Row("an include within a block", NEWER + f"local_name {NAME} {{{{\n  !include pair.inc\n}}}}\n", files=(("pair.inc", "ssl_server_cert_file = {name}\nssl_server_key_file = {key}\n"),)),
         Row("what 2.3 calls it", OLD, status=(6, 6), code="config-syntax", serves=None),
@@ -213,6 +219,8 @@ def one_deployment(live, leaf, row, which, before, files):
             if which == 1:
                 assert where[1] == NAME or sha == before[where], (where, done)
         assert reached, done
+        assert not row.notice or row.notice in done.codes, done
+        assert row.keeps.format(**live.paths) in live.config.read_text(), done
         if row.serves is not None and which == 1:
             assert {w[0] for w in reached} >= {"imap", "imaps", "pop3s", "submission"}, (reached, done)
         assert not live.deploy(leaf, *argv, "--accept", "name-mismatch", *row.options).expect(0).json["changed"]
