@@ -308,11 +308,17 @@ static int note_uses(struct dovecot_editor *editor, const struct certdeploy_assi
 	int result = 0;
 
 	for (size_t i = 0; i < count && result == 0; i++) {
-		const char *name = assignments[i].endpoint->name;
+		const struct dovecot_place *place = assignments[i].endpoint->own;
+		const char *name = assignments[i].endpoint->name, *site;
 
+		if (name == NULL && is_own(place)) {
+			site = place->effective.values[DOVECOT_CERT]->site;
+			result = dovecot_table_put(&editor->defaults, editor->reading, site, strlen(site),
+						   (void *)(uintptr_t)&assignments[i]);
+		}
 		if (name == NULL)
 			name = "";
-		if (dovecot_table_get(&editor->assigned, name, strlen(name)) == NULL)
+		if (result == 0 && dovecot_table_get(&editor->assigned, name, strlen(name)) == NULL)
 			result = dovecot_table_put(&editor->assigned, editor->reading, name, strlen(name),
 						   (void *)(uintptr_t)&assignments[i]);
 	}
@@ -341,6 +347,23 @@ static int in_place(bool *may, struct dovecot_editor *editor, const struct certd
 		return 0;
 	return certdeploy_refuse(editor->reading, "shared-lines", value->input->path, value->line,
 				 _("these lines are read for other names as well"));
+}
+
+/* Is the default of an address taken over, whole, from lines that get the same certificate? */
+static bool follows(const struct dovecot_editor *editor, const struct certdeploy_assignment *assignment)
+{
+	const struct dovecot_place *place = assignment->endpoint->own;
+	const struct dovecot_value *const *values = place->effective.values;
+	const struct certdeploy_assignment *wider;
+
+	if (place->name != NULL || place->address != NULL || is_own(place) || values[DOVECOT_CERT] == NULL)
+		return false;
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
+		if (values[slot] != NULL && values[slot]->filter != values[DOVECOT_CERT]->filter)
+			return false;
+	wider = dovecot_table_get(&editor->defaults, values[DOVECOT_CERT]->site,
+				  strlen(values[DOVECOT_CERT]->site));
+	return wider != NULL && same_materials(wider, assignment);
 }
 
 /* Either the lines that decide, or new ones. */
@@ -399,6 +422,8 @@ static int edit_one(struct dovecot_editor *editor, struct dovecot_table *decider
 	if (dovecot_table_put(deciders, editor->reading, key, strlen(key), (void *)(uintptr_t)assignment) !=
 	    0)
 		return CERTDEPLOY_ENOMEM;
+	if (follows(editor, assignment))
+		return 0;
 	result = choose(wishes, editor, &place->effective, assignment);
 	return result == 0 ? edit_place(editor, endpoint, wishes) : result;
 }

@@ -12,6 +12,7 @@ struct dovecot_editor {
 	struct dovecot_table done;     /**< what was changed already: by document and offset */
 	struct dovecot_table sites;    /**< sites of the values changed */
 	struct dovecot_table assigned; /**< name, "" for none -> struct certdeploy_assignment */
+	struct dovecot_table defaults; /**< site of a default's value -> its assignment */
 	struct dovecot_table uses;     /**< what several endpoints share -> who of them is assigned */
 	struct dovecot_vector moved;   /**< filters whose block goes elsewhere, with new lines */
 	size_t added_filters;
