@@ -237,7 +237,7 @@ static const struct dovecot_context *context_at(struct dovecot_model *model,
 	struct dovecot_context *context = certdeploy_alloc(model->reading, sizeof(*context));
 
 	if (context == NULL ||
-	    dovecot_context(context, model, listener->protocol, listener->service, net) != 0 ||
+	    dovecot_context(context, model, listener->protocol, listener->service, net, NULL) != 0 ||
 	    dovecot_vector_add(&model->contexts, model->reading, context) != 0)
 		return NULL;
 	return context;

@@ -13,28 +13,55 @@ static bool was_changed(const struct dovecot_editor *editor, const struct doveco
 	return value != NULL && dovecot_table_get(&editor->sites, value->site, strlen(value->site)) != NULL;
 }
 
+/* Would a certificate that stays have another filter's new key? */
+static int check_pairs(struct dovecot_editor *editor, const struct dovecot_effective *effective)
+{
+	const struct dovecot_value *const *values = effective->values;
+
+	for (size_t slot = 0; slot <= DOVECOT_ALT_CERT; slot += 2)
+		if (values[slot] != NULL && was_changed(editor, values[slot + 1]) &&
+		    !was_changed(editor, values[slot]) && values[slot]->filter != values[slot + 1]->filter)
+			return certdeploy_refuse(
+				editor->reading, "shared-lines", values[slot]->input->path,
+				values[slot]->line,
+				_("this certificate uses the key of %s line %zu, which would change"),
+				values[slot + 1]->input->path, values[slot + 1]->line);
+	return 0;
+}
+
+/* The same for clients of a network that has a block, wherever they connect to. */
+static int check_clients(struct dovecot_editor *editor, const struct dovecot_filter *filter)
+{
+	struct dovecot_model *model = editor->model;
+	int result = 0;
+
+	for (size_t i = 0; i < model->contexts.count && result == 0; i++) {
+		const struct dovecot_context *there = model->contexts.items[i];
+		struct dovecot_context context;
+		struct dovecot_effective effective;
+
+		if (dovecot_context(&context, model, there->protocol, there->service, there->local,
+				    &filter->remote) != 0 ||
+		    dovecot_effective(&effective, model, &context, dovecot_filter_name(filter)) != 0)
+			return CERTDEPLOY_ENOMEM;
+		result = check_pairs(editor, &effective);
+	}
+	return result;
+}
+
 /* A key that others use with a certificate of theirs must not change under them. */
 int dovecot_check_keys(struct dovecot_editor *editor)
 {
+	const struct dovecot_vector *remotes = &editor->model->remotes;
 	size_t count;
 	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(editor->reading, &count);
+	int result = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct dovecot_place *place = endpoints[i]->own;
-		const struct dovecot_value *const *values = place->effective.values;
-
-		for (size_t slot = 0; slot <= DOVECOT_ALT_CERT; slot += 2)
-			if (values[slot] != NULL && was_changed(editor, values[slot + 1]) &&
-			    !was_changed(editor, values[slot]) &&
-			    values[slot]->filter != values[slot + 1]->filter)
-				return certdeploy_refuse(editor->reading, "shared-lines",
-							 values[slot]->input->path, values[slot]->line,
-							 _("this certificate uses the key of %s line %zu, "
-							   "which would change"),
-							 values[slot + 1]->input->path,
-							 values[slot + 1]->line);
-	}
-	return 0;
+	for (size_t i = 0; i < count && result == 0; i++)
+		result = check_pairs(editor, &((const struct dovecot_place *)endpoints[i]->own)->effective);
+	for (size_t i = 0; i < remotes->count && result == 0; i++)
+		result = check_clients(editor, remotes->items[i]);
+	return result;
 }
 
 /* ---- limits ---- */
@@ -164,6 +191,33 @@ static bool is_new(struct dovecot_editor *editor, const struct certdeploy_assign
 	return false;
 }
 
+/* A block for some clients' addresses, or for a host name, has no endpoint of its own. */
+static void say_what_stays(struct dovecot_editor *editor)
+{
+	const struct dovecot_vector *filters = &editor->model->filters;
+
+	for (size_t i = 0; i < filters->count; i++) {
+		const struct dovecot_filter *filter = filters->items[i];
+		const struct dovecot_value *certificate = filter->values[DOVECOT_CERT];
+		const struct dovecot_filter *outer = filter;
+
+		while (outer != NULL && outer->remote.bits == 0 && !outer->unknown)
+			outer = outer->parent;
+		if (outer == NULL || certificate == NULL)
+			continue;
+		if (outer->remote_text == NULL)
+			certdeploy_report(editor->reading, CERTDEPLOY_NOTICE, "keeps-own",
+					  certificate->input->path, certificate->line,
+					  _("connections to %s keep the certificate that this block names"),
+					  outer->local_text);
+		else
+			certdeploy_report(editor->reading, CERTDEPLOY_NOTICE, "keeps-own",
+					  certificate->input->path, certificate->line,
+					  _("clients from %s keep the certificate that this block names"),
+					  outer->remote_text);
+	}
+}
+
 void dovecot_say_side_effects(struct dovecot_editor *editor,
 			      const struct certdeploy_assignment *assignments, size_t count)
 {
@@ -172,6 +226,7 @@ void dovecot_say_side_effects(struct dovecot_editor *editor,
 
 	for (size_t i = 0; i < count && !reload; i++)
 		reload = is_new(editor, &assignments[i]);
+	say_what_stays(editor);
 	if (reload && (shutdown == NULL || strcmp(shutdown, "no") != 0))
 		certdeploy_report(editor->reading, CERTDEPLOY_NOTICE, "sessions-end", NULL, 0,
 				  _("Dovecot ends all open sessions a few seconds after the reload "

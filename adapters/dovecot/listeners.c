@@ -116,15 +116,22 @@ static int listener_addresses(const char **out, const struct dovecot_model *mode
 	return 0;
 }
 
-/* Would Dovecot believe what we say as a proxy? A connection within a host comes from where it goes to. */
+/* A connection within a host comes from where it goes to. */
+static void own_client(struct dovecot_net *out, const struct dovecot_net *local)
+{
+	*out = *local;
+	if (local->bits == 0 || (!local->v6 && local->address[0] == 127))
+		(void)dovecot_parse_net(out, "127.0.0.1");
+}
+
+/* Would Dovecot believe what we say as a proxy? */
 static bool is_trusted(const struct dovecot_model *model, const struct dovecot_net *net)
 {
 	const char *words = dovecot_setting(model, "haproxy_trusted_networks");
-	struct dovecot_net own = *net, trusted;
+	struct dovecot_net own, trusted;
 	bool found = false;
 
-	if (net->bits == 0 || (!net->v6 && net->address[0] == 127))
-		(void)dovecot_parse_net(&own, "127.0.0.1");
+	own_client(&own, net);
 	for (; words != NULL && *words != '\0' && !found; words += strspn(words, ", \t")) {
 		size_t length = strcspn(words, ", \t");
 		char word[INET6_ADDRSTRLEN + 8];
@@ -277,22 +284,54 @@ static int label(const char **out, const struct dovecot_model *model,
 	return *out == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
-/* What is served on all addresses is looked at on this one, unless a `local` block says otherwise there. */
+/* The address that is connected to for the listener. */
+static void here(struct dovecot_net *out, const struct dovecot_place *place)
+{
+	const struct dovecot_net *local = place->context->local;
+
+	if (place->listener->net.bits > 0)
+		*out = place->listener->net;
+	else if (local != NULL)
+		*out = *local;
+	else
+		(void)dovecot_parse_net(out, place->listener->address == NULL ? "127.0.0.1" : "::1");
+}
+
+/* Does a block for addresses, of ours or of clients, have a say about the connection from here? */
+static bool is_covered(const struct dovecot_model *model, const struct dovecot_place *place,
+		       const struct dovecot_net *local, const struct dovecot_net *client)
+{
+	bool covered = false;
+
+	for (size_t i = 0; i < model->nets.count && !covered; i++)
+		covered = place->context->local == NULL && place->listener->address == NULL &&
+			  place->listener->by_address && dovecot_net_contains(model->nets.items[i], local);
+	for (size_t i = 0; i < model->remotes.count && !covered; i++) {
+		const struct dovecot_filter *filter = model->remotes.items[i];
+
+		covered = dovecot_net_contains(&filter->remote, client);
+	}
+	return covered;
+}
+
+/*
+ * What is served on all addresses, to all clients, is looked at on one address from this host, unless a
+ * block for addresses says otherwise there.
+ */
 static int is_seen_here(bool *out, const struct dovecot_model *model, const struct dovecot_place *place)
 {
 	const struct dovecot_listener *listener = place->listener;
 	struct dovecot_context context;
 	struct dovecot_effective effective;
-	struct dovecot_net here;
-	bool covered = false;
+	struct dovecot_net local, client;
 
-	*out = true;
-	(void)dovecot_parse_net(&here, "127.0.0.1");
-	for (size_t i = 0; i < model->nets.count && !covered; i++)
-		covered = dovecot_net_contains(model->nets.items[i], &here);
-	if (!covered || place->context->local != NULL || listener->address != NULL || !listener->by_address)
+	*out = !model->uncertain;
+	here(&local, place);
+	own_client(&client, &local);
+	if (!*out || !is_covered(model, place, &local, &client))
 		return 0;
-	if (dovecot_context(&context, model, listener->protocol, listener->service, &here) != 0 ||
+	if (dovecot_context(&context, model, listener->protocol, listener->service,
+			    listener->by_address ? &local : NULL, &client) != 0 ||
 	    dovecot_effective(&effective, model, &context, place->name) != 0)
 		return CERTDEPLOY_ENOMEM;
 	*out = effective.conflict[0] == NULL &&
@@ -556,7 +595,8 @@ static int serve_name(struct dovecot_model *model, struct serving *serving, cons
 	const struct dovecot_value *certificate;
 	struct dovecot_place *copy;
 
-	if (!says_something(name, &serving->context))
+	/* "*" is a name that no client can ask for. */
+	if (!says_something(name, &serving->context) || !dovecot_name_matches(name->text, name->text))
 		return 0;
 	if (dovecot_effective(&place.effective, model, &serving->context, name->text) != 0)
 		return CERTDEPLOY_ENOMEM;
@@ -585,7 +625,7 @@ static int find_lmtp_conflict(struct dovecot_effective *out, const struct doveco
 		struct dovecot_effective effective;
 
 		if (dovecot_context(&there, model, context->protocol, context->service,
-				    model->nets.items[i]) != 0 ||
+				    model->nets.items[i], NULL) != 0 ||
 		    dovecot_effective(&effective, model, &there, NULL) != 0)
 			return CERTDEPLOY_ENOMEM;
 		memcpy(out->conflict, effective.conflict, sizeof(out->conflict));
@@ -630,8 +670,8 @@ static int find_serving(struct serving **out, struct serving **all, struct dovec
 			return 0;
 		}
 	serving = certdeploy_alloc(model->reading, sizeof(*serving));
-	if (serving == NULL ||
-	    dovecot_context(&serving->context, model, listener->protocol, listener->service, local) != 0)
+	if (serving == NULL || dovecot_context(&serving->context, model, listener->protocol,
+					       listener->service, local, NULL) != 0)
 		return CERTDEPLOY_ENOMEM;
 	if (dovecot_vector_add(&model->contexts, model->reading, &serving->context) != 0)
 		return CERTDEPLOY_ENOMEM;
@@ -672,17 +712,36 @@ static bool sets_tls(const struct dovecot_filter *filter)
 	return false;
 }
 
-/* The networks of `local` filters that have a say about TLS, each once. */
+/* A filter for some clients, or for an address that is not known here. */
+static int note_uncertain(struct dovecot_model *model, struct dovecot_filter *filter)
+{
+	const struct dovecot_filter *outer = filter;
+
+	for (; outer != NULL; outer = outer->parent) {
+		model->uncertain =
+			model->uncertain || (outer->unknown && filter->values[DOVECOT_CERT] != NULL);
+		if (outer->remote.bits > 0)
+			return dovecot_vector_add(&model->remotes, model->reading,
+						  (void *)(uintptr_t)outer);
+	}
+	return 0;
+}
+
+/* The networks of `local` filters that have a say about TLS, each once, and other filters for addresses. */
 static int collect_nets(struct dovecot_model *model)
 {
 	struct dovecot_table seen = {0};
 
 	for (size_t i = 0; i < model->filters.count; i++) {
-		const struct dovecot_filter *filter = model->filters.items[i];
+		struct dovecot_filter *filter = model->filters.items[i];
 		const struct dovecot_net *net = dovecot_filter_local(filter);
 		const void *key = net;
 
-		if (net == NULL || !sets_tls(filter) || dovecot_table_get(&seen, key, sizeof(*net)) != NULL)
+		if (!sets_tls(filter))
+			continue;
+		if (note_uncertain(model, filter) != 0)
+			return CERTDEPLOY_ENOMEM;
+		if (net == NULL || dovecot_table_get(&seen, key, sizeof(*net)) != NULL)
 			continue;
 		if (dovecot_table_put(&seen, model->reading, key, sizeof(*net), (void *)(uintptr_t)net) !=
 			    0 ||

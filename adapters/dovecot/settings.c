@@ -160,18 +160,23 @@ static bool protocol_fits(const char *mask, const char *protocol)
 	return strcmp(mask, protocol) == 0;
 }
 
+/* Is the network asked for around the address? Not where nothing is known of that. */
+static bool net_fits(const struct dovecot_net *wanted, const struct dovecot_net *address)
+{
+	if (wanted->bits == 0)
+		return true;
+	return address != NULL && wanted->bits <= address->bits && dovecot_net_contains(wanted, address);
+}
+
 bool dovecot_fits(const struct dovecot_filter *filter, const struct dovecot_context *context)
 {
 	for (; filter != NULL; filter = filter->parent) {
-		if (filter->unknown || filter->remote.bits > 0)
+		if (filter->unknown || !net_fits(&filter->local, context->local) ||
+		    !net_fits(&filter->remote, context->client))
 			return false;
 		if (filter->protocol != NULL && !protocol_fits(filter->protocol, context->protocol))
 			return false;
 		if (filter->service != NULL && strcmp(filter->service, context->service) != 0)
-			return false;
-		if (filter->local.bits > 0 &&
-		    (context->local == NULL || filter->local.bits > context->local->bits ||
-		     !dovecot_net_contains(&filter->local, context->local)))
 			return false;
 	}
 	return true;
@@ -233,9 +238,11 @@ static void sort(const struct dovecot_model *model, struct dovecot_vector *filte
 }
 
 int dovecot_context(struct dovecot_context *context, const struct dovecot_model *model,
-		    const char *protocol, const char *service, const struct dovecot_net *local)
+		    const char *protocol, const char *service, const struct dovecot_net *local,
+		    const struct dovecot_net *client)
 {
-	*context = (struct dovecot_context){.protocol = protocol, .service = service, .local = local};
+	*context = (struct dovecot_context){
+		.protocol = protocol, .service = service, .local = local, .client = client};
 	context->by_name = model->v24 || strcmp(protocol, "lmtp") != 0;
 	for (size_t i = 0; i < model->names->nameless.count; i++) {
 		struct dovecot_filter *filter = model->names->nameless.items[i];

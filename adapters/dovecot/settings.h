@@ -19,8 +19,9 @@ struct dovecot_name {
 struct dovecot_context {
 	const char *protocol;
 	const char *service;
-	const struct dovecot_net *local; /**< NULL: an address that no `local` is about */
-	bool by_name;                    /**< `local_name` blocks count for it: not for lmtp of 2.3 */
+	const struct dovecot_net *local;  /**< NULL: an address that no `local` is about */
+	const struct dovecot_net *client; /**< NULL: an address that no `remote` is about */
+	bool by_name;                     /**< `local_name` blocks count for it: not for lmtp of 2.3 */
 	struct dovecot_vector nameless;
 };
 
@@ -38,7 +39,8 @@ const struct dovecot_vector *dovecot_names(const struct dovecot_model *model);
 struct dovecot_name *dovecot_find_name(const struct dovecot_model *model, const char *text);
 
 int dovecot_context(struct dovecot_context *context, const struct dovecot_model *model,
-		    const char *protocol, const char *service, const struct dovecot_net *local);
+		    const char *protocol, const char *service, const struct dovecot_net *local,
+		    const struct dovecot_net *client);
 
 /** A filter as it would be after an edit. */
 struct dovecot_trial {

@@ -45,7 +45,8 @@ static int ask(struct certdeploy_reading *reading, char *question)
 		return CERTDEPLOY_EUSAGE;
 	if (strcmp(local, "-") != 0 && !dovecot_parse_net(&net, local))
 		return CERTDEPLOY_EUSAGE;
-	if (dovecot_context(&context, model, protocol, service, strcmp(local, "-") == 0 ? NULL : &net) != 0 ||
+	if (dovecot_context(&context, model, protocol, service, strcmp(local, "-") == 0 ? NULL : &net,
+			    NULL) != 0 ||
 	    dovecot_effective(&effective, model, &context, strcmp(name, "-") == 0 ? NULL : name) != 0)
 		return CERTDEPLOY_ENOMEM;
 	answer(&effective, model->v24);
