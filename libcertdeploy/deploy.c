@@ -57,8 +57,8 @@ static int report_endpoints(struct certdeploy_result *result, struct certdeploy_
 	struct cd_vector list = {0};
 	int code = 0;
 
-	for (size_t i = 0; code == 0 && i < planned->endpoints.count; i++) {
-		const struct cd_planned_endpoint *endpoint = planned->endpoints.items[i];
+	for (size_t i = 0; code == 0 && i < planned->endpoint_count; i++) {
+		const struct cd_planned_endpoint *endpoint = &planned->endpoints[i];
 		struct certdeploy_endpoint_report *report;
 
 		if (!endpoint->targeted)

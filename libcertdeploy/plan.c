@@ -293,7 +293,6 @@ void cd_plan_close(struct cd_plan *plan)
 
 		if (planned->read_again)
 			cd_reading_close(&planned->after);
-		cd_vector_free(&planned->endpoints);
 	}
 	cd_vector_free(&plan->services);
 	for (size_t i = 0; i < plan->orders.count; i++)

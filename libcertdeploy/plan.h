@@ -26,8 +26,8 @@ struct cd_planned_endpoint {
 	const struct cd_planned_order *order; /**< what it gets; NULL: it is not in any target */
 	bool targeted;                        /**< chosen, or decided by the same lines as one that is */
 	bool named;                           /**< chosen itself */
-	size_t first_look;                    /**< its items in the proof */
-	size_t looks;
+	uint16_t looks;                       /**< its items in the proof … */
+	uint32_t first_look;                  /**< … and where they begin */
 };
 
 /** A service and what the plan does to it. */
@@ -36,7 +36,8 @@ struct cd_planned {
 	struct certdeploy_reading after; /**< over the edited bytes */
 	bool read_again;
 	bool touched;
-	struct cd_vector endpoints; /**< of struct cd_planned_endpoint: all of the service */
+	struct cd_planned_endpoint *endpoints; /**< all of the service */
+	size_t endpoint_count;
 };
 
 struct cd_plan {

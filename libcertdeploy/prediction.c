@@ -15,7 +15,9 @@ struct comparing {
 	struct cd_table deciders; /* touched, by address -> order */
 	struct cd_table named;    /* key of a chosen endpoint -> order */
 	size_t named_count;
-	const struct cd_table *written; /* path that the store changes -> itself */
+	const struct cd_table *written;         /* path that the store changes -> itself */
+	const struct certdeploy_endpoint *last; /* asked about last by rewritten() … */
+	bool last_rewritten;                    /* … and the answer */
 };
 
 static void add_part(struct cd_buffer *key, const char *part)
@@ -46,6 +48,8 @@ static bool same_text(const char *one, const char *other)
 
 static bool same_pairs(const struct certdeploy_endpoint *one, const struct certdeploy_endpoint *other)
 {
+	if (one == other)
+		return true;
 	if (one->pair_count != other->pair_count || one->tls != other->tls)
 		return false;
 	for (size_t i = 0; i < one->pair_count; i++)
@@ -75,13 +79,20 @@ static bool has_material(const struct certdeploy_endpoint *endpoint,
 }
 
 /* Its files keep their paths but get another content. */
-static bool rewritten(const struct comparing *comparing, const struct certdeploy_endpoint *endpoint)
+static bool rewritten(struct comparing *comparing, const struct certdeploy_endpoint *endpoint)
 {
-	for (size_t i = 0; i < endpoint->pair_count; i++)
-		if (endpoint->pairs[i].certificate != NULL &&
-		    cd_table_get(comparing->written, endpoint->pairs[i].certificate) != NULL)
-			return true;
-	return false;
+	const struct certdeploy_endpoint *last = comparing->last;
+
+	comparing->last = endpoint;
+	/* The names of one virtual host share them, and stand together. */
+	if (last != NULL && last->pairs == endpoint->pairs && last->pair_count == endpoint->pair_count)
+		return comparing->last_rewritten;
+	comparing->last_rewritten = false;
+	for (size_t i = 0; !comparing->last_rewritten && i < endpoint->pair_count; i++)
+		comparing->last_rewritten =
+			endpoint->pairs[i].certificate != NULL &&
+			cd_table_get(comparing->written, endpoint->pairs[i].certificate) != NULL;
+	return comparing->last_rewritten;
 }
 
 static int check_target(const struct comparing *comparing, const struct cd_planned_endpoint *planned)
@@ -103,7 +114,7 @@ static int check_target(const struct comparing *comparing, const struct cd_plann
 	return 0;
 }
 
-static int check_other(const struct comparing *comparing, const struct certdeploy_endpoint *before,
+static int check_other(struct comparing *comparing, const struct certdeploy_endpoint *before,
 		       const struct certdeploy_endpoint *after)
 {
 	bool allowed = cd_request_flag(comparing->plan->request, CERTDEPLOY_ALSO_CHANGES, 0) != 0;
@@ -144,21 +155,14 @@ static int match(const struct comparing *comparing, struct cd_planned_endpoint *
 }
 
 static int compare_endpoint(struct comparing *comparing, struct cd_buffer *key,
-			    const struct certdeploy_endpoint *after, bool kept)
+			    struct cd_planned_endpoint *planned, bool kept)
 {
-	struct cd_plan *plan = comparing->plan;
-	struct cd_planned_endpoint *planned = cd_arena_alloc(&plan->arena, sizeof(*planned));
-	const struct certdeploy_endpoint *before;
+	const struct certdeploy_endpoint *after = planned->after, *before;
 	int result;
 
-	if (planned == NULL)
-		return cd_fail_memory(plan->problems);
-	planned->after = after;
 	if (match(comparing, planned, key, kept) != 0)
-		return cd_fail_memory(plan->problems);
+		return cd_fail_memory(comparing->plan->problems);
 	before = planned->before;
-	if (cd_vector_add(&comparing->planned->endpoints, planned) != 0)
-		return cd_fail_memory(plan->problems);
 	result = planned->targeted ? check_target(comparing, planned)
 				   : check_other(comparing, before, after);
 	if (planned->targeted &&
@@ -244,8 +248,8 @@ static int check_all_there(const struct comparing *comparing)
 	const struct cd_planned *planned = comparing->planned;
 	size_t named = 0;
 
-	for (size_t i = 0; i < planned->endpoints.count; i++)
-		named += ((const struct cd_planned_endpoint *)planned->endpoints.items[i])->named ? 1 : 0;
+	for (size_t i = 0; i < planned->endpoint_count; i++)
+		named += planned->endpoints[i].named ? 1 : 0;
 	if (named >= comparing->named_count)
 		return 0;
 	return cd_fail(comparing->plan->problems, CERTDEPLOY_EREFUSED, "config-not-understood",
@@ -264,13 +268,18 @@ static int compare_service(struct comparing *comparing, size_t service)
 	planned->read_again = true;
 	result = cd_inventory_reread(&planned->after, &comparing->plan->inventory, planned->seen,
 				     &comparing->plan->overlay);
-	if (result == 0 && index_before(comparing, planned->seen, service, &key) != 0)
-		result = cd_fail_memory(comparing->plan->problems);
 	all = certdeploy_endpoints(&planned->after, &count);
+	planned->endpoints = cd_arena_array(&comparing->plan->arena, count, sizeof(*planned->endpoints));
+	if (planned->endpoints == NULL ||
+	    (result == 0 && index_before(comparing, planned->seen, service, &key) != 0))
+		result = cd_fail_memory(comparing->plan->problems);
 	/* All are looked at, so that every name that would change is told at once. */
 	for (size_t i = 0; i < count && result != CERTDEPLOY_ENOMEM; i++) {
-		int one = compare_endpoint(comparing, &key, all[i], is_kept(planned, i));
+		struct cd_planned_endpoint *endpoint = &planned->endpoints[planned->endpoint_count++];
+		int one;
 
+		endpoint->after = all[i];
+		one = compare_endpoint(comparing, &key, endpoint, is_kept(planned, i));
 		result = result == 0 || one == CERTDEPLOY_ENOMEM ? one : result;
 	}
 	if (result == 0)

@@ -347,6 +347,14 @@ enum apache_sni_policy {
 	APACHE_SNI_OTHER,  /**< never, or without regard to certificates */
 };
 
+/** SSLOpenSSLConfCmd that names a certificate or a key: the last one, and what they name. */
+struct apache_confcmd {
+	const char *file;
+	size_t line;
+	const char *certificate; /**< or NULL */
+	const char *key;
+};
+
 /** A virtual host, or the main server. */
 struct apache_host {
 	struct apache_host *next;
@@ -363,10 +371,7 @@ struct apache_host {
 	const struct certdeploy_pair *pairs; /**< after merging */
 	const struct apache_work *work;      /**< what the plan gives it; NULL: nothing */
 	struct apache_host *after;           /**< itself as edited, in the model over the edits; or NULL */
-	const char *confcmd_file;            /**< SSLOpenSSLConfCmd that names a certificate or key … */
-	const char *confcmd_certificate;     /**< … and what it names, or NULL */
-	const char *confcmd_key;
-	uint32_t confcmd_line;
+	struct apache_confcmd *confcmd;      /**< NULL: none */
 	uint32_t line;
 	uint32_t order;
 	uint16_t pair_count;

@@ -49,9 +49,8 @@ static bool same_names(const struct apache_host *one, const struct apache_host *
 /* Whether it answers where and for what the other one does. */
 static bool same_place(const struct apache_host *one, const struct apache_host *other)
 {
-	return one->use == NULL && other->use == NULL && one->confcmd_file == NULL &&
-	       other->confcmd_file == NULL && one->engine == other->engine &&
-	       one->protocol == other->protocol && one->tls == other->tls &&
+	return one->use == NULL && other->use == NULL && one->confcmd == NULL && other->confcmd == NULL &&
+	       one->engine == other->engine && one->protocol == other->protocol && one->tls == other->tls &&
 	       one->managed == other->managed && one->no_name == other->no_name &&
 	       same_addresses(one, other) && same_names(one, other);
 }

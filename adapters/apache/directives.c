@@ -166,18 +166,20 @@ static int do_conf_cmd(struct apache_reader *reader, const struct apache_line *l
 	struct apache_host *host = present_host(reader);
 	struct apache_words words;
 	int result = apache_take_words(reader, line, at, &words);
+	bool key;
 
 	if (result != 0 || words.count != 2)
 		return result;
-	if (apache_same_caseless(words.values[0], "Certificate") ||
-	    apache_same_caseless(words.values[0], "PrivateKey")) {
-		host->confcmd_file = apache_line_file(line);
-		host->confcmd_line = (uint32_t)apache_line_number(line);
-		if (apache_same_caseless(words.values[0], "PrivateKey"))
-			host->confcmd_key = words.values[1];
-		else
-			host->confcmd_certificate = words.values[1];
-	}
+	key = apache_same_caseless(words.values[0], "PrivateKey");
+	if (!key && !apache_same_caseless(words.values[0], "Certificate"))
+		return 0;
+	if (host->confcmd == NULL)
+		host->confcmd = certdeploy_alloc(reader->reading, sizeof(*host->confcmd));
+	if (host->confcmd == NULL)
+		return CERTDEPLOY_ENOMEM;
+	host->confcmd->file = apache_line_file(line);
+	host->confcmd->line = apache_line_number(line);
+	*(key ? &host->confcmd->key : &host->confcmd->certificate) = words.values[1];
 	return 0;
 }
 

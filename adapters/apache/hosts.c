@@ -187,7 +187,7 @@ static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoi
 		  const struct apache_answer *answer)
 {
 	const struct apache_host *host = answer->serves;
-	const struct apache_host *confcmd = host->confcmd_file != NULL ? host : &model->main;
+	const struct apache_confcmd *confcmd = host->confcmd != NULL ? host->confcmd : model->main.confcmd;
 
 	if (answer->host != answer->serves && !answer->host->tls) {
 		endpoint->untouchable = "tls-off";
@@ -201,11 +201,11 @@ static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoi
 		endpoint->note =
 			certdeploy_format(model->reading, _("it is made by the macro used in %s:%zu"),
 					  host->use->file == NULL ? "?" : host->use->file, host->use->line);
-	} else if (confcmd->confcmd_file != NULL) {
+	} else if (confcmd != NULL) {
 		endpoint->untouchable = "config-not-understood";
 		endpoint->note = certdeploy_format(
 			model->reading, _("SSLOpenSSLConfCmd in %s:%u names its certificate or key"),
-			confcmd->confcmd_file, (unsigned)confcmd->confcmd_line);
+			confcmd->file, (unsigned)confcmd->line);
 	}
 	for (size_t i = 0; endpoint->untouchable == NULL && i < host->pair_count; i++)
 		if (strncmp(host->pairs[i].key, "pkcs11:", 7) == 0 ||

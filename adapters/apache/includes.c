@@ -10,8 +10,7 @@
 #define SUBDIRECTORY_DEPTH_LIMIT 20
 
 struct apache_file_entry {
-	struct apache_file file;
-	const struct certdeploy_document *document;
+	struct apache_file file; /* its document is the key */
 	UT_hash_handle hh;
 };
 
@@ -24,7 +23,7 @@ static struct apache_file *file_of(struct apache_reader *reader, const struct ce
 	struct certdeploy_reading *reading = reader->reading;
 	struct apache_file_entry *entry;
 
-	HASH_FIND_PTR(reader->files, &document, entry);
+	HASH_FIND(hh, reader->files, &document, sizeof(document), entry);
 	if (entry != NULL) {
 		/* They may have been released in between. */
 		entry->file.bytes = certdeploy_document_bytes(document, &entry->file.length);
@@ -33,14 +32,13 @@ static struct apache_file *file_of(struct apache_reader *reader, const struct ce
 	entry = certdeploy_alloc(reading, sizeof(*entry));
 	if (entry == NULL)
 		return NULL;
-	entry->document = document;
 	entry->file.document = document;
 	entry->file.path = certdeploy_document_path(document);
 	entry->file.bytes = certdeploy_document_bytes(document, &entry->file.length);
 	entry->file.has_nul = memchr(entry->file.bytes, '\0', entry->file.length) != NULL;
 	entry->file.next = reader->model->files;
 	reader->model->files = &entry->file;
-	HASH_ADD_PTR(reader->files, document, entry);
+	HASH_ADD(hh, reader->files, file.document, sizeof(document), entry);
 	return entry->hh.tbl == NULL ? NULL : &entry->file;
 }
 

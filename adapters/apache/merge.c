@@ -62,15 +62,21 @@ static const char *ref_file(const struct apache_ref *ref)
 	return ref->file != NULL ? ref->file->path : ref->use->file;
 }
 
+static bool names_certificate(const struct apache_host *host)
+{
+	return host->confcmd != NULL && host->confcmd->certificate != NULL;
+}
+
 /* The pair that SSLOpenSSLConfCmd adds; returns how many. */
 static size_t add_confcmd(const struct apache_host *host, struct certdeploy_pair *pair)
 {
-	if (host->confcmd_certificate == NULL)
+	const struct apache_confcmd *confcmd = host->confcmd;
+
+	if (!names_certificate(host))
 		return 0;
-	*pair = (struct certdeploy_pair){host->confcmd_certificate,
-					 host->confcmd_key != NULL ? host->confcmd_key
-								   : host->confcmd_certificate,
-					 NULL, host->confcmd_file, host->confcmd_line};
+	*pair = (struct certdeploy_pair){confcmd->certificate,
+					 confcmd->key != NULL ? confcmd->key : confcmd->certificate, NULL,
+					 confcmd->file, confcmd->line};
 	return 1;
 }
 
@@ -80,14 +86,14 @@ int apache_make_pairs(struct apache_model *model, struct apache_host *host)
 	const struct apache_ref *chain = apache_chain_ref(model, host);
 	const struct apache_host *base = host == &model->main ? NULL : &model->main;
 	struct certdeploy_pair *pairs;
-	size_t extra = base != NULL && base->confcmd_certificate != NULL ? 1 : 0;
+	size_t extra = base != NULL && names_certificate(base) ? 1 : 0;
 
-	extra += host->confcmd_certificate != NULL ? 1 : 0;
+	extra += names_certificate(host) ? 1 : 0;
 	if (count + extra > UINT16_MAX)
 		return certdeploy_refuse(model->reading, "config-syntax", host->file->path, host->line,
 					 _("there are too many certificates"));
 	host->pair_count = (uint16_t)(count + extra);
-	if (base != NULL && host->refs == NULL && host->confcmd_certificate == NULL) {
+	if (base != NULL && host->refs == NULL && !names_certificate(host)) {
 		host->pairs = base->pairs;
 		return 0;
 	}

@@ -178,10 +178,10 @@ static int resolve_path(struct apache_model *model, const char **path)
 
 int apache_resolve_refs(struct apache_model *model, struct apache_host *host)
 {
-	int result = resolve_path(model, &host->confcmd_certificate);
+	int result = host->confcmd == NULL ? 0 : resolve_path(model, &host->confcmd->certificate);
 
-	if (result == 0)
-		result = resolve_path(model, &host->confcmd_key);
+	if (result == 0 && host->confcmd != NULL)
+		result = resolve_path(model, &host->confcmd->key);
 	for (struct apache_ref *ref = host->refs; result == 0 && ref != NULL; ref = ref->next)
 		result = resolve_path(model, &ref->value);
 	return result;

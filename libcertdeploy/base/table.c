@@ -32,7 +32,7 @@ void **cd_table_place(struct cd_table *table, const void *key, size_t length)
 	HASH_FIND_BYHASHVALUE(hh, table->entries, key, length, hash, entry);
 	if (entry != NULL)
 		return &entry->value;
-	entry = calloc(1, sizeof(*entry) + length);
+	entry = calloc(1, sizeof(*entry) + length + 1);
 	if (entry == NULL)
 		return NULL;
 	if (length != 0)
@@ -44,6 +44,12 @@ void **cd_table_place(struct cd_table *table, const void *key, size_t length)
 		return NULL;
 	}
 	return &entry->value;
+}
+
+const char *cd_table_key(void *const *place)
+{
+	/* The value is the first member. */
+	return ((const struct cd_table_entry *)(const void *)place)->key;
 }
 
 void *cd_table_get_bytes(const struct cd_table *table, const void *key, size_t length)

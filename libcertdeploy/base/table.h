@@ -21,6 +21,8 @@ int cd_table_put_bytes(struct cd_table *table, const void *key, size_t length, c
  * is new, which is then as absent. NULL: memory is short.
  */
 void **cd_table_place(struct cd_table *table, const void *key, size_t length);
+/** The table's own copy of the key that belongs to a place, with a NUL behind it. */
+const char *cd_table_key(void *const *place);
 void *cd_table_get(const struct cd_table *table, const char *key);
 void *cd_table_get_bytes(const struct cd_table *table, const void *key, size_t length);
 void cd_table_free(struct cd_table *table);

@@ -9,7 +9,6 @@ void cd_document_free(struct certdeploy_document *document)
 {
 	if (document == NULL)
 		return;
-	free((char *)(uintptr_t)document->path);
 	free((char *)(uintptr_t)document->bytes);
 	free((char *)(uintptr_t)document->head);
 	free(document);

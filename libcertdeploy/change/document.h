@@ -10,7 +10,7 @@
 
 #define CD_DOCUMENT_LIMIT ((size_t)64 << 20)
 
-/** Bytes never change. path, bytes and head belong to the document. */
+/** Bytes never change. bytes and head belong to the document, path to whoever made it. */
 struct certdeploy_document {
 	const char *path;
 	const char *bytes; /**< followed by a NUL; NULL: released */

@@ -79,6 +79,7 @@ static int read_document(struct certdeploy_document *document, struct cd_host *h
 	}
 }
 
+/* The path stays. */
 static int load_document(struct certdeploy_document **out, struct cd_host *host, const char *path)
 {
 	struct certdeploy_document *document = calloc(1, sizeof(*document));
@@ -86,15 +87,14 @@ static int load_document(struct certdeploy_document **out, struct cd_host *host,
 		document == NULL ? cd_fail_memory(host->problems) : read_document(document, host, path);
 
 	*out = NULL;
+	if (result == 0 && cd_vector_add(&host->owned, document) != 0)
+		result = cd_fail_memory(host->problems);
 	if (result == 0) {
-		document->path = strdup(path);
-		if (document->path == NULL || cd_vector_add(&host->owned, document) != 0)
-			result = cd_fail_memory(host->problems);
-	}
-	if (result == 0)
+		document->path = path;
 		*out = document;
-	else
+	} else {
 		cd_document_free(document);
+	}
 	return result;
 }
 
@@ -144,7 +144,7 @@ int cd_host_document(struct certdeploy_document **out, struct cd_host *host, con
 	if (place == NULL)
 		return cd_fail_memory(host->problems);
 	if (document == NULL) {
-		result = load_document(&document, host, path);
+		result = load_document(&document, host, cd_table_key(place));
 		if (result == 0)
 			result = unite(&document, host);
 		if (result == 0)

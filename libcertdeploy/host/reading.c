@@ -448,7 +448,7 @@ static struct certdeploy_document *overlay_document(struct cd_overlay *overlay, 
 	copy[length] = '\0';
 	document->bytes = copy;
 	document->length = length;
-	document->path = strdup(path);
+	document->path = cd_arena_string(&overlay->arena, path);
 	if (document->path == NULL || cd_vector_add(&overlay->owned, document) != 0) {
 		cd_document_free(document);
 		return NULL;

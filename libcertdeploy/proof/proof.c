@@ -46,7 +46,7 @@ static int add_item(struct cd_proof *proof, const struct cd_planned *planned,
 	item->configured = setting != NULL;
 	item->name = name_to_send(proof, endpoint->after->name);
 	if (endpoint->looks++ == 0)
-		endpoint->first_look = proof->items.count;
+		endpoint->first_look = (uint32_t)proof->items.count;
 	if ((endpoint->after->name != NULL && item->name == NULL) ||
 	    cd_vector_add(&proof->items, item) != 0)
 		return cd_fail_memory(proof->plan->problems);
@@ -92,21 +92,20 @@ static int add_places(struct cd_proof *proof, const struct cd_planned *planned,
 
 static int add_service(struct cd_proof *proof, const struct cd_planned *planned)
 {
-	const struct cd_vector *endpoints = &planned->endpoints;
 	long scope =
 		cd_request_flag(proof->plan->request, CERTDEPLOY_VERIFY_SCOPE, CERTDEPLOY_VERIFY_CHANGED);
 	size_t counts[2] = {0, 0}, seen[2] = {0, 0}, steps[2]; /* of neighbours, of targets */
 	int result = 0;
 
-	for (size_t i = 0; i < endpoints->count; i++) {
-		const struct cd_planned_endpoint *endpoint = endpoints->items[i];
+	for (size_t i = 0; i < planned->endpoint_count; i++) {
+		const struct cd_planned_endpoint *endpoint = &planned->endpoints[i];
 
 		counts[endpoint->targeted] += endpoint->after->tls ? 1 : 0;
 	}
 	steps[false] = scope == CERTDEPLOY_VERIFY_ALL ? 1 : counts[false] / NEIGHBOURS + 1;
 	steps[true] = scope == CERTDEPLOY_VERIFY_SAMPLE ? counts[true] / SAMPLE + 1 : 1;
-	for (size_t i = 0; result == 0 && i < endpoints->count; i++) {
-		struct cd_planned_endpoint *endpoint = endpoints->items[i];
+	for (size_t i = 0; result == 0 && i < planned->endpoint_count; i++) {
+		struct cd_planned_endpoint *endpoint = &planned->endpoints[i];
 
 		if (endpoint->after->tls && seen[endpoint->targeted]++ % steps[endpoint->targeted] == 0)
 			result = add_places(proof, planned, endpoint);

@@ -191,8 +191,8 @@ int cd_check_survival(struct cd_plan *plan, const struct cd_planned *planned)
 	if (!control->ends_on_bad_pair || planned->seen->running != 1 || control->pid_file == NULL ||
 	    !times_of(&plan->inventory.host.root, control->pid_file, 0, &started))
 		return 0;
-	for (size_t i = 0; result == 0 && i < planned->endpoints.count; i++) {
-		const struct cd_planned_endpoint *endpoint = planned->endpoints.items[i];
+	for (size_t i = 0; result == 0 && i < planned->endpoint_count; i++) {
+		const struct cd_planned_endpoint *endpoint = &planned->endpoints[i];
 
 		if (endpoint->order == NULL && endpoint->after != NULL)
 			result = check_endpoint(plan, endpoint->after, &seen, &started.st_mtim);
