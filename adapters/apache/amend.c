@@ -77,20 +77,19 @@ static int match_hosts(struct apache_model *model, const struct apache_file *fil
 	return host == NULL ? 0 : APACHE_READ_ALL;
 }
 
-static int read_again(struct apache_model *model, const struct apache_file *file)
+static int read_again(struct apache_reader *reader, const struct apache_file *file)
 {
-	struct apache_reader reader = {.reading = model->reading, .model = model};
+	struct apache_model *model = reader->model;
 	const struct certdeploy_document *document;
 	int result;
 
 	if (!file->plain || file->state != model->state)
 		return APACHE_READ_ALL;
-	reader.lines.reading = model->reading;
-	reader.lines.budget = APACHE_READ_BUDGET;
+	reader->lines.budget = APACHE_READ_BUDGET;
 	model->hosts = model->last_host = NULL;
 	result = certdeploy_read(&document, model->reading, file->path);
 	if (result == 0)
-		result = apache_read_document(&reader, document);
+		result = apache_read_document(reader, document);
 	return result != 0 ? result : match_hosts(model, file);
 }
 
@@ -98,6 +97,7 @@ int apache_amend(struct certdeploy_reading *reading, const struct certdeploy_rea
 {
 	struct apache_model *old = certdeploy_model(before);
 	struct apache_model *model = certdeploy_alloc(reading, sizeof(*model));
+	struct apache_reader reader = {.reading = reading, .model = model, .lines.reading = reading};
 	int result = 0;
 
 	if (model == NULL)
@@ -109,7 +109,7 @@ int apache_amend(struct certdeploy_reading *reading, const struct certdeploy_rea
 		host->after = NULL;
 	for (const struct apache_file *file = old->files; result == 0 && file != NULL; file = file->next)
 		if (certdeploy_is_edited(reading, file->document))
-			result = read_again(model, file);
+			result = read_again(&reader, file);
 	if (result != 0)
 		return result;
 	model->hosts = old->hosts;
