@@ -40,7 +40,13 @@ static json_t *text(const char *string)
 	size_t length = strlen(string);
 	struct cd_buffer out = {0};
 	json_t *value = NULL;
+	size_t plain = 0;
 
+	while (plain < length && bytes[plain] < 0x80 && bytes[plain] != '%')
+		plain++;
+	/* As nearly all are. */
+	if (plain == length)
+		return json_string(string);
 	for (size_t i = 0; i < length;) {
 		uint32_t code = 0;
 		size_t size = bytes[i] == '%' ? 0 : cd_utf8_decode(bytes + i, length - i, &code);
