@@ -67,8 +67,10 @@ struct cd_stored_issuer {
 /** What the loads of one run share, made when first needed. All zero at first; not to be moved. */
 struct cd_loads {
 	struct cd_roots roots;
-	struct cd_vector known; /**< of X509 *: issuers that were decoded */
-	struct cd_table by_der; /**< the same by their DER */
+	struct cd_vector known;    /**< of X509 *: issuers that were decoded */
+	struct cd_table by_der;    /**< the same by their DER */
+	struct cd_table signed_by; /**< issuer and subject, both of CAs: that signature was verified */
+	struct cd_vector verified; /**< of X509 *: these, held */
 	struct cd_key_decoder keys[CD_KEY_DECODERS];
 	void *server; /**< SSL_CTX * of a server, to try certificates in */
 	/** Issuers from the store's chains, as far as they had to be read. */

@@ -155,7 +155,7 @@ static int follow_found(struct builder *builder, X509 *last)
 		result = cd_find_issuer(&issuer, &origin, &builder->search, last);
 		if (issuer == NULL)
 			break;
-		if (cd_is_self_signed(issuer)) {
+		if (cd_is_self_signed(builder->search.loads, issuer)) {
 			chain->anchor = issuer;
 			chain->end = CD_END_GIVEN;
 			break;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * decoder.c - from DER to objects, for many loads in one run
+ * decoder.c - from DER to objects and verified issuers, for many loads in one run
  *
  * OpenSSL 3 looks for a decoder anew at each d2i_…(), which takes many times longer than decoding. Of
  * thousands of certificates in one run the leaves differ, but a handful of issuers stand beside all of
@@ -12,7 +12,7 @@
 #include <openssl/decoder.h>
 #endif
 
-#define KNOWN_MOST 256 /* issuers; more are decoded each time */
+#define KNOWN_MOST 256 /* issuers; more are decoded, and their signatures verified, each time */
 
 /* What follows may be an auxiliary trust setting (TRUSTED CERTIFICATE), or padding. */
 static X509 *decode(const unsigned char *der, size_t length)
@@ -44,6 +44,35 @@ X509 *cd_decode_certificate(struct cd_loads *loads, const unsigned char *der, si
 	if (x509 != NULL && loads != NULL)
 		remember(loads, der, length, x509);
 	return x509;
+}
+
+/* A failure to do so costs only time. */
+static void remember_signed(struct cd_loads *loads, X509 *const pair[2])
+{
+	if (loads->verified.count >= 2 * KNOWN_MOST)
+		return;
+	for (size_t i = 0; i < 2; i++) {
+		/* While it is held, no other certificate lies at its address. */
+		if (cd_vector_add(&loads->verified, pair[i]) != 0)
+			return;
+		(void)X509_up_ref(pair[i]);
+	}
+	(void)cd_table_put_bytes(&loads->signed_by, pair, 2 * sizeof(*pair), pair[0]);
+}
+
+bool cd_has_signed(struct cd_loads *loads, X509 *issuer, X509 *subject)
+{
+	X509 *const pair[2] = {issuer, subject};
+	EVP_PKEY *key = X509_get0_pubkey(issuer);
+
+	if (loads != NULL && cd_table_get_bytes(&loads->signed_by, pair, sizeof(pair)) != NULL)
+		return true;
+	if (key == NULL || X509_verify(subject, key) != 1)
+		return false;
+	/* A leaf does not come again. */
+	if (loads != NULL && X509_check_ca(subject) != 0)
+		remember_signed(loads, pair);
+	return true;
 }
 
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
@@ -101,6 +130,10 @@ void cd_decoder_free(struct cd_loads *loads)
 		X509_free(loads->known.items[i]);
 	cd_vector_free(&loads->known);
 	cd_table_free(&loads->by_der);
+	for (size_t i = 0; i < loads->verified.count; i++)
+		X509_free(loads->verified.items[i]);
+	cd_vector_free(&loads->verified);
+	cd_table_free(&loads->signed_by);
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
 	for (size_t i = 0; i < CD_KEY_DECODERS; i++)
 		OSSL_DECODER_CTX_free(loads->keys[i].context);

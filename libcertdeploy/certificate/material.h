@@ -99,7 +99,8 @@ int cd_given_take_certificate(struct cd_given *given, X509 *x509);
 int cd_given_add_key(struct cd_given *given, EVP_PKEY *key, const char *sha256, bool encrypted);
 /** certificates of PEM or DER bytes, leaving out what cannot be read; nothing is recorded. */
 STACK_OF(X509) * cd_certificates_in(const char *bytes, size_t length);
-bool cd_is_self_signed(X509 *x509);
+/** loads: see cd_has_signed(). */
+bool cd_is_self_signed(struct cd_loads *loads, X509 *x509);
 /** Why nothing may be computed with this key, or NULL. */
 const char *cd_public_key_fault(X509_PUBKEY *public_key);
 /** Whether two things were found in one piece. */
@@ -243,6 +244,8 @@ X509 *cd_decode_certificate(struct cd_loads *loads, const unsigned char *der, si
 /** The same for a key: algorithm and DER are info's own. */
 EVP_PKEY *cd_decode_key(struct cd_loads *loads, const PKCS8_PRIV_KEY_INFO *info, int algorithm,
 			const unsigned char *der, size_t length);
+/** X509_verify() that knows which CA's certificates it has verified; loads may be NULL. */
+bool cd_has_signed(struct cd_loads *loads, X509 *issuer, X509 *subject);
 void cd_decoder_free(struct cd_loads *loads);
 
 /* ---- roots.c ---- */

@@ -37,12 +37,12 @@ int cd_judge(struct cd_problems *problems, const struct cd_load *load, const cha
 	return severity == CERTDEPLOY_ERROR ? CERTDEPLOY_EREFUSED : 0;
 }
 
-bool cd_is_self_signed(X509 *x509)
+bool cd_is_self_signed(struct cd_loads *loads, X509 *x509)
 {
 	EVP_PKEY *key = X509_get0_pubkey(x509);
 
 	return (X509_get_extension_flags(x509) & EXFLAG_SI) != 0 && key != NULL &&
-	       EVP_PKEY_bits(key) <= CD_RSA_BITS_MOST && X509_verify(x509, key) == 1;
+	       EVP_PKEY_bits(key) <= CD_RSA_BITS_MOST && cd_has_signed(loads, x509, x509);
 }
 
 bool cd_same_origin(const struct cd_place_given *one, const struct cd_place_given *other)
@@ -82,7 +82,7 @@ int cd_given_add_certificate(struct cd_given *given, X509 *x509)
 	given->place.position = given->position++;
 	*certificate = (struct cd_given_certificate){.place = given->place, .x509 = x509};
 	certificate->subject = cd_name_text(given->arena, X509_get_subject_name(x509));
-	certificate->self_signed = cd_is_self_signed(x509);
+	certificate->self_signed = cd_is_self_signed(given->load->loads, x509);
 	return certificate->subject == NULL ? cd_fail_memory(given->problems) : 0;
 }
 

@@ -269,7 +269,7 @@ int cd_report_fill(struct certdeploy_certificate_report *report, struct cd_arena
 
 	if (length > 0 && cd_summary_read(&summary, der, (size_t)length) == 0) {
 		result = cd_report_summary(report, arena, &summary);
-		report->self_signed = cd_is_self_signed(x509);
+		report->self_signed = cd_is_self_signed(NULL, x509);
 		cd_summary_free(&summary);
 	}
 	OPENSSL_free(der);

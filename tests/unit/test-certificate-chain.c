@@ -439,6 +439,37 @@ static void test_the_store_is_read_once_for_many_loads(void **state)
 	cd_loads_free(&loads);
 }
 
+/* Root, Top and Middle stand beside each of many leaves; who only claims to be signed by one is none of
+ * them. */
+static void test_issuers_are_verified_once_for_many_loads(void **state)
+{
+	struct issued *false_middle = issue(
+		&(struct wish){.name = "Middle", .ca = true, .issuer = other, .issuer_name = top->x509});
+	struct issued *site = issue(&(struct wish){.names = "DNS:a.example", .issuer = false_middle});
+	char *upper = joined(pem_certificate(top), pem_certificate(root), NULL);
+	struct cd_loads loads = {0};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct loading loading = {.load.loads = &loads};
+
+		give(&loading, CERT, pem_certificate(i < 2 ? leaf : site));
+		give(&loading, CHAIN, pem_certificate(i < 2 ? middle : false_middle));
+		give(&loading, CHAIN, upper);
+		if (i < 2) {
+			assert_loads(&loading);
+			assert_chain(&loading, "CN=Middle", "CN=Top");
+		} else {
+			assert_refused(&loading, "chain-unrelated");
+			assert_chain(&loading, "CN=Middle", NULL);
+		}
+		loading_end(&loading);
+		/* Middle by Top, Top by Root, and Root by itself: two of each, from the first load on. */
+		assert_int_equal(loads.verified.count, 6);
+	}
+	cd_loads_free(&loads);
+}
+
 /* The second name of the store cannot be read: there is no memory for it. */
 static int chain_without_memory(void *user, size_t position, char **bytes, size_t *length,
 				const char **origin)
@@ -634,6 +665,7 @@ int main(void)
 		cmocka_unit_test(test_the_right_name_with_a_wrong_signature),
 		cmocka_unit_test(test_a_missing_issuer_is_found_in_the_directory),
 		cmocka_unit_test(test_the_store_is_read_once_for_many_loads),
+		cmocka_unit_test(test_issuers_are_verified_once_for_many_loads),
 		cmocka_unit_test(test_an_issuer_is_not_missed_for_want_of_memory),
 		cmocka_unit_test(test_keys_find_their_certificates),
 		cmocka_unit_test(test_two_leaves_of_one_type),
