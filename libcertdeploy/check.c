@@ -64,13 +64,15 @@ static int check_csr(struct cd_keeping *keeping, const struct cd_piece *piece)
 	struct certdeploy_result *result = keeping->result;
 	const struct certdeploy_certificate_report *report = NULL;
 	struct certdeploy_certificate_report whole;
+	struct cd_loads loads = {0};
 	int code = cd_request_describe(&report, &result->problems.arena, &result->problems, piece);
 
 	if (code != 0)
 		return code;
 	whole = *report;
 	code = cd_store_find_key(&whole.stored_as, &keeping->host, result->cd->settings.store,
-				 report->public_key_sha256);
+				 report->public_key_sha256, &loads);
+	cd_loads_free(&loads);
 	return code == 0 ? cd_report_certificate(result, &whole, NULL) : code;
 }
 

@@ -113,6 +113,7 @@ static int find_key(const char **name, const struct cd_loading *loading)
 	struct cd_problems ignored = {0};
 	struct cd_certificates certificates = {0};
 	struct cd_load load = loading->load;
+	struct cd_loads own = {0}; /* when none are shared */
 	int result = 0;
 
 	load.need_key = false;
@@ -126,8 +127,10 @@ static int find_key(const char **name, const struct cd_loading *loading)
 
 		if (certificate->key_pem == NULL)
 			result = cd_store_find_key(name, loading->host, loading->cd->settings.store,
-						   certificate->report->public_key_sha256);
+						   certificate->report->public_key_sha256,
+						   load.loads == NULL ? &own : load.loads);
 	}
+	cd_loads_free(&own);
 	cd_certificates_free(&certificates);
 	cd_problems_free(&ignored);
 	return result;

@@ -78,6 +78,9 @@ struct cd_loads {
 	struct cd_vector stored; /**< of struct cd_stored_issuer */
 	struct cd_table chains;  /**< digests of the chains they are from: most names have the same */
 	size_t stored_next;      /**< the next position to read; SIZE_MAX: that was all */
+	/** The store's names by the SHA-256 of their keys, as far as they had to be read. */
+	struct cd_table by_key;
+	size_t keys_next; /**< the next of the store's names to read */
 };
 
 void cd_loads_free(struct cd_loads *loads);

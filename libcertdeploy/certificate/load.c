@@ -286,6 +286,7 @@ void cd_loads_free(struct cd_loads *loads)
 		X509_free(((struct cd_stored_issuer *)loads->stored.items[i])->x509);
 	cd_vector_free(&loads->stored);
 	cd_table_free(&loads->chains);
+	cd_table_free(&loads->by_key);
 	cd_arena_free(&loads->arena);
 	*loads = (struct cd_loads){0};
 }

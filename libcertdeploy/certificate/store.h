@@ -66,8 +66,12 @@ bool cd_store_is_generation(const char *name);
 /** What is current under one name, the same way: one for each key type. */
 int cd_store_describe(struct cd_vector *out, struct cd_host *host, const char *store, const char *name);
 
-/** The name whose key, of a request or the current generation, has this SHA-256; NULL: none. */
-int cd_store_find_key(const char **name, struct cd_host *host, const char *directory, const char *sha256);
+/**
+ * The name whose key, of a request or the current generation, has this SHA-256; NULL: none. loads: knows
+ * the names that were read before, of the same host.
+ */
+int cd_store_find_key(const char **name, struct cd_host *host, const char *directory, const char *sha256,
+		      struct cd_loads *loads);
 
 /** Names in the store: struct certdeploy_certificate_report in host->arena. */
 int cd_store_list(struct cd_vector *out, struct cd_host *host, const char *directory);

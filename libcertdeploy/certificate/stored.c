@@ -389,42 +389,47 @@ int cd_store_list(struct cd_vector *out, struct cd_host *host, const char *direc
 
 /* ---- whose key is it? ---- */
 
-/* Among one name's keys. */
-static int has_key(bool *found, struct cd_host *host, const char *directory, const char *name,
-		   const char *sha256)
+static int add_owner(struct cd_loads *loads, const char *sha256, const char *name)
 {
-	struct cd_vector keys = {0}, current = {0};
-	int result = cd_waiting_keys(&keys, host, directory, name);
+	return cd_table_get(&loads->by_key, sha256) != NULL ? 0
+							    : cd_table_put(&loads->by_key, sha256, name);
+}
+
+/* All keys that one name has: of requests, then of the current generation. */
+static int read_owner(struct cd_loads *loads, struct cd_host *host, const char *directory, const char *name)
+{
+	struct cd_vector waiting = {0}, current = {0};
+	int result = cd_waiting_keys(&waiting, host, directory, name);
 
 	if (result == 0)
 		result = cd_store_describe(&current, host, directory, name);
-	for (size_t i = 0; result == 0 && i < keys.count; i++)
-		*found = *found || strcmp(keys.items[i], sha256) == 0;
-	for (size_t i = 0; result == 0 && i < current.count; i++) {
-		const struct certdeploy_certificate_report *report = current.items[i];
-
-		*found = *found || strcmp(report->public_key_sha256, sha256) == 0;
-	}
-	cd_vector_free(&keys);
+	for (size_t i = 0; result == 0 && i < waiting.count; i++)
+		result = add_owner(loads, waiting.items[i], name);
+	for (size_t i = 0; result == 0 && i < current.count; i++)
+		result = add_owner(
+			loads,
+			((struct certdeploy_certificate_report *)current.items[i])->public_key_sha256,
+			name);
+	cd_vector_free(&waiting);
 	cd_vector_free(&current);
-	return result;
+	return result == CERTDEPLOY_ENOMEM ? cd_fail_memory(host->problems) : result;
 }
 
-int cd_store_find_key(const char **name, struct cd_host *host, const char *directory, const char *sha256)
+int cd_store_find_key(const char **name, struct cd_host *host, const char *directory, const char *sha256,
+		      struct cd_loads *loads)
 {
 	const char *const *names = NULL;
 	int result = cd_host_directory(&names, host, directory);
-	bool found = false;
 
 	*name = NULL;
 	if (result != 0)
 		return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
-	for (; result == 0 && !found && *names != NULL; names++) {
-		if (!cd_store_name_is_valid(*names))
-			continue;
-		result = has_key(&found, host, directory, *names, sha256);
-		if (found)
-			*name = *names;
+	while (result == 0 && (*name = cd_table_get(&loads->by_key, sha256)) == NULL &&
+	       names[loads->keys_next] != NULL) {
+		const char *next = names[loads->keys_next++];
+
+		if (cd_store_name_is_valid(next))
+			result = read_owner(loads, host, directory, next);
 	}
 	return result;
 }

@@ -530,6 +530,35 @@ static void test_a_store_that_others_may_change(void **state)
 	end_planning(work);
 }
 
+/* Thousands of certificates without keys come in one run: the store is read once for all of them. */
+static void test_whose_key_it_is(void **state)
+{
+	struct work *work = *state;
+	struct cd_certificates certificates = {0};
+	struct cd_load load = {.need_key = true, .now = NOW};
+	struct cd_loads loads = {0};
+	const char *sha256, *name = NULL;
+
+	install(work, rsa, NOW);
+	run("mkdir", work, STORE "/a.example");
+	run("mkdir", work, STORE "/z.example");
+	begin(work);
+	assert_int_equal(cd_store_load(&certificates, &work->host, STORE, NAME, &load), 0);
+	sha256 = ((struct cd_certificate *)certificates.list.items[0])->report->public_key_sha256;
+	assert_int_equal(cd_store_find_key(&name, &work->host, STORE, sha256, &loads), 0);
+	assert_string_equal(name, NAME);
+	assert_int_equal(loads.keys_next, 2);
+	run("rm -r", work, STORE "/" NAME);
+	assert_int_equal(cd_store_find_key(&name, &work->host, STORE, sha256, &loads), 0);
+	assert_string_equal(name, NAME);
+	assert_int_equal(cd_store_find_key(&name, &work->host, STORE, "none", &loads), 0);
+	assert_null(name);
+	assert_int_equal(loads.keys_next, 3);
+	cd_loads_free(&loads);
+	cd_certificates_free(&certificates);
+	end_planning(work);
+}
+
 static void test_load_and_list(void **state)
 {
 	struct work *work = *state;
@@ -602,6 +631,7 @@ int main(void)
 		TEST(test_chosen_paths_that_make_no_sense),
 		TEST(test_names_that_are_no_names),
 		TEST(test_a_store_that_others_may_change),
+		TEST(test_whose_key_it_is),
 		TEST(test_load_and_list),
 	};
 
