@@ -601,7 +601,8 @@ CERTDEPLOY_API int certdeploy_csr(struct certdeploy_result **out, struct certdep
 /**
  * Hand out what the store has under CERTDEPLOY_NAME, in CERTDEPLOY_FORMAT: "pkcs12" (AES-256) and
  * "pkcs12-legacy" (3DES and SHA-1, for old Windows and Java) ask for a passphrase; "pem" is key, leaf
- * and chain; "cert", "chain", "fullchain" and "key" are single parts. Reads only.
+ * and chain; "cert", "chain", "fullchain" and "key" are single parts. A name with certificates of two key
+ * types gives one output with both. Reads only.
  *
  * With CERTDEPLOY_ALL instead of a name: the whole store as output "archive", one PKCS#12 (AES-256, RFC
  * 7292) whose entries have the names of the store as their friendly names. Requests that wait

@@ -32,17 +32,17 @@ static int ask_passphrase(char *passphrase, struct certdeploy_result *result)
 	return 0;
 }
 
-static int put_pkcs12(struct cd_keeping *keeping, const struct cd_certificate *certificate,
-		      const char *name, bool legacy)
+static int put_pkcs12(struct cd_keeping *keeping, const struct cd_vector *certificates, bool legacy)
 {
 	struct certdeploy_result *result = keeping->result;
+	const char *name = cd_request_value(keeping->request, CERTDEPLOY_NAME);
 	char passphrase[PASSPHRASE_LIMIT + 1] = "";
 	struct cd_buffer der = {.secret = true};
 	int code = ask_passphrase(passphrase, result);
 
 	if (code != 0)
 		return code;
-	code = cd_pkcs12_write(&der, certificate, name, passphrase, legacy);
+	code = cd_pkcs12_write(&der, certificates, name, passphrase, legacy);
 	if (code == CERTDEPLOY_EREFUSED)
 		code = cd_fail(&result->problems, CERTDEPLOY_EREFUSED, "not-understood", NULL, 0,
 			       _("this OpenSSL does not have the old ciphers"));
@@ -53,52 +53,57 @@ static int put_pkcs12(struct cd_keeping *keeping, const struct cd_certificate *c
 	return code == CERTDEPLOY_ENOMEM ? cd_fail_memory(&result->problems) : code;
 }
 
-static int put_parts(struct cd_keeping *keeping, const struct cd_certificate *certificate,
-		     const char *format)
+/** What of each certificate is handed out as text. */
+struct parts {
+	const char *format;
+	bool key, leaf, chain;
+};
+
+static int put_parts(struct cd_keeping *keeping, const struct cd_vector *certificates,
+		     const struct parts *parts)
 {
-	static const struct {
-		const char *format;
-		bool key, leaf, chain;
-	} formats[] = {{"pem", true, true, true},
-		       {"cert", false, true, false},
-		       {"chain", false, false, true},
-		       {"fullchain", false, true, true},
-		       {"key", true, false, false}};
 	struct cd_buffer text = {.secret = true};
 	int code;
 
-	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
-		if (strcmp(formats[i].format, format) != 0)
-			continue;
-		if (formats[i].key)
+	for (size_t i = 0; i < certificates->count; i++) {
+		const struct cd_certificate *certificate = certificates->items[i];
+
+		if (parts->key)
 			cd_buffer_add(&text, certificate->key_pem, certificate->key_pem_length);
-		if (formats[i].leaf)
+		if (parts->leaf)
 			cd_buffer_string(&text, certificate->leaf_pem);
-		if (formats[i].chain)
+		if (parts->chain)
 			cd_buffer_string(&text, certificate->chain_pem);
-		code = text.failed ? cd_fail_memory(&keeping->result->problems)
-				   : cd_keeping_put(keeping, formats[i].format, cd_buffer_text(&text),
-						    text.length, formats[i].key, true);
-		cd_buffer_free(&text);
-		return code;
 	}
+	code = text.failed ? cd_fail_memory(&keeping->result->problems)
+			   : cd_keeping_put(keeping, parts->format, cd_buffer_text(&text), text.length,
+					    parts->key, true);
+	cd_buffer_free(&text);
+	return code;
+}
+
+/* One output, whatever key types there are: it goes into one file. */
+static int put_certificates(struct cd_keeping *keeping, const struct cd_vector *certificates)
+{
+	static const struct parts parts[] = {{"pem", true, true, true},
+					     {"cert", false, true, false},
+					     {"chain", false, false, true},
+					     {"fullchain", false, true, true},
+					     {"key", true, false, false}};
+	const char *format = cd_request_value(keeping->request, CERTDEPLOY_FORMAT);
+
+	if (format == NULL || strcmp(format, "pkcs12") == 0)
+		return put_pkcs12(keeping, certificates, false);
+	if (strcmp(format, "pkcs12-legacy") == 0)
+		return put_pkcs12(keeping, certificates, true);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		if (strcmp(parts[i].format, format) == 0)
+			return put_parts(keeping, certificates, &parts[i]);
 	return cd_fail(
 		&keeping->result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
 		_("there is no format \"%s\"; there are pkcs12, pkcs12-legacy, pem, cert, chain, fullchain "
 		  "and key"),
 		cd_safe(&keeping->result->problems.arena, format));
-}
-
-static int put_certificate(struct cd_keeping *keeping, const struct cd_certificate *certificate)
-{
-	const char *format = cd_request_value(keeping->request, CERTDEPLOY_FORMAT);
-	const char *name = cd_request_value(keeping->request, CERTDEPLOY_NAME);
-
-	if (format == NULL || strcmp(format, "pkcs12") == 0)
-		return put_pkcs12(keeping, certificate, name, false);
-	if (strcmp(format, "pkcs12-legacy") == 0)
-		return put_pkcs12(keeping, certificate, name, true);
-	return put_parts(keeping, certificate, format);
 }
 
 /* Formats without a key do not need it to be readable. */
@@ -117,8 +122,8 @@ static int export_one(struct cd_keeping *keeping)
 		cd_keeping_load(&certificates, keeping, cd_request_value(keeping->request, CERTDEPLOY_NAME),
 				needs_key(keeping->request));
 
-	for (size_t i = 0; code == 0 && i < certificates.list.count; i++)
-		code = put_certificate(keeping, certificates.list.items[i]);
+	if (code == 0)
+		code = put_certificates(keeping, &certificates.list);
 	cd_certificates_free(&certificates);
 	return code;
 }

@@ -97,7 +97,7 @@ static int write_all(int fd, const char *bytes, size_t length)
 	return fsync(fd) == -1 ? errno : 0;
 }
 
-static int prepare(struct handed *handed, const char *file, bool secret)
+static int prepare(struct handed *handed, const char *file, const struct certdeploy_output *output)
 {
 	const char *slash = strrchr(file, '/');
 	int error;
@@ -105,7 +105,11 @@ static int prepare(struct handed *handed, const char *file, bool secret)
 	*handed = (struct handed){
 		.file = file, .name = slash == NULL ? file : slash + 1, .directory = -1, .fd = -1};
 	error = open_directory(handed);
-	return error == 0 ? make_file(handed, secret ? 0600 : 0644) : error;
+	if (error == 0)
+		error = make_file(handed, output->secret ? 0600 : 0644);
+	if (error == 0)
+		error = write_all(handed->fd, output->bytes, output->length);
+	return error;
 }
 
 static int give_name(struct handed *handed)
@@ -131,31 +135,6 @@ static void end(struct handed *handed, bool keep)
 		(void)close(handed->directory);
 }
 
-/* Text of several key types goes into one file, or one stream; what is no text cannot. */
-static bool fit_together(const struct tool *tool, const struct certdeploy_result *result)
-{
-	const struct certdeploy_output *output, *other;
-
-	for (size_t i = 0; (output = certdeploy_result_output(result, i)) != NULL; i++)
-		for (size_t j = 0; j < i && !output->text; j++) {
-			other = certdeploy_result_output(result, j);
-			if (output_file(tool, output) == output_file(tool, other) &&
-			    (!tool->json || output_file(tool, output) != NULL))
-				return false;
-		}
-	return true;
-}
-
-static int together_problem(struct tool *tool)
-{
-	tool->problem = (struct certdeploy_problem){
-		.severity = CERTDEPLOY_ERROR,
-		.code = "usage",
-		.message = _("this certificate has two key types, and a PKCS#12 file holds one; "
-			     "use --format pem or --all")};
-	return CERTDEPLOY_EUSAGE;
-}
-
 /* All of the files or none. */
 int write_outputs(struct tool *tool, const struct certdeploy_result *result)
 {
@@ -165,18 +144,13 @@ int write_outputs(struct tool *tool, const struct certdeploy_result *result)
 	size_t count = 0;
 	int error = 0;
 
-	if (!fit_together(tool, result))
-		return together_problem(tool);
 	for (size_t i = 0; error == 0 && (output = certdeploy_result_output(result, i)) != NULL; i++) {
 		const char *file = output_file(tool, output);
 
 		if (file == NULL)
 			continue;
 		wrong = file;
-		if (count == 0 || handed[count - 1].file != file)
-			error = count == OUTPUTS ? E2BIG : prepare(&handed[count++], file, output->secret);
-		if (error == 0)
-			error = write_all(handed[count - 1].fd, output->bytes, output->length);
+		error = count == OUTPUTS ? E2BIG : prepare(&handed[count++], file, output);
 	}
 	for (size_t i = 0; error == 0 && i < count; i++) {
 		wrong = handed[i].file;
@@ -191,8 +165,6 @@ void print_outputs(const struct tool *tool, const struct certdeploy_result *resu
 {
 	const struct certdeploy_output *output;
 
-	if (!fit_together(tool, result))
-		return;
 	for (size_t i = 0; (output = certdeploy_result_output(result, i)) != NULL; i++) {
 		if (output_file(tool, output) != NULL || (output->secret && !secrets))
 			continue;

@@ -14,13 +14,6 @@
 
 /* ---- writing ---- */
 
-/* Whose it is, for us and for other readers. digest: NULL for a certificate of the chain. */
-static bool label(PKCS12_SAFEBAG *bag, const char *name, unsigned char *digest, unsigned size)
-{
-	return bag != NULL && PKCS12_add_friendlyname_utf8(bag, name, -1) == 1 &&
-	       (digest == NULL || PKCS12_add_localkeyid(bag, digest, (int)size) == 1);
-}
-
 /* One element of DER. */
 static void put(struct cd_buffer *out, bool constructed, int tag, int class, const void *content,
 		size_t length)
@@ -72,12 +65,12 @@ static PKCS12_SAFEBAG *secret_bag(const char *request, const char *key)
 static bool add_waiting(STACK_OF(PKCS12_SAFEBAG) * *bags, const char *name,
 			const struct cd_waiting *waiting)
 {
-	unsigned char *id = (unsigned char *)(uintptr_t)waiting->id;
 	PKCS12_SAFEBAG *bag = secret_bag(waiting->request, waiting->key);
 
 	if (*bags == NULL)
 		*bags = sk_PKCS12_SAFEBAG_new_null();
-	if (label(bag, name, id, (unsigned)strlen(waiting->id)) && sk_PKCS12_SAFEBAG_push(*bags, bag) > 0)
+	if (cd_pkcs12_label(bag, name, waiting->id, strlen(waiting->id)) &&
+	    sk_PKCS12_SAFEBAG_push(*bags, bag) > 0)
 		return true;
 	PKCS12_SAFEBAG_free(bag);
 	return false;
@@ -91,11 +84,12 @@ static bool add_certificate(STACK_OF(PKCS12_SAFEBAG) * *bags, const struct cd_ar
 	unsigned size = 0;
 
 	if (X509_digest(certificate->x509, EVP_sha1(), digest, &size) != 1 ||
-	    !label(PKCS12_add_key(bags, certificate->key, 0, 0, -1, NULL), entry->name, digest, size) ||
-	    !label(PKCS12_add_cert(bags, certificate->x509), entry->name, digest, size))
+	    !cd_pkcs12_label(PKCS12_add_key(bags, certificate->key, 0, 0, -1, NULL), entry->name, digest,
+			     size) ||
+	    !cd_pkcs12_label(PKCS12_add_cert(bags, certificate->x509), entry->name, digest, size))
 		return false;
 	for (int i = 0; i < sk_X509_num(chain); i++)
-		if (!label(PKCS12_add_cert(bags, sk_X509_value(chain, i)), entry->name, NULL, 0))
+		if (!cd_pkcs12_label(PKCS12_add_cert(bags, sk_X509_value(chain, i)), entry->name, NULL, 0))
 			return false;
 	return true;
 }

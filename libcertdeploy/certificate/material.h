@@ -190,6 +190,8 @@ int cd_pkcs12_read(struct cd_given *given, const unsigned char *der, size_t leng
 int cd_pkcs12_open(struct cd_given *given, PKCS12 *pkcs12);
 /** The bags of one part, to be freed. Returns 1 when a cipher is missing, and records nothing then. */
 int cd_pkcs12_open_part(STACK_OF(PKCS12_SAFEBAG) * *bags, struct cd_given *given, PKCS7 *part);
+/** Whose a bag is, for us and for other readers; id: what belongs together has the same, or NULL. */
+bool cd_pkcs12_label(PKCS12_SAFEBAG *bag, const char *name, const void *id, size_t size);
 /** The PKCS#12 sealed with a MAC, appended as DER. Returns 0 or CERTDEPLOY_ENOMEM. */
 int cd_pkcs12_seal(struct cd_buffer *out, PKCS12 *pkcs12, const char *passphrase, bool legacy);
 

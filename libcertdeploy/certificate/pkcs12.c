@@ -211,21 +211,93 @@ int cd_pkcs12_seal(struct cd_buffer *out, PKCS12 *pkcs12, const char *passphrase
 	return result;
 }
 
-int cd_pkcs12_write(struct cd_buffer *out, const struct cd_certificate *certificate, const char *name,
+bool cd_pkcs12_label(PKCS12_SAFEBAG *bag, const char *name, const void *id, size_t size)
+{
+	return bag != NULL && PKCS12_add_friendlyname_utf8(bag, name, -1) == 1 &&
+	       (id == NULL || PKCS12_add_localkeyid(bag, (unsigned char *)(uintptr_t)id, (int)size) == 1);
+}
+
+/** A PKCS#12 as it grows. */
+struct writer {
+	const char *passphrase;
+	int cipher;
+	int rounds;
+	STACK_OF(PKCS12_SAFEBAG) * certificates;
+	STACK_OF(PKCS12_SAFEBAG) * keys;
+	STACK_OF(X509) * issuers; /* borrowed: those that are in it */
+};
+
+/* Two key types of one name mostly share issuers. */
+static bool add_issuer(struct writer *writer, X509 *issuer)
+{
+	for (int i = 0; i < sk_X509_num(writer->issuers); i++)
+		if (X509_cmp(sk_X509_value(writer->issuers, i), issuer) == 0)
+			return true;
+	return sk_X509_push(writer->issuers, issuer) > 0 &&
+	       PKCS12_add_cert(&writer->certificates, issuer) != NULL;
+}
+
+static bool add_pair(struct writer *writer, const struct cd_certificate *certificate, const char *name)
+{
+	const STACK_OF(X509) *chain = certificate->chain;
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+	bool added = X509_digest(certificate->x509, EVP_sha1(), digest, &size) == 1 &&
+		     cd_pkcs12_label(PKCS12_add_cert(&writer->certificates, certificate->x509), name,
+				     digest, size) &&
+		     cd_pkcs12_label(PKCS12_add_key(&writer->keys, certificate->key, 0, writer->rounds,
+						    writer->cipher, writer->passphrase),
+				     name, digest, size);
+
+	for (int i = 0; added && i < sk_X509_num(chain); i++)
+		added = add_issuer(writer, sk_X509_value(chain, i));
+	return added;
+}
+
+/* Readers know an entry by its name: those after the first have their key type in it. */
+static bool add_all(struct writer *writer, const struct cd_vector *certificates, const char *name)
+{
+	struct cd_arena arena = {0};
+	bool added = true;
+
+	for (size_t i = 0; added && i < certificates->count; i++) {
+		const struct cd_certificate *certificate = certificates->items[i];
+		const char *entry =
+			i == 0 ? name : cd_arena_format(&arena, "%s-%s", name, certificate->key_type);
+
+		added = entry != NULL && add_pair(writer, certificate, entry);
+	}
+	cd_arena_free(&arena);
+	return added;
+}
+
+int cd_pkcs12_write(struct cd_buffer *out, const struct cd_vector *certificates, const char *name,
 		    const char *passphrase, bool legacy)
 {
-	const int cipher = legacy ? NID_pbe_WithSHA1And3_Key_TripleDES_CBC : NID_aes_256_cbc;
-	const int rounds = legacy ? CD_PKCS12_LEGACY_ROUNDS : CD_PKCS12_ROUNDS;
-	PKCS12 *pkcs12;
+	struct writer writer = {
+		.passphrase = passphrase,
+		.cipher = legacy ? NID_pbe_WithSHA1And3_Key_TripleDES_CBC : NID_aes_256_cbc,
+		.rounds = legacy ? CD_PKCS12_LEGACY_ROUNDS : CD_PKCS12_ROUNDS,
+		.issuers = sk_X509_new_null(),
+	};
+	STACK_OF(PKCS7) *parts = NULL;
+	PKCS12 *pkcs12 = NULL;
 	int result;
 
 	ERR_clear_error();
-	pkcs12 = PKCS12_create(passphrase, name, certificate->key, certificate->x509, certificate->chain,
-			       cipher, cipher, rounds, -1, 0);
+	if (writer.issuers != NULL && add_all(&writer, certificates, name) &&
+	    PKCS12_add_safe(&parts, writer.certificates, writer.cipher, writer.rounds, passphrase) == 1 &&
+	    PKCS12_add_safe(&parts, writer.keys, -1, 0, NULL) == 1)
+		pkcs12 = PKCS12_add_safes(parts, 0);
 	if (pkcs12 == NULL)
-		return cd_was_unsupported() ? CERTDEPLOY_EREFUSED : CERTDEPLOY_ENOMEM;
-	result = cd_pkcs12_seal(out, pkcs12, passphrase, legacy);
+		result = cd_was_unsupported() ? CERTDEPLOY_EREFUSED : CERTDEPLOY_ENOMEM;
+	else
+		result = cd_pkcs12_seal(out, pkcs12, passphrase, legacy);
 	PKCS12_free(pkcs12);
+	sk_PKCS7_pop_free(parts, PKCS7_free);
+	sk_PKCS12_SAFEBAG_pop_free(writer.certificates, PKCS12_SAFEBAG_free);
+	sk_PKCS12_SAFEBAG_pop_free(writer.keys, PKCS12_SAFEBAG_free);
+	sk_X509_free(writer.issuers);
 	ERR_clear_error();
 	return result;
 }

@@ -160,18 +160,24 @@ def test_archives_that_are_refused(full, there, ca, word, tmp_path):
     assert not (there.root / STORE).exists()
 
 
+def test_two_key_types_are_one_export(full, word, tmp_path):
+    """One file has both; it was the first alone, and an error for the second."""
+    bundle = tmp_path / "www.p12"
+    made = full("export", "www.example.test", "--passphrase-file", word, "--out", bundle).expect(0)
+    assert [output["name"] for output in made.json["outputs"]] == ["pkcs12"]
+    text = subprocess.run(["openssl", "pkcs12", "-in", bundle, "-passin", f"file:{word}", "-nodes"],
+                          capture_output=True, check=True, text=True).stdout
+    assert text.count("BEGIN PRIVATE KEY") == 2 and text.count("BEGIN CERTIFICATE") == 3
+    assert {line.split(": ")[1] for line in text.splitlines() if "friendlyName" in line} == {
+        "www.example.test", "www.example.test-rsa"}
+    pem = tmp_path / "www.pem"
+    full("export", "www.example.test", "--format", "pem", "--out", pem).expect(0)
+    assert pem.read_text().count("BEGIN PRIVATE KEY") == 2 and pem.stat().st_mode & 0o077 == 0
+    for given in (["--pkcs12", bundle, "--passphrase-file", word], ["--cert", pem]):
+        assert full("import", *given, "--name", "www.example.test").expect(0).files == {}
+
+
 @pytest.mark.skipif(shutil.which("keytool") is None, reason="keytool is not installed")
-def test_an_export_of_two_key_types(full, word, tmp_path):
-    """PEM goes into one file; a PKCS#12 file would hold half of it."""
-    out = tmp_path / "out"
-    for where in ["--out", out], []:
-        done = full.text("export", "www.example.test", "--passphrase-file", word, *where).expect(USAGE)
-        assert "two key types" in done.err and not done.out and not out.exists()
-    assert len(full("export", "www.example.test", "--passphrase-file", word).expect(0).json["outputs"]) == 2
-    full("export", "www.example.test", "--format", "pem", "--out", out).expect(0)
-    assert out.read_text().count("PRIVATE KEY") == 4 and out.stat().st_mode & 0o077 == 0
-
-
 @pytest.mark.parametrize("form", ["pkcs12", "pkcs12-legacy"])
 def test_java_reads_an_export(full, tmp_path, form):
     word, bundle = tmp_path / "plain", tmp_path / "www.p12"

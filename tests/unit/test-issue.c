@@ -284,7 +284,10 @@ static void test_pkcs12_there_and_back(void **state)
 {
 	struct issued *root = issue(&(struct wish){.name = "Root", .ca = true});
 	struct issued *middle = issue(&(struct wish){.name = "Middle", .ca = true, .issuer = root});
-	struct issued *leaf = issue(&(struct wish){.names = "DNS:a.example", .issuer = middle});
+	struct issued *leaf =
+		issue(&(struct wish){.names = "DNS:a.example", .issuer = middle, .type = "ec:P-256"});
+	struct issued *rsa =
+		issue(&(struct wish){.names = "DNS:a.example", .issuer = middle, .type = "rsa:2048"});
 
 	(void)state;
 	for (int legacy = 0; legacy < 2; legacy++) {
@@ -293,19 +296,25 @@ static void test_pkcs12_there_and_back(void **state)
 		struct cd_buffer der = {0};
 
 		give(&first, CERTDEPLOY_MATERIAL_ANY,
-		     joined(pem_certificate(leaf), pem_key(leaf), pem_certificate(middle), NULL));
+		     joined(pem_certificate(leaf), pem_key(leaf), pem_certificate(rsa), pem_key(rsa),
+			    pem_certificate(middle), NULL));
 		assert_loads(&first);
-		assert_int_equal(cd_pkcs12_write(&der, first.certificates.list.items[0], "a.example",
-						 "söme phrase", legacy == 1),
+		assert_int_equal(cd_pkcs12_write(&der, &first.certificates.list, "a.example", "söme phrase",
+						 legacy == 1),
 				 0);
 		give_bytes(&second, CERTDEPLOY_MATERIAL_PKCS12, der.bytes, der.length);
 		assert_loads(&second);
-		assert_string_equal(((struct cd_certificate *)second.certificates.list.items[0])->leaf_pem,
-				    pem_certificate(leaf));
-		assert_string_equal(((struct cd_certificate *)second.certificates.list.items[0])->key_pem,
-				    pem_key(leaf));
-		assert_string_equal(((struct cd_certificate *)second.certificates.list.items[0])->chain_pem,
-				    pem_certificate(middle));
+		/* The issuer that both share is there once. */
+		assert_false(has_any(&second, "chain-duplicate"));
+		assert_int_equal(second.certificates.list.count, 2);
+		for (size_t i = 0; i < 2; i++) {
+			const struct cd_certificate *one = second.certificates.list.items[i];
+			const struct issued *issued = i == 0 ? rsa : leaf;
+
+			assert_string_equal(one->leaf_pem, pem_certificate(issued));
+			assert_string_equal(one->key_pem, pem_key(issued));
+			assert_string_equal(one->chain_pem, pem_certificate(middle));
+		}
 		loading_end(&first);
 		loading_end(&second);
 		cd_buffer_free(&der);
