@@ -36,28 +36,39 @@ static const char *show_local(char buffer[64], int64_t time)
 	return buffer;
 }
 
-static void add_facts(struct table *table, const struct certdeploy_certificate_report *report)
+static void add_validity(struct table *table, const struct certdeploy_certificate_report *report)
 {
 	char from[64], until[64], days[64];
 
-	add_pair(table, _("Subject"), report->subject);
-	add_pair(table, _("Issuer"), report->issuer);
-	table_add(table, "  %s", _("Key"));
-	table_add(table, "%s %u", report->key_type == NULL ? "-" : report->key_type, report->key_bits);
-	add_pair(table, _("Signature"), report->signature);
 	table_add(table, "  %s", _("Valid"));
 	table_add(table, _("%s to %s (%s)"), show_local(from, report->not_before),
 		  show_local(until, report->not_after), show_days(days, report->not_after));
-	if (report->not_after > report->not_before && report->sha256 != NULL) {
+	if (report->not_after > report->not_before) {
 		table_add(table, "  %s", _("Life left"));
 		table_add(table, "%d %%", life_left(report));
 	}
-	add_pair(table, _("Serial number"), report->serial);
-	add_pair(table, "SHA-256", report->sha256);
+}
+
+/* A request has neither issuer nor life. */
+static void add_facts(struct table *table, const struct certdeploy_certificate_report *report)
+{
+	bool issued = report->sha256 != NULL;
+
+	add_pair(table, _("Subject"), report->subject);
+	if (issued)
+		add_pair(table, _("Issuer"), report->issuer);
+	table_add(table, "  %s", _("Key"));
+	table_add(table, "%s %u", report->key_type == NULL ? "-" : report->key_type, report->key_bits);
+	add_pair(table, _("Signature"), report->signature);
+	if (issued) {
+		add_validity(table, report);
+		add_pair(table, _("Serial number"), report->serial);
+		add_pair(table, "SHA-256", report->sha256);
+	}
 	add_pair(table, _("Public key SHA-256"), report->public_key_sha256);
 	for (size_t i = 0; report->usages != NULL && report->usages[i] != NULL; i++)
 		add_pair(table, i == 0 ? _("Usage") : "", report->usages[i]);
-	if (report->sha256 != NULL)
+	if (issued)
 		add_pair(table, _("Key from"), report->key_origin);
 	else
 		add_pair(table, _("Key of"), report->stored_as);

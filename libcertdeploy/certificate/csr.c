@@ -79,6 +79,16 @@ static int describe(struct certdeploy_certificate_report *report, struct cd_aren
 	return cd_report_people(report, arena);
 }
 
+/* No CA makes a certificate of it. */
+static void warn_of_weak_key(struct cd_problems *problems, const struct cd_piece *piece, size_t line,
+			     const EVP_PKEY *key)
+{
+	if (EVP_PKEY_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) < CD_RSA_BITS_LEAST)
+		cd_problem(problems, CERTDEPLOY_WARNING, "weak-key",
+			   piece->origin == NULL ? NULL : cd_safe(&problems->arena, piece->origin), line,
+			   _("the RSA key has only %d bits"), EVP_PKEY_bits(key));
+}
+
 int cd_request_describe(const struct certdeploy_certificate_report **out, struct cd_arena *arena,
 			struct cd_problems *problems, const struct cd_piece *piece)
 {
@@ -112,8 +122,10 @@ int cd_request_describe(const struct certdeploy_certificate_report **out, struct
 				_("the request is not signed with its own key: it is damaged"));
 	else
 		result = describe(report, arena, request, key) == 0 ? 0 : cd_fail_memory(problems);
-	if (result == 0)
+	if (result == 0) {
+		warn_of_weak_key(problems, piece, line, key);
 		*out = report;
+	}
 out:
 	X509_REQ_free(request);
 	ERR_clear_error();

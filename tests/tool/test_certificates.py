@@ -206,6 +206,17 @@ def test_which_name_has_the_key_of_a_request(tool, tmp_path, schema):
     assert tool("check", "--csr", elsewhere).expect(0).json["certificates"][0]["stored_as"] is None
 
 
+def test_a_request_has_no_life(tool, tmp_path):
+    """Its description has no rows of what only a certificate has; a key that no CA takes is told of."""
+    csr = tmp_path / "weak.csr"
+    run(["openssl", "req", "-newkey", "rsa:1024", "-nodes", "-keyout", tmp_path / "key", "-subj", f"/CN={NAME}",
+         "-out", csr])
+    shown = tool.text("check", "--csr", csr).expect(0)
+    assert [line.split("  ")[1] for line in shown.out.splitlines()[1:]] == [
+        "Subject", "Key", "Signature", "Public key SHA-256", "Key of"]
+    assert tool("check", "--csr", csr).expect(0).problem("weak-key")["severity"] == "warning"
+
+
 def test_files_are_handed_out_together(tool, tmp_path):
     """Where the second cannot be written the first is not left; another run finds nothing in its way."""
     key = tmp_path / "key"
