@@ -263,7 +263,7 @@ enum certdeploy_flag {
 	CERTDEPLOY_DROP_OTHER_TYPES = 10, /**< replace pairs of other key types too */
 	CERTDEPLOY_FORCE = 11,            /**< rollback, recover: overwrite what was changed since */
 	CERTDEPLOY_KEEP_GOING = 12,       /**< services stand alone: one may fail and the others change */
-	CERTDEPLOY_WAIT = 13,             /**< seconds to wait for another run's lock (default 30) */
+	CERTDEPLOY_WAIT = 13,             /**< seconds to wait for other runs, and to plan again (30) */
 	CERTDEPLOY_VERIFY_TIMEOUT = 14,   /**< seconds to wait for a port to serve the new certificate */
 	CERTDEPLOY_KEEP = 15,             /**< prune: backups to keep */
 	CERTDEPLOY_OLDER = 16,            /**< prune: only what is older than so many seconds */

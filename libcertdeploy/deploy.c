@@ -6,6 +6,7 @@
 #include "proof/survival.h"
 #include "report.h"
 
+#include "base/process.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -440,9 +441,9 @@ int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
 	return cd_result_end(out, result, code);
 }
 
-/* One plan, one transaction. only: these services (NULL: all). */
-static int deploy(struct certdeploy_result *result, const struct certdeploy_request *request,
-		  const char *const *only)
+/* One plan, one transaction. *again: it came too late, and nothing was done or reported. */
+static int deploy_once(struct certdeploy_result *result, const struct certdeploy_request *request,
+		       const char *const *only, bool *again)
 {
 	struct carrying carrying = {0};
 	struct cd_plan plan;
@@ -454,6 +455,9 @@ static int deploy(struct certdeploy_result *result, const struct certdeploy_requ
 		code = prepare(&carrying, request);
 	if (code == 0)
 		code = carry_out(&carrying, &done);
+	*again = *again && done && carrying.transaction.stale;
+	if (*again)
+		goto out;
 	code = report_plan(result, &plan, code);
 	if (done)
 		code = report_deployed(result, &carrying, code) == 0 ? code : CERTDEPLOY_ENOMEM;
@@ -461,9 +465,30 @@ static int deploy(struct certdeploy_result *result, const struct certdeploy_requ
 		code = code == 0 ? CERTDEPLOY_ENOMEM : code;
 	if (code == 0 && plan.left_out != 0)
 		code = CERTDEPLOY_EPARTIAL;
+out:
 	cd_proof_free(&carrying.proof);
 	cd_transaction_free(&carrying.transaction);
 	cd_plan_close(&plan);
+	return code;
+}
+
+/*
+ * Another run, or a person, may change the files between the plan and its turn: then it starts over, for as
+ * long as it would have waited. only: these services (NULL: all).
+ */
+static int deploy(struct certdeploy_result *result, const struct certdeploy_request *request,
+		  const char *const *only)
+{
+	int64_t end = cd_now_ms() + 1000 * cd_request_flag(request, CERTDEPLOY_WAIT, DEFAULT_WAIT);
+	size_t problems = result->problems.list.count;
+	bool again;
+	int code;
+
+	do {
+		result->problems.list.count = problems;
+		again = cd_now_ms() < end;
+		code = deploy_once(result, request, only, &again);
+	} while (again);
 	return code;
 }
 

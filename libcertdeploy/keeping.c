@@ -2,6 +2,7 @@
 /* keeping.c - what operations on the store alone have in common */
 #include "keeping.h"
 
+#include "base/process.h"
 #include "base/text.h"
 #include "loading.h"
 #include "report.h"
@@ -62,6 +63,7 @@ int cd_keeping_run(struct cd_keeping *keeping, const char *command, const char *
 	if (keeping->changes.list.count == 0)
 		return 0;
 	code = cd_transaction_run(&transaction);
+	keeping->stale = transaction.stale;
 	result->transaction =
 		transaction.id[0] == '\0' ? NULL : cd_arena_string(&result->problems.arena, transaction.id);
 	result->changed = code == 0;
@@ -182,11 +184,25 @@ int cd_keeping_put(struct cd_keeping *keeping, const char *name, const void *byt
 	return 0;
 }
 
+/* What an attempt has told, before another one. problems: those from before it. */
+static void forget(struct certdeploy_result *result, size_t problems)
+{
+	result->problems.list.count = problems;
+	result->certificates.count = 0;
+	result->services.count = 0;
+	result->files.count = 0;
+	result->outputs.count = 0;
+	result->diff = NULL;
+}
+
 int cd_with_store(struct certdeploy_result **out, struct certdeploy *cd,
 		  const struct certdeploy_request *request, bool changing, cd_store_fn *work)
 {
 	struct certdeploy_result *result = cd_result_begin(cd);
+	int64_t end = cd_now_ms() + 1000 * cd_request_flag(request, CERTDEPLOY_WAIT, DEFAULT_WAIT);
 	struct cd_keeping keeping;
+	size_t problems;
+	bool again;
 	int code;
 
 	*out = NULL;
@@ -194,9 +210,16 @@ int cd_with_store(struct certdeploy_result **out, struct certdeploy *cd,
 		return CERTDEPLOY_ENOMEM;
 	if (cd->broken != 0)
 		return cd_result_end(out, result, cd_broken(result));
-	code = cd_keeping_open(&keeping, result, request, changing);
-	if (code == 0)
-		code = work(&keeping);
-	cd_keeping_close(&keeping);
+	problems = result->problems.list.count;
+	do {
+		code = cd_keeping_open(&keeping, result, request, changing);
+		if (code == 0)
+			code = work(&keeping);
+		/* Another run had its turn first: start over, for as long as it would have waited. */
+		again = keeping.stale && cd_now_ms() < end;
+		cd_keeping_close(&keeping);
+		if (again)
+			forget(result, problems);
+	} while (again);
 	return cd_result_end(out, result, code);
 }

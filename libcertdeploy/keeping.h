@@ -15,6 +15,7 @@ struct cd_keeping {
 	struct cd_host host;
 	struct cd_changes changes;
 	struct cd_overlay overlay;
+	bool stale; /**< set: nothing was done, as what was read has changed */
 	bool fresh; /**< a name that is taken is not given another certificate */
 };
 

@@ -38,7 +38,7 @@ void cd_run_free(struct cd_run *run)
 	cd_buffer_free(&run->errors);
 }
 
-static int64_t now_ms(void)
+int64_t cd_now_ms(void)
 {
 	struct timespec now;
 
@@ -328,16 +328,16 @@ static void take_output(struct watch *watch)
 static void wait_for(struct watch *watch)
 {
 	struct cd_run *run = watch->run;
-	int64_t end = now_ms() + (int64_t)run->seconds * 1000;
+	int64_t end = cd_now_ms() + (int64_t)run->seconds * 1000;
 	int signal = SIGTERM;
 
 	while (!watch->ended) {
-		int64_t left = end - now_ms();
+		int64_t left = end - cd_now_ms();
 
 		(void)poll(watch->streams, 3, left < 0 ? 0 : left > 60000 ? 60000 : (int)left);
 		listen_to(watch);
 		take_output(watch);
-		if (watch->ended || now_ms() < end)
+		if (watch->ended || cd_now_ms() < end)
 			continue;
 		run->timed_out = true;
 		if (watch->program > 0)
@@ -345,7 +345,7 @@ static void wait_for(struct watch *watch)
 		/* What does not end even then is left to itself. */
 		watch->ended = signal == 0;
 		signal = signal == SIGTERM ? SIGKILL : 0;
-		end = now_ms() + GRACE_MS;
+		end = cd_now_ms() + GRACE_MS;
 	}
 	if (run->timed_out) {
 		/* Children that outlived their parent; its id is still held for us. */

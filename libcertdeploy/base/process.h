@@ -33,4 +33,7 @@ void cd_run_free(struct cd_run *run);
 /** A copy of argv where "%s" within an argument is replaced by text; NULL when memory is short. */
 const char *const *cd_argv_with(struct cd_arena *arena, const char *const *argv, const char *text);
 
+/** Milliseconds of the clock that nobody sets. */
+int64_t cd_now_ms(void);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* lock.c - one run at a time, and respect for the locks of panels */
+#include "base/process.h"
 #include "change/disk.h"
 #include "change/state.h"
 
@@ -16,14 +17,6 @@
 #define LOCK "lock"
 #define STEP_MS 50
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void rest(void)
 {
 	const struct timespec step = {0, STEP_MS * 1000000L};
@@ -39,7 +32,7 @@ int cd_state_lock(struct cd_state *state, unsigned wait,
 		  int (*progress)(void *user, const char *what, size_t done, size_t total), void *user)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	int64_t end = now_ms() + (int64_t)wait * 1000;
+	int64_t end = cd_now_ms() + (int64_t)wait * 1000;
 	int fd = cd_disk_open_own(state->directory, LOCK, 0);
 	int error;
 
@@ -47,7 +40,7 @@ int cd_state_lock(struct cd_state *state, unsigned wait,
 		return cd_fail_errno(state->problems, errno, state->path, _("cannot open the lock"));
 	while (fcntl(fd, F_OFD_SETLK, &whole) == -1) {
 		error = errno;
-		if ((error == EAGAIN || error == EACCES) && now_ms() < end) {
+		if ((error == EAGAIN || error == EACCES) && cd_now_ms() < end) {
 			rest();
 			if (progress == NULL || progress(user, _("waiting for another run"), 0, 0) == 0)
 				continue;
@@ -106,14 +99,14 @@ static pid_t claimed_by(int directory, const char *lock)
 int cd_wait_for_others(struct cd_problems *problems, int directory, const char *name, const char *path,
 		       unsigned wait)
 {
-	int64_t end = now_ms() + (int64_t)wait * 1000;
+	int64_t end = cd_now_ms() + (int64_t)wait * 1000;
 	char lock[NAME_MAX + 1];
 	int length = snprintf(lock, sizeof(lock), "%s.lock", name);
 	pid_t pid;
 
 	if (length < 0 || (size_t)length >= sizeof(lock))
 		return 0;
-	while ((pid = claimed_by(directory, lock)) != 0 && now_ms() < end)
+	while ((pid = claimed_by(directory, lock)) != 0 && cd_now_ms() < end)
 		rest();
 	if (pid == 0)
 		return 0;

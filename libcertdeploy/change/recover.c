@@ -142,6 +142,12 @@ static int undo_one(struct cd_work *work, const struct cd_entry *entry, size_t *
 	return error;
 }
 
+/* It never came in place: whatever stands there now is no concern of this run. */
+static bool is_waiting(const struct cd_entry *entry)
+{
+	return entry->waiting || (entry->inside && entry->top != NULL && entry->top->waiting);
+}
+
 static int undo_all(struct cd_work *work, size_t *foreign, const char **where)
 {
 	int first = cd_stage_clean(work), error;
@@ -151,6 +157,8 @@ static int undo_all(struct cd_work *work, size_t *foreign, const char **where)
 	for (size_t i = work->journal.entries.count; i > 0; i--) {
 		const struct cd_entry *entry = work->journal.entries.items[i - 1];
 
+		if (is_waiting(entry))
+			continue;
 		error = undo_one(work, entry, foreign);
 		if (error != 0 && first == 0) {
 			first = error;

@@ -2,6 +2,8 @@
 /* services.c - the servers in a transaction: looked at, tested, reloaded, brought back */
 #include "change/work.h"
 
+#include "base/process.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,14 +13,6 @@
 
 #define WATCH_MS 2500 /* a server that dies of a reload does so within this time */
 #define STEP_MS 50
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int keep_control(struct cd_work *work, const struct cd_touched *touched)
 {
@@ -124,10 +118,10 @@ int cd_services_activate(struct cd_work *work)
 		if (result != 0)
 			break;
 		touched->action = asked->restart ? "restart" : "reload";
-		begun = now_ms();
+		begun = cd_now_ms();
 		result = cd_control_activate(&touched->control, work->problems, work->root, asked->restart);
 		touched->state = result == 0 ? "reloaded" : "failed";
-		work->activated_at = now_ms();
+		work->activated_at = cd_now_ms();
 		touched->hung =
 			result != 0 &&
 			work->activated_at - begun >= (int64_t)cd_control_seconds(&touched->control) * 1000;
@@ -164,7 +158,7 @@ int cd_services_watch(struct cd_work *work)
 	if (!work->root->live || !any_activated(work->asked))
 		return 0;
 	/* Even one that has just served the new certificate may be about to die of it. */
-	while ((dead = find_dead(work)) == NULL && now_ms() < end)
+	while ((dead = find_dead(work)) == NULL && cd_now_ms() < end)
 		(void)nanosleep(&pause, NULL);
 	if (dead == NULL)
 		return 0;

@@ -336,7 +336,7 @@ static int remove_directory(struct cd_work *work, int parent, const char *name)
 	return unlinkat(parent, name, AT_REMOVEDIR) == -1 ? errno : 0;
 }
 
-static int switch_one(struct cd_work *work, const struct cd_entry *entry)
+static int switch_one(struct cd_work *work, struct cd_entry *entry)
 {
 	const char *name, *staged_name;
 	int directory = cd_disk_parent(&name, work->root, entry->path), from = -1, error = 0;
@@ -346,6 +346,8 @@ static int switch_one(struct cd_work *work, const struct cd_entry *entry)
 
 	if (result != 0)
 		goto out;
+	work->switched = true;
+	entry->waiting = false;
 	if (entry->after.kind == CD_SIDE_NOTHING) {
 		if (entry->before.kind == CD_SIDE_DIRECTORY)
 			error = remove_directory(work, directory, name);
@@ -379,12 +381,10 @@ int cd_switch_all(struct cd_work *work)
 	int result = 0, error;
 
 	for (size_t i = 0; result == 0 && i < work->journal.entries.count; i++) {
-		const struct cd_entry *entry = work->journal.entries.items[i];
+		struct cd_entry *entry = work->journal.entries.items[i];
 
-		if (entry->inside)
-			continue;
-		work->switched = true;
-		result = switch_one(work, entry);
+		if (!entry->inside)
+			result = switch_one(work, entry);
 	}
 	if (result != 0)
 		return result;

@@ -199,7 +199,14 @@ static int prepare(struct cd_work *work)
 
 static int begin(struct cd_work *work)
 {
-	int error = cd_move_on(work, CD_JOURNAL);
+	int error;
+
+	for (size_t i = 0; i < work->journal.entries.count; i++) {
+		struct cd_entry *entry = work->journal.entries.items[i];
+
+		entry->waiting = !entry->inside;
+	}
+	error = cd_move_on(work, CD_JOURNAL);
 
 	return error == 0 ? 0 : cd_fail_errno(work->problems, error, work->state.path, _("cannot begin"));
 }
@@ -384,6 +391,15 @@ static const char *word_for(int result)
 						  : "failed";
 }
 
+/* What was planned does not fit any more, and nothing was done about it. */
+static bool is_stale(const struct cd_work *work, size_t problems, int result)
+{
+	const struct certdeploy_problem *error = cd_problems_error(work->problems, problems);
+
+	return result == CERTDEPLOY_EREFUSED && !work->switched && error != NULL &&
+	       strcmp(error->code, "changed-since") == 0;
+}
+
 /* Begin on what is there already; returns CERTDEPLOY_ENOTFOUND where no state directory is. */
 static int work_open(struct cd_work *work, struct cd_transaction *transaction)
 {
@@ -412,6 +428,7 @@ int cd_transaction_look(struct cd_transaction *transaction)
 int cd_transaction_run(struct cd_transaction *transaction)
 {
 	struct cd_work work;
+	size_t problems = transaction->problems->list.count;
 	bool is_kept = false;
 	int recovered, result;
 
@@ -438,6 +455,7 @@ int cd_transaction_run(struct cd_transaction *transaction)
 	}
 	if (!is_kept)
 		transaction->id[0] = '\0';
+	transaction->stale = is_stale(&work, problems, result);
 	work_end(&work);
 	return result;
 }

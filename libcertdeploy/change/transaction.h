@@ -47,6 +47,7 @@ struct cd_transaction {
 	void *user;
 	/* what was done */
 	char id[40];            /**< "20261121T201136Z-1"; empty: the history has nothing of it */
+	bool stale;             /**< nothing was done, as what was read has changed: plan again */
 	struct cd_vector files; /**< of struct certdeploy_file_report, in problems->arena */
 };
 

@@ -2,6 +2,7 @@
 /* fetch.c - get a few kilobytes by plain HTTP/1.0 */
 #include "proof/fetch.h"
 
+#include "base/process.h"
 #include "base/text.h"
 
 #include <arpa/inet.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SECONDS 10
@@ -34,14 +34,6 @@ static int fail(struct cd_fetch *fetch, const char *why)
 {
 	fetch->why = why;
 	return CERTDEPLOY_EFAILED;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec time;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
 /* ---- the address ---- */
@@ -133,7 +125,7 @@ static bool wait_for(int fd, short events, int64_t end)
 	int ready;
 
 	do {
-		left = end - now_ms();
+		left = end - cd_now_ms();
 		ready = left <= 0 ? 0 : poll(&poll_fd, 1, (int)left);
 	} while (ready == -1 && errno == EINTR);
 	return ready == 1;
@@ -212,7 +204,7 @@ static int receive(struct cd_buffer *answer, struct cd_fetch *fetch, int fd, int
 			cd_buffer_add(answer, bytes, (size_t)got);
 			if (answer->length > HEAD_LIMIT + BODY_LIMIT)
 				return fail(fetch, _("the answer is too long"));
-			if (now_ms() >= end)
+			if (cd_now_ms() >= end)
 				return fail(fetch, _("it takes too long"));
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			if (!wait_for(fd, POLLIN, end))
@@ -313,7 +305,7 @@ static int judge(bool *again, char url[URL_LIMIT], struct cd_fetch *fetch, const
 
 int cd_fetch(struct cd_fetch *fetch, const char *url)
 {
-	int64_t end = now_ms() + (int64_t)(fetch->seconds == 0 ? SECONDS : fetch->seconds) * 1000;
+	int64_t end = cd_now_ms() + (int64_t)(fetch->seconds == 0 ? SECONDS : fetch->seconds) * 1000;
 	bool again = true;
 	char target[URL_LIMIT];
 	int result = 0;

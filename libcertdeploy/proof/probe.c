@@ -8,6 +8,7 @@
  */
 #include "proof/probe.h"
 
+#include "base/process.h"
 #include "base/text.h"
 #include "proof/attempt.h"
 
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #define PARALLEL 64
 #define MOST_PARALLEL 1024
@@ -59,14 +59,6 @@ struct round {
 	int64_t now, end;
 	int64_t single_ms;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void enqueue(struct round *round, struct waiting *waiting)
 {
@@ -218,7 +210,7 @@ static int wait_for_events(struct round *round)
 	if (poll(round->polls, round->active, (int)(until - round->now) + (until > round->now)) == -1 &&
 	    errno != EINTR && errno != EAGAIN)
 		return CERTDEPLOY_ENOMEM;
-	round->now = now_ms();
+	round->now = cd_now_ms();
 	return 0;
 }
 
@@ -250,7 +242,7 @@ static int set_up(struct round *round, struct cd_probe *probes, size_t count)
 	if (round->parallel > count)
 		round->parallel = count;
 	round->single_ms = how->single_ms == 0 ? SINGLE_MS : how->single_ms;
-	round->now = now_ms();
+	round->now = cd_now_ms();
 	round->end = round->now + (int64_t)(how->seconds == 0 ? SECONDS : how->seconds) * 1000;
 	round->total = count;
 	round->all = calloc(count, sizeof(*round->all));

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from harness.process import CLEAN
-from harness.tool import REFUSED, USAGE, Tool
+from harness.tool import LOCKED, REFUSED, USAGE, Tool
 
 NAME = "www.example.test"
 STORE = "etc/ssl/certdeploy"
@@ -166,6 +166,24 @@ def test_a_run_without_a_record_has_no_number(host, ca):
     assert done.returncode == 1 and "io-error" in {p["code"] for p in said["problems"]}, said
     assert not said["changed"] and said["transaction"] is None
     assert len(host("history").expect(0).json["history"]) == 1
+
+
+def test_runs_at_once_take_turns(host, ca):
+    """Whoever planned for what another run has changed since starts over; without time to wait it is refused."""
+    leaves = [ca.leaf(NAME, again=number) for number in range(6)]
+    host("import", "--fullchain", leaves[0].fullchain, "--key", leaves[0].key, "--name", NAME).expect(0)
+
+    def at_once(*command):
+        runs = [host.start(*command, "--name", NAME, "--fullchain", leaf.fullchain, "--key", leaf.key)
+                for leaf in leaves]
+        return [run.wait(60) for run in runs]
+
+    assert at_once("deploy", "--hostname", NAME) == [0] * 6
+    assert at_once("import", "--accept", "key-reused") == [0] * 6
+    assert set(at_once("deploy", "--hostname", NAME, "--wait", "0")) <= {0, REFUSED, LOCKED}
+    served = host("list").expect(0).endpoints
+    assert {e["certificate"] for e in served if e["name"] == NAME} == {f"/{STORE}/{NAME}/current/fullchain.pem"}
+    assert not (host.root / "var/lib/certdeploy/journal").exists()
 
 
 def test_a_name_changed(host, ca):

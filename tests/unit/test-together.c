@@ -213,6 +213,9 @@ static void test_somebody_edits_meanwhile(void **state)
 			assert_true(host_has(host, "etc/two.conf", "run\n"));
 		} else {
 			gave_way++;
+			/* Nothing of it is left for a person to look at. */
+			assert_int_equal(result, host->transaction.stale ? CERTDEPLOY_EREFUSED
+									 : CERTDEPLOY_EROLLEDBACK);
 			assert_string_equal(host_error(host), "changed-since");
 			assert_true(host_has(host, "etc/one.conf", "edited\n"));
 			assert_true(host_has(host, "etc/two.conf", "old\n"));
@@ -221,6 +224,35 @@ static void test_somebody_edits_meanwhile(void **state)
 	}
 	assert_int_equal(done + gave_way, 60);
 	assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
+}
+
+/* An edit at the last moment, when all is staged. */
+static int edit_late(void *user, const char *what, size_t done, size_t total)
+{
+	struct host *host = user;
+
+	(void)what;
+	if (total != 0 && done + 1 == total)
+		host_put(host, "etc/one.conf", "edited\n");
+	return 0;
+}
+
+static void test_an_edit_after_all_is_staged(void **state)
+{
+	struct host *host = *state;
+
+	host->transaction.progress = edit_late;
+	host->transaction.user = host;
+	host->transaction.is_read = NULL;
+	host->transaction.prove = host->transaction.prove_old = NULL;
+	host_file(host, "etc/two.conf", "run\n", NULL);
+	host_file(host, "etc/one.conf", "run\n", NULL);
+	assert_int_equal(host_run(host), CERTDEPLOY_EREFUSED);
+	assert_string_equal(host_error(host), "changed-since");
+	assert_true(host->transaction.stale);
+	assert_true(host_has(host, "etc/one.conf", "edited\n"));
+	assert_true(host_has(host, "etc/two.conf", "old\n"));
+	assert_int_equal(count_history(host), 0);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -232,6 +264,7 @@ int main(void)
 		TEST(test_threads),
 		TEST(test_the_second_does_not_wait_for_ever),
 		TEST(test_somebody_edits_meanwhile),
+		TEST(test_an_edit_after_all_is_staged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
