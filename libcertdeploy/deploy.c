@@ -216,6 +216,7 @@ static int prepare(struct carrying *carrying, const struct certdeploy_request *r
 		.backup_beside = plan->cd->settings.backup_beside,
 		.syslog = plan->cd->settings.syslog ? CD_SYSLOG : NULL,
 		.keep = plan->cd->settings.keep,
+		.watch = plan->cd->settings.watch,
 		.wait = (unsigned)cd_request_flag(request, CERTDEPLOY_WAIT, DEFAULT_WAIT),
 		.is_read = is_read,
 		.prove = verify ? prove : NULL,

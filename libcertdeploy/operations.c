@@ -155,6 +155,7 @@ static void prepare(struct cd_transaction *transaction, struct certdeploy *cd, s
 		.backup_beside = cd->settings.backup_beside,
 		.syslog = cd->settings.syslog ? CD_SYSLOG : NULL,
 		.keep = cd->settings.keep,
+		.watch = cd->settings.watch,
 		.wait = (unsigned)cd_request_flag(request, CERTDEPLOY_WAIT, DEFAULT_WAIT),
 	};
 }

@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WATCH_MS 2500 /* a server that dies of a reload does so within this time */
 #define STEP_MS 50
 
 static int keep_control(struct cd_work *work, const struct cd_touched *touched)
@@ -151,7 +150,7 @@ static bool any_activated(const struct cd_transaction *asked)
 int cd_services_watch(struct cd_work *work)
 {
 	const struct timespec pause = {0, STEP_MS * 1000000L};
-	int64_t end = work->activated_at + (work->asked->watch == 0 ? WATCH_MS : work->asked->watch);
+	int64_t end = work->activated_at + work->asked->watch;
 	struct cd_touched *dead;
 	int result;
 

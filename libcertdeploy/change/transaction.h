@@ -34,8 +34,7 @@ struct cd_transaction {
 	const char *syslog; /**< socket of the system's log; NULL: nothing is sent there */
 	unsigned keep;      /**< backups to keep */
 	unsigned wait;      /**< seconds to wait for the lock */
-	/** Milliseconds after the last reload in which no server may die; 0: 2500, -1: only look once. */
-	int watch;
+	unsigned watch; /**< milliseconds after the last reload in which no server may die; 0: look once */
 	/** Would a server read a file at this path as configuration? Staged files stay away from there. */
 	bool (*is_read)(void *user, const char *path);
 	/** Look at the ports after the reload: 0, or an error that leads back. NULL: do not look. */

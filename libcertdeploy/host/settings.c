@@ -19,6 +19,7 @@
 #define REDHAT_STORE "/etc/pki/tls/certdeploy"
 #define DEFAULT_STATE "/var/lib/certdeploy"
 #define DEFAULT_KEEP 10
+#define DEFAULT_WATCH 2500
 #define MOST_SECONDS 3600
 
 struct loading {
@@ -307,6 +308,8 @@ static int read_setting(const struct loading *loading, const config_setting_t *s
 		return read_bool(loading, setting, &settings->syslog);
 	if (strcmp(name, "keep") == 0)
 		return read_number(loading, setting, 1, 100000, &settings->keep);
+	if (strcmp(name, "watch") == 0)
+		return read_number(loading, setting, 0, MOST_SECONDS * 1000, &settings->watch);
 	if (strcmp(name, "permissions") == 0)
 		return read_list(loading, setting, &settings->permissions);
 	if (strcmp(name, "fetch_private") == 0)
@@ -498,8 +501,11 @@ int cd_settings_load(struct cd_settings *settings, struct cd_arena *arena, struc
 	struct loading loading = {settings, arena, problems};
 	int result;
 
-	*settings = (struct cd_settings){
-		.state = DEFAULT_STATE, .keep = DEFAULT_KEEP, .syslog = true, .search = true};
+	*settings = (struct cd_settings){.state = DEFAULT_STATE,
+					 .keep = DEFAULT_KEEP,
+					 .watch = DEFAULT_WATCH,
+					 .syslog = true,
+					 .search = true};
 	result = read_file(&loading, file, root);
 	if (result == CERTDEPLOY_ENOTFOUND || result == CERTDEPLOY_EFAILED)
 		result = CERTDEPLOY_EREFUSED;

@@ -41,6 +41,7 @@ struct cd_settings {
 	bool backup_beside;
 	bool syslog; /**< a line a run to the system's log */
 	unsigned keep;
+	unsigned watch; /**< milliseconds after a reload in which no server may die */
 	const char *const
 		*permissions;      /**< rules for installed files: certificate/permissions.h; or NULL */
 	struct cd_vector services; /**< of struct cd_service_settings */

@@ -240,7 +240,6 @@ static struct cd_transaction transaction_of(struct operation *operation, const c
 		.reload = true,
 		.keep = 10,
 		.wait = 5,
-		.watch = -1,
 		.is_read = is_read,
 	};
 }

@@ -52,7 +52,8 @@ static void test_everything_is_read(void **state)
 
 	(void)state;
 	load(&loaded,
-	     "store = \"/s\"; state = \"/t\"; backup_style = \"beside\"; keep = 3; syslog = false;\n"
+	     "store = \"/s\"; state = \"/t\"; backup_style = \"beside\"; keep = 3; watch = 0; syslog = "
+	     "false;\n"
 	     "services = ( { name = \"web\"; adapter = \"apache\"; defines = [ \"A\", \"B\" ];\n"
 	     "  test = [ \"true\" ]; timeout = 7; http2 = true;\n"
 	     "  probe = ( { protocol = \"https\"; address = \"127.0.0.1\"; port = 8443; } ); } );\n");
@@ -62,6 +63,7 @@ static void test_everything_is_read(void **state)
 	assert_false(loaded.settings.syslog);
 	assert_true(loaded.settings.backup_beside);
 	assert_int_equal(loaded.settings.keep, 3);
+	assert_int_equal(loaded.settings.watch, 0);
 	assert_int_equal(loaded.settings.services.count, 1);
 	service = loaded.settings.services.items[0];
 	assert_string_equal(service->name, "web");
@@ -85,6 +87,7 @@ static void test_defaults(void **state)
 	assert_int_equal(loaded.result, 0);
 	assert_string_equal(loaded.settings.state, "/var/lib/certdeploy");
 	assert_int_equal(loaded.settings.keep, 10);
+	assert_int_equal(loaded.settings.watch, 2500);
 	assert_true(loaded.settings.syslog);
 	assert_int_equal(loaded.settings.services.count, 0);
 	assert_true(loaded.settings.search);
@@ -112,6 +115,7 @@ static void test_mistakes_have_a_line(void **state)
 		{"keep = 1;\nstore = \"relative\";", 2},
 		{"\n\nkeep = 0;", 3},
 		{"keep = \"three\";", 1},
+		{"watch = -1;", 1},
 		{"stoer = \"/s\";", 1},
 		{"backup_style = \"besides\";", 1},
 		{"services = { };", 1},

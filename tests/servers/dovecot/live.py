@@ -46,7 +46,7 @@ class Live(Private):
         for setting, program in (("doveconf", "bin/doveconf"), ("doveadm", "bin/doveadm"), ("binary", "sbin/dovecot")):
             program = f"/usr/{program}"
             service[setting] = str(enter(oracle.top, program, self.base / "bin") if oracle.v24 else program)
-        settings = {"store": str(self.base / "store"), "state": str(self.base / "cdstate"), "services": [service]}
+        settings = {"store": str(self.base / "store"), "state": str(self.base / "cdstate"), "watch": 200, "services": [service]}
         path = self.base / "certdeploy.conf"
         path.write_text(conf.document(settings))
         self.tool = Tool(path)

@@ -55,7 +55,7 @@ class Host:
         (self.etc / "ssl/private").chmod(0o710)
         self.pki = pki
         self.services = []
-        self.settings = {}  # more for the top of certdeploy.conf
+        self.settings = {"watch": 300}  # more for the top of certdeploy.conf
         self._ports = []
         self.old = pki.root("Old Root").leaf(*old_names)
         self.old_cert, self.old_key = self.install("old", self.old)
