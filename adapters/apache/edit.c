@@ -319,19 +319,23 @@ static const struct apache_work *whole_server(const struct apache_plan *plan)
 }
 
 /*
- * A host that nothing reaches and that takes the main server's key for its own certificate, or the other
- * way round: it would not fit any more, and httpd, which loads it all the same, would end.
+ * A host outside of the plan that takes the main server's key for its own certificate, or the other way
+ * round: it would not fit any more, and httpd, which loads it even where nothing reaches it, would end.
+ * The main server will have a key to each certificate, whatever it has now.
  */
-static const struct apache_host *mixed_with_main(const struct apache_model *model)
+static const struct apache_host *mixed_with_main(const struct apache_plan *plan,
+						 const struct apache_work *work)
 {
-	const uint16_t *inherited = model->main.counts;
+	const struct apache_model *model = plan->model;
+	size_t later = model->main.counts[APACHE_CERTIFICATE];
 
+	if (work->materials[1] != NULL && later < 2)
+		later = 2;
 	for (const struct apache_host *host = model->hosts; host != NULL; host = host->next) {
 		uint16_t certificates = host->counts[APACHE_CERTIFICATE], keys = host->counts[APACHE_KEY];
 
-		if (host->tls && !host->live &&
-		    ((certificates < keys && certificates < inherited[APACHE_CERTIFICATE]) ||
-		     (keys < certificates && keys < inherited[APACHE_KEY])))
+		if (host->tls && host->work == NULL &&
+		    (keys < certificates || (certificates < keys && certificates < later)))
 			return host;
 	}
 	return NULL;
@@ -340,7 +344,7 @@ static const struct apache_host *mixed_with_main(const struct apache_model *mode
 static int plan_work(struct apache_plan *plan, const struct apache_work *work)
 {
 	const struct apache_host *mixed =
-		work->host == &plan->model->main ? mixed_with_main(plan->model) : NULL;
+		work->host == &plan->model->main ? mixed_with_main(plan, work) : NULL;
 
 	return mixed != NULL ? apache_refuse_shared(plan, work, NULL, mixed) : apache_plan_host(plan, work);
 }

@@ -138,6 +138,21 @@ EDITS = {
         target=("--default",),
         refused="shared-lines",
     ),
+    "a host of plain HTTP has the main server's key": Row(
+        "SSLEngine on\n@m\n<VirtualHost *:@other>\nSSLEngine off\n</VirtualHost>\n"
+        + host_of("SSLCertificateFile @m.both\n", "m.test").replace("@port", "@other"),
+        {"main.test": "m", "m.test@127.0.0.1:other": None},
+        target=("--default",),
+        listen="Listen 127.0.0.1:@port\nListen 127.0.0.1:@other\n",
+        refused="shared-lines",
+    ),
+    "the main server would get a key line": Row(
+        "SSLEngine on\nSSLCertificateFile @m.both\n"
+        + host_of("SSLCertificateFile @a.both\n").replace("*:", "no-such-host.invalid:"),
+        {"main.test": "m"},
+        target=("--default",),
+        refused="shared-lines",
+    ),
     "endings of two kinds": Row(
         host_of("SSLCertificateFile «@a.pem|@full»\r\nSSLCertificateKeyFile «@a.key|@key»\r\n") + B, AB, NEW
     ),
