@@ -476,12 +476,17 @@ int apache_amend(struct certdeploy_reading *reading, const struct certdeploy_rea
 
 /* ---- merge.c ---- */
 
+/* Of mod_ssl (CERTKEYS_IDX_MAX + 1): own entries beyond these are added behind the inherited ones. */
+#define APACHE_OWN_FIRST 3
+
 int apache_make_pairs(struct apache_model *model, struct apache_host *host);
 /** The lines in force after merging with the main server's: the nth of a kind, how many there are. */
 const struct apache_ref *apache_merged_ref(const struct apache_model *model, const struct apache_host *host,
 					   enum apache_kind kind, size_t position);
 size_t apache_merged_count(const struct apache_model *model, const struct apache_host *host,
 			   enum apache_kind kind);
+/** Whether there are keys to spare where more than one certificate must find its own. */
+bool apache_has_stray_key(const struct apache_model *model, const struct apache_host *host);
 /** The chain file in force, own or inherited, or NULL. */
 const struct apache_ref *apache_chain_ref(const struct apache_model *model, const struct apache_host *host);
 

@@ -206,6 +206,10 @@ static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoi
 		endpoint->note = certdeploy_format(
 			model->reading, _("SSLOpenSSLConfCmd in %s:%u names its certificate or key"),
 			confcmd->file, (unsigned)confcmd->line);
+	} else if (apache_has_stray_key(model, host)) {
+		endpoint->untouchable = "config-not-understood";
+		endpoint->note =
+			_("it has more keys than certificates: which belong together cannot be told");
 	}
 	for (size_t i = 0; endpoint->untouchable == NULL && i < host->pair_count; i++)
 		if (strncmp(host->pairs[i].key, "pkcs11:", 7) == 0 ||

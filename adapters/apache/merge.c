@@ -8,9 +8,6 @@
 
 #include <string.h>
 
-/* Of mod_ssl (CERTKEYS_IDX_MAX + 1): own entries beyond these are added behind the inherited ones. */
-#define OWN_FIRST 3
-
 static const struct apache_ref *nth_ref(const struct apache_host *host, enum apache_kind kind,
 					size_t wanted)
 {
@@ -24,7 +21,7 @@ const struct apache_ref *apache_merged_ref(const struct apache_model *model, con
 					   enum apache_kind kind, size_t position)
 {
 	const struct apache_host *base = &model->main;
-	size_t own = host->counts[kind], first = own < OWN_FIRST ? own : OWN_FIRST, inherited;
+	size_t own = host->counts[kind], first = own < APACHE_OWN_FIRST ? own : APACHE_OWN_FIRST, inherited;
 
 	if (host == base || position < first)
 		return nth_ref(host, kind, position);
@@ -38,11 +35,22 @@ size_t apache_merged_count(const struct apache_model *model, const struct apache
 			   enum apache_kind kind)
 {
 	size_t own = host->counts[kind], base = model->main.counts[kind];
-	size_t first = own < OWN_FIRST ? own : OWN_FIRST;
+	size_t first = own < APACHE_OWN_FIRST ? own : APACHE_OWN_FIRST;
 
 	if (host == &model->main)
 		return own;
 	return (base > first ? base : first) + own - first;
+}
+
+/* httpd itself takes them by position: the keys behind a stray one go with other certificates. */
+bool apache_has_stray_key(const struct apache_model *model, const struct apache_host *host)
+{
+	const uint16_t *own = host->counts, *base = model->main.counts;
+
+	if (apache_merged_count(model, host, APACHE_CERTIFICATE) < 2)
+		return false;
+	return (own[APACHE_CERTIFICATE] > 0 && own[APACHE_KEY] > own[APACHE_CERTIFICATE]) ||
+	       (base[APACHE_CERTIFICATE] > 1 && base[APACHE_KEY] > base[APACHE_CERTIFICATE]);
 }
 
 const struct apache_ref *apache_chain_ref(const struct apache_model *model, const struct apache_host *host)

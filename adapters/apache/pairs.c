@@ -183,6 +183,17 @@ static int match_types(struct target *target)
 	return result;
 }
 
+/* What is inherited behind the third certificate no line of the host's own can hide. */
+static bool drops_what_stays(const struct target *target)
+{
+	const struct apache_host *base = &target->plan->model->main;
+
+	for (size_t i = APACHE_OWN_FIRST; target->host != base && i < base->counts[APACHE_CERTIFICATE]; i++)
+		if (target->pairs[i].fate == DROP)
+			return true;
+	return false;
+}
+
 static int make_target(struct target *target)
 {
 	const struct apache_model *model = target->plan->model;
@@ -199,6 +210,9 @@ static int make_target(struct target *target)
 	}
 	target->count = target->before = count;
 	result = match_types(target);
+	if (result == 0 && drops_what_stays(target))
+		return certdeploy_refuse(target->plan->reading, "config-not-understood", host->file->path,
+					 host->line, _("there are too many certificates"));
 	for (size_t i = 0; result == 0 && target->work->materials[i] != NULL; i++) {
 		const struct certdeploy_material *material = target->work->materials[i];
 

@@ -131,6 +131,11 @@ EDITS = {
         "@m\n" + host_of("SSLCertificateFile «@m.pem|@full»\n«|SSLCertificateKeyFile @key\n»") + B,
         {"a.test": "m", "b.test": "b"},
     ),
+    "a key too many before another pair": Row(
+        host_of("@a\nSSLCertificateKeyFile @a.key\n@a\n") + B,
+        {"a.test": "a", "b.test": "b"},
+        refused=("config-not-understood", "<VirtualHost"),
+    ),
     "a host that nothing reaches has the main server's key": Row(
         "SSLEngine on\n@m\n"
         + host_of("SSLCertificateFile @m.both\n", "m.test").replace("*:", "no-such-host.invalid:"),
