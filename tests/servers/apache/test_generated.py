@@ -2,8 +2,11 @@
 """Random configurations: certdeploy predicts what each name gets, the real server is asked, before and after.
 
 What a target reaches is given the new certificate, everything else serves what it served, the second
-deploy has nothing to do, and a rollback brings back every byte.
+deploy has nothing to do, and a rollback brings back every byte. Most of a seed's time the tool watches a
+server that it has reloaded: several seeds are looked at side by side.
 """
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from apache.generate import ADDRESSES, NAMES, Maker, candidates
@@ -11,13 +14,15 @@ from apache.plain import Plain
 from apache.prediction import Listing, sets_of
 
 from harness import tree, wire
+from harness.host import Host
 from harness.process import Failed
 from harness.scene import material
 from harness.tool import OK, REFUSED
 
 pytestmark = pytest.mark.needs("apache")
-SEEDS = range(24)
-SOAK = range(1000, 3000)
+GROUP, AT_ONCE = 12, 4
+SEEDS = range(0, 240, GROUP)
+SOAK = range(1000, 3004, GROUP)
 TYPES = {"rsa": "ECDHE-RSA-AES128-GCM-SHA256", "ec": "ECDHE-ECDSA-AES128-GCM-SHA256"}
 
 
@@ -33,10 +38,12 @@ def leaves(pki):
     return [(kind, pki.root().leaf(*NAMES, "main.test", "*.test", key=kind, again=i)) for i, kind in enumerate(kinds)]
 
 
-def look(web):
+PLACES, STRANGERS = 4, 5  # of each configuration: addresses with ports that are asked, names that it does not have
+
+
+def look(web, questions):
     """{(address, port, name): SHA-256 that clients of RSA and of ECDSA get}"""
-    places = [(a, p) for a in (*ADDRESSES, "::1") for p in (web.port, web.other) if wire.listening(p, a)]
-    return {(a, p, name): tuple(web.ask(name, p, a, c) for c in TYPES.values()) for a, p in places for name in candidates()}
+    return {(a, p, name): tuple(web.ask(name, p, a, c) for c in TYPES.values()) for a, p, name in questions}
 
 
 class Case:
@@ -58,15 +65,30 @@ class Case:
             return False
         self.known = sets_of(self.web.httpd("-t", "-D", "DUMP_VHOSTS").stdout)
         self.listing = Listing(self.host.tool("list").expect(OK))
-        self.before = look(self.web)
+        self.questions = self.choose_questions()
+        self.before = look(self.web, self.questions)
         for key, served in self.before.items():
             listen, wanted = self.listing.predict(*key, self.known)
-            assert wanted in served, f"{key} ({listen}): served {served}, predicted {wanted}"
+            assert wanted in served or self.is_beyond(key), f"{key} ({listen}): served {served}, predicted {wanted}"
         return True
+
+    def choose_questions(self):
+        """Some of the places, each with every name that the configuration has and some that it does not have."""
+        web, text = self.web, "".join(self.maker.files.values()).lower()
+        places = [(a, p) for a in (*ADDRESSES, "::1") for p in (web.port, web.other) if wire.listening(p, a)]
+        strangers = [n for n in candidates() if n and n not in text]
+        names = [n for n in candidates() if n not in strangers]
+        names += self.random.sample(strangers, min(STRANGERS, len(strangers)))
+        return [(a, p, n) for a, p in self.random.sample(places, min(PLACES, len(places))) for n in names]
 
     def endpoint(self, key):
         listen, _ = self.listing.predict(*key, self.known)
         return self.listing.endpoint(listen, key[2])
+
+    def is_beyond(self, key):
+        """Where certdeploy says itself that it cannot tell."""
+        endpoint = self.endpoint(key)
+        return endpoint is not None and "more keys than certificates" in (endpoint["note"] or "")
 
     def target(self):
         """Arguments of a target that is likely to be there."""
@@ -79,7 +101,7 @@ class Case:
         return self.random.choice(choices) + self.random.choice(([], [], ["--drop-other-types"]))
 
     def check_after(self, done, target, new):
-        after, drops = look(self.web), "--drop-other-types" in target
+        after, drops = look(self.web, self.questions), "--drop-other-types" in target
         touched = {(e["listen"], e["name"]) for e in done.endpoints}
         for key, served in after.items():
             old, endpoint = self.before[key], self.endpoint(key)
@@ -109,16 +131,31 @@ def check(host, seed, leaves, new):
     case.check_after(done, target, {leaf.sha256 for leaf in chosen})
     assert host.tool("deploy", *argv).expect(OK).json["changed"] is False
     if done.json["changed"]:
-        host.tool("rollback").expect(OK)
+        host.tool("rollback", *(["--no-reload"] if seed % 4 else [])).expect(OK)
         assert tree.diff(files, tree.snapshot(web.home)) == []
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_what_was_predicted_is_served(host, seed, leaves, new):
-    check(host, seed, leaves, new)
+def check_group(pki, first, leaves, new):
+    def attempt(seed):
+        try:
+            with Host(pki) as host:
+                check(host, seed, leaves, new)
+        except AssertionError as e:
+            return f"seed {seed}: {e}"
+        return None
+
+    Host(pki).close()  # its certificate is made once, before there are threads
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        failed = [said for said in pool.map(attempt, range(first, first + GROUP)) if said]
+    assert not failed, "\n".join(failed)
+
+
+@pytest.mark.parametrize("first", SEEDS)
+def test_what_was_predicted_is_served(pki, first, leaves, new):
+    check_group(pki, first, leaves, new)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", SOAK)
-def test_more_of_the_same(host, seed, leaves, new):
-    check(host, seed, leaves, new)
+@pytest.mark.parametrize("first", SOAK)
+def test_more_of_the_same(pki, first, leaves, new):
+    check_group(pki, first, leaves, new)
