@@ -139,6 +139,8 @@ static int progress(void *user, size_t done, size_t total)
 {
 	const struct cd_proof *proof = user;
 
+	if (proof->going_back)
+		return 0;
 	return cd_progress(proof->plan->cd, proof->plan->problems, "verify", done, total) == 0 ? 0 : 1;
 }
 
@@ -360,7 +362,10 @@ int cd_proof_after(struct cd_proof *proof)
 int cd_proof_restored(struct cd_proof *proof)
 {
 	struct looking looking;
-	int result = look(&looking, proof, seconds_for(proof), 0, want_old);
+	int result;
+
+	proof->going_back = true;
+	result = look(&looking, proof, seconds_for(proof), 0, want_old);
 
 	for (size_t i = 0; result == 0 && i < looking.count; i++) {
 		struct cd_proof_item *item = proof->items.items[i];

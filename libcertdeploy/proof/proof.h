@@ -27,6 +27,7 @@ struct cd_proof {
 	struct cd_plan *plan;
 	struct cd_arena arena;
 	struct cd_vector items; /**< of struct cd_proof_item */
+	bool going_back;        /**< the caller cannot stop it any more */
 };
 
 /**

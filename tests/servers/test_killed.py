@@ -35,13 +35,15 @@ def trio(host):
     return host.start()
 
 
-def traced(host, *args, inject=None):
-    """Run the tool under strace; (its status or signal, the lines of its own calls)."""
+def traced(host, *args, inject=None, path=None):
+    """Run the tool under strace; (its status or signal, the lines of its own calls, or of those at the path)."""
     argv, env = host.tool.argv(*args)
     log = host.base / "trace"
     options = ["-qq", "-o", str(log), "-e", "trace=" + ",".join(MUTATING), "-E", "LC_ALL=C"]
     for name, value in env.items():
         options += ["-E", f"{name}={value}"]
+    if path:
+        options += ["-P", str(path)]
     if inject:
         options += ["-e", "inject=" + inject]
     done = subprocess.run(["strace", *options, *argv], env=CLEAN, capture_output=True, timeout=180)
@@ -127,3 +129,22 @@ def test_killed_at_any_call(trio, ca, soak):
     print("real servers: " + ", ".join(f"{name} {count}" for name, count in tally.items()) + ", neither 0")
     assert tally["kills"] >= len(chosen(calls, soak)) - 1
     assert tally["old"] and tally["new"]
+
+
+def test_stopped_after_the_last_reload(trio, ca):
+    """A signal while the ports are looked at leads back, unhindered: the old files, the same processes."""
+    new = ca.leaf("www.example.test", "mail.example.test", "old.example.test")
+    deploy = ["deploy", *material(new), "--all"]
+    before = {server.name: server.pid for server in trio.services}
+    files = tree.snapshot(trio.etc)
+    notes = len(trio.services)
+    where = trio.state / "journal/reloaded"
+    status, lines = traced(trio, *deploy, inject=f"fsync:signal=TERM:when={notes}", path=where)
+    if not lines:
+        pytest.skip("strace may not trace here")
+    assert sum(line.startswith("fsync(") for line in lines) == notes
+    assert status == 130
+    assert not tree.diff(files, tree.snapshot(trio.etc), what=("kind", "mode", "owner", "content"))
+    assert settled(trio, trio.old.sha256)
+    assert {server.name: server.pid for server in trio.services} == before, "nobody was restarted"
+    assert not (trio.state / "journal").exists()
