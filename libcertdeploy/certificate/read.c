@@ -311,6 +311,9 @@ static int take_block(struct cd_given *given, struct cd_block *block)
 		return take_pkcs7(given, der, length);
 	if (strcmp(label, "PKCS12") == 0)
 		return cd_pkcs12_read(given, der, length);
+	if (strcmp(label, "OPENSSH PRIVATE KEY") == 0)
+		return cd_given_fail(given, "not-understood",
+				     _("this is a key of SSH; the certificate's private key is needed"));
 	if (ends_with(label, "PRIVATE KEY"))
 		return cd_key_read(given, label, block->header, der, length);
 	return set_aside(given, label);

@@ -675,6 +675,8 @@ static void test_text_that_is_refused(void **state)
 			     joined("one\n-----BEGIN ", blocks[i], "-----\nMAA=\n-----END ", blocks[i],
 				    "-----\n", NULL),
 			     "not-understood", 2);
+	refused_text(KEY, "-----BEGIN OPENSSH PRIVATE KEY-----\nMAA=\n-----END OPENSSH PRIVATE KEY-----\n",
+		     "not-understood", "key of SSH");
 	refused_text(CERT, "-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----\n", "not-understood",
 		     1);
 	assert_int_equal(PEM_write_bio_X509_REQ(bio, request), 1);
