@@ -675,8 +675,6 @@ static void test_text_that_is_refused(void **state)
 			     joined("one\n-----BEGIN ", blocks[i], "-----\nMAA=\n-----END ", blocks[i],
 				    "-----\n", NULL),
 			     "not-understood", 2);
-	refused_text(KEY, "-----BEGIN OPENSSH PRIVATE KEY-----\nMAA=\n-----END OPENSSH PRIVATE KEY-----\n",
-		     "not-understood", "key of SSH");
 	refused_text(CERT, "-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----\n", "not-understood",
 		     1);
 	assert_int_equal(PEM_write_bio_X509_REQ(bio, request), 1);
@@ -776,6 +774,18 @@ static void test_requests_are_explained(void **state)
 	cd_problems_free(&problems);
 }
 
+static void test_a_key_of_ssh_is_called_so(void **state)
+{
+	struct loading loading = {0};
+
+	(void)state;
+	give(&loading, KEY,
+	     "-----BEGIN OPENSSH PRIVATE KEY-----\nMAA=\n-----END OPENSSH PRIVATE KEY-----\n");
+	assert_refused(&loading, "not-understood");
+	assert_non_null(strstr(cd_problems_error(&loading.problems, 0)->message, "SSH"));
+	loading_end(&loading);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -801,6 +811,7 @@ int main(void)
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_certificates_that_are_refused),
 		cmocka_unit_test(test_requests_are_explained),
+		cmocka_unit_test(test_a_key_of_ssh_is_called_so),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
