@@ -42,33 +42,58 @@ const char *certdeploy_code_name(int code)
 	return "unknown";
 }
 
+/* Could a structure of any release have this size? One that was zeroed has not. */
+static bool is_size(size_t size)
+{
+	return size >= sizeof(size_t) && size % sizeof(void *) == 0;
+}
+
 int certdeploy_options_init(struct certdeploy_options *options, size_t size)
 {
 	const struct certdeploy_options defaults = CERTDEPLOY_OPTIONS_INIT;
 
-	if (size > sizeof(defaults) || size < sizeof(defaults.size))
+	if (options == NULL || size > sizeof(defaults) || !is_size(size))
 		return CERTDEPLOY_EUSAGE;
 	memcpy(options, &defaults, size);
 	options->size = size;
 	return 0;
 }
 
+enum fault { NO_FAULT, FAULT_NOT_MADE, FAULT_NEWER };
+
 /*
  * A caller built against an older header has a shorter structure; one built against a newer header a
- * longer one, where only nothing may be asked for. Returns false when something is.
+ * longer one, where only nothing may be asked for.
  */
-static bool copy_options(struct certdeploy_options *copy, const struct certdeploy_options *options)
+static enum fault copy_options(struct certdeploy_options *copy, const struct certdeploy_options *options)
 {
 	const unsigned char *bytes = (const unsigned char *)options;
 
 	*copy = (struct certdeploy_options)CERTDEPLOY_OPTIONS_INIT;
 	if (options == NULL)
-		return true;
+		return NO_FAULT;
+	/* Else its root would not be seen, and the host itself be changed. */
+	if (!is_size(options->size))
+		return FAULT_NOT_MADE;
 	memcpy(copy, options, options->size < sizeof(*copy) ? options->size : sizeof(*copy));
 	for (size_t i = sizeof(*copy); i < options->size; i++)
 		if (bytes[i] != 0)
-			return false;
-	return true;
+			return FAULT_NEWER;
+	return NO_FAULT;
+}
+
+/* What is wrong with the options, or else the settings. */
+static int load(struct certdeploy *cd, enum fault fault, const char *config_file)
+{
+	if (fault == FAULT_NOT_MADE)
+		return cd_fail(&cd->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("the program did not begin its options with CERTDEPLOY_OPTIONS_INIT or "
+				 "certdeploy_options_init()"));
+	if (fault == FAULT_NEWER)
+		return cd_fail(&cd->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("the program was built for a newer libcertdeploy, and asks for what this "
+				 "one does not know"));
+	return cd_settings_load(&cd->settings, &cd->arena, &cd->problems, config_file, cd->root);
 }
 
 int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *options)
@@ -76,12 +101,12 @@ int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *opt
 	struct certdeploy *cd = calloc(1, sizeof(*cd));
 	struct certdeploy_options copy;
 	struct cd_language language;
-	bool known;
+	enum fault fault;
 
 	*out = cd;
 	if (cd == NULL)
 		return CERTDEPLOY_ENOMEM;
-	known = copy_options(&copy, options);
+	fault = copy_options(&copy, options);
 	(void)bindtextdomain(CD_DOMAIN, CD_LOCALEDIR);
 	(void)bind_textdomain_codeset(CD_DOMAIN, "UTF-8");
 	cd->progress = copy.progress;
@@ -99,11 +124,7 @@ int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *opt
 	}
 	cd->problems.catalogue = cd->catalogue;
 	cd_language_enter(&language, cd->language);
-	cd->broken = !known ? cd_fail(&cd->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-				      _("the program was built for a newer libcertdeploy, and asks for "
-					"what this one does not know"))
-			    : cd_settings_load(&cd->settings, &cd->arena, &cd->problems, copy.config_file,
-					       cd->root);
+	cd->broken = load(cd, fault, copy.config_file);
 	cd->error = cd_problems_error(&cd->problems, 0);
 	cd_language_leave(&language);
 	return cd->broken;
@@ -125,7 +146,7 @@ const struct certdeploy_problem *certdeploy_error(const struct certdeploy *cd)
 	static const struct certdeploy_problem no_memory = {
 		.severity = CERTDEPLOY_ERROR, .code = "out-of-memory", .message = "out of memory"};
 
-	return cd->problems.out_of_memory ? &no_memory : cd->error;
+	return cd == NULL || cd->problems.out_of_memory ? &no_memory : cd->error;
 }
 
 int cd_progress(struct certdeploy *cd, struct cd_problems *problems, const char *what, size_t done,

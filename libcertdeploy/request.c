@@ -37,8 +37,10 @@ int certdeploy_request_new(struct certdeploy_request **out, struct certdeploy *c
 	struct certdeploy_request *request = calloc(1, sizeof(*request));
 
 	*out = NULL;
-	if (request == NULL)
+	if (request == NULL || cd == NULL) {
+		free(request);
 		return CERTDEPLOY_ENOMEM;
+	}
 	request->cd = cd;
 	if (certdeploy_request_next(request) != 0) {
 		certdeploy_request_free(request);
@@ -113,7 +115,12 @@ static const char *kind_name(enum certdeploy_material_kind kind)
 	static const char *const names[] = {"(material)",  "(certificate)", "(key)", "(chain)",
 					    "(fullchain)", "(PKCS#12)",     "(CSR)", "(archive)"};
 
-	return (unsigned)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : names[0];
+	return names[kind];
+}
+
+static bool is_kind(enum certdeploy_material_kind kind)
+{
+	return (unsigned)kind <= CERTDEPLOY_MATERIAL_ARCHIVE;
 }
 
 /* error: an errno; EFBIG for what no certificate or key can be. */
@@ -162,6 +169,8 @@ int certdeploy_request_add_memory(struct certdeploy_request *request, enum certd
 {
 	char *copy;
 
+	if (!is_kind(kind) || (bytes == NULL && length != 0))
+		return misused(request->cd, "certdeploy_request_add_memory", (long)kind);
 	if (origin == NULL)
 		origin = kind_name(kind);
 	if (length > most_bytes(kind) || current(request)->pieces.count >= PIECES)
@@ -181,8 +190,11 @@ int certdeploy_request_add_file(struct certdeploy_request *request, enum certdep
 	struct cd_root here = {.fd = AT_FDCWD, .path = "", .live = true};
 	size_t length;
 	char *bytes;
-	int error = cd_read_file(&bytes, &length, NULL, &here, path, most_bytes(kind));
+	int error;
 
+	if (!is_kind(kind) || path == NULL)
+		return misused(request->cd, "certdeploy_request_add_file", (long)kind);
+	error = cd_read_file(&bytes, &length, NULL, &here, path, most_bytes(kind));
 	if (error != 0)
 		return refuse_piece(request->cd, path, error);
 	return add_piece(request, kind, bytes, length, path, path);

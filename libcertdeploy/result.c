@@ -6,7 +6,7 @@
 
 struct certdeploy_result *cd_result_begin(struct certdeploy *cd)
 {
-	struct certdeploy_result *result = calloc(1, sizeof(*result));
+	struct certdeploy_result *result = cd == NULL ? NULL : calloc(1, sizeof(*result));
 
 	if (result == NULL)
 		return NULL;
@@ -67,24 +67,25 @@ int cd_result_end(struct certdeploy_result **out, struct certdeploy_result *resu
 	return code;
 }
 
+/* There is no result where memory was short, and then it says so. */
 int certdeploy_result_code(const struct certdeploy_result *result)
 {
-	return result->code;
+	return result == NULL ? CERTDEPLOY_ENOMEM : result->code;
 }
 
 bool certdeploy_result_changed(const struct certdeploy_result *result)
 {
-	return result->changed;
+	return result != NULL && result->changed;
 }
 
 const char *certdeploy_result_transaction(const struct certdeploy_result *result)
 {
-	return result->transaction;
+	return result == NULL ? NULL : result->transaction;
 }
 
 const char *certdeploy_result_diff(const struct certdeploy_result *result)
 {
-	return result->diff == NULL ? "" : result->diff;
+	return result == NULL || result->diff == NULL ? "" : result->diff;
 }
 
 static const void *at(const struct cd_vector *vector, size_t position)
@@ -95,41 +96,41 @@ static const void *at(const struct cd_vector *vector, size_t position)
 const struct certdeploy_problem *certdeploy_result_problem(const struct certdeploy_result *result,
 							   size_t position)
 {
-	return at(&result->problems.list, position);
+	return result == NULL ? NULL : at(&result->problems.list, position);
 }
 
 const struct certdeploy_certificate_report *
 certdeploy_result_certificate(const struct certdeploy_result *result, size_t position)
 {
-	return at(&result->certificates, position);
+	return result == NULL ? NULL : at(&result->certificates, position);
 }
 
 const struct certdeploy_service_report *certdeploy_result_service(const struct certdeploy_result *result,
 								  size_t position)
 {
-	return at(&result->services, position);
+	return result == NULL ? NULL : at(&result->services, position);
 }
 
 const struct certdeploy_file_report *certdeploy_result_file(const struct certdeploy_result *result,
 							    size_t position)
 {
-	return at(&result->files, position);
+	return result == NULL ? NULL : at(&result->files, position);
 }
 
 const struct certdeploy_transaction_report *
 certdeploy_result_history(const struct certdeploy_result *result, size_t position)
 {
-	return at(&result->history, position);
+	return result == NULL ? NULL : at(&result->history, position);
 }
 
 const struct certdeploy_adapter_report *certdeploy_result_adapter(const struct certdeploy_result *result,
 								  size_t position)
 {
-	return at(&result->adapters, position);
+	return result == NULL ? NULL : at(&result->adapters, position);
 }
 
 const struct certdeploy_output *certdeploy_result_output(const struct certdeploy_result *result,
 							 size_t position)
 {
-	return at(&result->outputs, position);
+	return result == NULL ? NULL : at(&result->outputs, position);
 }

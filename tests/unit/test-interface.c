@@ -90,11 +90,68 @@ static void test_misuse(void **state)
 	assert_string_equal(certdeploy_error(cd)->code, "not-found");
 	assert_int_equal(certdeploy_request_add_file(request, CERTDEPLOY_MATERIAL_ANY, "/dev/null"),
 			 CERTDEPLOY_EREFUSED);
+	assert_int_equal(certdeploy_request_add_file(request, CERTDEPLOY_MATERIAL_ANY, NULL),
+			 CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_request_add_memory(request, CERTDEPLOY_MATERIAL_ANY, NULL, 5, NULL),
+			 CERTDEPLOY_EUSAGE);
+	assert_int_equal(
+		certdeploy_request_add_memory(request, (enum certdeploy_material_kind)99, "x", 1, NULL),
+		CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_request_add_memory(request, CERTDEPLOY_MATERIAL_ANY, NULL, 0, NULL), 0);
 	certdeploy_request_free(request);
 	certdeploy_free(cd);
 	certdeploy_request_free(NULL);
 	certdeploy_result_free(NULL);
 	certdeploy_free(NULL);
+}
+
+/* A structure that was zeroed and not begun: its root would not be seen. */
+static void test_options_that_were_not_begun(void **state)
+{
+	static const size_t sizes[] = {0, 1, 4, 12, 17};
+	struct certdeploy_options options;
+	struct certdeploy *cd = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		memset(&options, 0, sizeof(options));
+		options.root = NOWHERE;
+		options.size = sizes[i];
+		assert_int_equal(certdeploy_new(&cd, &options), CERTDEPLOY_EUSAGE);
+		assert_string_equal(certdeploy_error(cd)->code, "usage");
+		certdeploy_free(cd);
+	}
+	assert_int_equal(certdeploy_options_init(NULL, sizeof(options)), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_options_init(&options, 12), CERTDEPLOY_EUSAGE);
+}
+
+/* A program that looks at nothing but the last code gets there. */
+static void test_what_could_not_be_made(void **state)
+{
+	struct certdeploy_request *request = (struct certdeploy_request *)1;
+	struct certdeploy_result *result = (struct certdeploy_result *)1;
+
+	(void)state;
+	assert_string_equal(certdeploy_error(NULL)->code, "out-of-memory");
+	assert_int_equal(certdeploy_request_new(&request, NULL), CERTDEPLOY_ENOMEM);
+	assert_null(request);
+	assert_int_equal(certdeploy_deploy(&result, NULL, NULL), CERTDEPLOY_ENOMEM);
+	assert_null(result);
+	assert_int_equal(certdeploy_csr(&result, NULL, NULL), CERTDEPLOY_ENOMEM);
+	assert_int_equal(certdeploy_list(&result, NULL, NULL), CERTDEPLOY_ENOMEM);
+	assert_int_equal(certdeploy_store_list(&result, NULL, NULL), CERTDEPLOY_ENOMEM);
+	assert_int_equal(certdeploy_recover(&result, NULL, NULL), CERTDEPLOY_ENOMEM);
+	assert_int_equal(certdeploy_result_code(NULL), CERTDEPLOY_ENOMEM);
+	assert_false(certdeploy_result_changed(NULL));
+	assert_null(certdeploy_result_transaction(NULL));
+	assert_string_equal(certdeploy_result_diff(NULL), "");
+	assert_null(certdeploy_result_problem(NULL, 0));
+	assert_null(certdeploy_result_certificate(NULL, 0));
+	assert_null(certdeploy_result_service(NULL, 0));
+	assert_null(certdeploy_result_file(NULL, 0));
+	assert_null(certdeploy_result_history(NULL, 0));
+	assert_null(certdeploy_result_adapter(NULL, 0));
+	assert_null(certdeploy_result_output(NULL, 0));
 }
 
 int main(void)
@@ -103,6 +160,8 @@ int main(void)
 		cmocka_unit_test(test_options_by_function),
 		cmocka_unit_test(test_options_of_another_release),
 		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_options_that_were_not_begun),
+		cmocka_unit_test(test_what_could_not_be_made),
 		cmocka_unit_test(test_misuse),
 	};
 
