@@ -286,6 +286,23 @@ int scene_deploy_many(struct scene *scene, const char *program)
 	return deploy(scene, program, true, false);
 }
 
+/* What somebody does who wants to know before he goes back. */
+static int look_back(struct scene *scene, const char *state)
+{
+	const struct certdeploy_transaction_report *report;
+	struct cd_vector list = {0}, files = {0};
+	const char *diff;
+	int result = cd_history_list(&list, &scene->problems, &scene->root, state);
+
+	if (result == 0)
+		result = cd_history_show(&report, &files, &scene->problems, &scene->root, state, NULL);
+	if (result == 0)
+		result = cd_history_diff(&diff, &scene->problems, &scene->root, state, report->id);
+	cd_vector_free(&list);
+	cd_vector_free(&files);
+	return result;
+}
+
 int scene_rollback(struct scene *scene, const char *program)
 {
 	struct operation *operation = calloc(1, sizeof(*operation));
@@ -302,6 +319,8 @@ int scene_rollback(struct scene *scene, const char *program)
 		transaction = transaction_of(operation, "rollback");
 		result = cd_transaction_recover(&recovered, &transaction, false);
 	}
+	if (result == 0)
+		result = look_back(scene, transaction.state_directory);
 	if (result == 0)
 		result = cd_history_undo(&operation->changes, &services, &count, &id, &scene->problems,
 					 &scene->root, transaction.state_directory, NULL, NULL, false);

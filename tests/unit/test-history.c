@@ -199,6 +199,38 @@ static void test_a_damaged_backup(void **state)
 	assert_int_equal(count_history(host), 1);
 }
 
+/* What is no backup is none, whatever it is called; the backups may be no directory at all. */
+static void test_what_is_no_backup(void **state)
+{
+	static const char *const names[] = {"notes", "20261129T000000Z", "20261129T000000Zx", "2026-1",
+					    "20261329T000000Z-1"};
+	const char *backups, *away, *diff = NULL;
+	struct host *host = *state;
+	struct cd_vector list = {0};
+
+	(void)deploy(host, "new one\n", NULL);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		host_put(host, cd_arena_format(&host->texts, "var/state/backups/%s", names[i]), "");
+	assert_int_equal(count_history(host), 1);
+	assert_int_equal(cd_history_diff(&diff, &host->problems, &host->root, host_path(host, "var/state"),
+					 "20000101T000000Z-1"),
+			 CERTDEPLOY_ENOTFOUND);
+	backups = host_path(host, "var/state/backups");
+	away = host_path(host, "var/state/away");
+	assert_int_equal(rename(backups, away), 0);
+	assert_int_equal(
+		cd_history_diff(&diff, &host->problems, &host->root, host_path(host, "var/state"), NULL),
+		CERTDEPLOY_ENOTFOUND);
+	host_put(host, "var/state/backups", "");
+	assert_int_equal(cd_history_list(&list, &host->problems, &host->root, host_path(host, "var/state")),
+			 CERTDEPLOY_EFAILED);
+	assert_string_equal(host_error(host), "io-error");
+	assert_int_equal(
+		cd_history_diff(&diff, &host->problems, &host->root, host_path(host, "var/state"), NULL),
+		CERTDEPLOY_EFAILED);
+	cd_vector_free(&list);
+}
+
 static void test_one_out_of_the_middle(void **state)
 {
 	struct host *host = *state;
@@ -376,6 +408,7 @@ int main(void)
 		TEST(test_created_things_go),
 		TEST(test_later_edits_are_not_lost),
 		TEST(test_a_damaged_backup),
+		TEST(test_what_is_no_backup),
 		TEST(test_one_out_of_the_middle),
 		TEST(test_one_service_and_one_file),
 		TEST(test_failed_runs_are_in_the_history),

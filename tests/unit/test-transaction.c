@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -532,10 +533,63 @@ static void test_locks_of_others(void **state)
 	assert_int_equal(host_run(host), CERTDEPLOY_ELOCKED);
 	assert_true(host_has(host, "etc/one.conf", "old one\n"));
 	assert_no_litter(host);
-	host_put(host, "etc/one.conf.lock", "999999999\n");
+}
+
+/* What names no process that lives, or is no file, holds nobody up. */
+static void test_locks_that_are_none(void **state)
+{
+	static const char *const texts[] = {"999999999\n", "",           "0\n",
+					    "-1\n",        "somebody\n", "99999999999999999999"};
+	struct host *host = *state;
+	char own[32], text[32], name[NAME_MAX + 8];
+
+	(void)snprintf(own, sizeof(own), "%ld", (long)getpid());
+	for (size_t i = 0; i <= sizeof(texts) / sizeof(texts[0]); i++) {
+		host_put(host, "etc/one.conf.lock", i == sizeof(texts) / sizeof(texts[0]) ? own : texts[i]);
+		(void)snprintf(text, sizeof(text), "new one %zu\n", i);
+		host_begin(host, "deploy");
+		host_file(host, "etc/one.conf", text, NULL);
+		assert_int_equal(host_run(host), 0);
+		assert_true(host_has(host, "etc/one.conf", text));
+	}
+	assert_int_equal(unlink(host_path(host, "etc/one.conf.lock")), 0);
+	assert_int_equal(mkdir(host_path(host, "etc/one.conf.lock"), 0755), 0);
+	(void)snprintf(name, sizeof(name), "etc/%0*d", NAME_MAX - 2, 0);
 	host_begin(host, "deploy");
-	host_file(host, "etc/one.conf", "new one\n", "one");
+	host_file(host, "etc/one.conf", "new one\n", NULL);
+	host_file(host, name, "its lock's name would be too long\n", NULL);
 	assert_int_equal(host_run(host), 0);
+	assert_true(host_has(host, "etc/one.conf", "new one\n"));
+}
+
+/* Our own lock: in its place stands something else, or the wait for it is broken off. */
+static void test_our_lock_cannot_be_had(void **state)
+{
+	struct host *host = *state;
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int left = 1;
+	int fd;
+
+	(void)mkdir(host_path(host, "var"), 0755);
+	assert_int_equal(mkdir(host_path(host, "var/state"), 0700), 0);
+	assert_int_equal(mkdir(host_path(host, "var/state/lock"), 0700), 0);
+	host_file(host, "etc/one.conf", "new one\n", NULL);
+	assert_int_equal(host_run(host), CERTDEPLOY_EFAILED);
+	assert_string_equal(host_error(host), "io-error");
+	assert_int_equal(rmdir(host_path(host, "var/state/lock")), 0);
+	fd = open(host_path(host, "var/state/lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &whole), 0);
+	host_begin(host, "deploy");
+	host->transaction.is_read = NULL;
+	host->transaction.prove = host->transaction.prove_old = NULL;
+	host->transaction.wait = 30;
+	host->transaction.progress = cancel;
+	host->transaction.user = &left;
+	host_file(host, "etc/one.conf", "new one\n", NULL);
+	assert_int_equal(host_run(host), CERTDEPLOY_ECANCELLED);
+	assert_string_equal(host_error(host), "cancelled");
+	(void)close(fd);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -563,6 +617,8 @@ int main(void)
 		TEST(test_a_tree_runs_nothing),
 		TEST(test_cancelled_anywhere),
 		TEST(test_locks_of_others),
+		TEST(test_locks_that_are_none),
+		TEST(test_our_lock_cannot_be_had),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
