@@ -209,6 +209,9 @@ static int take_tool_option(struct tool *tool, const char *key, const struct opt
 	case TOOL_ROOT:
 	case TOOL_BATCH_DIR:
 	case TOOL_PASSPHRASE_FILE:
+	case TOOL_OUT:
+	case TOOL_OUT_KEY:
+	case TOOL_OUT_CSR:
 		result = add_string(tool, key, row, false, value);
 		break;
 	case TOOL_PASSPHRASE_FD:
@@ -281,7 +284,8 @@ static int take_member(struct tool *tool, const char *key, const json_t *value)
 	    takes_option(tool->command, find_option(&command_deploy, "batch", 5)))
 		return take_batch(tool, value);
 	row = option_of_key(tool, key, &is_content);
-	if (strcmp(key, "passphrase") == 0 && find_option(tool->command, "key", strlen("key")) != NULL)
+	if (strcmp(key, "passphrase") == 0 &&
+	    find_option(tool->command, "passphrase-file", strlen("passphrase-file")) != NULL)
 		return take_passphrase(tool, value);
 	if (row == NULL)
 		return unknown_key(tool, key);

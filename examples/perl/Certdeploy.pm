@@ -120,7 +120,7 @@ request goes to the tool's standard input, so that neither keys nor names stand 
 
 All may be left out. C<< program => ['sudo', '-n', 'certdeploy'] >> runs it with other rights.
 
-=item deploy(KEY => VALUE, ...), plan, check, list, discover, verify, doctor, expiry, history, show, diff, rollback, recover, prune, adapters, request, export, import_certificate, tlsa
+=item deploy(KEY => VALUE, ...), plan, check, list, discover, verify, doctor, expiry, history, show, diff, rollback, recover, prune, adapters, request, export, import_certificate, store, tlsa
 
 Flags are C<\1> and C<\0>, or JSON booleans: C<< default => \1 >>. A failure is a result with C<ok> false.
 They die only when the tool cannot be run or gives no result.

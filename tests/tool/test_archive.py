@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A store from one server to another as one PKCS#12, and a certificate into Java's key store."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -175,6 +176,21 @@ def test_two_key_types_are_one_export(full, word, tmp_path):
     assert pem.read_text().count("BEGIN PRIVATE KEY") == 2 and pem.stat().st_mode & 0o077 == 0
     for given in (["--pkcs12", bundle, "--passphrase-file", word], ["--cert", pem]):
         assert full("import", *given, "--name", "www.example.test").expect(0).files == {}
+
+
+def test_a_passphrase_in_json(full, tmp_path):
+    """A panel hands it over with the request: no file holds it."""
+    bundle = tmp_path / "own.p12"
+    request = {"command": "export", "name": "own.example.test", "passphrase": WORD, "out": str(bundle)}
+    full("-", stdin=json.dumps(request)).expect(0)
+    text = subprocess.run(["openssl", "pkcs12", "-in", bundle, "-passin", f"pass:{WORD}", "-nodes"],
+                          capture_output=True, check=True).stdout
+    assert b"BEGIN PRIVATE KEY" in text and bundle.stat().st_mode & 0o077 == 0
+    key, csr = tmp_path / "new.key", tmp_path / "new.csr"
+    request = {"command": "request", "san": "new.example.test", "out_key": str(key), "out_csr": str(csr)}
+    made = full("-", stdin=json.dumps(request)).expect(0)
+    assert [output["file"] for output in made.json["outputs"]] == [str(key), str(csr)]
+    assert "PRIVATE KEY" in key.read_text() and not (full.root / STORE / "new.example.test").exists()
 
 
 @pytest.mark.skipif(shutil.which("keytool") is None, reason="keytool is not installed")

@@ -68,6 +68,13 @@ def test_request_on_stdin(fake, args):
                           "set 14 120", "set 29 2", "add 5 expired", "add 6 www", "add 7 /p", "memory 5 pkcs12 6 "]
 
 
+@pytest.mark.parametrize("command", ["check", "deploy", "plan", "import", "export", "request"])
+def test_a_passphrase_in_the_request(fake, command):
+    """Wherever one can be given in a file it can be given in the request: never in a file for that."""
+    run = fake("--json", "-c", "echo", "-", stdin={"command": command, "passphrase": "secret", "name": "www"})
+    assert run.status == 0, run.text
+
+
 def test_every_option_is_a_key(fake):
     """What the help of deploy names can be said in JSON: no key is refused as unknown."""
     import re
