@@ -194,6 +194,35 @@ static int look_longer(struct looking *looking)
 	return result;
 }
 
+/* Whether the files of an endpoint hold this certificate; *all: whether all of them could be read. */
+static bool is_in_files(const struct cd_proof_item *item, const char *sha256, bool *all)
+{
+	const struct certdeploy_endpoint *endpoint = item->endpoint->after;
+	struct certdeploy_reading *reading = &item->planned->seen->reading;
+	const struct certdeploy_leaf *leaf;
+	bool found = false;
+
+	*all = endpoint->pair_count != 0;
+	for (size_t i = 0; i < endpoint->pair_count; i++) {
+		const char *path = endpoint->pairs[i].certificate;
+
+		if (path == NULL || certdeploy_leaf(&leaf, reading, path) != 0)
+			*all = false;
+		else
+			found = found || strcmp(leaf->sha256, sha256) == 0;
+	}
+	return found;
+}
+
+/* Others may have renewed a neighbour without a reload: ours lets it serve what it has. */
+static bool is_renewed(const struct cd_proof_item *item)
+{
+	bool all;
+
+	return item->want == NULL && item->before[0] != '\0' && !is_in_files(item, item->before, &all) &&
+	       all;
+}
+
 int cd_proof_before(struct cd_proof *proof)
 {
 	struct looking looking;
@@ -211,6 +240,7 @@ int cd_proof_before(struct cd_proof *proof)
 		/* One that is slow to answer must be seen afterwards, and is waited for. */
 		item->expected = looking.probes[i].state != CD_PROBE_REFUSED && !looking.probes[i].unheard;
 		item->verified = item->want != NULL && strcmp(item->want, item->before) == 0;
+		item->renewed = is_renewed(item);
 	}
 	free(looking.probes);
 	return result;
@@ -227,17 +257,17 @@ bool cd_proof_is_stale(const struct cd_proof *proof, const struct cd_planned *pl
 	return false;
 }
 
+static const char *want_old(const struct cd_proof_item *item)
+{
+	return item->before[0] == '\0' || item->renewed ? NULL : item->before;
+}
+
 /* A neighbour keeps what it served; one that served nothing is not waited for. */
 static const char *want_new(const struct cd_proof_item *item)
 {
 	if (item->want != NULL)
 		return item->expected || item->configured ? item->want : NULL;
-	return item->before[0] == '\0' ? NULL : item->before;
-}
-
-static const char *want_old(const struct cd_proof_item *item)
-{
-	return item->before[0] == '\0' ? NULL : item->before;
+	return want_old(item);
 }
 
 static unsigned seconds_for(const struct cd_proof *proof)
@@ -331,7 +361,11 @@ static int judge(struct cd_proof *proof, const struct looking *looking,
 		const struct cd_probe *probe = &looking->probes[i];
 		const char *wanted = want(item);
 		bool wrong = wanted != NULL && strcmp(wanted, probe->sha256) != 0;
-		bool silent = wanted == NULL && item->want != NULL && !item->verified;
+		bool silent = wanted == NULL && item->want != NULL && !item->verified, all;
+
+		if (item->renewed && strcmp(item->before, probe->sha256) != 0 &&
+		    !is_in_files(item, probe->sha256, &all))
+			wrong = true;
 
 		if (silent && is_unproven(proof, item->planned))
 			wrong = true;

@@ -18,6 +18,7 @@ struct cd_proof_item {
 	bool expected;    /**< something answered there before */
 	const char *name; /**< SNI to send */
 	char before[65];  /**< what it served; "" when nothing */
+	bool renewed;     /**< a neighbour whose files hold another certificate than it served by now */
 	char after[65];
 	int64_t after_until;
 	bool verified;

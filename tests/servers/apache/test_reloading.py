@@ -89,6 +89,16 @@ def test_a_neighbour_that_is_loaded(stage, what):
     assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == stage.sha("b")
 
 
+def test_a_neighbour_that_was_renewed(stage, pki):
+    """By another tool, and not loaded yet: our reload lets it serve its own new certificate."""
+    renewed = pki.root().leaf("b.test", again=1)
+    stage.host.install("b", renewed)
+    deploy(stage).expect(OK)
+    assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == renewed.sha256
+    stage.host.tool("rollback").expect(OK)
+    assert stage.ask("a.test") == stage.sha("a") and stage.ask("b.test") == renewed.sha256
+
+
 def test_what_is_broken_is_mended(stage):
     """Its own files are no obstacle: they are what is replaced."""
     stage.paths["a"][1].write_text("garbage\n")
