@@ -497,6 +497,13 @@ struct certdeploy_daemon {
 	 * without a test of its own that would tell.
 	 */
 	bool ends_on_bad_pair;
+	/** A program tells it the passphrases of keys. */
+	bool asks_program;
+	/** It sets OpenSSL's security level itself: what this host takes for too weak it may load. */
+	bool own_security_level;
+	/** What it loads besides what the endpoints show; or NULL. */
+	const struct certdeploy_pair *loaded;
+	size_t loaded_count;
 };
 
 /** Where find() leaves what it found. Since 0.1. */

@@ -430,6 +430,8 @@ struct apache_model {
 	bool amending;  /**< over edits, from the model before them: see amend.c */
 	struct apache_proxied *proxied;
 	uint8_t sni_policy;   /**< enum apache_sni_policy */
+	bool asks_program;    /**< SSLPassPhraseDialog names one */
+	bool security_level;  /**< @SECLEVEL stands somewhere */
 	const char *own_name; /**< the machine's name, where the main server has none; "" unknown */
 };
 

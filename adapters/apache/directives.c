@@ -161,6 +161,25 @@ static int do_ref(struct apache_reader *reader, const struct apache_line *line,
 	return 0;
 }
 
+/* SSLPassPhraseDialog exec:PROGRAM or |PROGRAM */
+static int do_dialog(struct apache_reader *reader, const struct apache_line *line, size_t at)
+{
+	struct apache_words words;
+	int result = apache_take_words(reader, line, at, &words);
+
+	if (result == 0 && words.count == 1)
+		reader->model->asks_program = !apache_same_caseless(words.values[0], "builtin");
+	return result;
+}
+
+static void do_ciphers(struct apache_reader *reader, const struct apache_line *line)
+{
+	static const char level[] = "@SECLEVEL";
+
+	if (memmem(line->text, line->length, level, sizeof(level) - 1) != NULL)
+		reader->model->security_level = true;
+}
+
 static int do_conf_cmd(struct apache_reader *reader, const struct apache_line *line, size_t at)
 {
 	struct apache_host *host = present_host(reader);
@@ -337,8 +356,10 @@ enum directive {
 	SSL_CERTIFICATE_CHAIN_FILE,
 	SSL_CERTIFICATE_FILE,
 	SSL_CERTIFICATE_KEY_FILE,
+	SSL_CIPHER_SUITE,
 	SSL_ENGINE,
 	SSL_OPENSSL_CONF_CMD,
+	SSL_PASS_PHRASE_DIALOG,
 	SSL_VHOST_SNI_POLICY,
 	UNDEFINE,
 	UNDEF_MACRO,
@@ -368,8 +389,10 @@ static const struct {
 	[SSL_CERTIFICATE_CHAIN_FILE] = {"SSLCertificateChainFile", 23, false},
 	[SSL_CERTIFICATE_FILE] = {"SSLCertificateFile", 18, false},
 	[SSL_CERTIFICATE_KEY_FILE] = {"SSLCertificateKeyFile", 21, false},
+	[SSL_CIPHER_SUITE] = {"SSLCipherSuite", 14, false},
 	[SSL_ENGINE] = {"SSLEngine", 9, false},
 	[SSL_OPENSSL_CONF_CMD] = {"SSLOpenSSLConfCmd", 17, false},
+	[SSL_PASS_PHRASE_DIALOG] = {"SSLPassPhraseDialog", 19, false},
 	[SSL_VHOST_SNI_POLICY] = {"SSLVHostSNIPolicy", 17, false},
 	[UNDEFINE] = {"UnDefine", 8, true},
 	[UNDEF_MACRO] = {"UndefMacro", 10, true},
@@ -403,6 +426,8 @@ static bool reaches_out(const struct apache_reader *reader, enum directive direc
 	case SSL_ENGINE:
 	case SSL_OPENSSL_CONF_CMD:
 		return reader->host == NULL;
+	case SSL_CIPHER_SUITE:
+		return false;
 	default:
 		return true;
 	}
@@ -459,10 +484,15 @@ int apache_do_directive(struct apache_reader *reader, const struct apache_line *
 		return do_ref(reader, line, word, at, APACHE_CERTIFICATE);
 	case SSL_CERTIFICATE_KEY_FILE:
 		return do_ref(reader, line, word, at, APACHE_KEY);
+	case SSL_CIPHER_SUITE:
+		do_ciphers(reader, line);
+		break;
 	case SSL_ENGINE:
 		return do_engine(reader, line, at);
 	case SSL_OPENSSL_CONF_CMD:
 		return do_conf_cmd(reader, line, at);
+	case SSL_PASS_PHRASE_DIALOG:
+		return do_dialog(reader, line, at);
 	case SSL_VHOST_SNI_POLICY:
 		return do_sni_policy(reader, line, at);
 	case UNDEF_MACRO:

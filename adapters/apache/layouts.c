@@ -290,6 +290,28 @@ int apache_command(struct certdeploy_reading *reading, enum certdeploy_action ac
 			 action == CERTDEPLOY_ACTION_RELOAD ? "graceful" : words[action], argv);
 }
 
+/* What virtual hosts have that nothing reaches: httpd loads it with all the rest. */
+static int list_loaded(struct certdeploy_reading *reading, struct certdeploy_daemon *daemon)
+{
+	const struct apache_model *model = certdeploy_model(reading);
+	struct certdeploy_pair *pairs;
+	size_t count = 0;
+
+	for (const struct apache_host *host = model->hosts; host != NULL; host = host->next)
+		count += host->tls && !host->live ? host->pair_count : 0;
+	if (count == 0)
+		return 0;
+	pairs = certdeploy_alloc(reading, count * sizeof(*pairs));
+	if (pairs == NULL)
+		return CERTDEPLOY_ENOMEM;
+	daemon->loaded = pairs;
+	daemon->loaded_count = count;
+	for (const struct apache_host *host = model->hosts; host != NULL; host = host->next)
+		for (size_t i = 0; host->tls && !host->live && i < host->pair_count; i++)
+			*pairs++ = host->pairs[i];
+	return 0;
+}
+
 int apache_daemon(struct certdeploy_reading *reading, struct certdeploy_daemon *daemon)
 {
 	static const char *const programs[] = {"apache2",      "httpd",       "httpd-prefork",
@@ -308,6 +330,10 @@ int apache_daemon(struct certdeploy_reading *reading, struct certdeploy_daemon *
 	daemon->pid_file = runtime == NULL ? NULL : certdeploy_join(reading, runtime, pid_file);
 	daemon->programs = programs;
 	daemon->ends_on_bad_pair = true;
+	daemon->asks_program = model->asks_program;
+	daemon->own_security_level = model->security_level;
 	daemon->environment = apache_environment_list(model->variables);
-	return daemon->pid_file == NULL || daemon->environment == NULL ? CERTDEPLOY_ENOMEM : 0;
+	if (daemon->pid_file == NULL || daemon->environment == NULL)
+		return CERTDEPLOY_ENOMEM;
+	return list_loaded(reading, daemon);
 }

@@ -237,7 +237,7 @@ static int set_control(struct cd_seen *seen)
 	if (control->pid_file == NULL)
 		control->pid_file = daemon.pid_file;
 	control->programs = daemon.programs;
-	control->ends_on_bad_pair = daemon.ends_on_bad_pair;
+	seen->daemon = daemon;
 	control->environment = daemon.environment;
 	seen->reading.environment = daemon.environment;
 	return result;

@@ -18,6 +18,7 @@ struct cd_seen {
 	bool read;  /**< the reading was made */
 	int result; /**< of the reading: 0, or why its endpoints are not known */
 	struct cd_control control;
+	struct certdeploy_daemon daemon;
 	const char *version; /**< or NULL */
 	int running;         /**< 1, 0; -1: cannot be told */
 };

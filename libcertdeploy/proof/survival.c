@@ -15,6 +15,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,8 +26,18 @@
 enum verdict {
 	FINE, /* or nothing that can be told here: what is missing the server's own test sees */
 	BAD_CERTIFICATE,
+	TOO_WEAK,
 	BAD_KEY,
+	LOCKED_KEY,
 	MISMATCH,
+};
+
+/* The pairs of one service. */
+struct survival {
+	struct cd_plan *plan;
+	const struct certdeploy_daemon *daemon;
+	struct timespec since; /* it has loaded what is older */
+	struct cd_table seen;
 };
 
 struct pair_files {
@@ -34,6 +45,7 @@ struct pair_files {
 	size_t certificate_length;
 	char *key;
 	size_t key_length;
+	bool new_key; /* one that it has not loaded yet */
 };
 
 /* ---- which ones ---- */
@@ -86,15 +98,33 @@ static X509 *read_certificate(const struct pair_files *files, bool all)
 	return leaf;
 }
 
-static enum verdict judge_key(const struct pair_files *files, X509 *leaf)
+/* By the security level of this host's OpenSSL. */
+static bool is_too_weak(X509 *leaf)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	bool weak = context != NULL && SSL_CTX_use_certificate(context, leaf) != 1;
+
+	SSL_CTX_free(context);
+	return weak;
+}
+
+/* One under a passphrase is kept open through a reload while its file stays what it was. */
+static enum verdict judge_locked(const struct pair_files *files, const struct certdeploy_daemon *daemon)
+{
+	if (strstr(files->key, "ENCRYPTED") == NULL)
+		return BAD_KEY;
+	return daemon->asks_program || !files->new_key ? FINE : LOCKED_KEY;
+}
+
+static enum verdict judge_key(const struct pair_files *files, X509 *leaf,
+			      const struct certdeploy_daemon *daemon)
 {
 	BIO *bio = BIO_new_mem_buf(files->key, (int)files->key_length);
 	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, cd_no_passphrase, NULL);
 	enum verdict verdict = FINE;
 
-	/* Under a passphrase: the server may have somebody to ask. */
 	if (key == NULL)
-		verdict = strstr(files->key, "ENCRYPTED") != NULL ? FINE : BAD_KEY;
+		verdict = judge_locked(files, daemon);
 	else if (X509_check_private_key(leaf, key) != 1)
 		verdict = MISMATCH;
 	EVP_PKEY_free(key);
@@ -102,7 +132,7 @@ static enum verdict judge_key(const struct pair_files *files, X509 *leaf)
 	return verdict;
 }
 
-static enum verdict judge(const struct pair_files *files, bool all)
+static enum verdict judge(const struct pair_files *files, bool all, const struct certdeploy_daemon *daemon)
 {
 	enum verdict verdict = BAD_CERTIFICATE;
 	X509 *leaf;
@@ -110,73 +140,90 @@ static enum verdict judge(const struct pair_files *files, bool all)
 	ERR_clear_error();
 	leaf = read_certificate(files, all);
 	if (leaf != NULL)
-		verdict = judge_key(files, leaf);
+		verdict = !daemon->own_security_level && is_too_weak(leaf) ? TOO_WEAK
+									   : judge_key(files, leaf, daemon);
 	X509_free(leaf);
 	ERR_clear_error();
 	return verdict;
 }
 
-static int check_pair(struct cd_plan *plan, const struct certdeploy_pair *pair)
+static int refuse(struct cd_problems *problems, const struct certdeploy_pair *pair, enum verdict verdict)
 {
+	switch (verdict) {
+	case FINE:
+		break;
+	case BAD_CERTIFICATE:
+		return cd_fail(problems, CERTDEPLOY_EREFUSED, "reload-would-end", pair->file, pair->line,
+			       _("a reload would end the server: %s holds no certificate that it can load"),
+			       pair->certificate);
+	case TOO_WEAK:
+		return cd_fail(
+			problems, CERTDEPLOY_EREFUSED, "reload-would-end", pair->file, pair->line,
+			_("a reload would end the server: the certificate %s is too weak for OpenSSL"),
+			pair->certificate);
+	case BAD_KEY:
+		return cd_fail(problems, CERTDEPLOY_EREFUSED, "reload-would-end", pair->file, pair->line,
+			       _("a reload would end the server: %s holds no private key that it can load"),
+			       pair->key);
+	case LOCKED_KEY:
+		return cd_fail(problems, CERTDEPLOY_EREFUSED, "reload-would-end", pair->file, pair->line,
+			       _("a reload would end the server: nobody tells it the passphrase of %s"),
+			       pair->key);
+	case MISMATCH:
+		return cd_fail(problems, CERTDEPLOY_EREFUSED, "reload-would-end", pair->file, pair->line,
+			       _("a reload would end the server: the private key %s does not belong to the "
+				 "certificate %s"),
+			       pair->key, pair->certificate);
+	}
+	return 0;
+}
+
+static int check_pair(const struct survival *survival, const struct certdeploy_pair *pair)
+{
+	struct cd_plan *plan = survival->plan;
 	const struct cd_root *root = &plan->inventory.host.root;
-	struct pair_files files = {0};
+	struct pair_files files = {.new_key = is_younger(root, pair->key, &survival->since)};
 	struct cd_identity identity;
 	enum verdict verdict = FINE;
-	int result = 0;
 
 	if (cd_read_file(&files.certificate, &files.certificate_length, &identity, root, pair->certificate,
 			 FILE_LIMIT) == 0 &&
 	    cd_read_file(&files.key, &files.key_length, &identity, root, pair->key, FILE_LIMIT) == 0)
-		verdict = judge(&files, pair->chain == NULL);
-	if (verdict == BAD_CERTIFICATE)
-		result = cd_fail(
-			plan->problems, CERTDEPLOY_EREFUSED, "reload-would-end", pair->file, pair->line,
-			_("a reload would end the server: %s holds no certificate that it can load"),
-			pair->certificate);
-	else if (verdict == BAD_KEY)
-		result = cd_fail(
-			plan->problems, CERTDEPLOY_EREFUSED, "reload-would-end", pair->file, pair->line,
-			_("a reload would end the server: %s holds no private key that it can load"),
-			pair->key);
-	else if (verdict == MISMATCH)
-		result = cd_fail(
-			plan->problems, CERTDEPLOY_EREFUSED, "reload-would-end", pair->file, pair->line,
-			_("a reload would end the server: the private key %s does not belong to the "
-			  "certificate %s"),
-			pair->key, pair->certificate);
+		verdict = judge(&files, pair->chain == NULL, survival->daemon);
 	if (files.key != NULL)
 		OPENSSL_cleanse(files.key, files.key_length);
 	if (files.certificate != NULL)
 		OPENSSL_cleanse(files.certificate, files.certificate_length);
 	free(files.key);
 	free(files.certificate);
-	return result;
+	return refuse(plan->problems, pair, verdict);
 }
 
 /* ---- all of them ---- */
 
-static int check_endpoint(struct cd_plan *plan, const struct certdeploy_endpoint *endpoint,
-			  struct cd_table *seen, const struct timespec *since)
+static int check_pairs(struct survival *survival, const struct certdeploy_pair *pairs, size_t count)
 {
+	struct cd_plan *plan = survival->plan;
 	const struct cd_root *root = &plan->inventory.host.root;
 	int result = 0;
 
-	for (size_t i = 0; result == 0 && i < endpoint->pair_count; i++) {
-		const struct certdeploy_pair *pair = &endpoint->pairs[i];
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		const struct certdeploy_pair *pair = &pairs[i];
 		const char *key;
 
 		/* What lies in the store was judged when it was put there. */
 		if (pair->certificate == NULL || pair->key == NULL ||
 		    is_in(plan->cd->settings.store, pair->certificate) ||
-		    (!is_younger(root, pair->certificate, since) && !is_younger(root, pair->key, since)))
+		    (!is_younger(root, pair->certificate, &survival->since) &&
+		     !is_younger(root, pair->key, &survival->since)))
 			continue;
 		key = cd_arena_format(&plan->arena, "%s\n%s", pair->certificate, pair->key);
 		if (key == NULL)
 			return cd_fail_memory(plan->problems);
-		if (cd_table_get(seen, key) != NULL)
+		if (cd_table_get(&survival->seen, key) != NULL)
 			continue;
-		result = cd_table_put(seen, key, pair) != 0 ? cd_fail_memory(plan->problems)
-							    : check_pair(plan, pair);
+		result = cd_table_put(&survival->seen, key, pair) != 0 ? cd_fail_memory(plan->problems)
+								       : check_pair(survival, pair);
 	}
 	return result;
 }
@@ -184,19 +231,22 @@ static int check_endpoint(struct cd_plan *plan, const struct certdeploy_endpoint
 int cd_check_survival(struct cd_plan *plan, const struct cd_planned *planned)
 {
 	const struct cd_control *control = &planned->seen->control;
-	struct cd_table seen = {0};
+	const struct certdeploy_daemon *daemon = &planned->seen->daemon;
+	struct survival survival = {.plan = plan, .daemon = daemon};
 	struct stat started;
-	int result = 0;
+	int result;
 
-	if (!control->ends_on_bad_pair || planned->seen->running != 1 || control->pid_file == NULL ||
+	if (!daemon->ends_on_bad_pair || planned->seen->running != 1 || control->pid_file == NULL ||
 	    !times_of(&plan->inventory.host.root, control->pid_file, 0, &started))
 		return 0;
+	survival.since = started.st_mtim;
+	result = check_pairs(&survival, daemon->loaded, daemon->loaded_count);
 	for (size_t i = 0; result == 0 && i < planned->endpoint_count; i++) {
-		const struct cd_planned_endpoint *endpoint = &planned->endpoints[i];
+		const struct certdeploy_endpoint *after = planned->endpoints[i].after;
 
-		if (endpoint->order == NULL && endpoint->after != NULL)
-			result = check_endpoint(plan, endpoint->after, &seen, &started.st_mtim);
+		if (after != NULL)
+			result = check_pairs(&survival, after->pairs, after->pair_count);
 	}
-	cd_table_free(&seen);
+	cd_table_free(&survival.seen);
 	return result;
 }

@@ -33,6 +33,17 @@ def key(stage):
     return stage.paths["b"][1]
 
 
+def locked(path):
+    run(["openssl", "pkey", "-in", path, "-aes256", "-passout", "pass:secret", "-out", f"{path}.new"])
+    os.replace(f"{path}.new", path)
+
+
+def weak(stage):
+    """A pair that httpd loads only where it is told to."""
+    name = ["-subj", "/CN=b.test", "-addext", "subjectAltName=DNS:b.test"]
+    run(["openssl", "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-keyout", key(stage), "-out", cert(stage), *name])
+
+
 def converted(path, *argv):
     run(["openssl", *argv, "-in", path, "-out", f"{path}.new"])
     os.replace(f"{path}.new", path)
@@ -53,6 +64,9 @@ UNSEEN = {
     "second certificate cut off": lambda s: cert(s).write_text(cert(s).read_text()[:-200]),
     "another key": lambda s: key(s).write_text(s.leaves["c"].key_pem),
     "another certificate": lambda s: cert(s).write_text(s.leaves["c"].fullchain_pem),
+    "intermediate first": lambda s: cert(s).write_text(s.new[0].chain_pem + cert(s).read_text()),
+    "key under a passphrase": lambda s: locked(key(s)),
+    "too weak": weak,
     "key garbage": lambda s: key(s).write_text("garbage\n"),
     "DER": lambda s: converted(cert(s), "x509", "-outform", "DER"),
     "a link to another": lambda s: (key(s).unlink(), key(s).symlink_to(s.paths["c"][1])),
@@ -89,6 +103,15 @@ def test_a_neighbour_that_is_loaded(stage, what):
     assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == stage.sha("b")
 
 
+def changed(stage, old, new):
+    """Another configuration for the running server."""
+    text = stage.web.config.read_text()
+    assert old in text
+    stage.web.config.write_text(text.replace(old, new))
+    stage.web.control("reload")
+    return stage
+
+
 def test_a_neighbour_that_was_renewed(stage, pki):
     """By another tool, and not loaded yet: our reload lets it serve its own new certificate."""
     renewed = pki.root().leaf("b.test", again=1)
@@ -97,6 +120,31 @@ def test_a_neighbour_that_was_renewed(stage, pki):
     assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == renewed.sha256
     stage.host.tool("rollback").expect(OK)
     assert stage.ask("a.test") == stage.sha("a") and stage.ask("b.test") == renewed.sha256
+
+
+def test_a_weak_neighbour_that_is_allowed(stage):
+    changed(stage, "ServerName b.test", "ServerName b.test\nSSLCipherSuite DEFAULT@SECLEVEL=0")
+    weak(stage)
+    deploy(stage).expect(OK)
+    assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") != stage.sha("b")
+
+
+def test_a_host_that_nothing_reaches(stage):
+    """Its certificate is loaded with all the others."""
+    changed(stage, "<VirtualHost *:%d>\nServerName b.test" % stage.web.port, "<VirtualHost *:9>\nServerName b.test")
+    key(stage).write_text("garbage\n")
+    deploy(stage).expect(REFUSED, "reload-would-end")
+    assert stage.ask("a.test") == stage.sha("a")
+
+
+def test_a_pair_that_stays_beside_the_new_one(stage, pki):
+    """The new one is of another key type: the host's old one is loaded once more."""
+    other = stage.host.install("other", pki.root().leaf("a.test", "b.test", "*.a.test", "c.test", key="rsa"))
+    lines = f"SSLCertificateFile {other[0]}\nSSLCertificateKeyFile {other[1]}\n</VirtualHost>\n<VirtualHost"
+    changed(stage, "</VirtualHost>\n<VirtualHost", lines)
+    other[1].write_text(stage.leaves["c"].key_pem)
+    deploy(stage).expect(REFUSED, "reload-would-end")
+    assert stage.ask("a.test") is not None
 
 
 def test_what_is_broken_is_mended(stage):
