@@ -434,7 +434,7 @@ static long default_stride(void)
 static void read_options(int argc, char **argv)
 {
 	options.stride = default_stride();
-	options.nested = options.stride * 29;
+	options.nested = options.stride * 7;
 	for (int i = 1; i < argc; i++) {
 		bool more = i + 1 < argc;
 
