@@ -57,14 +57,14 @@ const char *dovecot_setting(const struct dovecot_model *model, const char *path)
 	return setting == NULL ? NULL : setting->value;
 }
 
-/* The value that `$name` stands for, as a slot's value; NULL when it is none. */
+/* The value that `$name` stands for, as a slot's value; NULL when it is none. In 2.4 a file's is empty. */
 static const struct dovecot_value *slot_variable(const struct dovecot_reader *reader, const char *name,
 						 const char *key)
 {
 	const struct dovecot_section *section = reader->section;
 	enum dovecot_slot slot = slot_of(reader->model, name, false);
 
-	if (slot == DOVECOT_SLOTS)
+	if (slot == DOVECOT_SLOTS || (reader->model->v24 && slot != DOVECOT_SSL))
 		return NULL;
 	for (; section != NULL; section = section->outer) {
 		if (section->filter->values[slot] != NULL)
@@ -117,23 +117,14 @@ static int value_path(struct dovecot_reader *reader, struct dovecot_value *value
 	bool names_file = v24 ? line->type != DOVECOT_LINE_FILE && strstr(value->text, "%{") == NULL
 			      : line->type == DOVECOT_LINE_FILE || strstr(value->key, "_file") != NULL;
 
-	if (line->type == DOVECOT_LINE_VARIABLE) {
-		size_t prefix = v24 ? 5 : 1;
-		const struct dovecot_value *other =
-			strlen(line->value) > prefix
-				? slot_variable(reader, line->value + prefix, line->key)
-				: NULL;
+	/* Of 2.3 a former `<path`; 2.4 knows words only. */
+	if (line->type == DOVECOT_LINE_VARIABLE && !v24) {
+		const char *name = line->value + (line->value[0] == '$');
+		const struct dovecot_value *other = slot_variable(reader, name, line->key);
+		const struct dovecot_setting *setting = setting_at(reader->model, name);
 
-		const struct dovecot_setting *setting =
-			strlen(line->value) > prefix ? setting_at(reader->model, line->value + prefix)
-						     : NULL;
-
-		if (!v24 || other != NULL) {
-			value->path = other != NULL             ? other->path
-				      : !v24 && setting != NULL ? setting->path
-								: NULL;
-			return 0;
-		}
+		value->path = other != NULL ? other->path : setting != NULL ? setting->path : NULL;
+		return 0;
 	}
 	if (!names_file || value->text[0] == '\0' || value->slot == DOVECOT_SSL)
 		return 0;

@@ -83,6 +83,22 @@ static void test_pattern(void **state)
 		   "local_name a.other.jp {\n  ssl_server_cert_file = /a\n}\n\n" NAMED("*.example.jp"));
 }
 
+/* Of a file's setting `$SET:` takes over nothing, of others their value. */
+static void test_variables(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	assert_int_equal(read_conf(&fixture, PAIR "ssl_server_cert_file = $SET:ssl_server_cert_file\n"), 0);
+	assert_int_equal(find_endpoint(&fixture.reading, "imaps/993", NULL)->pair_count, 0);
+	fixture_close(&fixture);
+	assert_int_equal(read_conf(&fixture, PAIR
+				   "login_greeting = /g\nssl_server_cert_file = $SET:login_greeting\n"),
+			 0);
+	assert_string_equal(served(&fixture, &fixture.reading, "imaps/993", NULL), "/g");
+	fixture_close(&fixture);
+}
+
 static void test_refused(void **state)
 {
 	(void)state;
@@ -187,8 +203,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_spellings), cmocka_unit_test(test_order),
-		cmocka_unit_test(test_pattern),   cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_listeners), cmocka_unit_test(test_key_types),
+		cmocka_unit_test(test_pattern),   cmocka_unit_test(test_variables),
+		cmocka_unit_test(test_refused),   cmocka_unit_test(test_listeners),
+		cmocka_unit_test(test_key_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,7 @@ ROWS = {
         Row("both: the last counts", NEWER.replace("{old}", "{name}") + "ssl_server {{\n  cert_file = {old}\n}}\n"),
         Row("quotes", "ssl_server_cert_file = \"{old}\"\nssl_server_key_file = '{key}'\n"),
         Row("a number sign in quotes", 'ssl_server_cert_file = "{hash}" # c\nssl_server_key_file = {key}\n'),
+        Row("the value of another", "login_greeting = {old}\nssl_server_cert_file = $SET:login_greeting\nssl_server_key_file = {key}\n"),
         Row("relative", "ssl_server_cert_file = ../../old.pem\nssl_server_key_file = {key}\n"),
         Row("CRLF", NEWER + named24(f"local_name {NAME}"), newline="\r\n"),
         Row("no newline at the end", NEWER.rstrip("\n"), last=True),
