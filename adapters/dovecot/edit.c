@@ -61,6 +61,13 @@ static bool same_type(const struct certdeploy_leaf *leaf, const struct certdeplo
 	return leaf != NULL && strcmp(leaf->key_type, material->key_type) == 0;
 }
 
+static bool has_second(const struct dovecot_editor *editor, const struct certdeploy_endpoint *endpoint)
+{
+	const char *decider = endpoint->decider;
+
+	return dovecot_table_get(&editor->second, decider, strlen(decider)) != NULL;
+}
+
 /*
  * Which pair gets which certificate. A single pair is replaced whatever its type is; of two, the one of
  * the same type, and the other stays when it is still good for the names.
@@ -88,13 +95,10 @@ static int choose(struct dovecot_wish wishes[2], struct dovecot_editor *editor,
 		wishes[1].material = materials[swap ? 0 : 1];
 		return 0;
 	}
-	if (!is_set(alt)) {
+	if (!is_set(alt) || assignment->drop_other_types) {
 		wishes[0].material = materials[0];
-		return 0;
-	}
-	if (assignment->drop_other_types) {
-		wishes[0].material = materials[0];
-		wishes[1].drop = true;
+		/* One listener may have a second pair where another of the same lines has none. */
+		wishes[1].drop = assignment->drop_other_types && has_second(editor, assignment->endpoint);
 		return 0;
 	}
 	keep = !same_type(leaf, materials[0]) && same_type(other, materials[0]) ? 0 : 1;
@@ -311,7 +315,13 @@ static int note_uses(struct dovecot_editor *editor, const struct certdeploy_assi
 		const struct dovecot_place *place = assignments[i].endpoint->own;
 		const char *name = assignments[i].endpoint->name, *site;
 
-		if (name == NULL && is_own(place)) {
+		if (is_set(place->effective.values[DOVECOT_ALT_CERT])) {
+			const char *decider = assignments[i].endpoint->decider;
+
+			result = dovecot_table_put(&editor->second, editor->reading, decider,
+						   strlen(decider), (void *)(uintptr_t)&assignments[i]);
+		}
+		if (result == 0 && name == NULL && is_own(place)) {
 			site = place->effective.values[DOVECOT_CERT]->site;
 			result = dovecot_table_put(&editor->defaults, editor->reading, site, strlen(site),
 						   (void *)(uintptr_t)&assignments[i]);

@@ -12,6 +12,7 @@ struct dovecot_editor {
 	struct dovecot_table done;     /**< what was changed already: by document and offset */
 	struct dovecot_table sites;    /**< sites of the values changed */
 	struct dovecot_table assigned; /**< name, "" for none -> struct certdeploy_assignment */
+	struct dovecot_table second;   /**< deciders of endpoints with a second pair -> their assignment */
 	struct dovecot_table defaults; /**< site of a default's value -> its assignment */
 	struct dovecot_table uses;     /**< what several endpoints share -> who of them is assigned */
 	struct dovecot_vector moved;   /**< filters whose block goes elsewhere, with new lines */
@@ -37,7 +38,7 @@ int dovecot_must_move(bool *move, struct dovecot_editor *editor, const struct do
 /** The same for the default of an address, whose names keep what they have. */
 int dovecot_check_address(struct dovecot_editor *editor, const struct dovecot_place *place,
 			  const struct dovecot_wish *wishes);
-/** Would another filter's value of the slot hold for the place, somewhere, if this one had none? */
+/** Would another filter's value of the slot hold for the place, somewhere, unless this one had one? */
 int dovecot_is_set_elsewhere(bool *out, struct dovecot_editor *editor, const struct dovecot_place *place,
 			     const struct dovecot_filter *filter, enum dovecot_slot slot);
 

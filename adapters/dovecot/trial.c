@@ -229,19 +229,23 @@ int dovecot_is_set_elsewhere(bool *out, struct dovecot_editor *editor, const str
 			     const struct dovecot_filter *filter, enum dovecot_slot slot)
 {
 	const struct dovecot_vector *contexts = &editor->model->contexts;
-	struct dovecot_trial trial = {.instead = filter, .filter = *filter};
+	struct dovecot_trial without = {.instead = filter, .filter = *filter}, with = without;
 
 	*out = false;
-	trial.filter.values[slot] = NULL;
+	without.filter.values[slot] = NULL;
+	with.filter.values[slot] = &tried;
 	for (size_t i = 0; i < contexts->count && !*out; i++) {
-		struct dovecot_effective effective;
+		struct dovecot_effective bare, hidden;
 
 		if (!dovecot_fits(filter, contexts->items[i]) || !is_meant(place, contexts->items[i]))
 			continue;
-		if (dovecot_effective_with(&effective, editor->model, contexts->items[i], place->name,
-					   &trial) != 0)
+		if (dovecot_effective_with(&bare, editor->model, contexts->items[i], place->name,
+					   &without) != 0 ||
+		    dovecot_effective_with(&hidden, editor->model, contexts->items[i], place->name,
+					   &with) != 0)
 			return CERTDEPLOY_ENOMEM;
-		*out = effective.values[slot] != NULL && effective.values[slot]->text[0] != '\0';
+		*out = bare.values[slot] != NULL && bare.values[slot]->text[0] != '\0' &&
+		       hidden.values[slot] == &tried;
 	}
 	return 0;
 }

@@ -143,6 +143,7 @@ ROWS = {
         Row("an address without a certificate", NEWER + "local 127.0.0.0/8 {{\n  ssl = required\n}}\n", keeps="local 127.0.0.0/8 {{\n  ssl = required\n}}\n"),
         Row("a protocol at an address", NEWER + "local 127.0.0.1 {{\n" + named24("protocol imap", "here") + "}}\n"),
         Row("a pattern that no name fits", NEWER + named24("local_name *")),
+        Row("two key types for one protocol", NEWER + f"protocol pop3 {{{{\n{ALT24}}}}}\n", status=(None, 0), options=("--drop-other-types",)),
         Row("two key types, and two for a name", NEWER + ALT24 + f"local_name {NAME} {{{{\n{NEWER}{ALT24}}}}}\n", options=("--drop-other-types",)),
         Row("includes", "!include parts/*.conf\n!include_try none/*.conf\n", files=(("parts/10-ssl.conf", NEWER), ("parts/20-name.conf", named24(f"local_name {NAME}")))),
         Row("an include within a block", NEWER + f"local_name {NAME} {{{{\n  !include pair.inc\n}}}}\n", files=(("pair.inc", "ssl_server_cert_file = {name}\nssl_server_key_file = {key}\n"),)),
