@@ -227,6 +227,6 @@ def check(directory, seed, leaf):
 @pytest.mark.parametrize("block", range(8))
 def test_random_configurations(tmp_path, ca, block, soak):
     leaf = ca.leaf("mail.example.test")
-    count = 200 if soak else 5
+    count = 200 if soak else 40
     for seed in range(block * 1000, block * 1000 + count):
         check(tmp_path / str(seed), seed, leaf)
