@@ -504,6 +504,12 @@ struct certdeploy_daemon {
 	/** What it loads besides what the endpoints show; or NULL. */
 	const struct certdeploy_pair *loaded;
 	size_t loaded_count;
+	/**
+	 * Its main process runs on, and keeps the ports, while those that serve die of the configuration,
+	 * and starts none for a while whatever was mended. Where no port said a word before, the server is
+	 * restarted instead of reloaded.
+	 */
+	bool pauses_when_broken;
 };
 
 /** Where find() leaves what it found. Since 0.1. */

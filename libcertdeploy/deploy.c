@@ -178,8 +178,10 @@ static int collect_touched(struct carrying *carrying)
 
 		if (!planned->touched)
 			continue;
-		*touched = (struct cd_touched){
-			.control = planned->seen->control, .action = "none", .state = "unchanged"};
+		*touched = (struct cd_touched){.control = planned->seen->control,
+					       .silent = cd_proof_is_silent(&carrying->proof, planned),
+					       .action = "none",
+					       .state = "unchanged"};
 		transaction->service_count++;
 	}
 	return 0;

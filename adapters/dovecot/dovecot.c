@@ -263,6 +263,7 @@ static int daemon_of(struct certdeploy_reading *reading, struct certdeploy_daemo
 			       : "/run/dovecot";
 	daemon->pid_file = certdeploy_format(reading, "%s/master.pid", base);
 	daemon->programs = programs;
+	daemon->pauses_when_broken = true;
 	return daemon->pid_file == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 

@@ -139,6 +139,7 @@ static int daemon_of(struct certdeploy_reading *reading, struct certdeploy_daemo
 
 	daemon->pid_file = certdeploy_join(reading, model->queue_directory, "pid/master.pid");
 	daemon->programs = programs;
+	daemon->pauses_when_broken = true;
 	return daemon->pid_file == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 

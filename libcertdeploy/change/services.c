@@ -106,19 +106,20 @@ int cd_services_activate(struct cd_work *work)
 		return 0;
 	for (size_t i = 0; result == 0 && i < asked->service_count; i++) {
 		struct cd_touched *touched = &asked->services[i];
+		bool restart = asked->restart || (touched->silent && touched->control.pauses_when_broken);
 
 		if (touched->was_running == 0) {
 			note_not_running(work, &touched->control);
 			continue;
 		}
-		result = step(work, asked->restart ? _("restarting") : _("reloading"), i);
+		result = step(work, restart ? _("restarting") : _("reloading"), i);
 		if (result == 0)
 			result = note_reload(work, touched->control.name);
 		if (result != 0)
 			break;
-		touched->action = asked->restart ? "restart" : "reload";
+		touched->action = restart ? "restart" : "reload";
 		begun = cd_now_ms();
-		result = cd_control_activate(&touched->control, work->problems, work->root, asked->restart);
+		result = cd_control_activate(&touched->control, work->problems, work->root, restart);
 		touched->state = result == 0 ? "reloaded" : "failed";
 		work->activated_at = cd_now_ms();
 		touched->hung =

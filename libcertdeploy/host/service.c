@@ -249,8 +249,6 @@ int cd_control_activate(const struct cd_control *control, struct cd_problems *pr
 	int result;
 
 	if (argv == NULL)
-		argv = control->reload;
-	if (argv == NULL)
 		return restart ? cd_control_cycle(control, problems, root) : 0;
 	result = command(control, problems, argv, "reload-failed");
 	if (result == 0 && !comes_up(control, root, SETTLE_MS))

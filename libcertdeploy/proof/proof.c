@@ -239,6 +239,7 @@ int cd_proof_before(struct cd_proof *proof)
 		item->after_until = looking.probes[i].not_after;
 		/* One that is slow to answer must be seen afterwards, and is waited for. */
 		item->expected = looking.probes[i].state != CD_PROBE_REFUSED && !looking.probes[i].unheard;
+		item->silent = is_slow(&looking.probes[i]);
 		item->verified = item->want != NULL && strcmp(item->want, item->before) == 0;
 		item->renewed = is_renewed(item);
 	}
@@ -255,6 +256,20 @@ bool cd_proof_is_stale(const struct cd_proof *proof, const struct cd_planned *pl
 			return true;
 	}
 	return false;
+}
+
+bool cd_proof_is_silent(const struct cd_proof *proof, const struct cd_planned *planned)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < proof->items.count; i++) {
+		const struct cd_proof_item *item = proof->items.items[i];
+
+		if (item->planned == planned && !item->silent)
+			return false;
+		any = any || item->planned == planned;
+	}
+	return any;
 }
 
 static const char *want_old(const struct cd_proof_item *item)

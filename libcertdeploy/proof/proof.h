@@ -17,6 +17,7 @@ struct cd_proof_item {
 	bool configured;  /**< the settings name this port: it must answer */
 	bool expected;    /**< something answered there before */
 	const char *name; /**< SNI to send */
+	bool silent;      /**< it took the connection before, and said nothing */
 	char before[65];  /**< what it served; "" when nothing */
 	bool renewed;     /**< a neighbour whose files hold another certificate than it served by now */
 	char after[65];
@@ -54,5 +55,8 @@ int cd_proof_restored(struct cd_proof *proof);
 
 /** Whether a running service serves something else than its plan wants although no file changes. */
 bool cd_proof_is_stale(const struct cd_proof *proof, const struct cd_planned *planned);
+
+/** Whether no endpoint of the service that was looked at before said a word, and all took connections. */
+bool cd_proof_is_silent(const struct cd_proof *proof, const struct cd_planned *planned);
 
 #endif

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from harness.process import wait_for
 from harness.tool import REFUSED
 
 from .live import Live
@@ -122,6 +123,18 @@ def test_another_file_that_is_missing(live, ca, oracle):
         assert done.problem("not-found")["line"] > text.count("\n")
     live.config.write_text(text + "ssl_client_ca_dir = /missing\n")
     live.deploy(ca.leaf("a.test"), "--default").expect()
+
+
+@pytest.mark.parametrize("oracle", ["2.3"], indirect=True)
+def test_a_mended_dovecot_that_pauses_is_restarted(oracle, ca):
+    """What reads 2.3's configuration dies of a missing file, and is left alone for longer and longer."""
+    with Live(oracle, PAIR[oracle.version] % "old") as dovecot:
+        dovecot.start()
+        dovecot.config.write_text(dovecot.config.read_text().replace(dovecot.known["old"][0], "/missing"))
+        wait_for("nobody to answer", lambda: dovecot.served("imaps") is None and "throttling for 4" in dovecot.log(), 60)
+        done = dovecot.deploy(ca.leaf("b.test"), "--default").expect()
+        assert done.service("dovecot")["action"] == "restart"
+        assert proven(done, dovecot) == set(dovecot.ports)
 
 
 @pytest.mark.parametrize("oracle", ["2.3"], indirect=True)

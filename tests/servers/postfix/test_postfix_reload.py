@@ -2,10 +2,13 @@
 """What a reload of Postfix does to what is going on, and the way back when it read something broken."""
 
 import smtplib
+import socket
+import subprocess
 
 import pytest
 
 from harness import wire
+from harness.process import wait_for
 from harness.scene import Clock, Scene, fake, material
 
 pytestmark = pytest.mark.needs("postfix")
@@ -37,6 +40,33 @@ exec /usr/sbin/postfix "$@" """
     assert host.served() == scene.served
     assert clock.seconds < THROTTLE
     scene.assert_files_are_back(ignore=[host.store])
+
+
+def test_a_mended_server_that_pauses_is_restarted(host, ca):
+    """Its services died of a main.cf that is good again; a reload would leave them alone for the rest of the minute."""
+    mail = host.postfix()
+    host.start()
+    new, good = ca.leaf(NAME), mail.config.read_bytes()
+    mail.config.write_bytes(good + b"no equals\n")
+    subprocess.run(["pkill", "-P", mail.pidfile.read_text().strip(), "smtpd"], check=False)
+    ports = (mail.smtp, mail.submission, mail.smtps)
+    wait_for("the services to be left alone", lambda: not any(map(speaks, ports)) and mail.log_text().count("throttling") >= 3)
+    mail.config.write_bytes(good)
+    own = dict.fromkeys(("test", "reload", "restart", "start"))  # the adapter's own commands
+    host.write_config({"postfix": own})
+    result = host.tool("deploy", *material(new)).expect(0)
+    assert result.service("postfix")["action"] == "restart"
+    assert {wire.served(port, **how) for port, how in mail.endpoints()} == {new.sha256}
+
+
+def speaks(port):
+    """Whether a word is heard within a second; where TLS comes first, after a first message."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as client:
+            client.sendall(b"\r\n")
+            return client.recv(1) != b""
+    except OSError:
+        return False
 
 
 def test_a_session_outlives_the_reload(host, ca):
