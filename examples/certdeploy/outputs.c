@@ -135,6 +135,17 @@ static void end(struct handed *handed, bool keep)
 		(void)close(handed->directory);
 }
 
+/* What was asked for would be had nowhere: JSON has no keys in it, and no bytes that are no text. */
+static bool is_lost(const struct tool *tool, const struct certdeploy_result *result)
+{
+	const struct certdeploy_output *output;
+
+	for (size_t i = 0; (output = certdeploy_result_output(result, i)) != NULL; i++)
+		if (output_file(tool, output) == NULL && (output->secret || !output->text))
+			return true;
+	return false;
+}
+
 /* All of the files or none. */
 int write_outputs(struct tool *tool, const struct certdeploy_result *result)
 {
@@ -144,6 +155,8 @@ int write_outputs(struct tool *tool, const struct certdeploy_result *result)
 	size_t count = 0;
 	int error = 0;
 
+	if (tool->json && tool->command->id == COMMAND_EXPORT && is_lost(tool, result))
+		return usage_error(tool, _("JSON has no keys in it: give a file with --out"));
 	for (size_t i = 0; error == 0 && (output = certdeploy_result_output(result, i)) != NULL; i++) {
 		const char *file = output_file(tool, output);
 

@@ -186,6 +186,10 @@ def test_a_passphrase_in_json(full, tmp_path):
     text = subprocess.run(["openssl", "pkcs12", "-in", bundle, "-passin", f"pass:{WORD}", "-nodes"],
                           capture_output=True, check=True).stdout
     assert b"BEGIN PRIVATE KEY" in text and bundle.stat().st_mode & 0o077 == 0
+    del request["out"]
+    full("-", stdin=json.dumps(request)).expect(USAGE, "usage")
+    full("export", "own.example.test", "--format", "key").expect(USAGE, "usage")
+    assert full("export", "own.example.test", "--format", "cert").expect(0).json["outputs"][0]["text"]
     key, csr = tmp_path / "new.key", tmp_path / "new.csr"
     request = {"command": "request", "san": "new.example.test", "out_key": str(key), "out_csr": str(csr)}
     made = full("-", stdin=json.dumps(request)).expect(0)
