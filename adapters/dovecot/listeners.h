@@ -7,7 +7,9 @@
 
 /** One port on one address, or on all. */
 struct dovecot_listener {
-	const char *protocol;   /**< as filters name it: "imap" */
+	const char *protocol; /**< as filters name it: "imap" */
+	const char *shown;    /**< as it is shown: "imaps" where TLS comes at once */
+	enum certdeploy_start start;
 	const char *service;    /**< "imap-login" */
 	const char *name;       /**< of the inet_listener */
 	const char *address;    /**< numeric; NULL: all */
@@ -42,6 +44,12 @@ struct dovecot_place {
 	size_t pair_count;
 	bool own; /**< the certificate is not taken over from a wider scope */
 };
+
+/** The ports that are open, those of one service together. Returns 0 or CERTDEPLOY_ENOMEM. */
+int dovecot_listeners(struct dovecot_vector *out, const struct dovecot_model *model);
+
+/** Where a connection within this host to one of its addresses comes from: the same address. */
+void dovecot_own_client(struct dovecot_net *out, const struct dovecot_net *local);
 
 /** Add the endpoints of the model to the reading. */
 int dovecot_add_endpoints(struct dovecot_model *model);

@@ -6,6 +6,7 @@ libcertdeploy_internal_la_SOURCES += \
 	adapters/dovecot/checks.c \
 	adapters/dovecot/dovecot.c \
 	adapters/dovecot/edit.c adapters/dovecot/edit.h \
+	adapters/dovecot/endpoints.c \
 	adapters/dovecot/filters.c \
 	adapters/dovecot/lines.c adapters/dovecot/lines.h \
 	adapters/dovecot/listeners.c adapters/dovecot/listeners.h \
