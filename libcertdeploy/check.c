@@ -5,6 +5,7 @@
 #include "loading.h"
 #include "report.h"
 
+#include "base/hostname.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -24,7 +25,7 @@ static int check_names(struct cd_keeping *keeping, const struct cd_certificates 
 				continue;
 			cd_problem(problems, accepted ? CERTDEPLOY_WARNING : CERTDEPLOY_ERROR,
 				   "name-mismatch", NULL, 0, _("the certificate does not cover %s"),
-				   cd_safe(&problems->arena, *hostnames));
+				   cd_hostname_shown(&problems->arena, *hostnames));
 			code = accepted ? code : CERTDEPLOY_EREFUSED;
 		}
 	return code;

@@ -2,6 +2,7 @@
 /* prediction.c - what each endpoint would be served after the edits, compared with before */
 #include "plan-steps.h"
 
+#include "base/hostname.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -110,7 +111,7 @@ static int check_target(const struct comparing *comparing, const struct cd_plann
 		cd_problem(
 			plan->problems, CERTDEPLOY_WARNING, "name-mismatch", after->file, after->line,
 			_("%s shares these lines and will be served a certificate that does not cover it"),
-			after->name);
+			cd_hostname_shown(&plan->problems->arena, after->name));
 	return 0;
 }
 

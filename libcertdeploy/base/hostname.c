@@ -75,3 +75,11 @@ char *cd_hostname_unicode(struct cd_arena *arena, const char *name)
 	idn2_free(mapped);
 	return copy;
 }
+
+const char *cd_hostname_shown(struct cd_arena *arena, const char *name)
+{
+	const char *safe = cd_safe(arena, name), *people = cd_hostname_unicode(arena, name);
+	const char *both = people == NULL ? NULL : cd_arena_format(arena, "%s (%s)", safe, people);
+
+	return both == NULL ? safe : both;
+}

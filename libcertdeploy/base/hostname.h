@@ -18,4 +18,7 @@ char *cd_hostname_ascii(struct cd_arena *arena, const char *name);
 /** The form for people; NULL: it is the same (or memory is short, or the name is not valid). */
 char *cd_hostname_unicode(struct cd_arena *arena, const char *name);
 
+/** For messages, harmless to print: the name, with its form for people behind it; never NULL. */
+const char *cd_hostname_shown(struct cd_arena *arena, const char *name);
+
 #endif

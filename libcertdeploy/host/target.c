@@ -2,6 +2,7 @@
 /* target.c - which endpoints are meant */
 #include "host/target.h"
 
+#include "base/hostname.h"
 #include "base/text.h"
 #include "host/managed.h"
 
@@ -255,15 +256,15 @@ static int nothing_there(struct choosing *choosing, const char *what)
 	if (choosing->skipped_tls_off != 0)
 		return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "tls-off", choosing->tls_off->file,
 			       choosing->tls_off->line, _("what answers for %s speaks no TLS"),
-			       cd_safe(&choosing->problems->arena, what));
+			       cd_hostname_shown(&choosing->problems->arena, what));
 	near = nearest_names(choosing, what);
 	if (near == NULL)
 		return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "no-endpoint", NULL, 0,
 			       _("nothing on this host answers for %s"),
-			       cd_safe(&choosing->problems->arena, what));
+			       cd_hostname_shown(&choosing->problems->arena, what));
 	return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "no-endpoint", NULL, 0,
 		       _("nothing on this host answers for %s (the nearest names: %s)"),
-		       cd_safe(&choosing->problems->arena, what), near);
+		       cd_hostname_shown(&choosing->problems->arena, what), near);
 }
 
 /* ---- by address, listener, default ---- */
@@ -470,7 +471,8 @@ static int each_value(struct choosing *choosing, int (*choose)(struct choosing *
 			result = cd_in_list(choosing->inventory->host.accepted, "name-mismatch")
 					 ? 0
 					 : cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "name-mismatch",
-						   NULL, 0, _("the certificate does not cover %s"), value);
+						   NULL, 0, _("the certificate does not cover %s"),
+						   cd_hostname_shown(&choosing->problems->arena, value));
 		if (result == 0)
 			result = each_service(choosing, choose, value);
 		if (result == 0 && choosing->selection->count == before)
@@ -515,7 +517,8 @@ static int check_names(struct choosing *choosing)
 				continue;
 			cd_problem(choosing->problems, strict ? CERTDEPLOY_ERROR : CERTDEPLOY_WARNING,
 				   "name-mismatch", endpoint->file, endpoint->line,
-				   _("the certificate does not cover %s, which it would serve"), name);
+				   _("the certificate does not cover %s, which it would serve"),
+				   cd_hostname_shown(&choosing->problems->arena, name));
 			if (strict)
 				result = CERTDEPLOY_EREFUSED;
 		}

@@ -6,6 +6,7 @@
  * passes, the files that its configuration names are there and fit each other, they cover the names,
  * and each port serves them. What hangs on a check that failed is not looked at: it would only repeat it.
  */
+#include "base/hostname.h"
 #include "base/text.h"
 #include "certificate/certificate.h"
 #include "operation.h"
@@ -206,7 +207,8 @@ static void check_name(struct visit *visit, const struct cd_sight *sight)
 	if (sight->leaf != NULL && !cd_names_cover(sight->leaf->names, name))
 		cd_problem(visit->problems, endpoint->name == NULL ? CERTDEPLOY_WARNING : CERTDEPLOY_ERROR,
 			   "name-mismatch", sight->pair->certificate, 0,
-			   _("the certificate does not cover %s"), cd_safe(&visit->problems->arena, name));
+			   _("the certificate does not cover %s"),
+			   cd_hostname_shown(&visit->problems->arena, name));
 }
 
 /* Somebody asked for a name whose endpoints all speak no TLS. */

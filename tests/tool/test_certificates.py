@@ -270,7 +270,8 @@ def test_names_in_their_own_script(tool, tmp_path, schema):
     pem.write_text(made.json["outputs"][1]["text"])
     argv = ["check", "--cert", pem, "--accept", "self-signed", "--hostname"]
     tool(*argv, "www.日本語.example").expect(0)
-    tool(*argv, "日本語.example").expect(REFUSED, "name-mismatch")
+    other = tool(*argv, "日本語.example").expect(REFUSED, "name-mismatch").problem("name-mismatch")
+    assert other["message"].endswith(" xn--wgv71a119e.example (日本語.example)")
     text = tool.text(*argv, "www.日本語.example").expect(0).out
     assert "www.xn--wgv71a119e.example (www.日本語.example)" in text
 

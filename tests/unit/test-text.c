@@ -22,9 +22,11 @@ static void test_printable(void **state)
 	shows("日本語", "日本語");
 	shows("a\033[31mb", "a\\x1b[31mb");
 	shows("a\nb", "a\\x0ab");
-	shows("\xc2\x9b", "\\xc2\\x9b");                 /* C1 */
-	shows("\xe2\x80\xae" "x", "\\xe2\\x80\\xaex");   /* right-to-left override */
-	shows("\xff\xc0\x80", "\\xff\\xc0\\x80");        /* broken and overlong */
+	shows("\xc2\x9b", "\\xc2\\x9b"); /* C1 */
+	shows("\xe2\x80\xae"
+	      "x",
+	      "\\xe2\\x80\\xaex");                /* right-to-left override */
+	shows("\xff\xc0\x80", "\\xff\\xc0\\x80"); /* broken and overlong */
 	shows("0123456789012345678901234567890123456789xyz", "0123456789012345678901234567890123456789…");
 }
 
@@ -75,6 +77,14 @@ static void unicode(const char *name, const char *want)
 	cd_arena_free(&arena);
 }
 
+static void shown(const char *name, const char *want)
+{
+	struct cd_arena arena = {0};
+
+	assert_string_equal(cd_hostname_shown(&arena, name), want);
+	cd_arena_free(&arena);
+}
+
 static void test_two_forms_of_names(void **state)
 {
 	(void)state;
@@ -92,6 +102,8 @@ static void test_two_forms_of_names(void **state)
 	unicode("xn--a.example", NULL);
 	unicode("xn--.example", NULL);
 	unicode("192.0.2.1", NULL);
+	shown("xn--wgv71a119e.jp", "xn--wgv71a119e.jp (日本語.jp)");
+	shown("a\033.jp", "a\\x1b.jp");
 }
 
 int main(void)
