@@ -218,32 +218,38 @@ static int split(struct cd_waiting *waiting, struct cd_arena *arena, struct cd_g
 	return waiting->request == NULL || waiting->key == NULL ? cd_fail_memory(given->problems) : 0;
 }
 
+static int keep_waiting(struct cd_archive *archive, struct cd_given *given, struct cd_archived *entry,
+			const struct cd_der *octets, const ASN1_STRING *id)
+{
+	struct cd_waiting *waiting = cd_arena_alloc(&archive->arena, sizeof(*waiting));
+	int result = waiting == NULL ? cd_fail_memory(given->problems)
+				     : split(waiting, &archive->arena, given, octets);
+
+	if (result != 0)
+		return result;
+	waiting->id = cd_printable(&archive->arena, (const char *)ASN1_STRING_get0_data(id),
+				   (size_t)ASN1_STRING_length(id), 100);
+	if (waiting->id == NULL || cd_vector_add(&entry->waiting, waiting) != 0)
+		result = cd_fail_memory(given->problems);
+	return result;
+}
+
 static int take_secret(struct cd_archive *archive, struct cd_given *given, const PKCS12_SAFEBAG *bag,
 		       const char *name)
 {
 	const ASN1_TYPE *id = PKCS12_SAFEBAG_get0_attr(bag, NID_localKeyID);
-	struct cd_waiting *waiting = cd_arena_alloc(&archive->arena, sizeof(*waiting));
 	struct cd_archived *entry = archived(archive, name);
 	unsigned char *der = NULL;
 	struct cd_der octets;
 	/* Not const in OpenSSL 1.1.1. */
 	int length = i2d_PKCS12_SAFEBAG((PKCS12_SAFEBAG *)(uintptr_t)bag, &der), result;
 
-	if (waiting == NULL || entry == NULL || length <= 0)
+	if (entry == NULL || length <= 0)
 		result = cd_fail_memory(given->problems);
 	else if (!find_secret(&octets, der, length) || id == NULL || id->type != V_ASN1_OCTET_STRING)
 		result = refuse(given);
 	else
-		result = split(waiting, &archive->arena, given, &octets);
-	if (result == 0) {
-		const ASN1_STRING *octet_string = id->value.octet_string;
-
-		waiting->id =
-			cd_printable(&archive->arena, (const char *)ASN1_STRING_get0_data(octet_string),
-				     (size_t)ASN1_STRING_length(octet_string), 100);
-		if (waiting->id == NULL || cd_vector_add(&entry->waiting, waiting) != 0)
-			result = cd_fail_memory(given->problems);
-	}
+		result = keep_waiting(archive, given, entry, &octets, id->value.octet_string);
 	if (length > 0)
 		OPENSSL_clear_free(der, (size_t)length);
 	return result;

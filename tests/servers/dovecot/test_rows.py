@@ -251,7 +251,9 @@ def test_row(oracle, live, ca, row):
         want = row.serves
         if want is not None:
             wait_for("the configuration to be taken", lambda: (live.served("imaps") is not None) == want)
-        before = everything(live)
+        # a server that says nothing at all takes minutes to look at
+        if want is not None or 0 in row.status:
+            before = everything(live)
         if want is not None and not row.options:
             check_list(live, before)
     else:
