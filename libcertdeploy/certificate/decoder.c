@@ -49,7 +49,7 @@ X509 *cd_decode_certificate(struct cd_loads *loads, const unsigned char *der, si
 /* A failure to do so costs only time. */
 static void remember_signed(struct cd_loads *loads, X509 *const pair[2])
 {
-	if (loads->verified.count >= 2 * KNOWN_MOST)
+	if (loads->verified.count >= (size_t)2 * KNOWN_MOST)
 		return;
 	for (size_t i = 0; i < 2; i++) {
 		/* While it is held, no other certificate lies at its address. */
