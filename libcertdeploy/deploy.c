@@ -179,7 +179,8 @@ static int collect_touched(struct carrying *carrying)
 		if (!planned->touched)
 			continue;
 		*touched = (struct cd_touched){.control = planned->seen->control,
-					       .silent = cd_proof_is_silent(&carrying->proof, planned),
+					       .restart = planned->seen->daemon.pauses_when_broken &&
+							  cd_proof_is_silent(&carrying->proof, planned),
 					       .action = "none",
 					       .state = "unchanged"};
 		transaction->service_count++;

@@ -291,10 +291,8 @@ int cd_disk_remove(int directory, const char *name)
 	error = errno;
 	if (is_nothing(error, directory, name))
 		return 0;
-	errno = error;
-	if (errno != EISDIR && errno != EPERM)
-		return errno;
-	error = errno;
+	if (error != EISDIR && error != EPERM)
+		return error;
 	fd = cd_disk_open(directory, name, O_RDONLY | O_DIRECTORY, 0);
 	if (fd == -1)
 		return errno == ENOTDIR ? error : errno;

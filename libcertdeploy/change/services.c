@@ -106,7 +106,7 @@ int cd_services_activate(struct cd_work *work)
 		return 0;
 	for (size_t i = 0; result == 0 && i < asked->service_count; i++) {
 		struct cd_touched *touched = &asked->services[i];
-		bool restart = asked->restart || (touched->silent && touched->control.pauses_when_broken);
+		bool restart = asked->restart || touched->restart;
 
 		if (touched->was_running == 0) {
 			note_not_running(work, &touched->control);

@@ -11,7 +11,7 @@
 /** One service in a transaction. */
 struct cd_touched {
 	struct cd_control control;
-	bool silent;        /**< all its ports took connections and said nothing */
+	bool restart;       /**< a reload would not bring it back */
 	int was_running;    /**< set by the transaction before anything changes */
 	bool hung;          /**< set: its reload did not end in time */
 	const char *action; /**< set: "none", "reload", "restart" */

@@ -237,7 +237,6 @@ static int set_control(struct cd_seen *seen)
 	if (control->pid_file == NULL)
 		control->pid_file = daemon.pid_file;
 	control->programs = daemon.programs;
-	control->pauses_when_broken = daemon.pauses_when_broken;
 	seen->daemon = daemon;
 	control->environment = daemon.environment;
 	seen->reading.environment = daemon.environment;

@@ -23,7 +23,6 @@ struct cd_control {
 	const char *const *environment; /**< NAME=VALUE for all of them, or NULL */
 	const char *pid_file;
 	const char *const *programs; /**< what the process may be called; NULL: anything */
-	bool pauses_when_broken;     /**< struct certdeploy_daemon */
 	unsigned timeout;            /**< seconds for each command */
 };
 
