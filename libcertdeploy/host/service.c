@@ -22,6 +22,7 @@
 
 #define DEFAULT_SECONDS 60
 #define SETTLE_MS 2000 /* a restarting server is without its process for a moment */
+#define END_MS 10000   /* one that is started again by somebody else never seems to end */
 #define STEP_MS 20
 #define OUTPUT_LIMIT ((size_t)65536)
 #define SHOWN ((size_t)1024)
@@ -271,6 +272,15 @@ static int start(const struct cd_control *control, struct cd_problems *problems,
 	return result != 0 ? result : died(control, problems, _("start"));
 }
 
+/* Dovecot's command to stop returns before the server has ended, and a start would find it running. */
+static void await_end(const struct cd_control *control, const struct cd_root *root)
+{
+	int64_t end = cd_now_ms() + END_MS;
+
+	while (cd_control_running(control, root) == 1 && cd_now_ms() < end)
+		rest();
+}
+
 int cd_control_cycle(const struct cd_control *control, struct cd_problems *problems,
 		     const struct cd_root *root)
 {
@@ -285,8 +295,10 @@ int cd_control_cycle(const struct cd_control *control, struct cd_problems *probl
 	if (result == 0 && comes_up(control, root, (int64_t)cd_control_seconds(control) * 1000))
 		return 0;
 	/* Whether there was something to stop shows when it starts. */
-	if (control->stop != NULL)
+	if (control->stop != NULL) {
 		(void)run(&stop, control, control->stop);
+		await_end(control, root);
+	}
 	cd_run_free(&stop);
 	return start(control, problems, root);
 }
