@@ -3,10 +3,12 @@
 
 import re
 import socket
+import subprocess
 import time
 
 import pytest
 
+from harness import wire
 from harness.process import wait_for
 from harness.tool import REFUSED
 
@@ -131,7 +133,11 @@ def test_a_mended_dovecot_that_pauses_is_restarted(oracle, ca):
     with Live(oracle, PAIR[oracle.version] % "old") as dovecot:
         dovecot.start()
         dovecot.config.write_text(dovecot.config.read_text().replace(dovecot.known["old"][0], "/missing"))
-        wait_for("nobody to answer", lambda: dovecot.served("imaps") is None and "throttling for 4" in dovecot.log(), 60)
+        master = (dovecot.base / "run/master.pid").read_text().strip()
+        # those that have read the configuration before
+        subprocess.run(["pkill", "-P", master, "config|login|lmtp"], check=False)
+        knock = lambda: all(map(wire.listening, dovecot.ports.values()))
+        wait_for(lambda: "a long pause\n" + dovecot.log(), lambda: knock() and "throttling for 8" in dovecot.log(), 60, 0.2)
         done = dovecot.deploy(ca.leaf("b.test"), "--default").expect()
         assert done.service("dovecot")["action"] == "restart"
         assert proven(done, dovecot) == set(dovecot.ports)
