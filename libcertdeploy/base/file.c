@@ -85,27 +85,50 @@ bool cd_identity_same(const struct cd_identity *one, const struct cd_identity *o
 	       same_time(&one->modified, &other->modified) && same_time(&one->changed, &other->changed);
 }
 
-/* Where openat2() is missing (before Linux 5.6, or filtered) or gives up: by our own walk. */
-static int open_by_walk(const struct cd_root *root, const char *path, int flags)
+static int errno_of(int result)
+{
+	return result == CERTDEPLOY_EPERMISSION ? EACCES : result == CERTDEPLOY_ENOMEM ? ENOMEM : ENOENT;
+}
+
+static int walk_open(const struct cd_root *root, const char *path, int flags)
 {
 	struct cd_problems ignored = {0};
 	struct cd_place place;
-	int fd = -1, result = cd_place_find(&place, &ignored, root, path, CD_TRUST_ANY);
+	int result = cd_place_find(&place, &ignored, root, path, CD_TRUST_ANY);
+	int fd = result == 0 ? openat(place.directory, place.name, flags | O_NOFOLLOW) : -1;
+	int error = result == 0 ? errno : errno_of(result);
 
 	if (result == 0)
-		fd = openat(place.directory, place.name, flags | O_NOFOLLOW);
-	else
-		errno = result == CERTDEPLOY_EPERMISSION ? EACCES
-			: result == CERTDEPLOY_ENOMEM    ? ENOMEM
-							 : ENOENT;
-	if (result == 0) {
-		int error = errno;
-
 		cd_place_close(&place);
-		errno = error;
-	}
 	cd_problems_free(&ignored);
+	errno = error;
 	return fd;
+}
+
+/* Links on the way are followed; the last name is meant itself, also where it is one. */
+static int walk_open_itself(const struct cd_root *root, const char *path, const char *slash, int flags)
+{
+	char *parent = strndup(path, (size_t)(slash - path));
+	int directory = parent == NULL  ? -1
+			: slash == path ? root->fd
+					: walk_open(root, parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = directory == -1 ? -1 : openat(directory, slash + 1, flags);
+	int error = errno;
+
+	if (directory != -1 && directory != root->fd)
+		(void)close(directory);
+	free(parent);
+	errno = error;
+	return fd;
+}
+
+/* Where openat2() is missing (before Linux 5.6, or filtered) or gives up: by our own walk. */
+static int open_by_walk(const struct cd_root *root, const char *path, int flags)
+{
+	const char *slash = strrchr(path, '/');
+
+	return (flags & O_NOFOLLOW) != 0 && slash != NULL ? walk_open_itself(root, path, slash, flags)
+							  : walk_open(root, path, flags);
 }
 
 int cd_open(const struct cd_root *root, const char *path, int flags)
