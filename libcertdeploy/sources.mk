@@ -78,7 +78,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/change/edits.c libcertdeploy/change/edits.h \
 	libcertdeploy/change/entries.c \
 	libcertdeploy/change/history.c libcertdeploy/change/history.h \
-	libcertdeploy/change/journal.c libcertdeploy/change/journal.h \
+	libcertdeploy/change/journal.c libcertdeploy/change/journal.h libcertdeploy/change/record.c \
 	libcertdeploy/change/lock.c \
 	libcertdeploy/change/prune.c \
 	libcertdeploy/change/recover.c \

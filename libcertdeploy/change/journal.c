@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * journal.c - a transaction's manifest
- *
- * One line with the length and the SHA-256 of what follows, then JSON. Strings that are paths or
- * arguments may hold any bytes: '%' and what is not UTF-8 stands as %XX.
- */
+/* journal.c - a transaction's manifest, read; record.c writes it and says what it looks like */
 #include "change/journal.h"
 
-#include "base/buffer.h"
-#include "base/json.h"
 #include "change/disk.h"
 
 #include <errno.h>
@@ -18,11 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAGIC "certdeploy-manifest 1"
-#define LIMIT ((size_t)256 << 20)
-
-static const char *const kinds[] = {"nothing", "file", "link", "directory"};
-
 void cd_journal_free(struct cd_journal *journal)
 {
 	cd_vector_free(&journal->entries);
@@ -30,216 +18,6 @@ void cd_journal_free(struct cd_journal *journal)
 	cd_vector_free(&journal->services);
 	cd_arena_free(&journal->arena);
 }
-
-/* ---- writing ---- */
-
-/* NULL when memory is short: json_object_set_new() and json_array_append_new() then fail too. */
-static json_t *text(const char *string)
-{
-	const unsigned char *bytes = (const unsigned char *)string;
-	size_t length = strlen(string);
-	struct cd_buffer out = {0};
-	json_t *value = NULL;
-	size_t plain = 0;
-
-	while (plain < length && bytes[plain] < 0x80 && bytes[plain] != '%')
-		plain++;
-	/* As nearly all are. */
-	if (plain == length)
-		return json_string(string);
-	for (size_t i = 0; i < length;) {
-		uint32_t code = 0;
-		size_t size = bytes[i] == '%' ? 0 : cd_utf8_decode(bytes + i, length - i, &code);
-
-		if (size == 0)
-			cd_buffer_format(&out, "%%%02X", bytes[i]);
-		else
-			cd_buffer_add(&out, bytes + i, size);
-		i += size == 0 ? 1 : size;
-	}
-	if (!out.failed)
-		value = json_string(cd_buffer_text(&out));
-	cd_buffer_free(&out);
-	return value;
-}
-
-static json_t *base16(const char *bytes, size_t length)
-{
-	char *digits = length > LIMIT ? NULL : malloc(2 * length + 1);
-	json_t *value = NULL;
-
-	if (digits != NULL) {
-		cd_hex(digits, (const unsigned char *)bytes, length);
-		value = json_string(digits);
-	}
-	free(digits);
-	return value;
-}
-
-/* An object being filled. A failure is remembered. */
-struct object {
-	json_t *json;
-	bool failed;
-};
-
-static void put(struct object *object, const char *key, json_t *value)
-{
-	if (json_object_set_new(object->json, key, value) != 0)
-		object->failed = true;
-}
-
-static void put_text(struct object *object, const char *key, const char *string)
-{
-	if (string != NULL)
-		put(object, key, text(string));
-}
-
-static void put_list(struct object *object, const char *key, const char *const *list)
-{
-	json_t *array;
-
-	if (list == NULL)
-		return;
-	array = json_array();
-	for (; *list != NULL; list++)
-		if (json_array_append_new(array, text(*list)) != 0)
-			object->failed = true;
-	put(object, key, array);
-}
-
-static void put_number(struct object *object, const char *key, int64_t number)
-{
-	put(object, key, json_integer(number));
-}
-
-/* The finished object, or NULL. */
-static json_t *finish(struct object *object)
-{
-	if (object->failed) {
-		json_decref(object->json);
-		object->json = NULL;
-	}
-	return object->json;
-}
-
-static json_t *xattrs_json(const struct cd_attributes *attributes)
-{
-	struct object object = {json_object(), false};
-
-	for (size_t i = 0; i < attributes->xattr_count; i++)
-		put(&object, attributes->xattrs[i].name,
-		    base16(attributes->xattrs[i].value, attributes->xattrs[i].length));
-	return finish(&object);
-}
-
-static json_t *side_json(const struct cd_side *side)
-{
-	const struct cd_attributes *attributes = &side->attributes;
-	struct object object = {json_object(), false};
-
-	put(&object, "kind", json_string(kinds[side->kind]));
-	if (side->kind == CD_SIDE_FILE)
-		put(&object, "sha256", json_string(side->digest));
-	put_text(&object, "target", side->target);
-	if (side->kind != CD_SIDE_NOTHING) {
-		put_number(&object, "mode", (int64_t)attributes->mode);
-		put_number(&object, "owner", (int64_t)attributes->owner);
-		put_number(&object, "group", (int64_t)attributes->group);
-		put_number(&object, "modified", (int64_t)attributes->modified.tv_sec);
-		put_number(&object, "modified_nsec", (int64_t)attributes->modified.tv_nsec);
-		if (attributes->xattr_count != 0)
-			put(&object, "xattrs", xattrs_json(attributes));
-	}
-	return finish(&object);
-}
-
-static json_t *entry_json(const struct cd_entry *entry)
-{
-	struct object object = {json_object(), false};
-
-	put_text(&object, "path", entry->path);
-	put_text(&object, "asked", entry->asked);
-	put_text(&object, "staged", entry->staged);
-	put(&object, "inside", json_boolean(entry->inside));
-	put(&object, "secret", json_boolean(entry->secret));
-	put_text(&object, "service", entry->service);
-	put_text(&object, "backup_of", entry->backup_of);
-	put(&object, "before", side_json(&entry->before));
-	put(&object, "after", side_json(&entry->after));
-	return finish(&object);
-}
-
-static json_t *service_json(const struct cd_journal_service *service)
-{
-	const struct cd_control *control = &service->control;
-	struct object object = {json_object(), false};
-
-	put_text(&object, "name", control->name);
-	put_text(&object, "adapter", control->adapter);
-	put_list(&object, "test", control->test);
-	put_list(&object, "reload", control->reload);
-	put_list(&object, "restart", control->restart);
-	put_list(&object, "start", control->start);
-	put_list(&object, "stop", control->stop);
-	put_list(&object, "status", control->status);
-	put_list(&object, "environment", control->environment);
-	put_text(&object, "pid_file", control->pid_file);
-	put_list(&object, "programs", control->programs);
-	put_number(&object, "timeout", control->timeout);
-	put_number(&object, "was_running", service->was_running);
-	return finish(&object);
-}
-
-static json_t *journal_json(const struct cd_journal *journal)
-{
-	struct object object = {json_object(), false};
-	json_t *array;
-
-	put_text(&object, "id", journal->id);
-	put_number(&object, "time", journal->time);
-	put_text(&object, "command", journal->command);
-	put_text(&object, "who", journal->who);
-	put_list(&object, "certificates", journal->certificates);
-	array = json_array();
-	for (size_t i = 0; i < journal->services.count; i++)
-		if (json_array_append_new(array, service_json(journal->services.items[i])) != 0)
-			object.failed = true;
-	put(&object, "services", array);
-	array = json_array();
-	for (size_t i = 0; i < journal->holders.count; i++)
-		if (json_array_append_new(array, text(journal->holders.items[i])) != 0)
-			object.failed = true;
-	put(&object, "holders", array);
-	array = json_array();
-	for (size_t i = 0; i < journal->entries.count; i++)
-		if (json_array_append_new(array, entry_json(journal->entries.items[i])) != 0)
-			object.failed = true;
-	put(&object, "files", array);
-	return finish(&object);
-}
-
-int cd_journal_write(const struct cd_journal *journal, struct cd_problems *problems, int directory)
-{
-	json_t *json = journal_json(journal);
-	char *body = cd_json_text(json, JSON_INDENT(1));
-	char digest[CD_SHA256_TEXT];
-	struct cd_buffer out = {0};
-	int error;
-
-	json_decref(json);
-	if (body == NULL || cd_sha256(digest, body, strlen(body)) != 0) {
-		free(body);
-		return cd_fail_memory(problems);
-	}
-	cd_buffer_format(&out, MAGIC " %zu %s\n", strlen(body), digest);
-	cd_buffer_string(&out, body);
-	free(body);
-	error = out.failed ? ENOMEM : cd_disk_put(directory, CD_MANIFEST, out.bytes, out.length, true);
-	cd_buffer_free(&out);
-	return error == 0 ? 0 : cd_fail_errno(problems, error, NULL, _("cannot write the journal"));
-}
-
-/* ---- reading ---- */
 
 /* A manifest being read. Whatever is not as it must be sets `damaged`. */
 struct reading {
@@ -262,16 +40,11 @@ static int hex_digit(char c)
 	return found == NULL ? -1 : (int)(found - digits) % 16;
 }
 
-static const char *plain(struct reading *reading, const json_t *value)
+/* Text in which %XX stands for a byte. */
+static const char *decode(struct reading *reading, const char *from)
 {
-	const char *from = json_string_value(value);
-	char *out, *at;
+	char *out = check(reading, cd_arena_string(reading->arena, from)), *at = out;
 
-	if (from == NULL || strlen(from) != json_string_length(value)) {
-		reading->damaged = true;
-		return NULL;
-	}
-	out = at = check(reading, cd_arena_string(reading->arena, from));
 	for (; out != NULL && *from != '\0'; from++) {
 		int high, low;
 
@@ -291,6 +64,17 @@ static const char *plain(struct reading *reading, const json_t *value)
 	if (out != NULL)
 		*at = '\0';
 	return out;
+}
+
+static const char *plain(struct reading *reading, const json_t *value)
+{
+	const char *from = json_string_value(value);
+
+	if (from == NULL || strlen(from) != json_string_length(value)) {
+		reading->damaged = true;
+		return NULL;
+	}
+	return decode(reading, from);
 }
 
 static const char *get_text(struct reading *reading, const json_t *object, const char *key, bool needed)
@@ -391,7 +175,7 @@ static void get_xattrs(struct reading *reading, struct cd_attributes *attributes
 		size_t length = digits == NULL ? 0 : strlen(digits) / 2;
 		char *bytes = check(reading, cd_arena_alloc(reading->arena, length + 1));
 
-		list->name = check(reading, cd_arena_string(reading->arena, name));
+		list->name = decode(reading, name);
 		list->value = bytes;
 		list->length = length;
 		for (size_t i = 0; bytes != NULL && i < length; i++)
@@ -408,7 +192,7 @@ static void get_side(struct reading *reading, struct cd_side *side, const json_t
 	const char *digest = json_string_value(json_object_get(object, "sha256"));
 	size_t i = 0;
 
-	while (kind != NULL && i < 4 && strcmp(kinds[i], kind) != 0)
+	while (kind != NULL && i < 4 && strcmp(cd_side_kinds[i], kind) != 0)
 		i++;
 	if (kind == NULL || i == 4 || (i == CD_SIDE_FILE && (digest == NULL || strlen(digest) != 64))) {
 		reading->damaged = true;
@@ -495,7 +279,7 @@ static void get_all(struct reading *reading, struct cd_vector *out, const json_t
 /* Where the JSON begins; NULL when the first line does not vouch for it. */
 static const char *body_of(const char *bytes, size_t length, bool *out_of_memory)
 {
-	static const char magic[] = MAGIC " ";
+	static const char magic[] = CD_MANIFEST_MAGIC " ";
 	const char *newline = memchr(bytes, '\n', length < 256 ? length : 256);
 	char digest[CD_SHA256_TEXT], *end;
 	unsigned long long size;
@@ -563,7 +347,7 @@ int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, in
 	char *bytes = NULL;
 	size_t length = 0;
 	bool ours = false;
-	int error = fd == -1 ? errno : cd_read_fd(&bytes, &length, NULL, fd, LIMIT);
+	int error = fd == -1 ? errno : cd_read_fd(&bytes, &length, NULL, fd, CD_MANIFEST_LIMIT);
 
 	*journal = (struct cd_journal){0};
 	if (error == 0)

@@ -37,6 +37,8 @@
 #define CD_PRUNED "pruned"
 #define CD_FILES "files"
 #define CD_MANIFEST "manifest"
+#define CD_MANIFEST_MAGIC "certdeploy-manifest 1"
+#define CD_MANIFEST_LIMIT ((size_t)256 << 20)
 #define CD_RELOADED "reloaded"
 #define CD_DIFF "diff"
 #define CD_REASON "reason"
@@ -47,6 +49,9 @@ enum cd_side_kind {
 	CD_SIDE_LINK,
 	CD_SIDE_DIRECTORY,
 };
+
+/** What a manifest calls them. */
+extern const char *const cd_side_kinds[];
 
 /** What stands at a path, before or after. */
 struct cd_side {
@@ -96,7 +101,10 @@ struct cd_journal {
 
 void cd_journal_free(struct cd_journal *journal);
 
-/** Write the manifest into an open directory and flush it. Returns 0 or a code, recorded. */
+/**
+ * Write the manifest into an open directory and flush it. Returns 0 or a code, recorded: also when it
+ * would be larger than what is read again.
+ */
 int cd_journal_write(const struct cd_journal *journal, struct cd_problems *problems, int directory);
 
 /**

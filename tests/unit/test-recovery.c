@@ -5,6 +5,7 @@
 #include "host.h"
 
 #include "base/text.h"
+#include "change/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -165,6 +167,42 @@ static void assert_refused(struct host *host)
 	host_file(host, "etc/one.conf", "newer one\n", "one");
 	assert_int_equal(host_run(host), 0);
 	assert_true(host_has(host, "etc/one.conf", "newer one\n"));
+}
+
+static void test_attributes_with_any_name(void **state)
+{
+	static const char *const names[] = {"user.50%", "user.a\"b\\", "user.\xc3\xa9", "user.\xff"};
+	struct host *host = *state;
+	char value[16];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (setxattr(host_path(host, "etc/one.conf"), names[i], "kept", 4, 0) != 0)
+			skip();
+	interrupt(host, "new one\n");
+	assert_int_equal(unlink(host_path(host, "etc/one.conf")), 0);
+	host_put(host, "etc/one.conf", "new one\n");
+	assert_int_equal(recover(host, &(int){0}, false), 0);
+	assert_old(host);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(getxattr(host_path(host, "etc/one.conf"), names[i], value, sizeof(value)),
+				 4);
+}
+
+/* What could not be read again must not begin. */
+static void test_a_record_that_would_be_too_large(void **state)
+{
+	struct host *host = *state;
+	char path[4096] = "/";
+	struct cd_entry entry = {.path = path, .asked = path, .staged = path};
+	struct cd_journal journal = {.id = "1", .command = "deploy", .who = "root"};
+	int directory = open(host_path(host, "etc"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	memset(path + 1, 'x', sizeof(path) - 2);
+	for (size_t i = 0; i < CD_MANIFEST_LIMIT / (3 * sizeof(path)); i++)
+		assert_int_equal(cd_vector_add(&journal.entries, &entry), 0);
+	assert_int_equal(cd_journal_write(&journal, &host->problems, directory), CERTDEPLOY_EFAILED);
+	cd_vector_free(&journal.entries);
+	(void)close(directory);
 }
 
 static void test_a_damaged_record(void **state)
@@ -369,6 +407,8 @@ int main(void)
 		TEST(test_interrupted_when_all_was_switched),
 		TEST(test_a_reload_that_hangs_costs_its_limit_once),
 		TEST(test_servers_can_be_left_alone),
+		TEST(test_attributes_with_any_name),
+		TEST(test_a_record_that_would_be_too_large),
 		TEST(test_a_damaged_record),
 		TEST(test_a_torn_record),
 		TEST(test_a_record_that_is_missing),
