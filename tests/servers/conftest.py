@@ -3,22 +3,14 @@
 
 import pytest
 
-from harness.apache import Apache
-from harness.dovecot import Dovecot
-from harness.host import Host
+from harness.host import TRIO, Host, skip_without
 from harness.pki import Pki
-from harness.postfix import Postfix
 from harness.trixie import Unavailable, trixie
-
-SERVERS = {"apache": Apache, "postfix": Postfix, "dovecot": Dovecot}
 
 
 def pytest_runtest_setup(item):
     for marker in item.iter_markers("needs"):
-        for name in marker.args:
-            reason = SERVERS[name].missing()
-            if reason:
-                pytest.skip(reason)
+        skip_without(*marker.args)
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +36,23 @@ def host(pki, request):
         pytest.skip(str(e))
     with Host(pki, top=top) as host:
         yield host
+
+
+@pytest.fixture
+def trio(host):
+    """Apache with the stock site and one more, Postfix, Dovecot: running, with the old certificate."""
+    skip_without(*TRIO)
+    host.apache().add_site("www.example.test")
+    host.postfix()
+    host.dovecot()
+    host.start()
+    return host
+
+
+@pytest.fixture(params=TRIO)
+def one(request, host):
+    """A host with one of the three servers, running."""
+    skip_without(request.param)
+    server = getattr(host, request.param)()
+    host.start()
+    return server

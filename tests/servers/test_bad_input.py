@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from harness.host import Host
+from harness.host import Host, skip_without
 from harness.scene import Scene, can_be_run_by_others, material, other_user
 from harness.tool import FAILED, NOT_PERMITTED, OK, REFUSED, USAGE, Tool
 
@@ -15,10 +15,7 @@ NAME = "old.example.test"
 
 @pytest.fixture(scope="module")
 def scene(pki):
-    from conftest import SERVERS
-
-    if SERVERS["apache"].missing():
-        pytest.skip(SERVERS["apache"].missing())
+    skip_without("apache")
     with Host(pki) as host:
         host.apache()
         host.start()
@@ -267,10 +264,7 @@ def test_request_needs_json(scene):
     "text,line", [("<VirtualHost *:443>\n", None), ("<If >\n", None), ("SSLCertificateFile\n", None)]
 )
 def test_server_configuration_not_understood(host, leaf, text, line):
-    from conftest import SERVERS
-
-    if SERVERS["apache"].missing():
-        pytest.skip(SERVERS["apache"].missing())
+    skip_without("apache")
     web = host.apache()
     path = web.site_file("broken", text)
     scene = Scene(host)

@@ -4,7 +4,7 @@
 import pytest
 
 from harness import wire
-from harness.host import Host
+from harness.host import Host, skip_without
 from harness.scene import Scene, material, secrets_in
 from harness.tool import OK, REFUSED
 
@@ -14,10 +14,7 @@ NAME = "old.example.test"
 @pytest.fixture(scope="module")
 def scene(pki):
     """A running Apache that nothing here may change."""
-    from conftest import SERVERS
-
-    if SERVERS["apache"].missing():
-        pytest.skip(SERVERS["apache"].missing())
+    skip_without("apache")
     with Host(pki) as host:
         host.apache().add_site("www.example.test")
         host.start()
@@ -26,10 +23,7 @@ def scene(pki):
 
 @pytest.fixture
 def web(host):
-    from conftest import SERVERS
-
-    if SERVERS["apache"].missing():
-        pytest.skip(SERVERS["apache"].missing())
+    skip_without("apache")
     host.apache()
     host.start()
     return host

@@ -11,10 +11,10 @@ import subprocess
 import pytest
 
 from harness import tree, wire
+from harness.host import TRIO
 from harness.scene import Scene, assert_keys_are_private, material, secrets_in
 from harness.tool import DIFFERENT, REFUSED, Tool
 
-TRIO = ("apache", "postfix", "dovecot")
 NAMES = ("www.example.test", "mail.example.test", "old.example.test")
 
 
@@ -28,38 +28,6 @@ def new(ca):
     return ca.leaf(*NAMES)
 
 
-@pytest.fixture
-def trio(host):
-    """Apache with the stock site and one more, Postfix, Dovecot: running, with the old certificate."""
-    host.apache().add_site("www.example.test")
-    host.postfix()
-    host.dovecot()
-    host.start()
-    return host
-
-
-@pytest.fixture(params=TRIO)
-def one(request, host):
-    """A host with one of the three servers, running."""
-    server = getattr(host, request.param)()
-    host.start()
-    return server
-
-
-needs_trio = pytest.mark.needs(*TRIO)
-
-
-@pytest.fixture(autouse=True)
-def only_what_can_run(request):
-    if "one" in request.fixturenames:
-        from conftest import SERVERS
-
-        reason = SERVERS[request.node.callspec.params["one"]].missing()
-        if reason:
-            pytest.skip(reason)
-
-
-@needs_trio
 def test_all_three_serve_the_new_certificate(trio, new, ca):
     scene = Scene(trio)
     result = trio.tool("deploy", *material(new)).expect()
@@ -94,7 +62,6 @@ def test_all_three_serve_the_new_certificate(trio, new, ca):
     assert secrets_in(result.out + result.err, new) == []
 
 
-@needs_trio
 def test_each_original_is_backed_up_with_a_utc_time(trio, new):
     scene = Scene(trio)
     result = trio.tool("deploy", *material(new)).expect()
@@ -108,7 +75,6 @@ def test_each_original_is_backed_up_with_a_utc_time(trio, new):
     assert re.fullmatch(r"\d{8}T\d{6}Z-\d+", result.json["transaction"])
 
 
-@needs_trio
 def test_edits_keep_owner_mode_and_links(trio, new):
     postfix, dovecot, apache = trio.service("postfix"), trio.service("dovecot"), trio.service("apache")
     shutil.chown(postfix.config, None, "mail")
@@ -127,7 +93,6 @@ def test_edits_keep_owner_mode_and_links(trio, new):
     assert differing == {"content", "mtime_ns"}, lines
 
 
-@needs_trio
 def test_a_second_deploy_finds_nothing_to_do(trio, new):
     first = trio.tool("deploy", *material(new)).expect()
     scene = Scene(trio)
@@ -147,7 +112,6 @@ def test_a_second_deploy_finds_nothing_to_do(trio, new):
     assert len(trio.tool("history").json["history"]) == 1
 
 
-@needs_trio
 @pytest.mark.parametrize("command", [["plan"], ["deploy", "--dry-run"]], ids=["plan", "dry-run"])
 def test_a_plan_changes_nothing_and_tells_the_truth(trio, new, command, tmp_path):
     scene = Scene(trio)
@@ -176,14 +140,12 @@ def test_a_plan_changes_nothing_and_tells_the_truth(trio, new, command, tmp_path
             assert (tmp_path / path[1:]).read_bytes() == f.read(), path
 
 
-@needs_trio
 def test_plan_exit_code(trio, new):
     assert trio.tool("plan", "--exit-code", *material(new)).status == 10
     trio.tool("deploy", *material(new)).expect()
     assert trio.tool("plan", "--exit-code", *material(new)).status == 0
 
 
-@needs_trio
 def test_a_renewal_edits_no_configuration(trio, new, ca):
     trio.tool("deploy", *material(new)).expect()
     scene = Scene(trio)
@@ -196,7 +158,6 @@ def test_a_renewal_edits_no_configuration(trio, new, ca):
     assert not [f for f in result.json["files"] if f["change"] == "edited"]
 
 
-@needs_trio
 def test_service_limits_the_deployment(trio, new):
     scene = Scene(trio)
     trio.tool("deploy", *material(new), "--service", "dovecot").expect()
@@ -212,7 +173,6 @@ def test_service_limits_the_deployment(trio, new):
     assert set(trio.served().values()) == {new.sha256}
 
 
-@needs_trio
 def test_no_target_means_the_names_of_the_certificate(trio, ca):
     only = ca.leaf("www.example.test", "mail.example.test")
     trio.tool("deploy", *material(only)).expect()
@@ -224,7 +184,6 @@ def test_no_target_means_the_names_of_the_certificate(trio, ca):
     assert {s for (name, *_), s in served.items() if name == "dovecot"} == {trio.old.sha256}
 
 
-@needs_trio
 def test_default_and_all(trio, ca):
     wide = ca.leaf("*.example.test")
     trio.tool("deploy", *material(wide), "--default", "--name", "wide").expect()
@@ -236,7 +195,6 @@ def test_default_and_all(trio, ca):
     assert set(trio.served().values()) == {wide.sha256}
 
 
-@needs_trio
 def test_list_discover_and_verify(trio, new):
     found = trio.tool("discover").expect()
     assert {(s["name"], s["adapter"], s["running"]) for s in found.json["services"]} == {(n, n, True) for n in TRIO}
@@ -287,7 +245,6 @@ def test_a_stopped_server_is_configured_but_not_started(one, host, new):
     assert set(host.served().values()) == {new.sha256}
 
 
-@needs_trio
 def test_one_stopped_server_among_running_ones(trio, new):
     trio.service("dovecot").stop()
     result = trio.tool("deploy", *material(new)).expect(0, "not-running")
@@ -400,7 +357,6 @@ def test_material_from_standard_input(host, new):
     assert set(host.served().values()) == {new.sha256}
 
 
-@needs_trio
 def test_json_request_on_standard_input(trio, new):
     request = {"cert": new.pem, "key": new.key_pem, "chain": new.chain_pem, "all": True, "name": "panel"}
     result = trio.tool("deploy", "-", stdin=json.dumps(request)).expect()

@@ -10,26 +10,12 @@ import pytest
 from harness.scene import Scene, material
 from harness.tool import DIFFERENT
 
-TRIO = ("apache", "postfix", "dovecot")
 NAMES = ("www.example.test", "mail.example.test", "old.example.test")
 
 
 @pytest.fixture
 def new(ca):
     return ca.leaf(*NAMES)
-
-
-@pytest.fixture(params=TRIO)
-def one(request, host):
-    """A host with one of the three servers, running."""
-    from conftest import SERVERS
-
-    reason = SERVERS[request.param].missing()
-    if reason:
-        pytest.skip(reason)
-    server = getattr(host, request.param)()
-    host.start()
-    return server
 
 
 def errors(result):

@@ -6,15 +6,13 @@ import os
 import pytest
 
 from harness import process, tree, wire
-from harness.host import KINDS, Host
+from harness.host import KINDS, Host, skip_without
 from harness.pki import pem_blocks
 
 
 @pytest.fixture(params=sorted(KINDS))
 def server(request, host):
-    kind = KINDS[request.param]
-    if kind.missing():
-        pytest.skip(kind.missing())
+    skip_without(request.param)
     return getattr(host, request.param)()
 
 
@@ -75,9 +73,7 @@ def test_broken_configuration_fails_the_servers_own_test(server):
 
 
 def test_two_hosts_side_by_side(pki):
-    reason = KINDS["apache"].missing()
-    if reason:
-        pytest.skip(reason)
+    skip_without("apache")
     with Host(pki, ("one.example.test",)) as one, Host(pki, ("two.example.test",)) as two:
         for host in (one, two):
             host.apache()
@@ -89,8 +85,7 @@ def test_two_hosts_side_by_side(pki):
 
 
 def test_sites_answer_by_name(host, ca):
-    if KINDS["apache"].missing():
-        pytest.skip(KINDS["apache"].missing())
+    skip_without("apache")
     web = host.apache()
     www = ca.leaf("www.example.test")
     web.add_site("www.example.test", "example.test", cert=www)

@@ -8,37 +8,16 @@ import pytest
 
 from harness import process, tree, wire
 from harness.conf import document
+from harness.host import TRIO
 from harness.scene import Clock, Scene, assert_keys_are_private, fake, material
 from harness.tool import BROKEN, FAILED, REFUSED, ROLLED_BACK
 
-TRIO = ("apache", "postfix", "dovecot")
 NAMES = ("www.example.test", "mail.example.test", "old.example.test")
 
 
 @pytest.fixture
 def new(ca):
     return ca.leaf(*NAMES)
-
-
-@pytest.fixture(params=TRIO)
-def one(request, host):
-    from conftest import SERVERS
-
-    reason = SERVERS[request.param].missing()
-    if reason:
-        pytest.skip(reason)
-    server = getattr(host, request.param)()
-    host.start()
-    return server
-
-
-@pytest.fixture
-def trio(host):
-    host.apache().add_site("www.example.test")
-    host.postfix()
-    host.dovecot()
-    host.start()
-    return host
 
 
 def assert_back(scene, result, status=ROLLED_BACK):
@@ -139,7 +118,6 @@ def test_the_servers_test_fails(one, host, new):
         assert_back(scene, result)
 
 
-@pytest.mark.needs(*TRIO)
 @pytest.mark.parametrize("culprit", TRIO)
 def test_one_fails_and_all_go_back(trio, new, culprit):
     trio.write_config({culprit: {"reload": fake(trio, "no", "exit 1")}})
@@ -151,7 +129,6 @@ def test_one_fails_and_all_go_back(trio, new, culprit):
     assert "verified" not in result.states.values()
 
 
-@pytest.mark.needs(*TRIO)
 def test_a_renewal_that_fails_leaves_the_last_certificate(trio, new, ca):
     trio.tool("deploy", *material(new)).expect()
     trio.write_config({"dovecot": {"reload": fake(trio, "no", "exit 1")}})
@@ -193,7 +170,6 @@ def test_broken_configuration_before_we_start(one, host, new):
     assert (str(one.config), lines) in places or said in errors[0]["message"], result
 
 
-@pytest.mark.needs(*TRIO)
 def test_a_broken_neighbour_does_not_stop_the_named_service(trio, new):
     trio.service("postfix").set(nonsense=None)
     with open(trio.service("postfix").config, "a", encoding="utf-8") as f:
@@ -210,7 +186,6 @@ def test_a_broken_neighbour_does_not_stop_the_named_service(trio, new):
 # the way back when asked for
 
 
-@pytest.mark.needs(*TRIO)
 def test_rollback_puts_everything_back(trio, new):
     scene = Scene(trio)
     deployed = trio.tool("deploy", *material(new)).expect()

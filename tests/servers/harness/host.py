@@ -16,6 +16,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from . import conf, tree, wire
 from .apache import Apache
 from .dovecot import Dovecot
@@ -24,6 +26,15 @@ from .process import end_all, processes_of
 from .tool import Tool
 
 KINDS = {"apache": Apache, "postfix": Postfix, "dovecot": Dovecot}
+TRIO = tuple(KINDS)
+
+
+def skip_without(*names):
+    """Skip the test where one of these servers cannot run, and say why."""
+    for name in names:
+        reason = KINDS[name].missing()
+        if reason:
+            pytest.skip(reason)
 
 
 class Host:
