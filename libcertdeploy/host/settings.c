@@ -525,3 +525,15 @@ void cd_settings_free(struct cd_settings *settings)
 	cd_vector_free(&settings->services);
 	cd_vector_free(&settings->profiles);
 }
+
+const struct cd_probe_setting *cd_probe_setting_next(const struct cd_service_settings *service,
+						     const char *protocol, size_t *at)
+{
+	while (service != NULL && *at < service->probes.count) {
+		const struct cd_probe_setting *probe = service->probes.items[(*at)++];
+
+		if (strcmp(probe->protocol, protocol) == 0)
+			return probe;
+	}
+	return NULL;
+}

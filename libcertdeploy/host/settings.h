@@ -57,4 +57,11 @@ int cd_settings_load(struct cd_settings *settings, struct cd_arena *arena, struc
 		     const char *file, const char *root);
 void cd_settings_free(struct cd_settings *settings);
 
+/**
+ * The next place of a protocol that stands for a service's own listeners; NULL: no more. service may be
+ * NULL; *at begins at 0.
+ */
+const struct cd_probe_setting *cd_probe_setting_next(const struct cd_service_settings *service,
+						     const char *protocol, size_t *at);
+
 #endif

@@ -74,19 +74,16 @@ static int add_places(struct cd_proof *proof, const struct cd_planned *planned,
 		      struct cd_planned_endpoint *endpoint)
 {
 	const struct cd_service_settings *configured = planned->seen->configured;
-	bool instead = false;
+	const struct certdeploy_endpoint *after = endpoint->after;
+	size_t at = 0;
+	const struct cd_probe_setting *instead = cd_probe_setting_next(configured, after->protocol, &at);
 	int result = 0;
 
-	for (size_t i = 0; result == 0 && configured != NULL && i < configured->probes.count; i++) {
-		const struct cd_probe_setting *setting = configured->probes.items[i];
-
-		if (strcmp(setting->protocol, endpoint->after->protocol) != 0)
-			continue;
-		instead = true;
-		result = add_endpoint(proof, planned, endpoint, setting);
-	}
-	if (result == 0 && !instead && endpoint->after->port != 0 && !endpoint->after->unseen)
+	if (instead == NULL && after->port != 0 && !after->unseen)
 		result = add_endpoint(proof, planned, endpoint, NULL);
+	for (; result == 0 && instead != NULL;
+	     instead = cd_probe_setting_next(configured, after->protocol, &at))
+		result = add_endpoint(proof, planned, endpoint, instead);
 	return result;
 }
 

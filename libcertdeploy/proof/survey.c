@@ -94,19 +94,16 @@ static int add_sight(struct cd_survey *survey, const struct cd_sight *like, cons
 static int add_places(struct cd_survey *survey, const struct cd_sight *like, const char *key_type)
 {
 	const struct cd_service_settings *configured = like->seen->configured;
-	bool instead = false;
+	const struct certdeploy_endpoint *own = like->endpoint;
+	size_t at = 0;
+	const struct cd_probe_setting *instead = cd_probe_setting_next(configured, own->protocol, &at);
 	int result = 0;
 
-	for (size_t i = 0; result == 0 && configured != NULL && i < configured->probes.count; i++) {
-		const struct cd_probe_setting *setting = configured->probes.items[i];
-
-		if (strcmp(setting->protocol, like->endpoint->protocol) != 0)
-			continue;
-		instead = true;
-		result = add_sight(survey, like, key_type, setting->address, setting->port);
-	}
-	if (result == 0 && !instead)
-		result = add_sight(survey, like, key_type, like->endpoint->address, like->endpoint->port);
+	if (instead == NULL)
+		result = add_sight(survey, like, key_type, own->address, own->port);
+	for (; result == 0 && instead != NULL;
+	     instead = cd_probe_setting_next(configured, own->protocol, &at))
+		result = add_sight(survey, like, key_type, instead->address, instead->port);
 	return result;
 }
 
