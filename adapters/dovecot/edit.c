@@ -209,12 +209,46 @@ static bool is_moved(const struct dovecot_editor *editor, const struct dovecot_f
 	return false;
 }
 
+static int move(struct dovecot_editor *editor, const struct dovecot_place *place,
+		const struct dovecot_wish *wishes)
+{
+	if (is_moved(editor, place->filter))
+		return 0;
+	if (dovecot_vector_add(&editor->moved, editor->reading, place->filter) != 0)
+		return CERTDEPLOY_ENOMEM;
+	return dovecot_move_block(editor, place->filter, place->name, wishes,
+				  place->effective.values[DOVECOT_CERT]);
+}
+
+/* 2.4: a block for an address hides those of names before it, where they are asked for there: they move. */
+static int edit_own(struct dovecot_editor *editor, const struct dovecot_place *place,
+		    const struct dovecot_wish *wishes)
+{
+	const struct dovecot_filter *filter = place->effective.values[DOVECOT_CERT]->filter;
+	const struct dovecot_value *hiding = NULL;
+	bool cured = false;
+	int result = 0;
+
+	if (editor->model->v24 && editor->model->nets.count != 0 && place->name != NULL &&
+	    place->filter == filter)
+		result = dovecot_find_hiding(&hiding, &cured, editor, place, wishes);
+	if (result != 0)
+		return result;
+	if (hiding != NULL && cured && dovecot_is_movable(filter))
+		return move(editor, place, wishes);
+	if (hiding != NULL)
+		certdeploy_report(editor->reading, CERTDEPLOY_NOTICE, "keeps-own", hiding->input->path,
+				  hiding->line, _("some connections for %s keep this certificate"),
+				  place->name);
+	return edit_lines(editor, place, filter, wishes);
+}
+
 /* Give an endpoint lines of its own. separate: what stands in its filter belongs to others as well. */
 static int edit_new(struct dovecot_editor *editor, const struct dovecot_place *place,
 		    const struct dovecot_wish *wishes, bool separate)
 {
 	const struct dovecot_value *like = place->effective.values[DOVECOT_CERT];
-	bool move = false;
+	bool hidden = false;
 	int result;
 
 	if (place->address != NULL ||
@@ -223,7 +257,7 @@ static int edit_new(struct dovecot_editor *editor, const struct dovecot_place *p
 	if (place->name == NULL && place->filter == editor->model->root)
 		return has_lines(place, place->filter) ? edit_lines(editor, place, place->filter, wishes)
 						       : dovecot_fill_top(editor, wishes);
-	result = place->name == NULL ? 0 : dovecot_must_move(&move, editor, place, wishes);
+	result = place->name == NULL ? 0 : dovecot_must_move(&hidden, editor, place, wishes);
 	if (result != 0)
 		return result;
 	if (place->filter == NULL)
@@ -231,12 +265,8 @@ static int edit_new(struct dovecot_editor *editor, const struct dovecot_place *p
 	if (place->filter->blocks.count == 0)
 		return certdeploy_refuse(editor->reading, "config-not-understood", editor->model->config, 0,
 					 _("there is no block that could be given the certificate"));
-	if (move && is_moved(editor, place->filter))
-		return 0;
-	if (move && dovecot_vector_add(&editor->moved, editor->reading, place->filter) != 0)
-		return CERTDEPLOY_ENOMEM;
-	if (move)
-		return dovecot_move_block(editor, place->filter, place->name, wishes, like);
+	if (hidden)
+		return move(editor, place, wishes);
 	if (!separate && has_lines(place, place->filter))
 		return edit_lines(editor, place, place->filter, wishes);
 	return dovecot_fill_filter(editor, place->filter, wishes, like);
@@ -396,8 +426,7 @@ static int edit_place(struct dovecot_editor *editor, const struct certdeploy_end
 		if (may && is_moved(editor, place.effective.values[DOVECOT_CERT]->filter))
 			return 0;
 		if (may)
-			return edit_lines(editor, &place, place.effective.values[DOVECOT_CERT]->filter,
-					  wishes);
+			return edit_own(editor, &place, wishes);
 		return edit_new(editor, &place, wishes, true);
 	}
 	use = dovecot_table_get(&editor->uses, key, strlen(key));

@@ -35,6 +35,12 @@ int dovecot_plan(struct certdeploy_reading *reading, const struct certdeploy_ass
 /** Find out whether the place's filter must move to take effect, and refuse where it would not at all. */
 int dovecot_must_move(bool *move, struct dovecot_editor *editor, const struct dovecot_place *place,
 		      const struct dovecot_wish *wishes);
+/**
+ * 2.4: what is served instead of the name's own lines, at some address (NULL: nothing), and whether it
+ * would not be if its block were moved.
+ */
+int dovecot_find_hiding(const struct dovecot_value **hiding, bool *cured, struct dovecot_editor *editor,
+			const struct dovecot_place *place, const struct dovecot_wish *wishes);
 /** The same for the default of an address, whose names keep what they have. */
 int dovecot_check_address(struct dovecot_editor *editor, const struct dovecot_place *place,
 			  const struct dovecot_wish *wishes);
@@ -103,6 +109,8 @@ const struct dovecot_filter *dovecot_hidden(const struct dovecot_model *model, c
 /** Make a block for an address. */
 int dovecot_new_local(struct dovecot_editor *editor, const struct dovecot_net *net,
 		      const struct dovecot_wish *wishes, const struct dovecot_value *like);
+/** Can the filter's block go elsewhere as a whole? */
+bool dovecot_is_movable(const struct dovecot_filter *filter);
 /** The filter's only block goes where it takes effect, and gets the wishes. */
 int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *filter, const char *name,
 		       const struct dovecot_wish *wishes, const struct dovecot_value *like);

@@ -296,11 +296,21 @@ static struct dovecot_filter *home_of(const struct dovecot_vector *filters,
 	return home;
 }
 
+static bool sets_tls(const struct dovecot_filter *filter)
+{
+	for (size_t slot = 0; slot < DOVECOT_SLOTS; slot++)
+		if (filter->values[slot] != NULL)
+			return true;
+	return false;
+}
+
+/* Does it say something about TLS that holds on the address only? */
 static bool is_about_local(const struct dovecot_name *name, const struct dovecot_context *context)
 {
 	for (size_t i = 0; i < name->filters.count; i++)
 		if (dovecot_fits(name->filters.items[i], context) &&
-		    dovecot_filter_local(name->filters.items[i]) != NULL)
+		    dovecot_filter_local(name->filters.items[i]) != NULL &&
+		    sets_tls(name->filters.items[i]))
 			return true;
 	return false;
 }
@@ -445,14 +455,6 @@ static int add_listener_endpoints(struct dovecot_model *model, struct serving **
 		result = add_place(model, &place);
 	}
 	return result;
-}
-
-static bool sets_tls(const struct dovecot_filter *filter)
-{
-	for (size_t slot = 0; slot < DOVECOT_SLOTS; slot++)
-		if (filter->values[slot] != NULL)
-			return true;
-	return false;
 }
 
 /* A filter for some clients, or for an address that is not known here. */

@@ -469,6 +469,13 @@ int dovecot_fill_filter(struct dovecot_editor *editor, struct dovecot_filter *fi
 				 text.length);
 }
 
+bool dovecot_is_movable(const struct dovecot_filter *filter)
+{
+	return filter->blocks.count == 1 && block_at(filter, 0)->simple &&
+	       is_plain_place(block_at(filter, 0)) &&
+	       (filter->local_name == NULL || strchr(filter->local_name, ' ') == NULL);
+}
+
 int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *filter, const char *name,
 		       const struct dovecot_wish *wishes, const struct dovecot_value *like)
 {
@@ -478,8 +485,7 @@ int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *fil
 	struct spot spot;
 	int result;
 
-	if (block == NULL || filter->blocks.count > 1 || !block->simple || !is_plain_place(block) ||
-	    strchr(filter->local_name == NULL ? "" : filter->local_name, ' ') != NULL)
+	if (!dovecot_is_movable(filter))
 		return certdeploy_refuse(editor->reading, "config-not-understood",
 					 block == NULL ? editor->model->config : block->input->path,
 					 block == NULL ? 0 : block->line,

@@ -175,6 +175,24 @@ int dovecot_must_move(bool *move, struct dovecot_editor *editor, const struct do
 	}
 }
 
+int dovecot_find_hiding(const struct dovecot_value **hiding, bool *cured, struct dovecot_editor *editor,
+			const struct dovecot_place *place, const struct dovecot_wish *wishes)
+{
+	struct dovecot_trial trial;
+	struct outcome outcome, moved = {0};
+	int result;
+
+	set_trial(&trial, editor->model, place, wishes, false);
+	result = try_out(&outcome, editor, place, &trial);
+	if (result == 0 && outcome.winner != NULL) {
+		set_trial(&trial, editor->model, place, wishes, true);
+		result = try_out(&moved, editor, place, &trial);
+	}
+	*hiding = outcome.winner;
+	*cured = moved.winner == NULL;
+	return result;
+}
+
 /* A name that has a certificate of its own keeps it, and its key, where it is asked for at the address. */
 static int keeps_its_own(struct dovecot_editor *editor, const struct dovecot_place *place,
 			 const struct dovecot_context *context, const char *name,

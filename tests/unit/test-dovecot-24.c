@@ -68,6 +68,36 @@ static void test_order(void **state)
 	fixture_close(&fixture);
 }
 
+/* A block for an address that comes later hides the name's there. */
+static void test_addresses(void **state)
+{
+	static const char local[] = "local 10.0.0.1 {\n  ssl_server_cert_file = /l\n"
+				    "  ssl_server_key_file = /lk\n}\n";
+	char before[1024], after[1024];
+
+	(void)state;
+	(void)snprintf(before, sizeof(before), PAIR NAMED("mail.example.jp") "%s", local);
+	(void)snprintf(after, sizeof(after), PAIR "%s\n" NAMED("mail.example.jp"), local);
+	check_edit(before, "mail.example.jp", after);
+	check_edit(after, "mail.example.jp", NULL);
+	/* one that holds more is left where it is */
+	check_edit(
+		PAIR
+		"local_name mail.example.jp {\n  ssl_server_cert_file = /a\n  ssl_server_key_file = /ak\n"
+		"  auth_mechanisms = plain\n}\nlocal 10.0.0.1 {\n  ssl_server_cert_file = /l\n}\n",
+		"mail.example.jp",
+		PAIR "local_name mail.example.jp {\n  ssl_server_cert_file = " FULL
+		     "\n  ssl_server_key_file = " KEY "\n  auth_mechanisms = plain\n}\nlocal 10.0.0.1 {\n"
+		     "  ssl_server_cert_file = /l\n}\n");
+	/* a name for one protocol at an address has its own lines there, and a block for all others */
+	check_edit(PAIR "local 10.0.0.1 {\n  local_name mail.example.jp {\n    protocol imap {\n"
+			"      ssl_server_cert_file = /x\n      ssl_server_key_file = /xk\n    }\n  }\n}\n",
+		   "mail.example.jp",
+		   PAIR "local 10.0.0.1 {\n  local_name mail.example.jp {\n    protocol imap {\n"
+			"      ssl_server_cert_file = " FULL "\n      ssl_server_key_file = " KEY
+			"\n    }\n  }\n}\n\n" NAMED("mail.example.jp"));
+}
+
 /* A pattern's own block stands before the names that it covers, which keep theirs. */
 static void test_pattern(void **state)
 {
@@ -203,9 +233,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_spellings), cmocka_unit_test(test_order),
-		cmocka_unit_test(test_pattern),   cmocka_unit_test(test_variables),
-		cmocka_unit_test(test_refused),   cmocka_unit_test(test_listeners),
-		cmocka_unit_test(test_key_types),
+		cmocka_unit_test(test_pattern),   cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_variables), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_listeners), cmocka_unit_test(test_key_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,6 +105,18 @@ def test_an_address_beside_a_name(live, ca, oracle):
         assert {p: p.read_bytes() for p in live.files} == live.files
 
 
+@pytest.mark.parametrize("oracle", ["2.4"], indirect=True)
+@pytest.mark.parametrize("live", [[("local_name known.test", "name"), ("local 127.0.0.2", "here")]], indirect=True)
+def test_a_name_before_an_address(live, ca):
+    """Which hides it there: the name's block moves behind it, and the address keeps its own."""
+    new, here = ca.leaf("known.test"), {"address": "127.0.0.2"}
+    assert live.served("imaps", "known.test", **here) == live.known["here"][1]
+    proven(live.deploy(new, "--hostname", "known.test"), live)
+    assert {live.served("imaps", "known.test"), live.served("imaps", "known.test", **here)} == {new.sha256}
+    assert (live.served("imaps"), live.served("imaps", **here)) == (live.known["old"][1], live.known["here"][1])
+    assert not live.deploy(new, "--hostname", "known.test").expect().json["changed"]
+
+
 @pytest.mark.parametrize("live", [[("local_name known.test", "name")]], indirect=True)
 def test_a_file_that_is_missing(live, ca):
     """Dovecot would go on with its old configuration: said before anything is changed, with the line."""

@@ -133,6 +133,7 @@ ROWS = {
         Row("the same name twice", NEWER + named24(f"local_name {NAME}", "here") + named24(f"local_name {OTHER}") + named24(f"local_name {NAME}")),
         Row("a name within an address", NEWER + "local 127.0.0.0/8 {{\n" + named24(f"local_name {NAME}") + "}}\n"),
         Row("a wide network behind an address", NEWER + named24("local 127.0.0.1", "here") + named24("local 127.0.0.0/8")),
+        Row("a protocol of a name at an address", NEWER + f"local 127.0.0.1 {{{{\nlocal_name {NAME} {{{{\n" + named24("protocol imap") + "}}\n}}\n"),
         Row("a protocol behind the name", NEWER + named24(f"local_name {NAME}", "here") + named24("protocol pop3"), serves=None, status=(6, 0), code="other-changes"),
         Row("the name behind a protocol", NEWER + named24("protocol pop3") + named24(f"local_name {NAME}", "here")),
         Row("a service of its own", NEWER + named24("service pop3-login", "here"), serves=None, status=(0, 6), code="config-not-understood"),
