@@ -132,6 +132,17 @@ static int check_other(struct comparing *comparing, const struct certdeploy_endp
 	return allowed ? 0 : CERTDEPLOY_EREFUSED;
 }
 
+/* What can be served now must not be what its server cannot serve afterwards. */
+static int check_usable(const struct comparing *comparing, const struct certdeploy_endpoint *before,
+			const struct certdeploy_endpoint *after)
+{
+	if (after->untouchable == NULL || after->note == NULL ||
+	    (before != NULL && before->untouchable != NULL))
+		return 0;
+	return cd_fail(comparing->plan->problems, CERTDEPLOY_EREFUSED, after->untouchable, after->file,
+		       after->line, _("%s after the edit: %s"), after->listen, after->note);
+}
+
 /* What it was, and the order that it was chosen for. kept: the adapter says that nothing has changed. */
 static int match(const struct comparing *comparing, struct cd_planned_endpoint *planned,
 		 struct cd_buffer *key, bool kept)
@@ -164,8 +175,10 @@ static int compare_endpoint(struct comparing *comparing, struct cd_buffer *key,
 	if (match(comparing, planned, key, kept) != 0)
 		return cd_fail_memory(comparing->plan->problems);
 	before = planned->before;
-	result = planned->targeted ? check_target(comparing, planned)
-				   : check_other(comparing, before, after);
+	result = check_usable(comparing, before, after);
+	if (result == 0)
+		result = planned->targeted ? check_target(comparing, planned)
+					   : check_other(comparing, before, after);
 	if (planned->targeted &&
 	    (before == NULL || !same_pairs(before, after) || rewritten(comparing, after)))
 		comparing->planned->touched = true;

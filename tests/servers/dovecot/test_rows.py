@@ -98,6 +98,7 @@ ROWS = {
         Row("a protocol at an address", OLD + "local 127.0.0.1 {{\n" + named("protocol imap", "here") + "}}\n", status=(0, 6), code="conflicting-filters"),
         Row("a pattern that no name fits", OLD + named("local_name *")),
         Row("two key types, and two for a name", OLD + ALT + f"local_name {NAME} {{{{\n{OLD}{ALT}}}}}\n", options=("--drop-other-types",)),
+        Row("two key types at an address, and a name there", OLD + "local 127.0.0.0/8 {{\n" + named(f"local_name {NAME}") + ALT + "}}\n", status=(None, 6), code="conflicting-filters", serves=None, options=("--drop-other-types",)),
         Row("other clients", OLD + named("remote 10.9.0.0/16", "here"), status=(0, 6), code="conflicting-filters"),
         Row("includes", "!include parts/*.conf\n!include_try none/*.conf\n", files=(("parts/10-ssl.conf", OLD), ("parts/20-name.conf", named(f"local_name {NAME}")))),
         Row("an include within a block", OLD + f"local_name {NAME} {{{{\n  !include pair.inc\n}}}}\n", files=(("pair.inc", "ssl_cert = <{name}\nssl_key = <{key}\n"),)),
