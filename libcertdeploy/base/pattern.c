@@ -18,19 +18,19 @@ struct cd_pattern {
 	pcre2_code *code;
 };
 
+#define WHOLE (PCRE2_ANCHORED | PCRE2_ENDANCHORED)
+
 static struct cd_pattern *compile(struct cd_patterns *patterns, const char *pattern, const char *key,
-				  bool caseless)
+				  uint32_t options)
 {
-	uint32_t options = PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_NEVER_BACKSLASH_C |
-			   (caseless ? PCRE2_CASELESS : 0);
 	struct cd_pattern *entry = calloc(1, sizeof(*entry));
 	PCRE2_SIZE place;
 	int error;
 
 	if (entry == NULL)
 		return NULL;
-	entry->code =
-		pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &error, &place, NULL);
+	entry->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+				    options | PCRE2_NEVER_BACKSLASH_C, &error, &place, NULL);
 	if (entry->code == NULL || cd_table_put(&patterns->compiled, key, entry) != 0) {
 		pcre2_code_free(entry->code);
 		free(entry);
@@ -62,8 +62,8 @@ out:
 	return result;
 }
 
-int cd_pattern_matches(struct cd_patterns *patterns, const char *pattern, const char *subject,
-		       size_t length, bool caseless)
+static int look(struct cd_patterns *patterns, const char *pattern, uint32_t options, const char *subject,
+		size_t length)
 {
 	char key[PATTERN_LIMIT + 2];
 	struct cd_pattern *entry;
@@ -71,12 +71,23 @@ int cd_pattern_matches(struct cd_patterns *patterns, const char *pattern, const 
 
 	if (size > PATTERN_LIMIT)
 		return -1;
-	key[0] = caseless ? 'i' : ' ';
+	key[0] = (char)('0' + ((options & PCRE2_CASELESS) != 0) + 2 * ((options & WHOLE) != 0));
 	memcpy(key + 1, pattern, size + 1);
 	entry = cd_table_get(&patterns->compiled, key);
 	if (entry == NULL)
-		entry = compile(patterns, pattern, key, caseless);
+		entry = compile(patterns, pattern, key, options);
 	return entry == NULL ? -1 : match(entry, subject, length);
+}
+
+int cd_pattern_matches(struct cd_patterns *patterns, const char *pattern, const char *subject,
+		       size_t length, bool caseless)
+{
+	return look(patterns, pattern, WHOLE | (caseless ? PCRE2_CASELESS : 0), subject, length);
+}
+
+int cd_pattern_found(struct cd_patterns *patterns, const char *pattern, const char *subject)
+{
+	return look(patterns, pattern, PCRE2_CASELESS, subject, strlen(subject));
 }
 
 void cd_patterns_free(struct cd_patterns *patterns)

@@ -143,6 +143,22 @@ static int by_equal_name(struct choosing *choosing, const char *hostname)
 	return result == 0 ? take_all(choosing, lists[1]) : result;
 }
 
+/* What answers for a server's own name, as if the name had been given: not a default that only bears it. */
+static int by_own_name(struct choosing *choosing, const char *hostname)
+{
+	const struct certdeploy_adapter *adapter = choosing->chosen->seen->service.adapter;
+
+	if (adapter->answers == NULL)
+		return by_equal_name(choosing, hostname);
+	return adapter->answers(&choosing->chosen->seen->reading, hostname, false, take, choosing);
+}
+
+int cd_pattern_refused(struct cd_problems *problems, const char *pattern)
+{
+	return cd_fail(problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0, _("\"%s\" is not a usable pattern"),
+		       cd_safe(&problems->arena, pattern));
+}
+
 static int by_pattern(struct choosing *choosing, const char *pattern)
 {
 	struct certdeploy_reading *reading = &choosing->chosen->seen->reading;
@@ -151,17 +167,14 @@ static int by_pattern(struct choosing *choosing, const char *pattern)
 	int result = 0;
 
 	for (size_t i = 0; result == 0 && i < count; i++) {
-		int matches = all[i]->name == NULL
-				      ? 0
-				      : cd_pattern_matches(&reading->patterns, pattern, all[i]->name,
-							   strlen(all[i]->name), true);
+		const char *name = all[i]->name != NULL ? all[i]->name : all[i]->server_name;
+		int matches = name == NULL ? 0 : cd_pattern_found(&reading->patterns, pattern, name);
 
 		if (matches < 0)
-			return cd_fail(choosing->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-				       _("\"%s\" is not a usable pattern"),
-				       cd_safe(&choosing->problems->arena, pattern));
+			return cd_pattern_refused(choosing->problems, pattern);
 		if (matches == 1)
-			result = take(choosing, all[i]);
+			result =
+				all[i]->name != NULL ? take(choosing, all[i]) : by_own_name(choosing, name);
 	}
 	return result;
 }

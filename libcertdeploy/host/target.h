@@ -44,4 +44,7 @@ int cd_target_select(struct cd_selection *selection, struct cd_inventory *invent
 		     const struct cd_target *target);
 void cd_selection_free(struct cd_selection *selection);
 
+/** A pattern that is none; the usage error. */
+int cd_pattern_refused(struct cd_problems *problems, const char *pattern);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "host/managed.h"
+#include "host/target.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,15 +40,34 @@ static int choose_answering(struct choice *choice, struct cd_seen *seen, const c
 	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(&seen->reading, &count);
 	int result = 0;
 
-	if (hostname[0] != '~' && seen->service.adapter->answers != NULL)
+	if (seen->service.adapter->answers != NULL)
 		return seen->service.adapter->answers(&seen->reading, hostname, false, choose, choice);
 	for (size_t i = 0; result == 0 && i < count; i++) {
 		const char *name = all[i]->name != NULL ? all[i]->name : all[i]->server_name;
 
-		if (name != NULL &&
-		    (hostname[0] == '~' ? certdeploy_matches(&seen->reading, hostname + 1, name, true)
-					: cd_name_covers(name, hostname)))
+		if (name != NULL && cd_name_covers(name, hostname))
 			result = choose(choice, all[i]);
+	}
+	return result;
+}
+
+/* The same endpoints as a target by this pattern has. */
+static int choose_matching(struct choice *choice, struct cd_seen *seen, struct cd_problems *problems,
+			   const char *pattern)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(&seen->reading, &count);
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		const char *name = all[i]->name != NULL ? all[i]->name : all[i]->server_name;
+		int matches = name == NULL ? 0 : cd_pattern_found(&seen->reading.patterns, pattern, name);
+
+		if (matches < 0)
+			return cd_pattern_refused(problems, pattern);
+		if (matches == 1)
+			result = all[i]->name != NULL ? choose(choice, all[i])
+						      : choose_answering(choice, seen, name);
 	}
 	return result;
 }
@@ -64,7 +84,10 @@ static int choose_all(struct choice *choice, const struct cd_survey *survey, con
 			struct cd_seen *seen = services->items[i];
 
 			if (seen->result == 0)
-				result = choose_answering(choice, seen, *hostnames);
+				result = (*hostnames)[0] == '~'
+						 ? choose_matching(choice, seen, &survey->result->problems,
+								   *hostnames + 1)
+						 : choose_answering(choice, seen, *hostnames);
 		}
 		if (result == 0 && choice->count == before)
 			result = cd_fail(&survey->result->problems, CERTDEPLOY_EREFUSED, "no-endpoint",

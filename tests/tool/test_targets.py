@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a target given on the command line means, on a tree with all three servers: list shows what deploy takes."""
+
+
+import pytest
+
+from test_hostile import root  # noqa: F401
+
+
+def chosen(run):
+    return sorted((e["protocol"], e["name"] or "default") for e in run.endpoints)
+
+
+@pytest.fixture
+def plan(tool, root, leaf):  # noqa: F811
+    return lambda *args: tool("plan", "--fullchain", leaf.fullchain, "--key", leaf.key, *args)
+
+
+@pytest.mark.parametrize("pattern", [r"~\.example\.test$", "~^WWW", "~example", r"~^www\.example\.test$"])
+def test_a_pattern_is_found_anywhere_in_a_name(tool, plan, pattern):
+    """What the pattern does not bind is free; and a default is none of the names that it only bears."""
+    expected = [("https", "www.example.test"), ("smtp", "default")]
+    assert chosen(tool("list", "--hostname", pattern).expect(0)) == expected
+    planned = plan("--hostname", pattern).expect(0)
+    assert [e for e in chosen(planned) if e in expected] == expected
+    assert planned.states == {"apache": "planned", "postfix": "planned", "dovecot": "unchanged"}
+
+
+@pytest.mark.parametrize("pattern", [r"~^example", r"~\.test\.$", "~^$"])
+def test_a_pattern_that_meets_nothing(tool, plan, pattern):
+    tool("list", "--hostname", pattern).expect(6, "no-endpoint")
+    plan("--hostname", pattern).expect(6, "no-endpoint")
+
+
+def test_no_pattern(tool, plan):
+    for run in (tool("list", "--hostname", "~("), plan("--hostname", "~(")):
+        assert run.expect(2).problem("usage")["message"] == '"(" is not a usable pattern'
