@@ -20,8 +20,10 @@
  *  - What is returned through an out-parameter belongs to the caller and has a _free function, which
  *    accepts NULL. What is returned as a pointer to const belongs to the object it was asked of and
  *    lives as long as that.
- *  - A handle or result that is NULL stands for one that could not be made for want of memory: asked for
- *    its error, code or parts it says so, or has none; operations on it return CERTDEPLOY_ENOMEM.
+ *  - A handle, request or result that is NULL stands for one that could not be made for want of memory:
+ *    asked for its error, code or parts it says so, or has none; what is done with the handle or added to
+ *    the request returns CERTDEPLOY_ENOMEM. Only an operation takes a request that is NULL, for one that
+ *    says nothing.
  *  - Strings are UTF-8. Times are seconds since the epoch, UTC.
  *  - A handle is used by one thread at a time; different handles may be used by different threads
  *    at once. The library prints nothing, never exits and leaves the process's directory, umask,

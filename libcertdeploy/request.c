@@ -18,38 +18,6 @@
 #define PIECES 64
 #define ORDERS 100000
 
-int certdeploy_request_next(struct certdeploy_request *request)
-{
-	struct cd_order *order;
-
-	if (request->orders.count >= ORDERS)
-		return CERTDEPLOY_EUSAGE;
-	order = calloc(1, sizeof(*order));
-	if (order == NULL || cd_vector_add(&request->orders, order) != 0) {
-		free(order);
-		return CERTDEPLOY_ENOMEM;
-	}
-	return 0;
-}
-
-int certdeploy_request_new(struct certdeploy_request **out, struct certdeploy *cd)
-{
-	struct certdeploy_request *request = calloc(1, sizeof(*request));
-
-	*out = NULL;
-	if (request == NULL || cd == NULL) {
-		free(request);
-		return CERTDEPLOY_ENOMEM;
-	}
-	request->cd = cd;
-	if (certdeploy_request_next(request) != 0) {
-		certdeploy_request_free(request);
-		return CERTDEPLOY_ENOMEM;
-	}
-	*out = request;
-	return 0;
-}
-
 static struct cd_order *current(const struct certdeploy_request *request)
 {
 	return request->orders.items[request->orders.count - 1];
@@ -159,6 +127,40 @@ static int misused(struct certdeploy *cd, const char *what, long number)
 	return result;
 }
 
+int certdeploy_request_next(struct certdeploy_request *request)
+{
+	struct cd_order *order;
+
+	if (request == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (request->orders.count >= ORDERS)
+		return misused(request->cd, "certdeploy_request_next", ORDERS);
+	order = calloc(1, sizeof(*order));
+	if (order == NULL || cd_vector_add(&request->orders, order) != 0) {
+		free(order);
+		return CERTDEPLOY_ENOMEM;
+	}
+	return 0;
+}
+
+int certdeploy_request_new(struct certdeploy_request **out, struct certdeploy *cd)
+{
+	struct certdeploy_request *request = calloc(1, sizeof(*request));
+
+	*out = NULL;
+	if (request == NULL || cd == NULL) {
+		free(request);
+		return CERTDEPLOY_ENOMEM;
+	}
+	request->cd = cd;
+	if (certdeploy_request_next(request) != 0) {
+		certdeploy_request_free(request);
+		return CERTDEPLOY_ENOMEM;
+	}
+	*out = request;
+	return 0;
+}
+
 static size_t most_bytes(enum certdeploy_material_kind kind)
 {
 	return kind == CERTDEPLOY_MATERIAL_ARCHIVE ? ARCHIVE_LIMIT : PIECE_LIMIT;
@@ -169,6 +171,8 @@ int certdeploy_request_add_memory(struct certdeploy_request *request, enum certd
 {
 	char *copy;
 
+	if (request == NULL)
+		return CERTDEPLOY_ENOMEM;
 	if (!is_kind(kind) || (bytes == NULL && length != 0))
 		return misused(request->cd, "certdeploy_request_add_memory", (long)kind);
 	if (origin == NULL)
@@ -192,6 +196,8 @@ int certdeploy_request_add_file(struct certdeploy_request *request, enum certdep
 	char *bytes;
 	int error;
 
+	if (request == NULL)
+		return CERTDEPLOY_ENOMEM;
 	if (!is_kind(kind) || path == NULL)
 		return misused(request->cd, "certdeploy_request_add_file", (long)kind);
 	error = cd_read_file(&bytes, &length, NULL, &here, path, most_bytes(kind));
@@ -207,6 +213,8 @@ int certdeploy_request_add(struct certdeploy_request *request, enum certdeploy_l
 		    option == CERTDEPLOY_COMMON_NAME;
 	char *copy;
 
+	if (request == NULL)
+		return CERTDEPLOY_ENOMEM;
 	if ((unsigned)option == 0 || (unsigned)option >= CD_LISTS || value == NULL)
 		return misused(request->cd, "certdeploy_request_add", (long)option);
 	/* Names are compared as certificates hold them; a pattern is none. */
@@ -217,6 +225,8 @@ int certdeploy_request_add(struct certdeploy_request *request, enum certdeploy_l
 
 int certdeploy_request_set(struct certdeploy_request *request, enum certdeploy_flag flag, long value)
 {
+	if (request == NULL)
+		return CERTDEPLOY_ENOMEM;
 	if ((unsigned)flag == 0 || (unsigned)flag >= CD_FLAGS || value < 0 ||
 	    (flag == CERTDEPLOY_VERIFY_SCOPE && value > CERTDEPLOY_VERIFY_SAMPLE))
 		return misused(request->cd, "certdeploy_request_set", (long)flag);
