@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* operations.c - discover, list, history and the way back; deploy.c has the flow itself */
 #include "change/history.h"
+#include "change/state.h"
 #include "change/transaction.h"
 #include "operation.h"
 #include "proof/running.h"
@@ -200,6 +201,17 @@ int cd_recover_first(struct certdeploy *cd, struct cd_problems *problems,
 	return code;
 }
 
+/* Whoever may not look cannot say that there is nothing to recover. */
+static int may_look(struct certdeploy_result *result, const struct cd_root *root)
+{
+	struct cd_state state;
+	int code = cd_state_open(&state, &result->problems, root, result->cd->settings.state, false);
+
+	if (code == 0)
+		cd_state_close(&state);
+	return code == CERTDEPLOY_ENOTFOUND ? 0 : code;
+}
+
 static int recover(struct certdeploy_result *result, const struct cd_root *root,
 		   const struct certdeploy_request *request)
 {
@@ -214,7 +226,7 @@ static int recover(struct certdeploy_result *result, const struct cd_root *root,
 	/* That there is nothing to recover cannot be said of a state that may lie elsewhere. */
 	if (code == 0 && recovered == 0 && result->cd->broken != 0)
 		return cd_broken(result);
-	return code;
+	return code == 0 && recovered == 0 ? may_look(result, root) : code;
 }
 
 int certdeploy_recover(struct certdeploy_result **out, struct certdeploy *cd,
