@@ -13,21 +13,15 @@ static void print(const struct tool *tool, const struct certdeploy_result *resul
 	put_line(stdout, "%s\n", _("Nothing is wrong."));
 }
 
-static int status(const struct tool *tool, const struct certdeploy_result *result, int status_of_library)
+static int status(const struct tool *tool, const struct certdeploy_result *result,
+		  const struct certdeploy_problem *problem, int status_of_library)
 {
-	const struct certdeploy_problem *problem, *worst = NULL;
 	int state = result == NULL ? NAGIOS_UNKNOWN : nagios_state(result);
 
 	(void)tool;
-	for (size_t i = 0; result != NULL && (problem = certdeploy_result_problem(result, i)) != NULL; i++)
-		if (worst == NULL || problem->severity > worst->severity)
-			worst = problem;
 	if (state == NAGIOS_OK && status_of_library != 0)
 		state = NAGIOS_UNKNOWN;
-	print_nagios(state,
-		     worst != NULL && state != NAGIOS_OK ? worst->message
-		     : state == NAGIOS_OK                ? _("Nothing is wrong.")
-							 : _("nothing could be looked at"),
+	print_nagios(state, state == NAGIOS_OK ? _("Nothing is wrong.") : nagios_reason(result, problem),
 		     NULL);
 	return state;
 }

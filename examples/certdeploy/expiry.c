@@ -88,7 +88,22 @@ static int64_t earliest(const struct certdeploy_result *result, const char **nam
 	return first;
 }
 
-static int status(const struct tool *tool, const struct certdeploy_result *result, int status_of_library)
+/* Is the worst that there is to tell that something runs out? */
+static bool runs_out(const struct certdeploy_result *result, int state)
+{
+	const struct certdeploy_problem *problem;
+	enum certdeploy_severity severity =
+		state == NAGIOS_CRITICAL ? CERTDEPLOY_ERROR : CERTDEPLOY_WARNING;
+
+	for (size_t i = 0; (problem = certdeploy_result_problem(result, i)) != NULL; i++)
+		if (problem->severity == severity &&
+		    (strcmp(problem->code, "expires-soon") == 0 || strcmp(problem->code, "expired") == 0))
+			return true;
+	return false;
+}
+
+static int status(const struct tool *tool, const struct certdeploy_result *result,
+		  const struct certdeploy_problem *problem, int status_of_library)
 {
 	char sentence[512], data[64], left[64];
 	const char *name = NULL;
@@ -96,15 +111,9 @@ static int status(const struct tool *tool, const struct certdeploy_result *resul
 	size_t count = 0;
 	int64_t first;
 
+	(void)tool;
 	if (state == NAGIOS_UNKNOWN) {
-		const struct certdeploy_problem *problem =
-			result == NULL ? NULL : certdeploy_result_problem(result, 0);
-
-		print_nagios(state,
-			     problem != NULL                 ? problem->message
-			     : tool->problem.message != NULL ? tool->problem.message
-							     : _("nothing could be looked at"),
-			     NULL);
+		print_nagios(state, nagios_reason(result, problem), NULL);
 		return state;
 	}
 	first = earliest(result, &name, &count, &state);
@@ -112,7 +121,11 @@ static int status(const struct tool *tool, const struct certdeploy_result *resul
 		       first == 0 ? "-" : show_days(left, first), name == NULL ? "-" : name);
 	(void)snprintf(data, sizeof(data), "'days'=%lld;;;0 'endpoints'=%zu;;;0",
 		       first == 0 ? 0 : (long long)(first - (int64_t)time(NULL)) / 86400, count);
-	print_nagios(state, sentence, data);
+	print_nagios(state,
+		     (state == NAGIOS_WARNING || state == NAGIOS_CRITICAL) && !runs_out(result, state)
+			     ? nagios_reason(result, problem)
+			     : sentence,
+		     data);
 	return state;
 }
 

@@ -108,7 +108,7 @@ static int report(struct tool *tool, struct certdeploy *cd, const struct certdep
 
 	if (tool->command != NULL && tool->command->status != NULL && tool->format == FORMAT_NAGIOS &&
 	    !tool->json)
-		return tool->command->status(tool, result, status);
+		return tool->command->status(tool, result, problem, status);
 	if (status == 0 && tool->exit_code && result != NULL && has_work(result))
 		status = EXIT_TO_DO;
 	if (tool->json) {

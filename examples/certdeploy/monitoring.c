@@ -43,6 +43,16 @@ int nagios_state(const struct certdeploy_result *result)
 	return state;
 }
 
+const char *nagios_reason(const struct certdeploy_result *result, const struct certdeploy_problem *lone)
+{
+	const struct certdeploy_problem *problem, *worst = lone;
+
+	for (size_t i = 0; (problem = certdeploy_result_problem(result, i)) != NULL; i++)
+		if (worst == NULL || problem->severity > worst->severity)
+			worst = problem;
+	return worst == NULL ? _("nothing could be looked at") : worst->message;
+}
+
 /* ---- Prometheus ---- */
 
 static void put_label(const char *name, const char *value, bool first)

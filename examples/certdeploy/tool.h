@@ -59,7 +59,8 @@ struct command {
 		   const struct certdeploy_request *request);
 	void (*print)(const struct tool *tool, const struct certdeploy_result *result);
 	/** Exit status where it is not the library's code, as for monitoring; NULL: it is. */
-	int (*status)(const struct tool *tool, const struct certdeploy_result *result, int status);
+	int (*status)(const struct tool *tool, const struct certdeploy_result *result,
+		      const struct certdeploy_problem *problem, int status);
 	bool without_settings; /**< runs also where the configuration cannot be used */
 };
 
@@ -336,6 +337,8 @@ enum { NAGIOS_OK, NAGIOS_WARNING, NAGIOS_CRITICAL, NAGIOS_UNKNOWN };
 void print_nagios(int state, const char *sentence, const char *data);
 /** The state that the problems of a result make. */
 int nagios_state(const struct certdeploy_result *result);
+/** Why it is not good: the worst problem of the result, or the one that stands alone (or NULL). */
+const char *nagios_reason(const struct certdeploy_result *result, const struct certdeploy_problem *lone);
 /** Metrics of all endpoints in the text format of Prometheus. */
 void print_prometheus(const struct certdeploy_result *result);
 /** A page for people that stands alone. */

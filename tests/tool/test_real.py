@@ -327,6 +327,34 @@ def test_not_root(tool, root, leaf, schema, request):
     schema(report)
     assert status == 9 and any(p["code"] == "not-permitted" and p["fix"] for p in report["problems"])
     assert snapshot(root) == before
+    tool("deploy", "--fullchain", full, "--key", key, "--default").expect(0)
+    status, report = nobody("recover")  # whether there is anything to do cannot be seen
+    assert status == 9 and [p["code"] for p in report["problems"]] == ["not-permitted"], report
+
+
+@pytest.mark.parametrize("command", ["expiry", "doctor"])
+def test_a_plug_in_says_why(tool, root, command):
+    """Whoever is woken by a monitoring system has this one line."""
+    def line(*args):
+        run = tool.text(command, "--format", "nagios", *args)
+        assert run.out.count("\n") == 1
+        return run.status, run.out.split(" | ")[0].strip()
+
+    assert line("--bogus") == (3, "CERTDEPLOY UNKNOWN - there is no option --bogus")
+    assert line("--service", "nope")[1].endswith(' - there is no service named "nope" on this host')
+    (root / "etc/dovecot/old.pem").unlink()
+    status, said = line()
+    assert status == 2 and said.startswith("CERTDEPLOY CRITICAL - ") and "/etc/dovecot/old.pem" in said
+    tool.root = root / "absent"
+    status, said = line()
+    assert status == 3
+    assert said == "CERTDEPLOY UNKNOWN - cannot open the root directory: No such file or directory"
+
+
+def test_what_cannot_be_read_is_named_once(tool, tmp_path):
+    run = tool.text("plan", "--batch", tmp_path / "absent.json")
+    assert run.status == 1
+    assert run.err.startswith(f"certdeploy: error: {tmp_path}/absent.json: cannot be read: No such file or directory [")
 
 
 def test_passphrase_appears_nowhere(tool, root, leaf, tmp_path):
