@@ -70,6 +70,9 @@ int take_batch(struct tool *tool, const json_t *list)
 
 	if (!json_is_array(list))
 		return usage_error(tool, _("a batch is a list of certificates"));
+	/* Without a certificate the request would mean everything that is remembered. */
+	if (json_array_size(list) == 0)
+		return usage_error(tool, _("the batch is empty"));
 	for (size_t i = 0; result == 0 && i < json_array_size(list); i++)
 		result = take_certificate(tool, json_array_get(list, i));
 	return result;

@@ -78,11 +78,15 @@ static const char *either(const char *one, const char *other)
 
 static int from_certbot(struct tool *tool)
 {
-	const char *lineage = variable("RENEWED_LINEAGE"), *slash;
-	char fullchain[ISSUER_VALUE + 32], key[ISSUER_VALUE + 32];
+	const char *given = variable("RENEWED_LINEAGE"), *slash;
+	char lineage[ISSUER_VALUE], fullchain[ISSUER_VALUE + 32], key[ISSUER_VALUE + 32];
 	struct source source = {NULL, fullchain, key};
 
-	if (lineage != NULL) {
+	if (given != NULL) {
+		/* A shell completes the directory's name with a slash. */
+		for (size_t length = (size_t)snprintf(lineage, sizeof(lineage), "%s", given);
+		     length > 1 && lineage[length - 1] == '/'; length--)
+			lineage[length - 1] = '\0';
 		slash = strrchr(lineage, '/');
 		source.name = slash == NULL ? lineage : slash + 1;
 		(void)snprintf(fullchain, sizeof(fullchain), "%s/fullchain.pem", lineage);
@@ -128,18 +132,16 @@ static int from_acme_sh(struct tool *tool, char *const *words, size_t count)
 	return deploy(tool, &source);
 }
 
-int take_hook(struct tool *tool, char *const *words, size_t count)
+int take_hook(struct tool *tool, const char *issuer, char *const *words, size_t count)
 {
-	const char *issuer = count == 0 ? "" : words[0];
-
 	if (strcmp(issuer, "certbot") == 0)
 		return from_certbot(tool);
 	if (strcmp(issuer, "lego") == 0)
 		return from_lego(tool);
 	if (strcmp(issuer, "dehydrated") == 0)
-		return from_dehydrated(tool, words + 1, count - 1);
+		return from_dehydrated(tool, words, count);
 	if (strcmp(issuer, "acme.sh") == 0)
-		return from_acme_sh(tool, words + 1, count - 1);
+		return from_acme_sh(tool, words, count);
 	return usage_error(tool, _("hook takes certbot, lego, dehydrated or acme.sh"));
 }
 

@@ -99,6 +99,8 @@ static int once(struct tool *tool, const char **place, const char *name, const c
 {
 	if (*place != NULL)
 		return usage_error(tool, _("--%s is given twice"), name);
+	if (value[0] == '\0')
+		return usage_error(tool, _("the value of --%s is empty"), name);
 	*place = value;
 	return 0;
 }
@@ -326,8 +328,6 @@ static int take_operands(struct tool *tool, char *const *words, size_t count)
 {
 	int result = 0;
 
-	if (tool->command->id == COMMAND_HOOK)
-		return take_hook(tool, words, count);
 	if (tool->json && count == 1 && strcmp(words[0], "-") == 0) {
 		if (tool->setting_count != 0 || tool->passphrase_file != NULL ||
 		    tool->passphrase_fd != -1 || tool->batch_file != NULL ||
@@ -349,6 +349,22 @@ static int take_operands(struct tool *tool, char *const *words, size_t count)
 		result = add_setting(tool, find_option(tool->command, name, strlen(name)), words[i],
 				     strlen(words[i]));
 	}
+	return result;
+}
+
+/* Behind the issuer's name stand its own words, and a token among them may begin with a dash. */
+static int read_hook(struct tool *tool, int argc, char **argv)
+{
+	int result = read_options(tool, argc, argv, true);
+	const char *issuer = optind < argc ? argv[optind] : "";
+
+	if (result == 0 && optind < argc) {
+		argc -= optind;
+		argv += optind;
+		result = read_options(tool, argc, argv, true);
+	}
+	if (result == 0 && tool->show == SHOW_NOTHING)
+		result = take_hook(tool, issuer, argv + optind, (size_t)(argc - optind));
 	return result;
 }
 
@@ -413,6 +429,8 @@ int parse_options(struct tool *tool, int argc, char **argv)
 		tool->command = find_action(argv[++at]);
 	argc -= at;
 	argv += at;
+	if (tool->command->id == COMMAND_HOOK)
+		return read_hook(tool, argc, argv);
 	result = read_options(tool, argc, argv, false);
 	if (result == 0 && tool->show == SHOW_NOTHING)
 		result = take_operands(tool, argv + optind, (size_t)(argc - optind));

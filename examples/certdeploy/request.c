@@ -112,8 +112,7 @@ int lone_failure(struct tool *tool, int error, const char *file)
 
 	if (error == ENOMEM)
 		return CERTDEPLOY_ENOMEM;
-	(void)snprintf(tool->message, sizeof(tool->message), _("cannot read %s: %s"), file,
-		       strerror(error));
+	(void)snprintf(tool->message, sizeof(tool->message), _("cannot be read: %s"), strerror(error));
 	tool->problem = (struct certdeploy_problem){.severity = CERTDEPLOY_ERROR,
 						    .code = denied            ? "not-permitted"
 							    : error == ENOENT ? "not-found"
@@ -337,6 +336,8 @@ static int take_command(struct tool *tool, const json_t *value)
 	command = json_is_string(value) ? find_command(json_string_value(value)) : NULL;
 	if (command == NULL)
 		return usage_error(tool, _("\"command\" names no command"));
+	if (command->id == COMMAND_HOOK)
+		return usage_error(tool, _("\"%s\" has no place in a request"), command->name);
 	if (tool->command != NULL && strcmp(tool->command->name, command->name) == 0)
 		return 0;
 	if (tool->command != NULL)
@@ -373,6 +374,26 @@ static int take_object(struct tool *tool, json_t *object)
 	return result == 0 ? take_members(tool, object) : result;
 }
 
+/* The library's own sentence may quote what stands near, which may be a key. */
+static const char *why_not_json(const json_error_t *where)
+{
+	switch (json_error_code(where)) {
+	case json_error_duplicate_key:
+		return _("the request has a key twice");
+	case json_error_null_character:
+	case json_error_null_byte_in_key:
+		return _("a text in the request has a NUL");
+	case json_error_numeric_overflow:
+		return _("a number in the request is too large");
+	case json_error_stack_overflow:
+		return _("the request is nested too deeply");
+	case json_error_invalid_utf8:
+		return _("the request is not UTF-8");
+	default:
+		return _("the request is not JSON");
+	}
+}
+
 int parse_json(json_t **out, struct tool *tool, char *bytes, size_t length)
 {
 	json_error_t where;
@@ -388,7 +409,7 @@ int parse_json(json_t **out, struct tool *tool, char *bytes, size_t length)
 	else if (*out == NULL && json_error_code(&where) == json_error_out_of_memory)
 		result = CERTDEPLOY_ENOMEM;
 	else if (*out == NULL)
-		result = usage_error(tool, _("the request is not JSON: line %d, column %d"), where.line,
+		result = usage_error(tool, _("%s: line %d, column %d"), why_not_json(&where), where.line,
 				     where.column);
 	explicit_bzero(bytes, length);
 	free(bytes);
@@ -442,6 +463,9 @@ static int parse_number(long *number, struct tool *tool, const struct setting *s
 	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): the option takes a value */
 	*number = strtol(setting->value, &end, 10);
 	factor = row->effect == EFFECT_NUMBER ? *end == '\0' : seconds_in(*end);
+	/* Monitoring is used to days: a bare 30 must not pass for seconds. */
+	if (row->effect == EFFECT_LIFE && *end == '\0')
+		factor = 0;
 	if (errno != 0 || end == setting->value || factor == 0 || (*end != '\0' && end[1] != '\0') ||
 	    *number < 0 || *number > INT_MAX / factor)
 		return usage_error(tool,
@@ -533,6 +557,9 @@ static int apply(struct tool *tool, struct certdeploy_request *request, const st
 	if (setting->value != NULL && (setting->length == 0 || strlen(setting->value) != setting->length) &&
 	    !setting->is_content)
 		return usage_error(tool, _("the value of --%s is empty"), row->name);
+	if (takes_value(row) && row->effect != EFFECT_MATERIAL && row->effect != EFFECT_LIST &&
+	    row->effect != EFFECT_NEXT && came_before(tool, setting))
+		return usage_error(tool, _("--%s is given twice"), row->name);
 	switch (row->effect) {
 	case EFFECT_MATERIAL:
 		if (setting->is_content)
@@ -547,9 +574,6 @@ static int apply(struct tool *tool, struct certdeploy_request *request, const st
 			return usage_error(tool, _("standard input (-) can be read only once"));
 		return add_stdin(tool, request, row->value);
 	case EFFECT_ONCE:
-		if (came_before(tool, setting))
-			return usage_error(tool, _("--%s is given twice"), row->name);
-		/* fall through */
 	case EFFECT_LIST:
 		return certdeploy_request_add(request, (enum certdeploy_list_option)row->value,
 					      setting->value);

@@ -151,7 +151,7 @@ const char *issuer_variable(const char *name);
 /* ---- hook.c ---- */
 
 /** Turn the words after "hook" and the issuer's variables into settings of deploy. As parse_options(). */
-int take_hook(struct tool *tool, char *const *words, size_t count);
+int take_hook(struct tool *tool, const char *issuer, char *const *words, size_t count);
 
 /* ---- store.c ---- */
 

@@ -41,6 +41,7 @@ def test_certbot(deployed, lineage, ca):
     shutil.copy(new.fullchain, lineage / "fullchain.pem")
     shutil.copy(new.key, lineage / "privkey.pem")
     renewed(deployed("hook", "certbot", env={"RENEWED_LINEAGE": str(lineage)}), new)
+    renewed(deployed("hook", "certbot", env={"RENEWED_LINEAGE": f"{lineage}//"}), new)  # as a shell completes it
 
 
 def test_lego(deployed, ca):
@@ -64,6 +65,21 @@ def test_dehydrated(deployed, ca):
     assert not again.json["changed"]
     for verb in ("startup_hook", "deploy_challenge", "exit_hook", "something_new"):
         assert not deployed("hook", "dehydrated", verb, "x").expect(0).json["changed"]
+
+
+@pytest.mark.parametrize("words", [
+    ["deploy_challenge", "www.example.test", "-hJ3token", "--value"],  # base64url may begin with a dash
+    ["clean_challenge", "www.example.test", "-t", "-"],
+    ["request_failure", "403", "-reason", "GET", "--"],
+])
+def test_words_of_dehydrated_are_no_options(deployed, words):
+    assert not deployed("hook", "dehydrated", *words).expect(0).json["changed"]
+
+
+def test_options_stand_before_the_words(fake):
+    for words in (["--json", "hook", "dehydrated"], ["hook", "--json", "dehydrated"], ["hook", "dehydrated", "--json"]):
+        assert fake(*words, "startup_hook").json["command"] == "hook"
+    assert fake("hook", "--help").text == fake("hook", "dehydrated", "--help").text == fake("help", "hook").text
 
 
 def test_acme_sh(deployed, ca):
