@@ -28,7 +28,7 @@ def problems_page(tmp_path_factory):
 
 
 def unescaped(text):
-    return re.sub(r"\\-", "-", re.sub(r"\\e", r"\\", re.sub(r"\\&", "", text)))
+    return re.sub(r"\\-", "-", re.sub(r"\\e", r"\\", re.sub(r"\\\(dq", '"', re.sub(r"\\&", "", text))))
 
 
 def literals(page):
@@ -55,6 +55,22 @@ def lint(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOC)))
 def test_pages_are_clean(page):
     assert lint(page) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOC)))
+def test_a_reader_sees_the_quotes(page):
+    """mdoc takes raw quotes of a macro's arguments away."""
+    assert re.findall(r'^\.(?:Dl|Ql) .*[^" ].*".*[^"\n].*$', page.read_text(), re.M) == []
+
+
+def test_settings_as_a_reader_sees_them():
+    if not shutil.which("mandoc"):
+        pytest.skip("mandoc is not installed")
+    text = subprocess.run(["mandoc", "-Tascii", "-Owidth=160", DOC / "certdeploy.conf.5"], capture_output=True,
+                          text=True, check=True).stdout
+    text = re.sub(".\b", "", text)
+    assert 'reload, restart, start, stop = ["program", "argument", ...]' in text
+    assert 'probe = ({ protocol = "protocol"; address = "address"; port = number; })' in text
 
 
 def test_problems_page(problems_page):
