@@ -16,6 +16,7 @@
 
 #define FILE_LIMIT ((size_t)1 << 20)
 #define SUFFIX ".json"
+#define SCHEMA "certdeploy-deployment/1"
 
 static const struct {
 	const char *key;
@@ -74,8 +75,8 @@ static int put_source(json_t *object, const struct cd_vector *pieces, bool live)
 static char *write_text(const char *name, const struct cd_order *target, const struct cd_vector *pieces,
 			bool live)
 {
-	json_t *object = json_pack("{s:s, s:s, s:b, s:b}", "schema", "certdeploy-deployment/1", "name",
-				   name, "default", (int)target->defaults, "all", (int)target->all);
+	json_t *object = json_pack("{s:s, s:s, s:b, s:b}", "schema", SCHEMA, "name", name, "default",
+				   (int)target->defaults, "all", (int)target->all);
 	int result = object == NULL ? CERTDEPLOY_ENOMEM : 0;
 	char *text = NULL;
 
@@ -172,8 +173,7 @@ static int take_list(struct cd_vector *list, struct cd_arena *strings, const jso
 
 	json_array_foreach(array, index, value)
 	{
-		char *text =
-			json_is_string(value) ? cd_arena_string(strings, json_string_value(value)) : NULL;
+		char *text = cd_arena_string(strings, json_string_value(value));
 
 		if (text == NULL || cd_vector_add(list, text) != 0)
 			return CERTDEPLOY_ENOMEM;
@@ -240,11 +240,40 @@ static int take_source(struct cd_order *order, struct cd_arena *strings, struct 
 	return 0;
 }
 
+static bool is_list(const json_t *array)
+{
+	bool strings = array == NULL || json_is_array(array);
+	size_t index;
+	json_t *value;
+
+	json_array_foreach(array, index, value) strings = strings && json_is_string(value);
+	return strings;
+}
+
+static bool is_flag(const json_t *value)
+{
+	return value == NULL || json_is_boolean(value);
+}
+
+/* A target of which a part were passed over would be another, and mostly a wider one. */
+static bool is_whole(const json_t *object)
+{
+	const char *schema = json_string_value(json_object_get(object, "schema"));
+	const json_t *source = json_object_get(object, "source");
+	bool whole = schema != NULL && strcmp(schema, SCHEMA) == 0;
+
+	for (size_t i = 0; i < LIST_COUNT; i++)
+		whole = whole && is_list(json_object_get(object, lists[i].key));
+	return whole && is_list(json_object_get(object, "service")) &&
+	       is_flag(json_object_get(object, "default")) && is_flag(json_object_get(object, "all")) &&
+	       (source == NULL || json_is_array(source));
+}
+
 /* What is remembered under a name; CERTDEPLOY_ENOTFOUND, not recorded, where nothing is. */
 static int read_object(json_t **object, struct cd_host *host, const char *state_directory, const char *name)
 {
 	char *path = cd_deployment_path(&host->arena, state_directory, name), *text = NULL;
-	json_error_t error;
+	json_error_t error = {.line = 0};
 	size_t length;
 	int failed;
 
@@ -258,10 +287,13 @@ static int read_object(json_t **object, struct cd_host *host, const char *state_
 		return cd_fail_errno(host->problems, failed, path, _("cannot read the deployment"));
 	*object = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
 	free(text);
-	if (*object == NULL)
-		return cd_fail(host->problems, CERTDEPLOY_EREFUSED, "not-understood", path,
-			       (size_t)error.line, _("the remembered deployment cannot be read"));
-	return 0;
+	if (*object != NULL && is_whole(*object))
+		return 0;
+	json_decref(*object);
+	*object = NULL;
+	return cd_fail(host->problems, CERTDEPLOY_EREFUSED, "not-understood", path,
+		       error.line > 0 ? (size_t)error.line : 0,
+		       _("the remembered deployment cannot be read"));
 }
 
 int cd_deployment_rename(struct cd_changes *changes, struct cd_host *host, const char *state_directory,

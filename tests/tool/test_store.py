@@ -146,6 +146,28 @@ def test_a_name_removed_and_put_back(host, ca):
     host("store", "remove").expect(USAGE)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    ["[]", "{}", "null", '{"schema": "certdeploy-deployment/2"}', {"hostname": NAME}, {"hostname": [1]},
+     {"address": None}, {"listener": {}}, {"service": [["apache"]]}, {"default": "no"}, {"all": 1}, {"source": {}}],
+)  # fmt: skip
+def test_a_damaged_target_is_not_taken_for_a_wider_one(host, ca, damage):
+    leaf = ca.leaf(NAME, "blog.example.test")
+    host("deploy", "--fullchain", leaf.fullchain, "--key", leaf.key, "--hostname", NAME).expect(0)
+    remembered = host.root / f"var/lib/certdeploy/deployments/{NAME}.json"
+    whole = json.loads(remembered.read_text())
+    remembered.write_text(damage if isinstance(damage, str) else json.dumps({**whole, **damage}))
+    before = tree(host.root / "etc")
+    for command in (["deploy"], ["deploy", "--name", NAME]):
+        refused = host(*command).expect(REFUSED, "not-understood")
+        assert refused.problem("not-understood")["file"].endswith(f"/deployments/{NAME}.json")
+    assert tree(host.root / "etc") == before
+    # a new target takes its place
+    again = host("deploy", "--name", NAME, "--hostname", NAME)
+    again.expect(0)
+    assert json.loads(remembered.read_text()) == whole
+
+
 def test_old_backups_are_removed(tool, ca):
     for number in range(2):
         leaf = ca.leaf(NAME, again=number)
