@@ -45,13 +45,22 @@ quick_tests = tests/unit/test-apache tests/unit/test-apache-amend tests/unit/tes
 	tests/unit/test-file tests/unit/test-json tests/unit/test-names tests/unit/test-postfix \
 	tests/unit/test-problem tests/unit/test-settings tests/unit/test-text
 EXTRA_DIST += tests/unit/postfix.h
+# Where each allocation and each system call fails once.
+unit_short = tests/unit/short.c tests/unit/short.h
+unit_comma = ,
+unit_short_wrapped = malloc calloc realloc strdup strndup read write fstat mkdir mkdtemp futimens fdopendir readdir \
+	openat open close
+unit_short_flags = $(AM_LDFLAGS) $(unit_short_wrapped:%=-Wl$(unit_comma)--wrap=%)
 # Certificates made in the test.
 tests_unit_test_archive_SOURCES = tests/unit/test-archive.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_certificate_chain_SOURCES = tests/unit/test-certificate-chain.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_certificate_check_SOURCES = tests/unit/test-certificate-check.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_certificate_read_SOURCES = tests/unit/test-certificate-read.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_issue_SOURCES = tests/unit/test-issue.c tests/unit/issue.c tests/unit/issue.h
-tests_unit_test_store_SOURCES = tests/unit/test-store.c tests/unit/issue.c tests/unit/issue.h
+tests_unit_test_store_SOURCES = tests/unit/test-store.c tests/unit/issue.c tests/unit/issue.h $(unit_short)
+tests_unit_test_store_LDFLAGS = $(unit_short_flags)
+# Whose fcntl() can fail.
+tests_unit_test_process_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fcntl
 # A small host with fake servers.
 tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_recovery_SOURCES = tests/unit/test-recovery.c tests/unit/host.c tests/unit/host.h

@@ -361,6 +361,15 @@ static void reap(pid_t guardian)
 		;
 }
 
+/* A read that waits would know no time limit. */
+static int never_wait(const struct watch *watch)
+{
+	for (int i = 0; i < 3; i++)
+		if (fcntl(watch->streams[i].fd, F_SETFL, O_NONBLOCK) == -1)
+			return errno;
+	return 0;
+}
+
 static int run_guarded(struct cd_run *run, struct spawning *spawning, const int output[2],
 		       const int errors[2])
 {
@@ -368,16 +377,16 @@ static int run_guarded(struct cd_run *run, struct spawning *spawning, const int 
 		.run = run,
 		.streams = {{spawning->tell[0], POLLIN, 0}, {output[0], POLLIN, 0}, {errors[0], POLLIN, 0}},
 	};
-	pid_t guardian = start_guardian(spawning);
-	int error = guardian == -1 ? errno : 0;
+	int error = never_wait(&watch);
+	pid_t guardian = error == 0 ? start_guardian(spawning) : -1;
 
+	if (error == 0 && guardian == -1)
+		error = errno;
 	(void)close(spawning->tell[1]);
 	(void)close(spawning->leave[0]);
 	spawning->tell[1] = spawning->leave[0] = -1;
 	if (error != 0)
 		return error;
-	for (int i = 0; i < 3; i++)
-		(void)fcntl(watch.streams[i].fd, F_SETFL, O_NONBLOCK);
 	wait_for(&watch);
 	(void)close(spawning->leave[1]);
 	spawning->leave[1] = -1;

@@ -134,13 +134,31 @@ static struct tally tally;
 
 /* ---- one run in a child ---- */
 
-/* There where the program is built for coverage: what a child has reached counts too. */
+/* There where the program is built for coverage. */
 void __gcov_dump(void) __attribute__((weak));
+
+static int operate_once(perform *operate, int classes)
+{
+	struct scene scene;
+	int result;
+
+	scene_open(&scene, path);
+	meeting->classes = classes;
+	result = operate(&scene, path);
+	meeting->classes = 0;
+	for (size_t i = 0; options.verbose && result != 0 && i < scene.problems.list.count; i++) {
+		const struct certdeploy_problem *problem = scene.problems.list.items[i];
+
+		printf("    %s: %s\n", problem->code, problem->message);
+	}
+	scene_close(&scene);
+	return result;
+}
 
 /* Its result, or 1000 + the signal that ended it. */
 static int run(perform *operate, int classes, long at, long then, const struct meet_fault *fault)
 {
-	struct scene scene;
+	bool dies = then != 0 || (fault != NULL && fault->number == 0);
 	int status, result;
 	pid_t child;
 
@@ -152,21 +170,13 @@ static int run(perform *operate, int classes, long at, long then, const struct m
 	meeting->count = 0;
 	meeting->fired = meeting->killed = false;
 	(void)fflush(stdout);
+	/* What a child has reached would have to be written down by each of them. */
+	if (__gcov_dump != NULL && !dies)
+		return operate_once(operate, classes);
 	child = fork();
 	if (child == 0) {
-		scene_open(&scene, path);
-		meeting->classes = classes;
-		result = operate(&scene, path);
-		meeting->classes = 0;
-		for (size_t i = 0; options.verbose && result != 0 && i < scene.problems.list.count; i++) {
-			const struct certdeploy_problem *problem = scene.problems.list.items[i];
-
-			printf("    %s: %s\n", problem->code, problem->message);
-		}
-		scene_close(&scene);
+		result = operate_once(operate, classes);
 		(void)fflush(stdout);
-		if (__gcov_dump != NULL)
-			__gcov_dump();
 		_exit(-result & 0xff);
 	}
 	if (child == -1 || waitpid(child, &status, 0) != child) {
@@ -480,6 +490,8 @@ int main(int argc, char **argv)
 		if (fork() == 0) {
 			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 			worker(&shared->next, &shared->tallies[i]);
+			if (__gcov_dump != NULL)
+				__gcov_dump();
 			_exit(0);
 		}
 	while (wait(&status) > 0)

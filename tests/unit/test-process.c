@@ -8,12 +8,29 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+static bool flags_are_refused;
+
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...)
+{
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, command);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	errno = ENOMEM;
+	return flags_are_refused && command == F_SETFL ? -1 : __real_fcntl(fd, command, argument);
+}
 
 static int run_shell(struct cd_run *run, const char *script)
 {
@@ -263,6 +280,19 @@ static void test_the_host_hears_nothing(void **state)
 	assert_int_equal(sigaction(SIGCHLD, &before, NULL), 0);
 }
 
+/* A read that waits has no time limit: without pipes that do not wait nothing is started. */
+static void test_pipes_that_would_wait(void **state)
+{
+	struct cd_run run = {0};
+
+	(void)state;
+	flags_are_refused = true;
+	assert_int_equal(run_shell(&run, "exit 0"), CERTDEPLOY_ENOMEM);
+	flags_are_refused = false;
+	assert_int_equal(run.status, -1);
+	cd_run_free(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_many_threads),
 		cmocka_unit_test(test_closed_standard_descriptors),
 		cmocka_unit_test(test_the_host_hears_nothing),
+		cmocka_unit_test(test_pipes_that_would_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

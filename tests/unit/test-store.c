@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-store.c - what the store wants written, and that it wants nothing when all is there */
 #include "issue.h"
+#include "short.h"
 
 #include "certificate/store.h"
 
@@ -55,7 +56,7 @@ static void run(const char *command, const struct work *work, const char *path)
 {
 	char line[256];
 
-	(void)snprintf(line, sizeof(line), "%s %s%s", command, work->path, path);
+	(void)snprintf(line, sizeof(line), "cd %s && %s %s%s", work->path, command, work->path, path);
 	assert_int_equal(system(line), 0);
 }
 
@@ -105,12 +106,27 @@ static void add_leaf(struct work *work, const struct issued *leaf, bool with_cha
 		give(&work->loading, CHAIN, pem_certificate(middle));
 }
 
+/* Plan what is loaded on a host of its own, and forget it. */
+static int plan_once(void *data)
+{
+	const struct work *work = data;
+	struct work again = {.request = work->request};
+	int result = cd_host_open(&again.host, &again.problems, work->path);
+
+	if (result == 0)
+		result = cd_store_plan(&again.materials, &again.changes, &again.overlay, &again.host,
+				       &again.request);
+	end_planning(&again);
+	return result;
+}
+
 static int plan(struct work *work)
 {
 	accept_code(&work->loading, "chain-incomplete");
 	accept_code(&work->loading, "expired");
 	assert_loads(&work->loading);
 	work->request.certificates = &work->loading.certificates;
+	short_of_everything(plan_once, work);
 	return cd_store_plan(&work->materials, &work->changes, &work->overlay, &work->host, &work->request);
 }
 
@@ -610,6 +626,64 @@ static void test_load_and_list(void **state)
 	end_planning(work);
 }
 
+enum question { LOAD, COMPLETE, LIST, OWNER, QUESTIONS };
+
+struct asking {
+	const struct work *work;
+	enum question question;
+};
+
+static int ask_once(void *data)
+{
+	static const char *const accepted[] = {"chain-incomplete", NULL};
+	const struct asking *asking = data;
+	struct cd_load load = {.need_key = true, .now = NOW};
+	struct cd_certificates certificates = {0};
+	struct work again = {.path = ""};
+	struct cd_vector reports = {0};
+	struct cd_loads loads = {0};
+	const char *name = NULL;
+	int result = cd_host_open(&again.host, &again.problems, asking->work->path);
+
+	if (asking->question == COMPLETE) {
+		load.pieces = asking->work->loading.pieces;
+		load.count = 1;
+		load.accepted = accepted;
+	}
+	if (result == 0 && asking->question == LOAD)
+		result = cd_store_load(&certificates, &again.host, STORE, NAME, &load);
+	else if (result == 0 && asking->question == COMPLETE)
+		result = cd_store_load_given(&certificates, &again.host, STORE, NAME, &load);
+	else if (result == 0 && asking->question == LIST)
+		result = cd_store_list(&reports, &again.host, STORE);
+	else if (result == 0)
+		result = cd_store_find_key(&name, &again.host, STORE, "none", &loads);
+	cd_loads_free(&loads);
+	cd_vector_free(&reports);
+	cd_certificates_free(&certificates);
+	end_planning(&again);
+	return result;
+}
+
+static void test_whatever_fails_while_it_is_read(void **state)
+{
+	struct asking asking = {.work = *state};
+	struct work *work = *state;
+
+	install(work, ec, NOW);
+	install(work, issue(&(struct wish){.names = "DNS:" NAME, .issuer = middle, .type = "ed25519"}),
+		NOW + 1);
+	run("mkdir -p", work, STORE "/" NAME "/requests/20270101T000000Z");
+	run("mkdir -p", work, STORE "/z.example/requests/20270101T000000Z");
+	run("cp ." CURRENT "key.pem", work, STORE "/" NAME "/requests/20270101T000000Z");
+	give(&work->loading, CERT, pem_certificate(ec));
+	for (asking.question = LOAD; asking.question < QUESTIONS; asking.question++) {
+		assert_int_equal(ask_once(&asking), 0);
+		short_of_everything(ask_once, &asking);
+	}
+	loading_end(&work->loading);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -633,6 +707,7 @@ int main(void)
 		TEST(test_a_store_that_others_may_change),
 		TEST(test_whose_key_it_is),
 		TEST(test_load_and_list),
+		TEST(test_whatever_fails_while_it_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, make_certificates, drop_certificates);

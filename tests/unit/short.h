@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* short.h - memory runs short, or a system call fails, at each place in turn */
+#ifndef CD_TEST_SHORT_H
+#define CD_TEST_SHORT_H
+
+#include "unit.h"
+
+/**
+ * Call operate(data) with the first, second, … allocation of the library failing, then with each of its
+ * system calls failing. When memory is short it says so, or does its work all the same; no other failure is
+ * taken for a success that it is not.
+ */
+void short_of_everything(int (*operate)(void *data), void *data);
+
+#endif
