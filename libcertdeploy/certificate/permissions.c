@@ -211,6 +211,11 @@ int cd_permissions_read(struct cd_permissions *permissions, struct cd_host *host
 
 /* ---- their use ---- */
 
+bool cd_permissions_say_mode(const struct cd_permissions *permissions, enum cd_stored_part part)
+{
+	return permissions->parts[part].mode != UNSAID;
+}
+
 void cd_permissions_apply(struct cd_change *change, const struct cd_permissions *permissions,
 			  enum cd_stored_part part, const struct cd_stored_file *before)
 {

@@ -34,6 +34,9 @@ struct cd_permissions {
 int cd_permissions_read(struct cd_permissions *permissions, struct cd_host *host, const char *name,
 			const char *const *settings, const char *const *asked);
 
+/** Do the rules give the part a mode? */
+bool cd_permissions_say_mode(const struct cd_permissions *permissions, enum cd_stored_part part);
+
 /** The rule of a part where there is one, else what stood there before, else the default. */
 void cd_permissions_apply(struct cd_change *change, const struct cd_permissions *permissions,
 			  enum cd_stored_part part, const struct cd_stored_file *before);

@@ -6,6 +6,7 @@
 #include "certificate/leaf.h"
 #include "certificate/permissions.h"
 #include "certificate/stored.h"
+#include "change/attributes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -334,6 +335,22 @@ static char *path_of(const struct plan *plan, const char *generation, const stru
 			       cd_stored_name(part), pair->suffix);
 }
 
+/*
+ * Whom the administrator has let read a file besides its owner and group may read the next one: without its
+ * access control list its mode, which then is that of the list, would let in the whole group instead.
+ */
+static int carry_acl(const struct plan *plan, struct cd_change *change, const char *before)
+{
+	struct cd_problems *problems = plan->host->problems;
+	int fd = cd_open(&plan->host->root, before, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	int error = fd == -1 ? errno : cd_attributes_acl(&change->acl, &plan->changes->arena, fd);
+
+	if (fd != -1)
+		(void)close(fd);
+	return error == 0 ? 0
+			  : cd_fail_errno(problems, error, before, _("cannot read who may read the file"));
+}
+
 static int add_pair_files(struct plan *plan, const struct pair *pair)
 {
 	int result = 0;
@@ -355,7 +372,11 @@ static int add_pair_files(struct plan *plan, const struct pair *pair)
 					     _("cannot read what is to be carried over"));
 		cd_permissions_apply(&change, &plan->permissions, i,
 				     pair->old == NULL ? NULL : &pair->old->files[i]);
-		result = add_change(plan, &change);
+		if (pair->old != NULL && pair->old->files[i].bytes != NULL &&
+		    !cd_permissions_say_mode(&plan->permissions, i))
+			result = carry_acl(plan, &change, current);
+		if (result == 0)
+			result = add_change(plan, &change);
 		if (result == 0)
 			result = lay_over(plan, pair, i, change.path);
 		if (result == 0)

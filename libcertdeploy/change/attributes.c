@@ -98,6 +98,15 @@ int cd_attributes_read(struct cd_attributes *out, struct cd_arena *arena, int fd
 	return error;
 }
 
+int cd_attributes_acl(const struct cd_xattr **out, struct cd_arena *arena, int fd)
+{
+	struct cd_xattr *acl = cd_arena_alloc(arena, sizeof(*acl));
+	int error = acl == NULL ? ENOMEM : read_one(acl, arena, fd, ACCESS_ACL);
+
+	*out = error == 0 ? acl : NULL;
+	return error == ENODATA || error == ENOTSUP ? 0 : error;
+}
+
 static bool has_it_already(int fd, const struct cd_xattr *xattr)
 {
 	char value[1024];

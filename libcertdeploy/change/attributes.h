@@ -25,6 +25,9 @@ void cd_attributes_of(struct cd_attributes *out, const struct stat *status);
 /** Read all of an open file. Returns 0 or an errno. */
 int cd_attributes_read(struct cd_attributes *out, struct cd_arena *arena, int fd);
 
+/** Of an open file the access control list alone; *out NULL: it has none. Returns 0 or an errno. */
+int cd_attributes_acl(const struct cd_xattr **out, struct cd_arena *arena, int fd);
+
 /**
  * Give them to a file of mode 0600: owner first, mode last, so that nobody reads who may not in the
  * end. with_time: the modification time too. Returns 0 or an errno.

@@ -7,6 +7,7 @@
 #include "base/table.h"
 
 struct cd_attributes;
+struct cd_xattr;
 
 enum cd_change_kind {
 	CD_CHANGE_FILE,      /**< a regular file gets these bytes; made when it is not there */
@@ -27,6 +28,8 @@ struct cd_change {
 	mode_t mode;  /**< for what is new; what is replaced keeps its owner, mode, ACL and labels */
 	uid_t owner;  /**< for what is new; (uid_t)-1: ours */
 	gid_t group;
+	/** For what is new, with whom its mode is shared; NULL: nobody. Lives as long as the changes. */
+	const struct cd_xattr *acl;
 	bool forced; /**< mode, owner and group hold also for what is replaced */
 	/** What is put back gets these, also where something stands; NULL: the rules above. */
 	const struct cd_attributes *attributes;

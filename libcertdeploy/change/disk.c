@@ -221,6 +221,15 @@ bool cd_disk_is_mounted(int directory, const char *name)
 #endif
 }
 
+bool cd_disk_is_pinned(int directory, const char *name)
+{
+	int flags = AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0);
+	struct statx status;
+
+	return statx(directory, name, flags, STATX_TYPE, &status) == 0 &&
+	       (status.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0;
+}
+
 int cd_disk_readlink(char **target, int directory, const char *name)
 {
 	char buffer[PATH_MAX];

@@ -133,6 +133,12 @@ static int refuse_mounted(struct cd_work *work, const struct cd_entry *entry)
 		       _("the file is mounted by itself and cannot be replaced"));
 }
 
+static int refuse_pinned(struct cd_work *work, const struct cd_entry *entry)
+{
+	return cd_fail(work->problems, CERTDEPLOY_EREFUSED, "pinned", entry->path, 0,
+		       _("the file or its directory is marked so that it cannot be replaced"));
+}
+
 static int read_file(struct cd_work *work, struct cd_entry *entry, int directory, const char *name)
 {
 	int fd = cd_disk_open(directory, name, O_RDONLY | O_NONBLOCK, 0);
@@ -169,6 +175,8 @@ static int read_before(struct cd_work *work, struct cd_entry *entry)
 	if (directory == -1)
 		return cd_fail_errno(work->problems, errno, entry->path, _("cannot open its directory"));
 	error = fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == -1 ? errno : 0;
+	entry->pinned =
+		cd_disk_is_pinned(directory, "") || (error == 0 && cd_disk_is_pinned(directory, name));
 	if (error != 0 && error != ENOENT) {
 		result = cd_fail_errno(work->problems, error, entry->path, _("cannot look at the file"));
 	} else if (error == 0) {
@@ -203,6 +211,8 @@ static int read_before(struct cd_work *work, struct cd_entry *entry)
 
 static int keep_entry(struct cd_work *work, struct cd_entry *entry)
 {
+	if (entry->pinned)
+		return refuse_pinned(work, entry);
 	if (cd_table_put(&work->by_path, entry->path, entry) != 0 ||
 	    cd_vector_add(&work->journal.entries, entry) != 0)
 		return cd_fail_memory(work->problems);
@@ -236,6 +246,10 @@ static void fill_attributes(struct cd_entry *entry, const struct cd_change *chan
 		after->mode = mode_for_new(change);
 		after->owner = change->owner == (uid_t)-1 ? geteuid() : change->owner;
 		after->group = change->group == (gid_t)-1 ? getegid() : change->group;
+	}
+	if (entry->before.kind == CD_SIDE_NOTHING && change->acl != NULL) {
+		after->xattrs = change->acl;
+		after->xattr_count = 1;
 	}
 	if (entry->secret)
 		after->mode &= 0640;

@@ -77,6 +77,7 @@ struct cd_entry {
 	struct cd_identity identity; /**< what stood there when it was read */
 	const char *bytes;           /**< new content of a file */
 	size_t length;
+	bool pinned;    /**< marked so that nobody can replace it */
 	bool waiting;   /**< it has begun, and this one is not yet in place */
 	bool keep_time; /**< the new content gets after.attributes.modified */
 	const char *diff;

@@ -230,6 +230,21 @@ def test_t23_mounts(tool, root, material, place, mount, code, status):
 
 
 @as_root
+@pytest.mark.parametrize("place", [CONF, "etc/dovecot"])
+@pytest.mark.parametrize("mark", ["i", "a"])
+def test_t23_marks(tool, root, schema, material, place, mark):
+    """What is marked unchangeable is told before anything is touched: a run could not even take its own files away."""
+    if subprocess.run(["chattr", "+" + mark, root / place], capture_output=True).returncode != 0:
+        pytest.skip("this file system has no such marks")
+    try:
+        for command in "plan", "deploy":
+            refused(tool, root, schema, command, *material, "--default", code="pinned")
+    finally:
+        subprocess.run(["chattr", "-" + mark, root / place], check=True)
+    tool("deploy", *material, "--default").expect(0)
+
+
+@as_root
 @pytest.mark.parametrize("name", ["journal", "committed"])
 def test_t20_something_else_in_the_place_of_a_record(tool, root, schema, material, name):
     make(root, "var/lib/certdeploy", 0o700)

@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import stat
+import struct
 import subprocess
 
 import pytest
@@ -127,6 +128,31 @@ def test_a_certificate_in_use_stays(host, ca, schema):
     conf.write_text(CONF + f"#SSLCertificateFile /{STORE}/{NAME}/current/fullchain.pem\n")
     host("store", "remove", NAME).expect(0)
     assert names(host) == [] and not (host.root / STORE / NAME).exists()
+
+
+def acl(*entries):
+    """system.posix_acl_access of (tag, permissions, id): 1 owner, 2 user, 4 group, 16 mask, 32 others."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+def test_who_may_read_a_key_may_read_the_next_one(tool, ca):
+    """By an access control list; the group, which the list keeps out, does not get in by the mode."""
+    only_him = acl((1, 6, 0xFFFFFFFF), (2, 4, 65534), (4, 0, 0xFFFFFFFF), (16, 4, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF))
+    key = tool.root / STORE / NAME / "current/key.pem"
+    for number in range(3):
+        leaf = ca.leaf(NAME, again=number)
+        rule = ["--permissions", "key=::0640"] if number == 2 else []
+        tool("deploy", "--fullchain", leaf.fullchain, "--key", leaf.key, "--name", NAME, "--install-only", *rule).expect(0)
+        if number == 0:
+            try:
+                os.setxattr(key, "system.posix_acl_access", only_him)
+            except OSError as e:
+                pytest.skip(f"no access control lists here: {e}")
+        has = "system.posix_acl_access" in os.listxattr(key)
+        assert has == (number < 2), "what is said of the mode is all that holds"
+        assert not has or os.getxattr(key, "system.posix_acl_access") == only_him
+        assert key.stat().st_mode & 0o777 == 0o640
+    assert "system.posix_acl_access" not in os.listxattr(key.with_name("combined.pem"))
 
 
 def test_a_name_removed_and_put_back(host, ca):
