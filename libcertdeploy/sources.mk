@@ -57,7 +57,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certificate/load.c \
 	libcertdeploy/certificate/material.h \
 	libcertdeploy/certificate/permissions.c libcertdeploy/certificate/permissions.h \
-	libcertdeploy/certificate/pkcs12.c libcertdeploy/certificate/pkcs12.h \
+	libcertdeploy/certificate/normal.c libcertdeploy/certificate/pkcs12.c libcertdeploy/certificate/pkcs12.h \
 	libcertdeploy/certificate/read.c \
 	libcertdeploy/certificate/report.c \
 	libcertdeploy/certificate/roots.c \

@@ -71,6 +71,7 @@ struct cd_loads {
 	struct cd_table by_der;    /**< the same by their DER */
 	struct cd_table signed_by; /**< issuer and subject, both of CAs: that signature was verified */
 	struct cd_vector verified; /**< of X509 *: these, held */
+	void *last_signed[2];      /**< X509 *, held: the same of the last leaf */
 	struct cd_key_decoder keys[CD_KEY_DECODERS];
 	void *server; /**< SSL_CTX * of a server, to try certificates in */
 	/** Issuers from the store's chains, as far as they had to be read. */
@@ -124,6 +125,8 @@ struct cd_load {
  */
 int cd_certificates_load(struct cd_certificates *out, struct cd_problems *problems,
 			 const struct cd_load *load);
+/** Free what has been decoded; text and reports stay. */
+void cd_certificates_let_go(struct cd_certificates *certificates);
 void cd_certificates_free(struct cd_certificates *certificates);
 
 /** Explain a certificate signing request (PEM or DER) into a report: names, subject, key. */

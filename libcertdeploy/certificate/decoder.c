@@ -60,18 +60,35 @@ static void remember_signed(struct cd_loads *loads, X509 *const pair[2])
 	(void)cd_table_put_bytes(&loads->signed_by, pair, 2 * sizeof(*pair), pair[0]);
 }
 
+/* A leaf does not come again, but is looked at as clients do it when its chain has been built. */
+static void remember_last(struct cd_loads *loads, X509 *const pair[2])
+{
+	for (size_t i = 0; i < 2; i++) {
+		(void)X509_up_ref(pair[i]);
+		X509_free(loads->last_signed[i]);
+		loads->last_signed[i] = pair[i];
+	}
+}
+
+static bool is_remembered(const struct cd_loads *loads, X509 *const pair[2])
+{
+	return (loads->last_signed[0] == pair[0] && loads->last_signed[1] == pair[1]) ||
+	       cd_table_get_bytes(&loads->signed_by, pair, 2 * sizeof(*pair)) != NULL;
+}
+
 bool cd_has_signed(struct cd_loads *loads, X509 *issuer, X509 *subject)
 {
 	X509 *const pair[2] = {issuer, subject};
 	EVP_PKEY *key = X509_get0_pubkey(issuer);
 
-	if (loads != NULL && cd_table_get_bytes(&loads->signed_by, pair, sizeof(pair)) != NULL)
+	if (loads != NULL && is_remembered(loads, pair))
 		return true;
 	if (key == NULL || X509_verify(subject, key) != 1)
 		return false;
-	/* A leaf does not come again. */
 	if (loads != NULL && X509_check_ca(subject) != 0)
 		remember_signed(loads, pair);
+	else if (loads != NULL)
+		remember_last(loads, pair);
 	return true;
 }
 
@@ -134,6 +151,8 @@ void cd_decoder_free(struct cd_loads *loads)
 		X509_free(loads->verified.items[i]);
 	cd_vector_free(&loads->verified);
 	cd_table_free(&loads->signed_by);
+	for (size_t i = 0; i < 2; i++)
+		X509_free(loads->last_signed[i]);
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
 	for (size_t i = 0; i < CD_KEY_DECODERS; i++)
 		OSSL_DECODER_CTX_free(loads->keys[i].context);

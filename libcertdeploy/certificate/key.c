@@ -155,7 +155,6 @@ int cd_key_from_info(struct cd_given *given, const PKCS8_PRIV_KEY_INFO *info, bo
 {
 	const char *fault = key_fault(info);
 	const ASN1_OBJECT *algorithm = NULL;
-	char sha256[CD_SHA256_TEXT];
 	unsigned char *der = NULL;
 	EVP_PKEY *key = NULL;
 	int result = 0, length;
@@ -164,16 +163,17 @@ int cd_key_from_info(struct cd_given *given, const PKCS8_PRIV_KEY_INFO *info, bo
 		return refuse_key(given, fault);
 	/* Not const in OpenSSL 1.1.1. */
 	length = i2d_PKCS8_PRIV_KEY_INFO((PKCS8_PRIV_KEY_INFO *)(uintptr_t)info, &der);
-	if (length <= 0 || cd_sha256(sha256, der, (size_t)length) != 0 ||
-	    PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) != 1)
+	if (length <= 0 || PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) != 1)
 		result = cd_fail_memory(given->problems);
 	else
 		key = cd_decode_key(given->load->loads, info, OBJ_obj2nid(algorithm), der, (size_t)length);
-	if (length > 0)
-		OPENSSL_clear_free(der, (size_t)length);
 	if (result == 0 && key == NULL)
 		result = refuse_key(given, _("the private key cannot be read"));
-	return result == 0 ? cd_given_add_key(given, key, sha256, encrypted) : result;
+	if (result == 0)
+		result = cd_given_add_key(given, key, der, (size_t)length, encrypted);
+	if (length > 0)
+		OPENSSL_clear_free(der, (size_t)length);
+	return result;
 }
 
 /* An older form inside a new PKCS#8. */

@@ -126,18 +126,26 @@ static bool reads_again(const char *text, size_t length, X509 *x509)
 	return fits;
 }
 
+/* What OpenSSL would write is at hand as a rule. */
+static bool write_key(BIO *bio, EVP_PKEY *key, const struct cd_given_key *given)
+{
+	if (given != NULL && given->normal.length != 0)
+		return PEM_write_bio(bio, PEM_STRING_PKCS8INF, "", (unsigned char *)given->normal.bytes,
+				     (long)given->normal.length) > 0;
+	return PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, cd_no_passphrase, NULL) == 1;
+}
+
 int cd_encode_key(char **out, size_t *length, struct cd_arena *arena, EVP_PKEY *key, X509 *x509,
-		  const char *sha256)
+		  const struct cd_given_key *given)
 {
 	BIO *bio = BIO_new(BIO_s_secmem());
 	int result = CERTDEPLOY_ENOMEM;
 
 	*out = NULL;
-	if (bio != NULL &&
-	    PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, cd_no_passphrase, NULL) == 1)
+	if (bio != NULL && write_key(bio, key, given))
 		result = take_text(out, length, arena, bio);
 	/* What has been decoded once, and was seen to fit, need not be decoded again. */
-	if (result == 0 && (sha256 == NULL || !has_digest(*out, *length, sha256)) &&
+	if (result == 0 && (given == NULL || !has_digest(*out, *length, given->sha256)) &&
 	    !reads_again(*out, *length, x509))
 		result = CERTDEPLOY_ENOMEM;
 	BIO_free(bio);
@@ -219,7 +227,7 @@ static int add_certificate(struct cd_certificates *out, const struct cd_chain *c
 	    encode_chain(&certificate->chain_pem, arena, chain) != 0)
 		return CERTDEPLOY_ENOMEM;
 	if (chain->key != NULL && cd_encode_key(&certificate->key_pem, &certificate->key_pem_length, arena,
-						chain->key->key, leaf, chain->key->sha256) != 0)
+						chain->key->key, leaf, chain->key) != 0)
 		return CERTDEPLOY_ENOMEM;
 	memcpy(certificate->sha256, report->sha256, CD_SHA256_TEXT);
 	certificate->key_type = report->key_type;
@@ -291,16 +299,26 @@ void cd_loads_free(struct cd_loads *loads)
 	*loads = (struct cd_loads){0};
 }
 
+void cd_certificates_let_go(struct cd_certificates *certificates)
+{
+	for (size_t i = 0; i < certificates->list.count; i++) {
+		struct cd_certificate *certificate = certificates->list.items[i];
+
+		X509_free(certificate->x509);
+		EVP_PKEY_free(certificate->key);
+		sk_X509_pop_free(certificate->chain, X509_free);
+		certificate->x509 = certificate->key = certificate->chain = NULL;
+	}
+}
+
 void cd_certificates_free(struct cd_certificates *certificates)
 {
+	cd_certificates_let_go(certificates);
 	for (size_t i = 0; i < certificates->list.count; i++) {
 		struct cd_certificate *certificate = certificates->list.items[i];
 
 		if (certificate->key_pem != NULL)
 			OPENSSL_cleanse(certificate->key_pem, certificate->key_pem_length);
-		X509_free(certificate->x509);
-		EVP_PKEY_free(certificate->key);
-		sk_X509_pop_free(certificate->chain, X509_free);
 	}
 	cd_vector_free(&certificates->list);
 	cd_arena_free(&certificates->arena);

@@ -56,6 +56,7 @@ struct cd_given_key {
 	struct cd_place_given place;
 	EVP_PKEY *key;
 	char sha256[CD_SHA256_TEXT]; /**< of the PKCS#8 that it was decoded from */
+	struct cd_buffer normal;     /**< that PKCS#8, where it is what encoding the key makes; or empty */
 	bool encrypted;              /**< it was, as it came */
 	bool spare;                  /**< not given: it was at hand */
 	bool used;
@@ -96,7 +97,9 @@ void cd_given_free(struct cd_given *given);
 int cd_given_add_certificate(struct cd_given *given, X509 *x509);
 /** The same for one from outside: refuses what must not be computed with. */
 int cd_given_take_certificate(struct cd_given *given, X509 *x509);
-int cd_given_add_key(struct cd_given *given, EVP_PKEY *key, const char *sha256, bool encrypted);
+/** der: the PKCS#8 that it was decoded from. Takes the reference. */
+int cd_given_add_key(struct cd_given *given, EVP_PKEY *key, const unsigned char *der, size_t length,
+		     bool encrypted);
 /** certificates of PEM or DER bytes, leaving out what cannot be read; nothing is recorded. */
 STACK_OF(X509) * cd_certificates_in(const char *bytes, size_t length);
 /** loads: see cd_has_signed(). */
@@ -182,6 +185,11 @@ bool cd_key_fits(EVP_PKEY *key, X509 *certificate);
 /** Name of a key type: "rsa", "ecdsa", "ed25519", …; "unknown". */
 const char *cd_key_type(X509 *certificate);
 const char *cd_key_type_of(const EVP_PKEY *key);
+
+/* ---- normal.c ---- */
+
+/** Whether this PKCS#8, of a key that was decoded from it, is what encoding that key makes. */
+bool cd_key_is_normal(const unsigned char *der, size_t length);
 
 /* ---- pkcs12.c ---- */
 
@@ -286,10 +294,10 @@ char *cd_sha256_text(struct cd_arena *arena, const void *bytes, size_t length);
 /* ---- load.c ---- */
 
 /**
- * PKCS#8 in PEM, not encrypted, and read again. x509: unless NULL, it must fit. sha256: unless NULL, of
- * the PKCS#8 that the key was decoded from: when the same bytes come out, nothing is decoded again.
+ * PKCS#8 in PEM, not encrypted, and read again. x509: unless NULL, it must fit. given: unless NULL, what
+ * the key was decoded from: when the same bytes come out, nothing is decoded again.
  */
 int cd_encode_key(char **out, size_t *length, struct cd_arena *arena, EVP_PKEY *key, X509 *x509,
-		  const char *sha256);
+		  const struct cd_given_key *given);
 
 #endif

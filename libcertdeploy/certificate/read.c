@@ -86,7 +86,8 @@ int cd_given_add_certificate(struct cd_given *given, X509 *x509)
 	return certificate->subject == NULL ? cd_fail_memory(given->problems) : 0;
 }
 
-int cd_given_add_key(struct cd_given *given, EVP_PKEY *pkey, const char *sha256, bool encrypted)
+int cd_given_add_key(struct cd_given *given, EVP_PKEY *pkey, const unsigned char *der, size_t length,
+		     bool encrypted)
 {
 	struct cd_given_key *key = cd_arena_alloc(given->arena, sizeof(*key));
 
@@ -100,16 +101,24 @@ int cd_given_add_key(struct cd_given *given, EVP_PKEY *pkey, const char *sha256,
 	}
 	given->place.position = given->position++;
 	*key = (struct cd_given_key){.place = given->place, .key = pkey, .encrypted = encrypted};
-	memcpy(key->sha256, sha256, CD_SHA256_TEXT);
-	return 0;
+	key->normal.secret = true;
+	if (cd_key_is_normal(der, length))
+		cd_buffer_add(&key->normal, der, length);
+	return key->normal.failed || cd_sha256(key->sha256, der, length) != 0
+		       ? cd_fail_memory(given->problems)
+		       : 0;
 }
 
 void cd_given_free(struct cd_given *given)
 {
 	for (size_t i = 0; i < given->certificates.count; i++)
 		X509_free(((struct cd_given_certificate *)given->certificates.items[i])->x509);
-	for (size_t i = 0; i < given->keys.count; i++)
-		EVP_PKEY_free(((struct cd_given_key *)given->keys.items[i])->key);
+	for (size_t i = 0; i < given->keys.count; i++) {
+		struct cd_given_key *key = given->keys.items[i];
+
+		EVP_PKEY_free(key->key);
+		cd_buffer_free(&key->normal);
+	}
 	cd_vector_free(&given->certificates);
 	cd_vector_free(&given->keys);
 	OPENSSL_cleanse(given->passphrase, sizeof(given->passphrase));

@@ -2,6 +2,8 @@
 /* test-certificate-read.c - material in every form that people have it, and in none */
 #include "issue.h"
 
+#include "certificate/material.h"
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
@@ -207,6 +209,33 @@ static void test_many_loads_share_what_was_decoded(void **state)
 	cd_loads_free(&loads);
 }
 
+/* That a leaf's signature was verified says nothing of the next one's. */
+static void test_a_signature_is_verified_for_each_leaf(void **state)
+{
+	struct cd_loads loads = {0};
+	unsigned char *der = NULL;
+	int length = i2d_X509(ed->x509, &der);
+
+	(void)state;
+	der[length - 1] ^= 1;
+	for (size_t i = 0; i < 4; i++) {
+		struct loading loading = {.load.need_key = true, .load.loads = &loads};
+
+		if (i % 2 == 0) {
+			give(&loading, ANY, bundle(ec));
+			assert_leaf(&loading, ec, true);
+			continue;
+		}
+		give_bytes(&loading, CERT, der, (size_t)length);
+		give(&loading, CHAIN, pem_certificate(middle));
+		give(&loading, KEY, pem_key(ed));
+		assert_refused(&loading, "chain-incomplete");
+		loading_end(&loading);
+	}
+	cd_loads_free(&loads);
+	OPENSSL_free(der);
+}
+
 static char *pem_of(BIO *bio)
 {
 	char *bytes, *text;
@@ -273,6 +302,112 @@ static void test_keys_of_every_form(void **state)
 	assert_key(ed, pem_key(ed));
 	assert_key(rsa, traditional_key(rsa->key, NULL));
 	assert_key(ec, traditional_key(ec->key, NULL));
+}
+
+/* What OpenSSL makes of the key in this PKCS#8; NULL: it finds none. */
+static unsigned char *written_again(const unsigned char *der, int length, int *written)
+{
+	const unsigned char *at = der;
+	PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, length);
+	EVP_PKEY *key = info == NULL ? NULL : EVP_PKCS82PKEY(info);
+	PKCS8_PRIV_KEY_INFO *again = key == NULL ? NULL : EVP_PKEY2PKCS8(key);
+	unsigned char *out = NULL;
+
+	*written = again == NULL ? 0 : i2d_PKCS8_PRIV_KEY_INFO(again, &out);
+	PKCS8_PRIV_KEY_INFO_free(again);
+	EVP_PKEY_free(key);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	ERR_clear_error();
+	return out;
+}
+
+static void assert_normal_only_as_written(const unsigned char *der, int length)
+{
+	int written;
+	unsigned char *again = written_again(der, length, &written);
+
+	if (cd_key_is_normal(der, (size_t)length) && again != NULL) {
+		assert_int_equal(written, length);
+		assert_memory_equal(again, der, (size_t)length);
+	}
+	OPENSSL_free(again);
+}
+
+/* A key is stored as it came only where it is what OpenSSL writes; each byte is changed to see that. */
+static void test_a_normal_key_is_what_openssl_writes(void **state)
+{
+	static const char *const types[] = {"rsa:2048", "ec:P-256", "ec:P-384", "ec:P-521", "ed25519"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(issue_key(types[i]));
+		unsigned char *der = NULL;
+		int length = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+
+		assert_true(length > 0 && cd_key_is_normal(der, (size_t)length));
+		assert_false(cd_key_is_normal(der, (size_t)length - 1));
+		/* The numbers of an RSA key take the middle of it, and a second each. */
+		for (int k = 0; k < length; k++) {
+			for (unsigned bit = 0; bit < 8 && (k < 64 || length < 300); bit += k < 64 ? 1 : 7) {
+				der[k] ^= (unsigned char)(1U << bit);
+				assert_normal_only_as_written(der, length);
+				der[k] ^= (unsigned char)(1U << bit);
+			}
+		}
+		OPENSSL_free(der);
+		PKCS8_PRIV_KEY_INFO_free(info);
+	}
+}
+
+/* The stored key of a PKCS#8 that says more than the key. */
+static void test_what_is_no_part_of_a_key_is_not_stored(void **state)
+{
+	struct loading loading = {.load.need_key = true};
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(ec->key);
+	unsigned char *der = NULL;
+
+	(void)state;
+	assert_int_equal(PKCS8_pkey_add1_attr_by_NID(info, NID_friendlyName, MBSTRING_ASC,
+						     (const unsigned char *)"smuggled", 8),
+			 1);
+	give(&loading, CERT, pem_certificate(ec));
+	give(&loading, CHAIN, pem_certificate(middle));
+	give_bytes(&loading, KEY, der, (size_t)i2d_PKCS8_PRIV_KEY_INFO(info, &der));
+	loading.pieces[2].bytes = (char *)der;
+	assert_false(cd_key_is_normal(der, loading.pieces[2].length));
+	assert_leaf(&loading, ec, true);
+	OPENSSL_free(der);
+	PKCS8_PRIV_KEY_INFO_free(info);
+}
+
+/* Its public half is the certificate's, its private one is not. */
+static void test_a_key_whose_halves_do_not_belong_together(void **state)
+{
+	static const char *const types[] = {"ec:P-256", "ec:P-384", "ec:P-521"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct issued *leaf =
+			issue(&(struct wish){.names = "DNS:a.example", .issuer = middle, .type = types[i]});
+		struct loading loading = {.load.need_key = true};
+		unsigned char *one = NULL, *other = NULL;
+		PKCS8_PRIV_KEY_INFO *infos[] = {EVP_PKEY2PKCS8(leaf->key),
+						EVP_PKEY2PKCS8(issue_key(types[i]))};
+		int length = i2d_PKCS8_PRIV_KEY_INFO(infos[0], &one), point = EVP_PKEY_bits(leaf->key);
+
+		point = (point + 7) / 8 * 2;
+		assert_int_equal(i2d_PKCS8_PRIV_KEY_INFO(infos[1], &other), length);
+		memcpy(other + length - point, one + length - point, (size_t)point);
+		give(&loading, CERT, pem_certificate(leaf));
+		give(&loading, CHAIN, pem_certificate(middle));
+		give_bytes(&loading, KEY, other, (size_t)length);
+		assert_refused(&loading, "key-mismatch");
+		loading_end(&loading);
+		OPENSSL_free(one);
+		OPENSSL_free(other);
+		for (size_t k = 0; k < 2; k++)
+			PKCS8_PRIV_KEY_INFO_free(infos[k]);
+	}
 }
 
 static void test_encrypted_keys(void **state)
@@ -795,6 +930,10 @@ int main(void)
 		cmocka_unit_test(test_der_of_a_short_key),
 		cmocka_unit_test(test_many_loads_share_what_was_decoded),
 		cmocka_unit_test(test_keys_of_every_form),
+		cmocka_unit_test(test_a_normal_key_is_what_openssl_writes),
+		cmocka_unit_test(test_what_is_no_part_of_a_key_is_not_stored),
+		cmocka_unit_test(test_a_key_whose_halves_do_not_belong_together),
+		cmocka_unit_test(test_a_signature_is_verified_for_each_leaf),
 		cmocka_unit_test(test_encrypted_keys),
 		cmocka_unit_test(test_passphrases),
 		cmocka_unit_test(test_expensive_derivations_are_refused),
