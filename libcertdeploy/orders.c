@@ -66,9 +66,14 @@ static int recall_target(struct cd_plan *plan, struct cd_planned_order *planned,
 		return cd_fail_memory(plan->problems);
 	result = cd_deployment_recall(planned->recalled, &plan->arena, &plan->inventory.host,
 				      plan->cd->settings.state, name);
-	if (result == 0)
+	if (result == 0) {
 		planned->target = planned->recalled;
-	return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
+	} else if (result == CERTDEPLOY_ENOTFOUND) {
+		cd_order_free(planned->recalled);
+		planned->recalled = NULL;
+		result = 0;
+	}
+	return result;
 }
 
 static bool has_target(const struct cd_order *order)
@@ -242,7 +247,10 @@ static int plan_order(struct cd_plan *plan, struct cd_planned_order *planned, bo
 	target.from_certbot = is_from_certbot(planned->order);
 	if (result == 0 && !install_only)
 		result = cd_target_select(&planned->selection, &plan->inventory, &target);
-	return result == 0 ? plan_store(plan, planned) : result;
+	if (result == 0)
+		result = plan_store(plan, planned);
+	cd_certificates_let_go(&planned->certificates);
+	return result;
 }
 
 /* One bad certificate among many is left out, unless all or none are wanted. */

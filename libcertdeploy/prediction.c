@@ -16,7 +16,6 @@ struct comparing {
 	struct cd_table deciders; /* touched, by address -> order */
 	struct cd_table named;    /* key of a chosen endpoint -> order */
 	size_t named_count;
-	const struct cd_table *written;         /* path that the store changes -> itself */
 	const struct certdeploy_endpoint *last; /* asked about last by rewritten() … */
 	bool last_rewritten;                    /* … and the answer */
 };
@@ -92,7 +91,7 @@ static bool rewritten(struct comparing *comparing, const struct certdeploy_endpo
 	for (size_t i = 0; !comparing->last_rewritten && i < endpoint->pair_count; i++)
 		comparing->last_rewritten =
 			endpoint->pairs[i].certificate != NULL &&
-			cd_table_get(comparing->written, endpoint->pairs[i].certificate) != NULL;
+			cd_overlay_has(&comparing->plan->overlay, endpoint->pairs[i].certificate);
 	return comparing->last_rewritten;
 }
 
@@ -244,18 +243,6 @@ static int index_before(struct comparing *comparing, const struct cd_seen *seen,
 	return result;
 }
 
-/* Paths whose content the store changes: what names them changes without an edit. */
-static int index_written(struct cd_table *written, const struct cd_overlay *overlay)
-{
-	for (size_t i = 0; i < overlay->owned.count; i++) {
-		const struct certdeploy_document *document = overlay->owned.items[i];
-
-		if (cd_table_put(written, document->path, document) != 0)
-			return CERTDEPLOY_ENOMEM;
-	}
-	return 0;
-}
-
 /* Every chosen endpoint must be there afterwards. */
 static int check_all_there(const struct comparing *comparing)
 {
@@ -304,11 +291,10 @@ static int compare_service(struct comparing *comparing, size_t service)
 
 int cd_plan_predict(struct cd_plan *plan)
 {
-	struct cd_table written = {0};
-	int result = index_written(&written, &plan->overlay) == 0 ? 0 : cd_fail_memory(plan->problems);
+	int result = 0;
 
 	for (size_t i = 0; result == 0 && i < plan->inventory.services.count; i++) {
-		struct comparing comparing = {.plan = plan, .written = &written};
+		struct comparing comparing = {.plan = plan};
 
 		comparing.planned = cd_arena_alloc(&plan->arena, sizeof(*comparing.planned));
 		if (comparing.planned == NULL || cd_vector_add(&plan->services, comparing.planned) != 0) {
@@ -325,6 +311,5 @@ int cd_plan_predict(struct cd_plan *plan)
 		cd_table_free(&comparing.deciders);
 		cd_table_free(&comparing.named);
 	}
-	cd_table_free(&written);
 	return result;
 }

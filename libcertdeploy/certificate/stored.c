@@ -256,51 +256,52 @@ int cd_store_load(struct cd_certificates *out, struct cd_host *host, const char 
 	return result;
 }
 
-static int add_key(struct cd_piece *pieces, size_t *count, struct cd_host *host, const char *path)
+/* The keys that wait under a name, of requests and the current generation. */
+struct spare {
+	struct cd_piece pieces[CD_SPARE_KEYS + 4];
+	size_t count;
+};
+
+static int add_key(struct spare *spare, struct cd_host *host, const char *path)
 {
+	struct cd_piece *piece = &spare->pieces[spare->count];
 	char *bytes = NULL;
 	size_t length = 0;
 	int error = cd_read_file(&bytes, &length, NULL, &host->root, path, CD_KEY_LIMIT);
 
 	if (error != 0)
 		return error == ENOMEM ? cd_fail_memory(host->problems) : 0;
-	pieces[(*count)++] = (struct cd_piece){
-		.kind = CERTDEPLOY_MATERIAL_KEY, .bytes = bytes, .length = length, .origin = path};
-	return 0;
+	*piece = (struct cd_piece){.kind = CERTDEPLOY_MATERIAL_KEY, .bytes = bytes, .length = length};
+	spare->count++;
+	piece->origin = cd_arena_string(&host->arena, path);
+	return piece->origin == NULL ? cd_fail_memory(host->problems) : 0;
 }
 
-static int read_keys(const struct cd_piece **out, size_t *count, struct cd_host *host,
-		     const char *directory, const char *name)
+static int read_keys(struct spare *spare, struct cd_host *host, const char *directory, const char *name)
 {
 	static const char *const files[] = {"key.pem", "key-rsa.pem", "key-ecdsa.pem", "key-ed25519.pem"};
-	const size_t current = sizeof(files) / sizeof(*files);
-	struct cd_piece *pieces = cd_arena_array(&host->arena, CD_SPARE_KEYS + current, sizeof(*pieces));
-	const char *requests = cd_arena_format(&host->arena, "%s/%s/requests", directory, name);
 	const char *const *names = NULL;
+	char requests[PATH_MAX], path[PATH_MAX];
 	size_t found = 0;
 	int result;
 
-	*out = pieces;
-	*count = 0;
-	if (pieces == NULL || requests == NULL)
-		return cd_fail_memory(host->problems);
+	if (snprintf(requests, sizeof(requests), "%s/%s/requests", directory, name) >=
+	    (int)sizeof(requests))
+		return 0;
 	result = cd_host_directory(&names, host, requests);
 	if (result == CERTDEPLOY_ENOTFOUND)
 		result = 0;
 	while (names != NULL && names[found] != NULL)
 		found++;
 	/* Names begin with the time. */
-	while (result == 0 && found-- > 0 && *count < CD_SPARE_KEYS) {
-		const char *path = cd_arena_format(&host->arena, "%s/%s/key.pem", requests, names[found]);
-
-		result = path == NULL ? cd_fail_memory(host->problems) : add_key(pieces, count, host, path);
-	}
-	for (size_t i = 0; result == 0 && i < current; i++) {
-		const char *path =
-			cd_arena_format(&host->arena, "%s/%s/current/%s", directory, name, files[i]);
-
-		result = path == NULL ? cd_fail_memory(host->problems) : add_key(pieces, count, host, path);
-	}
+	while (result == 0 && found-- > 0 && spare->count < CD_SPARE_KEYS)
+		if (snprintf(path, sizeof(path), "%s/%s/key.pem", requests, names[found]) <
+		    (int)sizeof(path))
+			result = add_key(spare, host, path);
+	for (size_t i = 0; result == 0 && i < sizeof(files) / sizeof(*files); i++)
+		if (snprintf(path, sizeof(path), "%s/%s/current/%s", directory, name, files[i]) <
+		    (int)sizeof(path))
+			result = add_key(spare, host, path);
 	return result;
 }
 
@@ -308,17 +309,20 @@ int cd_store_load_given(struct cd_certificates *out, struct cd_host *host, const
 			const char *name, const struct cd_load *load)
 {
 	struct cd_load whole = *load;
+	struct spare spare = {.count = 0};
 	int result = 0;
 
 	*out = (struct cd_certificates){0};
 	if (name != NULL && cd_store_name_is_valid(name))
-		result = read_keys(&whole.spare_keys, &whole.spare_count, host, directory, name);
+		result = read_keys(&spare, host, directory, name);
+	whole.spare_keys = spare.pieces;
+	whole.spare_count = spare.count;
 	if (result == 0)
 		result = cd_certificates_load(out, host->problems, &whole);
-	for (size_t i = 0; i < whole.spare_count; i++) {
-		char *bytes = (char *)(uintptr_t)whole.spare_keys[i].bytes;
+	for (size_t i = 0; i < spare.count; i++) {
+		char *bytes = (char *)(uintptr_t)spare.pieces[i].bytes;
 
-		OPENSSL_cleanse(bytes, whole.spare_keys[i].length);
+		OPENSSL_cleanse(bytes, spare.pieces[i].length);
 		free(bytes);
 	}
 	return result;

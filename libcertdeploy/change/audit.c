@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #define AUDIT "audit.jsonl"
-#define SHOWN 8 /* certificates in the system's log */
+#define WAITING ((size_t)64 << 10) /* bytes that are worth a write() */
+#define SHOWN 8                    /* certificates in the system's log */
 
 static json_t *string(struct cd_arena *arena, const char *bytes)
 {
@@ -38,21 +39,14 @@ static json_t *digest(const struct cd_entry *entry, const struct cd_side *side)
 	return side->kind != CD_SIDE_FILE || entry->secret ? json_null() : json_string(side->digest);
 }
 
-static json_t *files(struct cd_arena *arena, const struct cd_work *work)
+static json_t *file(const struct cd_entry *entry)
 {
-	json_t *array = json_array();
+	struct cd_arena arena = {0};
+	json_t *json = json_pack("{s:o, s:o, s:o}", "path", string(&arena, entry->path), "before",
+				 digest(entry, &entry->before), "after", digest(entry, &entry->after));
 
-	for (size_t i = 0; array != NULL && i < work->journal.entries.count; i++) {
-		const struct cd_entry *entry = work->journal.entries.items[i];
-
-		if (cd_entry_is_directory(entry))
-			continue;
-		(void)json_array_append_new(array,
-					    json_pack("{s:o, s:o, s:o}", "path", string(arena, entry->path),
-						      "before", digest(entry, &entry->before), "after",
-						      digest(entry, &entry->after)));
-	}
-	return array;
+	cd_arena_free(&arena);
+	return json;
 }
 
 static json_t *services(struct cd_arena *arena, const struct cd_work *work)
@@ -74,40 +68,79 @@ static json_t *services(struct cd_arena *arena, const struct cd_work *work)
 }
 
 /* A line torn by a run that was killed gets its end first. */
-static int append(int fd, const char *line, size_t length)
+static int end_torn(int fd)
 {
 	struct stat status;
 	char last = '\n';
-	int error;
 
 	if (fstat(fd, &status) == -1)
 		return errno;
 	if (status.st_size > 0 && pread(fd, &last, 1, status.st_size - 1) != 1)
 		last = '\n';
-	error = last == '\n' ? 0 : cd_disk_write(fd, "\n", 1);
+	return last == '\n' ? 0 : cd_disk_write(fd, "\n", 1);
+}
+
+/* The text of a value, which is freed, less so many bytes at its end. */
+static void put(struct cd_buffer *out, json_t *json, size_t less)
+{
+	char *text = cd_json_text(json, JSON_COMPACT);
+
+	if (text == NULL)
+		out->failed = true;
+	else
+		cd_buffer_add(out, text, strlen(text) - less);
+	free(text);
+	json_decref(json);
+}
+
+static int flush(int fd, struct cd_buffer *out)
+{
+	int error = out->failed ? ENOMEM : cd_disk_write(fd, cd_buffer_text(out), out->length);
+
+	out->length = 0;
+	return error;
+}
+
+/* The files of a large run are many: each goes behind those before it into the list that json ends with. */
+static int append(int fd, const struct cd_work *work, json_t *json)
+{
+	struct cd_buffer out = {0};
+	const char *comma = "";
+	int error;
+
+	put(&out, json, strlen("]}"));
+	error = out.failed ? ENOMEM : end_torn(fd);
+	for (size_t i = 0; error == 0 && i < work->journal.entries.count; i++) {
+		const struct cd_entry *entry = work->journal.entries.items[i];
+
+		if (cd_entry_is_directory(entry))
+			continue;
+		cd_buffer_string(&out, comma);
+		put(&out, file(entry), 0);
+		comma = ",";
+		if (out.length >= WAITING)
+			error = flush(fd, &out);
+	}
+	cd_buffer_string(&out, "]}\n");
 	if (error == 0)
-		error = cd_disk_write(fd, line, length);
+		error = flush(fd, &out);
 	if (error == 0 && fsync(fd) == -1)
 		error = errno;
+	cd_buffer_free(&out);
 	return error;
 }
 
 static int write_line(struct cd_work *work, json_t *json)
 {
-	char *line = cd_json_text(json, JSON_COMPACT);
-	size_t length = line == NULL ? 0 : strlen(line);
-	int fd = -1, error = line == NULL ? ENOMEM : 0;
+	int fd = cd_disk_open_own(work->state.directory, AUDIT, O_APPEND);
+	int error = fd == -1 ? errno : append(fd, work, json);
 
-	if (error == 0) {
-		line[length] = '\n';
-		fd = cd_disk_open_own(work->state.directory, AUDIT, O_APPEND);
-		error = fd == -1 ? errno : append(fd, line, length + 1);
-		if (error == 0 && fsync(work->state.directory) == -1)
-			error = errno;
-	}
-	if (fd != -1)
+	if (fd == -1)
+		json_decref(json);
+	else
 		(void)close(fd);
-	free(line);
+	if (error == 0 && fsync(work->state.directory) == -1)
+		error = errno;
 	return error;
 }
 
@@ -145,14 +178,13 @@ void cd_audit(struct cd_work *work, const char *result)
 	int error;
 
 	cd_utc(when, work->journal.time);
-	json = json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "time", when, "transaction",
+	json = json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:[]}", "time", when, "transaction",
 			 string(&arena, work->journal.id), "command", string(&arena, work->journal.command),
 			 "who", string(&arena, work->journal.who), "result", result, "reason",
 			 string(&arena, work->reason[0] == '\0' ? NULL : work->reason), "certificates",
 			 strings(&arena, work->journal.certificates), "services", services(&arena, work),
-			 "files", files(&arena, work));
+			 "files");
 	error = write_line(work, json);
-	json_decref(json);
 	if (work->asked->syslog != NULL && work->root->live)
 		tell_system(&arena, work, result);
 	cd_arena_free(&arena);

@@ -42,13 +42,6 @@ static char *plain_path(struct cd_work *work, const char *path)
 	return out;
 }
 
-static const char *parent_of(struct cd_work *work, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL ? NULL : cd_arena_copy(arena_of(work), path, (size_t)(slash - path));
-}
-
 static const char *join(struct cd_work *work, const char *directory, const char *name)
 {
 	return cd_arena_format(arena_of(work), "%s/%s", directory, name);
@@ -74,40 +67,54 @@ static int real_directory(const char **real, struct cd_work *work, const char *p
 	return *real == NULL ? cd_fail_memory(work->problems) : result;
 }
 
+/* As a rule it is where it was asked for. */
+static int set_path(struct cd_work *work, struct cd_entry *entry, const char *directory, const char *name)
+{
+	size_t length = strlen(directory);
+	bool same = strncmp(entry->asked, directory, length) == 0 && entry->asked[length] == '/' &&
+		    strcmp(entry->asked + length + 1, name) == 0;
+
+	entry->path = same ? entry->asked : join(work, directory, name);
+	return entry->path == NULL ? cd_fail_memory(work->problems) : 0;
+}
+
 /*
  * Where a change really takes place. Links on the way are followed; one at the end only for what is
  * content (follow): a link to be replaced, or a thing to be removed, is meant itself.
  */
 static int find_real(struct cd_entry *entry, struct cd_work *work, bool follow)
 {
-	const char *parent = parent_of(work, entry->asked), *name = strrchr(entry->asked, '/'),
-		   *real = NULL;
+	const char *name = strrchr(entry->asked, '/'), *real = NULL;
 	const struct cd_entry *above;
 	struct cd_place place;
+	char parent[PATH_MAX];
 	int result;
 
-	if (parent == NULL || name == NULL || name[1] == '\0')
+	if (name == NULL || name[1] == '\0')
 		return cd_fail(work->problems, CERTDEPLOY_EREFUSED, "unsafe-path", entry->asked, 0,
 			       _("this is not the path of a file"));
+	if ((size_t)(name - entry->asked) >= sizeof(parent))
+		return cd_fail_errno(work->problems, ENAMETOOLONG, entry->asked,
+				     _("cannot look at the file"));
+	memcpy(parent, entry->asked, (size_t)(name - entry->asked));
+	parent[name - entry->asked] = '\0';
 	above = cd_table_get(&work->directories, parent);
 	if (above != NULL) {
 		entry->inside = true;
 		entry->top = above->inside ? above->top : above;
-		entry->path = join(work, above->path, name + 1);
-		return entry->path == NULL ? cd_fail_memory(work->problems) : 0;
+		return set_path(work, entry, above->path, name + 1);
 	}
 	if (!follow) {
 		result = real_directory(&real, work, parent);
-		if (result == 0)
-			entry->path = join(work, real, name + 1);
-		return result == 0 && entry->path == NULL ? cd_fail_memory(work->problems) : result;
+		return result == 0 ? set_path(work, entry, real, name + 1) : result;
 	}
 	result = cd_place_find(&place, work->problems, work->root, entry->asked, CD_TRUST_CHECK);
 	if (result != 0)
 		return result;
-	entry->path = cd_arena_string(arena_of(work), place.path);
+	*strrchr(place.path, '/') = '\0';
+	result = set_path(work, entry, place.path, place.name);
 	cd_place_close(&place);
-	return entry->path == NULL ? cd_fail_memory(work->problems) : 0;
+	return result;
 }
 
 /* ---- what stands there ---- */

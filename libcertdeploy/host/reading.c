@@ -432,28 +432,19 @@ void *certdeploy_model(const struct certdeploy_reading *reading)
 
 /* ---- the overlay ---- */
 
-static struct certdeploy_document *overlay_document(struct cd_overlay *overlay, const char *path,
-						    const char *bytes, size_t length)
+/* Lay bytes, which are borrowed, over a path. */
+static int overlay_document(struct cd_overlay *overlay, struct cd_table *table, const char *path,
+			    const char *bytes, size_t length)
 {
-	struct certdeploy_document *document = calloc(1, sizeof(*document));
-	char *copy = malloc(length + 1);
+	struct certdeploy_document *document = cd_arena_alloc(&overlay->arena, sizeof(*document));
+	void **place = document == NULL ? NULL : cd_table_place(table, path, strlen(path));
 
-	if (document == NULL || copy == NULL) {
-		free(document);
-		free(copy);
-		return NULL;
-	}
-	if (length != 0)
-		memcpy(copy, bytes, length);
-	copy[length] = '\0';
-	document->bytes = copy;
-	document->length = length;
-	document->path = cd_arena_string(&overlay->arena, path);
-	if (document->path == NULL || cd_vector_add(&overlay->owned, document) != 0) {
-		cd_document_free(document);
-		return NULL;
-	}
-	return document;
+	if (place == NULL)
+		return CERTDEPLOY_ENOMEM;
+	*document =
+		(struct certdeploy_document){.path = cd_table_key(place), .bytes = bytes, .length = length};
+	*place = document;
+	return 0;
 }
 
 /* Let the directory of a created file list it. */
@@ -479,11 +470,9 @@ static int overlay_name(struct cd_overlay *overlay, const char *path)
 int cd_overlay_file(struct cd_overlay *overlay, struct cd_problems *problems, const char *path,
 		    const char *bytes, size_t length)
 {
-	struct certdeploy_document *document = overlay_document(overlay, path, bytes, length);
-
-	if (document == NULL || cd_table_put(&overlay->files, path, document) != 0)
-		return cd_fail_memory(problems);
-	return 0;
+	return overlay_document(overlay, &overlay->files, path, bytes, length) == 0
+		       ? 0
+		       : cd_fail_memory(problems);
 }
 
 int cd_overlay_edits(struct cd_overlay *overlay, struct cd_problems *problems,
@@ -491,24 +480,24 @@ int cd_overlay_edits(struct cd_overlay *overlay, struct cd_problems *problems,
 {
 	for (size_t i = 0; i < edits->files.count; i++) {
 		const struct cd_file_edit *file = edits->files.items[i];
-		struct certdeploy_document *document;
+		bool created = file->document == NULL;
 
-		document = overlay_document(overlay, file->path, file->bytes, file->length);
-		if (document == NULL ||
-		    cd_table_put(file->document == NULL ? &overlay->files : &overlay->documents, file->path,
-				 document) != 0)
-			return cd_fail_memory(problems);
-		if (file->document == NULL && overlay_name(overlay, file->path) != 0)
+		if (overlay_document(overlay, created ? &overlay->files : &overlay->documents, file->path,
+				     file->bytes, file->length) != 0 ||
+		    (created && overlay_name(overlay, file->path) != 0))
 			return cd_fail_memory(problems);
 	}
 	return 0;
 }
 
+bool cd_overlay_has(const struct cd_overlay *overlay, const char *path)
+{
+	return cd_table_get(&overlay->files, path) != NULL ||
+	       cd_table_get(&overlay->documents, path) != NULL;
+}
+
 void cd_overlay_free(struct cd_overlay *overlay)
 {
-	for (size_t i = 0; i < overlay->owned.count; i++)
-		cd_document_free(overlay->owned.items[i]);
-	cd_vector_free(&overlay->owned);
 	cd_table_free(&overlay->documents);
 	cd_table_free(&overlay->files);
 	/* The vectors of names lie in the arena, their arrays do not. */

@@ -31,17 +31,19 @@ struct cd_overlay {
 	struct cd_table documents; /**< the document's path -> struct certdeploy_document, edited */
 	struct cd_table files;     /**< path -> struct certdeploy_document, created */
 	struct cd_table added;     /**< directory -> struct cd_vector of the created names in it */
-	struct cd_vector owned;    /**< the documents made here */
 	struct cd_vector lists;    /**< the vectors in `added` */
 	struct cd_arena arena;
 };
 
-/** Lay rendered edits over the host. */
+/** Lay rendered edits over the host. Their bytes are borrowed. */
 int cd_overlay_edits(struct cd_overlay *overlay, struct cd_problems *problems,
 		     const struct certdeploy_edits *edits);
-/** Lay one more file over it, e.g. a certificate that the store will hold. Bytes are copied. */
+/** Lay one more file over it, e.g. a certificate that the store will hold. Bytes are borrowed, with a NUL
+ * after them. */
 int cd_overlay_file(struct cd_overlay *overlay, struct cd_problems *problems, const char *path,
 		    const char *bytes, size_t length);
+/** Whether something is laid over this path: its content changes. */
+bool cd_overlay_has(const struct cd_overlay *overlay, const char *path);
 void cd_overlay_free(struct cd_overlay *overlay);
 
 struct certdeploy_reading {

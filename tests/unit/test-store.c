@@ -242,6 +242,7 @@ static void test_a_new_name(void **state)
 
 static void test_the_overlay_shows_certificates_but_no_key(void **state)
 {
+	static const char *const parts[] = {"cert", "chain", "fullchain", "key", "combined"};
 	struct work *work = *state;
 	const struct certdeploy_document *document;
 
@@ -251,8 +252,16 @@ static void test_the_overlay_shows_certificates_but_no_key(void **state)
 	document = cd_table_get(&work->overlay.files, work->materials[0]->building.certificate);
 	assert_string_equal(document->bytes, pem_certificate(rsa));
 	assert_non_null(cd_table_get(&work->overlay.files, CURRENT "key.pem"));
-	for (size_t i = 0; i < work->overlay.owned.count; i++) {
-		document = work->overlay.owned.items[i];
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const char *building = work->materials[0]->building.certificate;
+		char path[256];
+
+		(void)snprintf(path, sizeof(path), CURRENT "%s.pem", parts[i]);
+		document = cd_table_get(&work->overlay.files, path);
+		assert_null(strstr(document->bytes, "PRIVATE"));
+		(void)snprintf(path, sizeof(path), "%.*s/%s.pem", (int)(strrchr(building, '/') - building),
+			       building, parts[i]);
+		document = cd_table_get(&work->overlay.files, path);
 		assert_null(strstr(document->bytes, "PRIVATE"));
 	}
 	end_planning(work);
