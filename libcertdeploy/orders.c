@@ -170,6 +170,7 @@ static const char *const *certificate_names(struct cd_plan *plan, const struct c
 
 /* ---- where it goes ---- */
 
+/* Whether the caller chose paths: then it has no place in the store. */
 static bool chosen_paths(struct certdeploy_paths *paths, const struct cd_order *order)
 {
 	*paths = (struct certdeploy_paths){
@@ -182,10 +183,34 @@ static bool chosen_paths(struct certdeploy_paths *paths, const struct cd_order *
 	       paths->fullchain != NULL;
 }
 
+/* Its name in the store. */
+static int choose_name(struct cd_plan *plan, struct cd_planned_order *planned)
+{
+	const char *name = cd_order_value(planned->order, CERTDEPLOY_NAME);
+	struct certdeploy_paths chosen;
+
+	if (chosen_paths(&chosen, planned->order))
+		return 0;
+	if (name == NULL) {
+		name = cd_certificate_store_name(&plan->arena, planned->certificates.list.items[0]);
+		if (name == NULL)
+			return cd_fail(
+				plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+				_("the certificate has no name to be stored by; give one with --name"));
+	} else if (!cd_store_name_is_valid(name)) {
+		return cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("\"%s\" cannot be a name in the store"),
+			       cd_safe(&plan->problems->arena, name));
+	}
+	planned->name = name;
+	return 0;
+}
+
 static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
 {
 	struct cd_store_request store = {
 		.directory = plan->cd->settings.store,
+		.name = planned->name,
 		.certificates = &planned->certificates,
 		.now = (int64_t)time(NULL),
 		.keep = plan->cd->settings.keep,
@@ -198,28 +223,27 @@ static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
 	struct certdeploy_paths chosen;
 	int result;
 
-	store.name = cd_order_value(planned->order, CERTDEPLOY_NAME);
-	if (chosen_paths(&chosen, planned->order)) {
+	if (chosen_paths(&chosen, planned->order))
 		store.chosen = &chosen;
-		store.name = NULL;
-	} else if (store.name == NULL) {
-		store.name = cd_certificate_store_name(&plan->arena, planned->certificates.list.items[0]);
-		if (store.name == NULL)
-			return cd_fail(
-				plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-				_("the certificate has no name to be stored by; give one with --name"));
-	} else if (!cd_store_name_is_valid(store.name)) {
-		return cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-			       _("\"%s\" cannot be a name in the store"),
-			       cd_safe(&plan->problems->arena, store.name));
-	}
-	planned->name = store.name;
 	result = cd_store_plan(&planned->materials, &plan->changes, &plan->overlay, &plan->inventory.host,
 			       &store);
 	if (result == 0 && remember && store.name != NULL)
 		result = cd_deployment_keep(&plan->changes, &plan->inventory.host, plan->cd->settings.state,
 					    store.name, planned->target, &planned->order->pieces);
 	return result;
+}
+
+/* Where configurations name what is deployed: a directory of the store, or paths that were chosen. */
+static int settle_place(struct cd_plan *plan, struct cd_planned_order *planned, struct cd_target *target)
+{
+	int result = choose_name(plan, planned);
+
+	(void)chosen_paths(&target->chosen, planned->order);
+	if (result != 0 || planned->name == NULL)
+		return result;
+	target->home =
+		cd_arena_format(&plan->arena, "%s/%s/current/", plan->cd->settings.store, planned->name);
+	return target->home == NULL ? cd_fail_memory(plan->problems) : 0;
 }
 
 static bool is_from_certbot(const struct cd_order *order)
@@ -245,6 +269,8 @@ static int plan_order(struct cd_plan *plan, struct cd_planned_order *planned, bo
 	cd_target_of_order(&target, planned->target);
 	target.names = planned->names;
 	target.from_certbot = is_from_certbot(planned->order);
+	if (result == 0)
+		result = settle_place(plan, planned, &target);
 	if (result == 0 && !install_only)
 		result = cd_target_select(&planned->selection, &plan->inventory, &target);
 	if (result == 0)

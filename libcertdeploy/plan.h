@@ -26,6 +26,7 @@ struct cd_planned_endpoint {
 	const struct cd_planned_order *order; /**< what it gets; NULL: it is not in any target */
 	bool targeted;                        /**< chosen, or decided by the same lines as one that is */
 	bool named;                           /**< chosen itself */
+	bool also_changes;                    /**< in no target, but will serve something else: allowed */
 	uint16_t looks;                       /**< its items in the proof … */
 	uint32_t first_look;                  /**< … and where they begin */
 };

@@ -114,9 +114,9 @@ static int check_target(const struct comparing *comparing, const struct cd_plann
 	return 0;
 }
 
-static int check_other(struct comparing *comparing, const struct certdeploy_endpoint *before,
-		       const struct certdeploy_endpoint *after)
+static int check_other(struct comparing *comparing, struct cd_planned_endpoint *planned)
 {
+	const struct certdeploy_endpoint *before = planned->before, *after = planned->after;
 	bool allowed = cd_request_flag(comparing->plan->request, CERTDEPLOY_ALSO_CHANGES, 0) != 0;
 	bool serves = after->tls || (before != NULL && before->tls);
 	bool changes =
@@ -128,6 +128,7 @@ static int check_other(struct comparing *comparing, const struct certdeploy_endp
 		   "other-changes", after->file, after->line,
 		   _("%s (%s) is not in the target but would be served another certificate"),
 		   after->name == NULL ? _("the default") : after->name, after->listen);
+	planned->also_changes = true;
 	return allowed ? 0 : CERTDEPLOY_EREFUSED;
 }
 
@@ -177,7 +178,7 @@ static int compare_endpoint(struct comparing *comparing, struct cd_buffer *key,
 	result = check_usable(comparing, before, after);
 	if (result == 0)
 		result = planned->targeted ? check_target(comparing, planned)
-					   : check_other(comparing, before, after);
+					   : check_other(comparing, planned);
 	if (planned->targeted &&
 	    (before == NULL || !same_pairs(before, after) || rewritten(comparing, after)))
 		comparing->planned->touched = true;

@@ -256,6 +256,49 @@ int apache_insert(struct apache_plan *plan, struct apache_file *file, const stru
 
 /* ---- the plan ---- */
 
+static bool same_path(const char *one, const char *other)
+{
+	return one != NULL && other != NULL && strcmp(one, other) == 0;
+}
+
+static bool is_pair_of(const struct certdeploy_material *material, const struct certdeploy_pair *pair)
+{
+	const struct certdeploy_paths *paths = &material->paths;
+
+	return (same_path(pair->certificate, paths->fullchain) ||
+		same_path(pair->certificate, paths->certificate) ||
+		same_path(pair->certificate, paths->combined)) &&
+	       (same_path(pair->key, paths->key) || same_path(pair->key, paths->combined));
+}
+
+static bool has_pair_of(const struct apache_host *host, const struct certdeploy_material *material)
+{
+	for (size_t i = 0; i < host->pair_count; i++)
+		if (is_pair_of(material, &host->pairs[i]))
+			return true;
+	return false;
+}
+
+static bool is_any_of(const struct certdeploy_material *const *materials,
+		      const struct certdeploy_pair *pair)
+{
+	while (*materials != NULL && !is_pair_of(*materials, pair))
+		materials++;
+	return *materials != NULL;
+}
+
+/* Whether a host names what it is to serve, and nothing else: what cannot be edited can be renewed. */
+static bool is_there_already(const struct apache_work *work)
+{
+	for (size_t i = 0; i < work->host->pair_count; i++)
+		if (!is_any_of(work->materials, &work->host->pairs[i]))
+			return false;
+	for (size_t i = 0; work->materials[i] != NULL; i++)
+		if (!has_pair_of(work->host, work->materials[i]))
+			return false;
+	return true;
+}
+
 static int add_work(struct apache_plan *plan, const struct certdeploy_assignment *assignment)
 {
 	const struct certdeploy_endpoint *endpoint = assignment->endpoint;
@@ -264,7 +307,10 @@ static int add_work(struct apache_plan *plan, const struct certdeploy_assignment
 				   assignment->drop_other_types};
 	const struct apache_work *there = work.host->work;
 	struct apache_work *added;
+	bool locked = endpoint->untouchable != NULL || work.host->use != NULL;
 
+	if (locked && is_there_already(&work))
+		return 0;
 	if (endpoint->untouchable != NULL && !certdeploy_accepts(plan->reading, endpoint->untouchable))
 		return certdeploy_refuse(
 			plan->reading, endpoint->untouchable,
@@ -300,7 +346,8 @@ static const struct apache_work *whole_server(const struct apache_plan *plan)
 	const struct apache_work *first = main->live ? main->work : NULL;
 	size_t count = main->live ? 2 : 0;
 
-	if (main->counts[APACHE_CERTIFICATE] == 0 || (main->live && first == NULL))
+	if (main->counts[APACHE_CERTIFICATE] == 0 || (main->live && first == NULL) ||
+	    apache_macro_of(main) != NULL)
 		return NULL;
 	for (const struct apache_host *host = plan->model->hosts; host != NULL; host = host->next) {
 		const struct apache_work *work;

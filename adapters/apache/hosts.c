@@ -188,6 +188,7 @@ static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoi
 {
 	const struct apache_host *host = answer->serves;
 	const struct apache_confcmd *confcmd = host->confcmd != NULL ? host->confcmd : model->main.confcmd;
+	const struct apache_use *use = apache_macro_of(host);
 
 	if (answer->host != answer->serves && !answer->host->tls) {
 		endpoint->untouchable = "tls-off";
@@ -196,11 +197,15 @@ static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoi
 	} else if (host->managed) {
 		endpoint->untouchable = "managed-elsewhere";
 		endpoint->note = _("its certificate is managed by mod_md");
-	} else if (host->use != NULL) {
+	} else if (use != NULL) {
 		endpoint->untouchable = "config-not-understood";
-		endpoint->note =
-			certdeploy_format(model->reading, _("it is made by the macro used in %s:%zu"),
-					  host->use->file == NULL ? "?" : host->use->file, host->use->line);
+		endpoint->file = use->file;
+		endpoint->line = use->line;
+		endpoint->note = certdeploy_format(
+			model->reading,
+			host->use != NULL ? _("it is made by the macro used in %s:%zu")
+					  : _("its certificate is configured by the macro used in %s:%zu"),
+			use->file == NULL ? "?" : use->file, use->line);
 	} else if (confcmd != NULL) {
 		endpoint->untouchable = "config-not-understood";
 		endpoint->note = certdeploy_format(

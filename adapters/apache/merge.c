@@ -65,6 +65,15 @@ const struct apache_ref *apache_chain_ref(const struct apache_model *model, cons
 	return last;
 }
 
+const struct apache_use *apache_macro_of(const struct apache_host *host)
+{
+	const struct apache_use *use = host->use;
+
+	for (const struct apache_ref *ref = host->refs; use == NULL && ref != NULL; ref = ref->next)
+		use = ref->use;
+	return use;
+}
+
 static const char *ref_file(const struct apache_ref *ref)
 {
 	return ref->file != NULL ? ref->file->path : ref->use->file;

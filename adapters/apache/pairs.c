@@ -136,6 +136,11 @@ static int judge_other(struct target *target, struct pair *pair)
 	return 0;
 }
 
+static bool is_shared(const struct target *target, const struct apache_ref *ref)
+{
+	return apache_sharer(target->plan, target->work, ref) != NULL;
+}
+
 static bool is_given(const struct target *target, const struct certdeploy_material *material)
 {
 	for (size_t i = 0; i < target->count; i++)
@@ -183,6 +188,32 @@ static int match_types(struct target *target)
 	return result;
 }
 
+/*
+ * A pair in lines that others read too may stay as it is where a later pair of the host's own, of the same
+ * key type, hides it.
+ */
+static void keep_hidden(struct target *target)
+{
+	const uint16_t own = target->host->counts[APACHE_CERTIFICATE];
+
+	for (size_t i = 0; i + 1 < own && i + 1 < target->before; i++) {
+		struct pair *pair = &target->pairs[i];
+		const struct pair *later = &target->pairs[i + 1];
+		const char *type;
+
+		while (later < &target->pairs[target->before] &&
+		       (later->fate != GIVE || later->material != pair->material ||
+			is_shared(target, later->certificate)))
+			later++;
+		if (pair->fate != GIVE || later == &target->pairs[target->before] ||
+		    !is_shared(target, pair->certificate))
+			continue;
+		type = type_of(target, pair->certificate->value);
+		if (type != NULL && strcmp(type, pair->material->key_type) == 0)
+			pair->fate = KEEP;
+	}
+}
+
 /* What is inherited behind the third certificate no line of the host's own can hide. */
 static bool drops_what_stays(const struct target *target)
 {
@@ -224,6 +255,8 @@ static int make_target(struct target *target)
 						 _("there are too many certificates"));
 		give(&target->pairs[target->count++], material);
 	}
+	if (result == 0)
+		keep_hidden(target);
 	return result;
 }
 
@@ -248,6 +281,14 @@ static bool is_in_snippet(const struct apache_host *host)
 {
 	for (const struct apache_ref *ref = host->refs; ref != NULL; ref = ref->next)
 		if (ref->kind != APACHE_CHAIN && ref->file != NULL && ref->file->reads > 1)
+			return true;
+	return false;
+}
+
+static bool is_chain_shared(const struct target *target)
+{
+	for (const struct apache_ref *ref = target->host->refs; ref != NULL; ref = ref->next)
+		if (ref->kind == APACHE_CHAIN && is_shared(target, ref))
 			return true;
 	return false;
 }
@@ -278,7 +319,7 @@ static int choose_chain(struct target *target)
 	target->leaf_only = !is_in_snippet(host);
 	if (first->has_chain && first->paths.chain != NULL) {
 		target->chain_value = first->paths.chain;
-	} else if (target->chain_own && !base_chain) {
+	} else if (target->chain_own && !base_chain && !is_chain_shared(target)) {
 		target->drop_chain = true;
 	} else {
 		/* A chain file that is the certificate file itself adds nothing to it. */
@@ -397,6 +438,18 @@ static int change_position(struct target *target, size_t position)
 	return result;
 }
 
+/* The host's own lines where they stand, and new ones for what it has not. */
+static int change_positions(struct target *target)
+{
+	size_t own = target->host->counts[APACHE_CERTIFICATE], keys = target->host->counts[APACHE_KEY];
+	size_t end = own > keys ? own : keys;
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < end && i < target->count; i++)
+		result = change_position(target, i);
+	return result != 0 ? result : add_positions(target, own, keys);
+}
+
 static int change_chain(struct target *target)
 {
 	int result = 0;
@@ -491,14 +544,8 @@ static int insert_after_own(struct target *target)
 
 static int change_in_place(struct target *target)
 {
-	size_t own = target->host->counts[APACHE_CERTIFICATE], keys = target->host->counts[APACHE_KEY];
-	size_t end = own > keys ? own : keys;
-	int result = 0;
+	int result = change_positions(target);
 
-	for (size_t i = 0; result == 0 && i < end && i < target->count; i++)
-		result = change_position(target, i);
-	if (result == 0)
-		result = add_positions(target, own, keys);
 	if (result == 0)
 		result = change_chain(target);
 	return result != 0 ? result : insert_after_own(target);
@@ -545,27 +592,27 @@ static int write_behind(struct target *target, const struct apache_ref *shared,
 			   : apache_insert(target->plan, host->file, &place, false, &target->lines);
 }
 
-/* Whether no line of the pairs is read by others, and none has to be added. */
+/* Whether no line of the pairs is read by others. */
 static bool shares_chain_alone(const struct target *target, const struct apache_ref *shared)
 {
-	const uint16_t *own = target->host->counts;
-
 	for (const struct apache_ref *ref = target->host->refs; ref != NULL; ref = ref->next)
-		if (is_pair_ref(ref) && apache_sharer(target->plan, target->work, ref) != NULL)
+		if (is_pair_ref(ref) && is_shared(target, ref))
 			return false;
-	return shared->kind == APACHE_CHAIN && !target->drop_chain && own[APACHE_KEY] == target->before &&
-	       own[APACHE_CERTIFICATE] == target->before && target->count == target->before;
+	return shared->kind == APACHE_CHAIN && !target->drop_chain &&
+	       target->host != &target->plan->model->main;
 }
 
-/* The pairs are changed where they stand; a chain file of the host's own follows the shared one. */
+/* The pairs are the host's own; a chain file of its own follows the shared one. */
 static int write_chain_behind(struct target *target, const struct apache_ref *shared,
 			      const struct apache_host *other)
 {
+	const struct apache_host *twin = apache_sharer(target->plan, target->work, NULL);
 	struct apache_place place;
-	int result = place_behind(target, shared, other, &place);
+	int result = twin != NULL ? apache_refuse_shared(target->plan, target->work, NULL, twin)
+				  : place_behind(target, shared, other, &place);
 
-	for (size_t i = 0; result == 0 && i < target->count; i++)
-		result = change_position(target, i);
+	if (result == 0)
+		result = change_positions(target);
 	if (result == 0)
 		result = add_line(target, APACHE_CHAIN, target->chain_value);
 	return result != 0 ? result

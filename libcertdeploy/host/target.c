@@ -74,6 +74,29 @@ static bool has_stored(const struct choosing *choosing, const struct certdeploy_
 	       strncmp(last->certificate, store, length) == 0 && last->certificate[length] == '/';
 }
 
+/* Whether the certificate at hand will lie at this path. */
+static bool is_home(const struct cd_target *target, const char *path)
+{
+	const char *const chosen[] = {target->chosen.certificate, target->chosen.key,
+				      target->chosen.fullchain};
+	bool found = path != NULL && target->home != NULL &&
+		     strncmp(path, target->home, strlen(target->home)) == 0;
+
+	for (size_t i = 0; path != NULL && !found && i < sizeof(chosen) / sizeof(*chosen); i++)
+		found = chosen[i] != NULL && strcmp(path, chosen[i]) == 0;
+	return found;
+}
+
+/* Whether it names the files of the certificate at hand and no others: no edit is needed. */
+static bool is_at_home(const struct choosing *choosing, const struct certdeploy_endpoint *endpoint)
+{
+	for (size_t i = 0; i < endpoint->pair_count; i++)
+		if (!is_home(choosing->target, endpoint->pairs[i].certificate) ||
+		    !is_home(choosing->target, endpoint->pairs[i].key))
+			return false;
+	return endpoint->tls && endpoint->pair_count != 0;
+}
+
 /* Something other than 0 forbids it; 1: it is left out. */
 static int may_touch(struct choosing *choosing, const struct certdeploy_endpoint *endpoint)
 {
@@ -85,6 +108,10 @@ static int may_touch(struct choosing *choosing, const struct certdeploy_endpoint
 					   choosing->target->from_certbot);
 		untouchable = note == NULL ? NULL : "managed-elsewhere";
 	}
+	/* What cannot be edited can be renewed. */
+	if (untouchable != NULL && strcmp(untouchable, "config-not-understood") == 0 &&
+	    is_at_home(choosing, endpoint))
+		untouchable = NULL;
 	if (untouchable != NULL) {
 		accepted = cd_in_list(choosing->inventory->host.accepted, untouchable);
 		cd_problem(choosing->problems,

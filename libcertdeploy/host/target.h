@@ -29,6 +29,9 @@ struct cd_target {
 	/** DNS names of the certificate: they decide when nothing else is said, and must cover the rest. */
 	const char *const *names;
 	bool from_certbot; /**< the certificate is certbot's: what it renews may be given it */
+	/** Where its files go: what names these alone is given it without an edit. */
+	const char *home; /**< the directory in the store, with a slash at its end; NULL: chosen paths */
+	struct certdeploy_paths chosen;
 };
 
 void cd_target_of_order(struct cd_target *target, const struct cd_order *order);

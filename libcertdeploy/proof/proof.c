@@ -211,11 +211,16 @@ static bool is_in_files(const struct cd_proof_item *item, const char *sha256, bo
 	return found;
 }
 
-/* Others may have renewed a neighbour without a reload: ours lets it serve what it has. */
+/*
+ * Others may have renewed a neighbour without a reload: ours lets it serve what it has. Or it changes with
+ * the target, which was allowed.
+ */
 static bool is_renewed(const struct cd_proof_item *item)
 {
 	bool all;
 
+	if (item->endpoint->also_changes)
+		return true;
 	return item->want == NULL && item->before[0] != '\0' && !is_in_files(item, item->before, &all) &&
 	       all;
 }
