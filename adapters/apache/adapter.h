@@ -252,6 +252,7 @@ struct apache_listener {
 
 struct apache_model;
 struct apache_host;
+struct apache_md;
 struct apache_proxied;
 
 /** A numeric address; false when it is none. */
@@ -380,6 +381,7 @@ struct apache_host {
 	uint8_t protocol;   /**< 0 unset, 1 https, 2 another */
 	bool tls;           /**< its certificate is loaded */
 	bool managed;       /**< by mod_md */
+	bool overruled;     /**< mod_md's files come behind its own */
 	bool live;          /**< has an endpoint */
 	bool no_name;       /**< has no ServerName */
 };
@@ -400,6 +402,7 @@ struct apache_include {
 struct apache_managed {
 	struct apache_managed *next;
 	const char *domain;
+	const struct apache_md *md; /**< whose domain it is */
 };
 
 struct apache_model {
@@ -412,6 +415,7 @@ struct apache_model {
 	const char *server_root;
 	const char *runtime_dir;
 	const char *pid_file;
+	const char *md_store; /**< MDStoreDir, or NULL */
 	struct apache_file *config_file;
 	struct apache_file *files;
 	struct apache_host main;
@@ -457,6 +461,11 @@ bool apache_is_proxied(const struct apache_model *model, const char *address, ui
 struct apache_name *apache_new_name(struct certdeploy_reading *reading, const char *text, size_t length);
 /** Give a host that has no ServerName the name that httpd gives it, where that is known. */
 int apache_complete_name(struct apache_model *model, struct apache_host *host);
+
+/* ---- managed.c ---- */
+
+/** See whether mod_md looks after a host that is complete but for this, and which pairs it adds. */
+int apache_manage_host(struct apache_model *model, struct apache_host *host);
 
 /* ---- hosts.c ---- */
 

@@ -113,7 +113,7 @@ static const char *intern(struct apache_model *model, const char *name)
 	known = certdeploy_alloc(model->reading, sizeof(*known));
 	if (known == NULL)
 		return NULL;
-	*known = (struct apache_managed){model->named, name};
+	*known = (struct apache_managed){.next = model->named, .domain = name};
 	model->named = known;
 	return name;
 }

@@ -51,8 +51,8 @@ static bool same_place(const struct apache_host *one, const struct apache_host *
 {
 	return one->use == NULL && other->use == NULL && one->confcmd == NULL && other->confcmd == NULL &&
 	       one->engine == other->engine && one->protocol == other->protocol && one->tls == other->tls &&
-	       one->managed == other->managed && one->no_name == other->no_name &&
-	       same_addresses(one, other) && same_names(one, other);
+	       one->managed == other->managed && one->overruled == other->overruled &&
+	       one->no_name == other->no_name && same_addresses(one, other) && same_names(one, other);
 }
 
 static int match_hosts(struct apache_model *model, const struct apache_file *file)

@@ -202,27 +202,6 @@ static int do_conf_cmd(struct apache_reader *reader, const struct apache_line *l
 	return 0;
 }
 
-/* Domains that mod_md looks after, from MDomain or <MDomain … >. */
-int apache_do_managed(struct apache_reader *reader, const struct apache_line *line, size_t at, size_t end)
-{
-	struct apache_line part = *line;
-	struct apache_word word;
-
-	part.length = end;
-	while (apache_next_word(&part, &at, &word)) {
-		struct apache_managed *managed = certdeploy_alloc(reader->reading, sizeof(*managed));
-		const char *domain = apache_word_value(reader->reading, &part, &word);
-
-		if (managed == NULL || domain == NULL)
-			return CERTDEPLOY_ENOMEM;
-		if (apache_same_caseless(domain, "auto") || apache_same_caseless(domain, "manual"))
-			continue;
-		*managed = (struct apache_managed){reader->model->managed, domain};
-		reader->model->managed = managed;
-	}
-	return 0;
-}
-
 /* ---- directives of the whole server ---- */
 
 static int do_define(struct apache_reader *reader, const struct apache_line *line, size_t at, bool define)
@@ -345,6 +324,10 @@ enum directive {
 	INCLUDE_OPTIONAL,
 	LISTEN,
 	LOAD_MODULE,
+	MD_CERTIFICATE_FILE,
+	MD_CERTIFICATE_KEY_FILE,
+	MD_MEMBER,
+	MD_STORE_DIR,
 	MDOMAIN,
 	PID_FILE,
 	PROTOCOL,
@@ -378,6 +361,10 @@ static const struct {
 	[INCLUDE_OPTIONAL] = {"IncludeOptional", 15, true},
 	[LISTEN] = {"Listen", 6, false},
 	[LOAD_MODULE] = {"LoadModule", 10, true},
+	[MD_CERTIFICATE_FILE] = {"MDCertificateFile", 17, false},
+	[MD_CERTIFICATE_KEY_FILE] = {"MDCertificateKeyFile", 20, false},
+	[MD_MEMBER] = {"MDMember", 8, false},
+	[MD_STORE_DIR] = {"MDStoreDir", 10, false},
 	[MDOMAIN] = {"MDomain", 7, false},
 	[PID_FILE] = {"PidFile", 7, false},
 	[PROTOCOL] = {"Protocol", 8, false},
@@ -433,6 +420,21 @@ static bool reaches_out(const struct apache_reader *reader, enum directive direc
 	}
 }
 
+/* Whether what it says of its surroundings is said here. */
+static bool is_in_place(const struct apache_reader *reader, enum directive directive)
+{
+	unsigned around = reader->host == NULL ? 0 : 1;
+
+	switch (directive) {
+	case MD_CERTIFICATE_FILE:
+	case MD_CERTIFICATE_KEY_FILE:
+	case MD_MEMBER:
+		return reader->md != NULL;
+	default:
+		return reader->ordinary == around;
+	}
+}
+
 int apache_do_directive(struct apache_reader *reader, const struct apache_line *line, const char *name,
 			size_t length, const struct apache_word *word, size_t at)
 {
@@ -443,8 +445,7 @@ int apache_do_directive(struct apache_reader *reader, const struct apache_line *
 	int result;
 
 	/* In <Directory> and the like they are errors of httpd's, or mean something else. */
-	if (directive == OPAQUE ||
-	    (!directives[directive].reading && reader->ordinary != (reader->host == NULL ? 0 : 1)))
+	if (directive == OPAQUE || (!directives[directive].reading && !is_in_place(reader, directive)))
 		return 0;
 	result = reaches_out(reader, directive, &state) ? apache_not_plain(reader, line, state) : 0;
 	if (result != 0)
@@ -462,6 +463,12 @@ int apache_do_directive(struct apache_reader *reader, const struct apache_line *
 		return do_listen(reader, line, at);
 	case LOAD_MODULE:
 		return do_load_module(reader, line, at);
+	case MD_CERTIFICATE_FILE:
+	case MD_CERTIFICATE_KEY_FILE:
+		return apache_do_managed_file(reader, line, at, directive == MD_CERTIFICATE_KEY_FILE);
+	case MD_STORE_DIR:
+		return do_path(reader, line, at, &model->md_store);
+	case MD_MEMBER:
 	case MDOMAIN:
 		return apache_do_managed(reader, line, at, line->length);
 	case PID_FILE:

@@ -319,6 +319,11 @@ static int add_work(struct apache_plan *plan, const struct certdeploy_assignment
 			endpoint->name == NULL ? endpoint->listen : endpoint->name, endpoint->note);
 	if (answer->serves->use != NULL)
 		return refuse_macro(plan, answer->serves->use);
+	if (answer->serves->overruled)
+		return certdeploy_refuse(
+			plan->reading, "managed-elsewhere", endpoint->file, endpoint->line,
+			_("mod_md has a certificate for this virtual host, and it would be "
+			  "served instead of any other"));
 	if (there != NULL) {
 		if (!apache_same_materials(there, &work))
 			return certdeploy_refuse(

@@ -26,7 +26,7 @@ struct apache_plan {
 	struct apache_work **last;
 };
 
-#define APACHE_LINES_TO_ADD 16
+#define APACHE_LINES_TO_ADD 36
 
 struct apache_lines_to_add {
 	const char *text[APACHE_LINES_TO_ADD];

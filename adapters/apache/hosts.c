@@ -24,35 +24,6 @@ static bool has_tls(const struct apache_model *model, const struct apache_host *
 	return protocol != 0 ? protocol == 1 : apache_host_listens_https(model, host);
 }
 
-static bool name_in_domain(const struct apache_name *name, const char *domain)
-{
-	size_t length = strlen(domain);
-	const char *dot;
-
-	if (name->length == length && apache_compare_caseless(name->text, domain, length) == 0)
-		return true;
-	if (domain[0] != '*' || domain[1] != '.')
-		return false;
-	dot = memchr(name->text, '.', name->length);
-	return dot != NULL && (size_t)(name->text + name->length - dot) == length - 1 &&
-	       apache_compare_caseless(dot, domain + 1, length - 1) == 0;
-}
-
-static bool is_managed(const struct apache_model *model, const struct apache_host *host)
-{
-	if (host->counts[APACHE_CERTIFICATE] != 0)
-		return false;
-	for (const struct apache_managed *managed = model->managed; managed != NULL;
-	     managed = managed->next) {
-		if (host->server_name != NULL && name_in_domain(host->server_name, managed->domain))
-			return true;
-		for (const struct apache_name *name = host->aliases; name != NULL; name = name->next)
-			if (name_in_domain(name, managed->domain))
-				return true;
-	}
-	return false;
-}
-
 /* ---- names ---- */
 
 /* The key is the name. */
@@ -182,6 +153,18 @@ static const char *in_lower_case(struct certdeploy_reading *reading, const struc
 
 /* ---- endpoints ---- */
 
+/* What httpd calls a host whose address has no name. */
+static const char unknown_name[] = "bogus_host_without_reverse_dns";
+
+/* Its name is what the resolver says of its address, and that is not asked for. */
+static bool is_unknown(const struct apache_answer *answer)
+{
+	const struct apache_host *host = answer->host;
+
+	return host->server_name == NULL && host->aliases == NULL && answer->set != NULL &&
+	       answer->set->first->host != host;
+}
+
 /* What keeps a virtual host's certificate from being edited. */
 static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoint,
 		  const struct apache_answer *answer)
@@ -194,6 +177,10 @@ static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoi
 		endpoint->untouchable = "tls-off";
 		endpoint->note = _("its virtual host has SSLEngine off, so that the default host's "
 				   "certificate is served");
+	} else if (is_unknown(answer)) {
+		endpoint->untouchable = "config-not-understood";
+		endpoint->note =
+			_("it has no ServerName, so that its name is what the DNS says of its address");
 	} else if (host->managed) {
 		endpoint->untouchable = "managed-elsewhere";
 		endpoint->note = _("its certificate is managed by mod_md");
@@ -258,6 +245,7 @@ static int add_endpoint(struct apache_model *model, const struct apache_reach *r
 		.start = CERTDEPLOY_START_IMPLICIT,
 		.is_default = name == NULL,
 		.tls = answer->set == NULL || answer->set->tls,
+		.unseen = name != NULL && is_unknown(answer),
 	};
 	int result = 0;
 
@@ -280,21 +268,35 @@ static int add_endpoint(struct apache_model *model, const struct apache_reach *r
 	return result;
 }
 
-/* One name of a virtual host, unless one before answers for it. */
+/* In lower case. Unless a host before answers for it. */
+static int add_text(struct apache_model *model, const struct apache_reach *reach, struct names *names,
+		    const struct apache_answer *answer, const char *text, bool pattern)
+{
+	bool fresh;
+	/* Patterns too: twice the same is once. */
+	int result = learn(model->reading, &names->exact, text, strlen(text), &fresh);
+
+	if (result != 0 || !fresh || is_covered(names, text, pattern))
+		return result;
+	return add_endpoint(model, reach, answer->set->listen, answer, text);
+}
+
+/* One name of a virtual host. */
 static int add_name(struct apache_model *model, const struct apache_reach *reach, struct names *names,
 		    const struct apache_answer *answer, const struct apache_name *name)
 {
-	bool fresh;
 	int result = 0;
 	const char *text = in_lower_case(model->reading, name, &result);
 
-	if (text == NULL)
-		return result;
-	/* Patterns too: twice the same is once. */
-	result = learn(model->reading, &names->exact, text, strlen(text), &fresh);
-	if (result != 0 || !fresh || is_covered(names, text, name->pattern))
-		return result;
-	return add_endpoint(model, reach, answer->set->listen, answer, text);
+	return text == NULL ? result : add_text(model, reach, names, answer, text, name->pattern);
+}
+
+static int add_own_name(struct apache_model *model, const struct apache_reach *reach, struct names *names,
+			const struct apache_answer *answer)
+{
+	const struct apache_name *name = answer->host->server_name;
+
+	return name == NULL ? 0 : add_name(model, reach, names, answer, name);
 }
 
 /* The names of one virtual host. Its own wildcards do not hide its own names. */
@@ -302,8 +304,8 @@ static int add_names(struct apache_model *model, const struct apache_reach *reac
 		     const struct apache_answer *answer)
 {
 	const struct apache_host *host = answer->host;
-	int result =
-		host->server_name == NULL ? 0 : add_name(model, reach, names, answer, host->server_name);
+	int result = is_unknown(answer) ? add_text(model, reach, names, answer, unknown_name, false)
+					: add_own_name(model, reach, names, answer);
 
 	for (const struct apache_name *name = host->aliases; result == 0 && name != NULL; name = name->next)
 		result = add_name(model, reach, names, answer, name);
@@ -397,8 +399,7 @@ int apache_finish_host(struct apache_model *model, struct apache_host *host)
 	if (result == 0)
 		result = apache_make_pairs(model, host);
 	host->tls = has_tls(model, host);
-	host->managed = model->managed != NULL && is_managed(model, host);
-	return result;
+	return result != 0 || model->managed == NULL ? result : apache_manage_host(model, host);
 }
 
 int apache_add_endpoints(struct apache_model *model)

@@ -12,7 +12,7 @@
 #include <time.h>
 
 /* Positions; more than this nobody has. */
-#define PAIRS_MAX 8
+#define PAIRS_MAX 16
 
 enum fate {
 	KEEP,
@@ -225,6 +225,14 @@ static bool drops_what_stays(const struct target *target)
 	return false;
 }
 
+static int refuse_number(const struct target *target)
+{
+	const struct apache_host *host = target->host;
+
+	return certdeploy_refuse(target->plan->reading, "config-not-understood", host->file->path,
+				 host->line, _("there are too many certificates"));
+}
+
 static int make_target(struct target *target)
 {
 	const struct apache_model *model = target->plan->model;
@@ -232,9 +240,8 @@ static int make_target(struct target *target)
 	size_t count = apache_merged_count(model, host, APACHE_CERTIFICATE);
 	int result;
 
-	if (count > PAIRS_MAX - 2)
-		return certdeploy_refuse(target->plan->reading, "config-not-understood", host->file->path,
-					 host->line, _("there are too many certificates"));
+	if (count > PAIRS_MAX)
+		return refuse_number(target);
 	for (size_t i = 0; i < count; i++) {
 		target->pairs[i].certificate = apache_merged_ref(model, host, APACHE_CERTIFICATE, i);
 		target->pairs[i].key = apache_merged_ref(model, host, APACHE_KEY, i);
@@ -242,17 +249,14 @@ static int make_target(struct target *target)
 	target->count = target->before = count;
 	result = match_types(target);
 	if (result == 0 && drops_what_stays(target))
-		return certdeploy_refuse(target->plan->reading, "config-not-understood", host->file->path,
-					 host->line, _("there are too many certificates"));
+		return refuse_number(target);
 	for (size_t i = 0; result == 0 && target->work->materials[i] != NULL; i++) {
 		const struct certdeploy_material *material = target->work->materials[i];
 
 		if (is_given(target, material))
 			continue;
 		if (target->count == PAIRS_MAX)
-			return certdeploy_refuse(target->plan->reading, "config-not-understood",
-						 host->file->path, host->line,
-						 _("there are too many certificates"));
+			return refuse_number(target);
 		give(&target->pairs[target->count++], material);
 	}
 	if (result == 0)
@@ -316,7 +320,6 @@ static int choose_chain(struct target *target)
 			target->chain->file != NULL ? target->chain->file->path : target->chain->use->file,
 			target->chain->number, _("certificates of two key types share this chain file"));
 	}
-	target->leaf_only = !is_in_snippet(host);
 	if (first->has_chain && first->paths.chain != NULL) {
 		target->chain_value = first->paths.chain;
 	} else if (target->chain_own && !base_chain && !is_chain_shared(target)) {
@@ -325,6 +328,7 @@ static int choose_chain(struct target *target)
 		/* A chain file that is the certificate file itself adds nothing to it. */
 		target->chain_value = first->paths.certificate;
 	}
+	target->leaf_only = target->chain_value != NULL && !is_in_snippet(host);
 	return 0;
 }
 
@@ -580,6 +584,9 @@ static int write_behind(struct target *target, const struct apache_ref *shared,
 	for (size_t i = 0; result == 0 && target->work->materials[i] != NULL; i++) {
 		const struct pair pair = {GIVE, target->work->materials[i], NULL, NULL};
 
+		/* A later run must be able to read them all. */
+		if (own + i >= PAIRS_MAX)
+			return refuse_number(target);
 		result = add_line(target, APACHE_CERTIFICATE, certificate_value(target, &pair));
 		if (result == 0)
 			result = add_line(target, APACHE_KEY, pair.material->paths.key);

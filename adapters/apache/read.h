@@ -12,6 +12,7 @@ struct apache_section {
 	size_t line;
 	bool condition; /* a true one: what is inside is read as if it stood outside */
 	bool host;
+	bool managed; /* an <MDomain …> */
 };
 
 struct apache_file_entry;
@@ -28,7 +29,9 @@ struct apache_reader {
 	size_t base;     /* sections open where the present file begins */
 	unsigned includes;
 	struct apache_host *host; /* the virtual host around, or NULL */
-	unsigned host_includes;   /* includes around its opening line */
+	struct apache_md *md;     /* the <MDomain …> around, or NULL */
+	struct apache_md *last_md;
+	unsigned host_includes; /* includes around its opening line */
 	struct apache_place include;
 };
 
@@ -78,8 +81,14 @@ int apache_remember_include(struct apache_model *model, const char *pattern);
 /** Do what a directive does; nothing for those that do not matter. word: its name. */
 int apache_do_directive(struct apache_reader *reader, const struct apache_line *line, const char *name,
 			size_t length, const struct apache_word *word, size_t at);
-/** Domains that mod_md looks after, from MDomain or <MDomain … >. */
+
+/* ---- managed.c ---- */
+
+/** Domains that mod_md looks after, from MDomain, <MDomain … > or MDMember; of one MDomain: last_md. */
 int apache_do_managed(struct apache_reader *reader, const struct apache_line *line, size_t at, size_t end);
+/** MDCertificateFile or MDCertificateKeyFile in <MDomain … >. */
+int apache_do_managed_file(struct apache_reader *reader, const struct apache_line *line, size_t at,
+			   bool key);
 
 /* ---- sections.c ---- */
 

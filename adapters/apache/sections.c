@@ -50,6 +50,8 @@ int apache_pop_section(struct apache_reader *reader)
 		reader->ordinary--;
 	if (section->host)
 		reader->host = NULL;
+	if (section->managed)
+		reader->md = NULL;
 	return 0;
 }
 
@@ -380,8 +382,13 @@ int apache_open_section(struct apache_reader *reader, const struct apache_line *
 
 		if (result == 0 && close != NULL)
 			result = apache_do_managed(reader, &with_end, at, (size_t)(close - with_end.text));
-		if (result != 0)
+		if (result == 0)
+			result = push_section(reader, line, name, length, false);
+		if (result != 0 || close == NULL)
 			return result;
+		reader->sections[reader->depth - 1].managed = true;
+		reader->md = reader->last_md;
+		return 0;
 	}
 	return push_section(reader, line, name, length, false);
 }

@@ -14,6 +14,7 @@ libcertdeploy_internal_la_SOURCES += \
 	adapters/apache/layouts.c \
 	adapters/apache/lines.c \
 	adapters/apache/macros.c \
+	adapters/apache/managed.c \
 	adapters/apache/merge.c \
 	adapters/apache/misdirected.c \
 	adapters/apache/modules.c \

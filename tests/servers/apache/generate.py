@@ -103,18 +103,37 @@ class Maker:
             return lines
         if kind < 0.9:
             return self.lines_of(self.one()) + [self.directive("SSLCertificateKeyFile", self.path(self.one()[1]))]
-        if kind < 0.95:
+        if kind < 0.94:
             return self.lines_of(self.one()) + [self.directive("SSLCertificateChainFile", self.path(self.one()[0]))]
-        return self.lines_of(self.one("ec")) + self.lines_of(self.one("ec"))
+        if kind < 0.96:
+            return self.lines_of(self.one("ec")) + self.lines_of(self.one("ec"))
+        return self.part_of_a_pair()
+
+    def part_of_a_pair(self):
+        """What is complete only by what is inherited, or never: then httpd does not start."""
+        cert, key, both, _ = self.one()
+        lines = [
+            [self.directive("SSLCertificateKeyFile", self.path(key))],
+            [self.directive("SSLCertificateKeyFile", self.path(both)) for _ in range(2)],
+            [self.directive("SSLCertificateChainFile", self.path(cert))],
+            [self.directive("SSLCertificateFile", self.path(both))] + self.lines_of(self.one(), True),
+            [self.directive("SSLCertificateFile", self.path(cert))],
+        ]
+        return self.random.choice(lines)
 
     def own_pair(self):
         """One pair, seldom two; inline, or in a file of its own, or in one that others read too."""
         kind = self.random.random()
         lines = self.pair() + (self.pair() if self.chance(0.1) else [])
-        if kind < 0.7:
+        if kind < 0.66:
             return lines
-        if kind < 0.8:
+        if kind < 0.7:
+            return [*self.shared_chain(), *lines] if self.chance(0.5) else [*lines, *self.shared_chain()]
+        if kind < 0.77:
             return [f"Include {self.file(lines)}"]
+        if kind < 0.8:
+            name = self.file(lines)
+            return [f"Include {name}", "SSLProtocol all -SSLv3", f"Include {name}"]
         if kind < 0.86:
             self.files.setdefault("shared.inc", "\n".join(self.pair()) + "\n")
             return ["Include shared.inc"]
@@ -125,6 +144,10 @@ class Maker:
             truth, lie = self.condition()
             return [f"<{lie[0]}>", *self.pair(), f"</{lie[1]}>", f"<{truth[0]}>", *lines, f"</{truth[1]}>"]
         return ["<IfModule ssl_module>", *lines, "</IfModule>"]
+
+    def shared_chain(self):
+        self.files.setdefault("chain.inc", f"SSLCertificateChainFile {self.one()[0]}\n")
+        return ["Include chain.inc"]
 
     def condition(self):
         """(opening, name) of a section that is read, and of one that is not."""
@@ -164,6 +187,7 @@ class Maker:
             lines.append(f"ServerName {self.name()}")
         for _ in range(self.pick(0, 0, 1, 1, 2)):
             words = [self.random.choice(WILD) if self.chance(0.3) else self.name() for _ in range(self.pick(1, 2, 3))]
+            words += self.pick([], [], [], ["b\xfccher.test"], ["c.test."], ['""'], ["a.test:443"], ["_x.c.test"])
             lines.append(f"ServerAlias {' '.join(words)}")
         return lines
 
@@ -180,6 +204,8 @@ class Maker:
             body.append(f"Protocol {self.pick('https', 'HTTPS', 'http')}")
         if tls < 0.95 and not (inherits and self.chance(0.4)):
             body += self.own_pair()
+        elif inherits and self.chance(0.2):
+            body += self.pick(self.part_of_a_pair(), self.shared_chain())
         if self.chance(0.2):
             self.random.shuffle(body) if not any("\\\n" in line or line.startswith("<If") for line in body) else None
         if self.chance(0.15):
@@ -206,8 +232,14 @@ class Maker:
             return [f"<{lie[0]}>", *self.host(False), f"</{lie[1]}>", f"<{truth[0]}>", *lines, f"</{truth[1]}>"]
         if kind < 0.75:
             return ["<IfDefine NOT_DEFINED>", *lines, "</IfDefine>"]
-        if kind < 0.9:
+        if kind < 0.85:
             return [f"Include {self.file(lines)}"]
+        if kind < 0.88:
+            name = self.file(lines)
+            return [f"Include {name}", f"Include {name}"]
+        if kind < 0.9:
+            self.file(lines, f"tree{self.counter}/deeper")
+            return [f"Include tree{self.counter - 1}{self.pick('', '/', '/*', '/d*')}"]
         if kind < 0.92 and not any("Include" in line for line in lines):
             # another ServerRoot for this file alone; certificates are relative to the last one
             self.file(lines, f"root{self.counter}")
@@ -238,6 +270,18 @@ class Maker:
             return [f"Listen 0.0.0.0:{port} https", f"Listen [::]:{port}", f"Listen localhost:{other} https"]
         return [f"Listen {a}:{port} https" for a in ADDRESSES] + [f"Listen 127.0.0.1:{other} http"]
 
+    def main_pair(self):
+        """What hosts inherit: inline, in a file that may be read twice, or by a macro."""
+        pair, kind = self.pair(), self.random.random()
+        if kind < 0.2:
+            return [f"Include {self.file(pair)}"]
+        if kind < 0.3:
+            name = self.file(pair)
+            return [f"Include {name}", "# once more", f"Include {name}"]
+        if kind < 0.36:
+            return ["<Macro Main>", *pair, "</Macro>", "Use Main"]
+        return self.pick(pair, ["<IfModule ssl_module>", *pair, "</IfModule>"])
+
     def write(self):
         web = self.web
         main = [f"Define ETC {web.host.etc}", *self.listen()]
@@ -247,7 +291,7 @@ class Maker:
         main.append(f"ServerName {self.pick('main.test', f'main.test:{web.port}', 'a.test')}")
         inherits = self.chance(0.35)
         if inherits:
-            main += self.pick(self.pair(), ["<IfModule ssl_module>", *self.pair(), "</IfModule>"])
+            main += self.main_pair()
         if inherits and self.chance(0.3):
             main.append("SSLEngine on")
         hosts = [line for _ in range(self.random.randint(1, 9)) for line in self.wrapped(self.host(inherits))]

@@ -96,8 +96,10 @@ class Case:
         names = [e["name"] for e in endpoints if e["name"] and not set(e["name"]) & set("*?")]
         listen = self.random.choice(endpoints)["listen"] if endpoints else "*:1"
         choices = [["--hostname", self.random.choice(names)]] * 4 if names else []
-        choices += [["--default"], ["--all"], ["--listener", listen], []]
-        choices += [["--address", self.random.choice(ADDRESSES)]]
+        choices += [["--default"], ["--all"], ["--listener", listen], [], ["--default", "--listener", listen]]
+        choices += [["--address", self.random.choice(ADDRESSES)], ["--address", f"{ADDRESSES[0]}:{self.web.other}"]]
+        choices += [["--hostname", "~^[ab]\\."]]
+        choices += [[a for name in self.random.sample(names, 2) for a in ("--hostname", name)]] if len(names) > 1 else []
         return self.random.choice(choices) + self.random.choice(([], [], ["--drop-other-types"]))
 
     def check_after(self, done, target, new):

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Configurations of every kind that httpd takes, as strange as they may be: what it serves is the judge."""
 
+import contextlib
+import socket
+
 import pytest
 from apache.plain import MODULES, Plain
 from apache.row import Row, Stage, check, deploy
@@ -586,12 +589,254 @@ MACROS = {
         {"a.test": "m", "b.test": "m"}, ("a.test", "b.test"), ("--all",),
     ),
 }
-ROWS = {**LAYOUTS, **CONDITIONS, **INCLUDING, **WORDS, **CERTIFICATES, **ADDRESSES, **MACROS}
+MD = f"LoadModule md_module {MODULES}/mod_md.so\nMDCertificateAgreement accepted\nMDStoreDir @etc/md\nMDRenewMode manual\n"
+C_OF_MD = "MDCertificateFile @c.pem\nMDCertificateKeyFile @c.key\n"
+LEFT = {"refused": "managed-elsewhere"}
+MANAGED = {
+    "files for mod_md": Row(MD + f"<MDomain a.test>\n{C_OF_MD}</MDomain>\n" + host_of("") + B, {"a.test": "c", "b.test": "b"}, **LEFT),
+    "files for mod_md and an alias": Row(
+        MD + f"<MDomainSet www.a.test a.test manual>\n{C_OF_MD}</MDomainSet>\n" + host_of("ServerAlias www.a.test\n") + B,
+        {"a.test": "c", "www.a.test": "c"}, **LEFT,
+    ),
+    "two pairs for mod_md": Row(
+        MD + "<MDomain a.test>\nMDCertificateFile @c.pem\nMDCertificateKeyFile @c.key\nMDCertificateFile ../ssl/certs/d.pem\n"
+        "MDCertificateKeyFile @d.key\n</MDomain>\n" + host_of("") + B,
+        {"a.test": "d", "b.test": "b"}, **LEFT,
+    ),
+    "files for mod_md before the host's own": Row(
+        MD + f"<MDomain a.test>\n{C_OF_MD}</MDomain>\n" + OLD_A + B, {"a.test": "c", "b.test": "b"}, **LEFT
+    ),
+    "files for mod_md before those of the main server": Row(
+        MD + f"@m\n<MDomain a.test>\n{C_OF_MD}</MDomain>\n" + host_of("") + B, {"a.test": "c", "b.test": "b"}, **LEFT
+    ),
+    "a member for mod_md": Row(
+        MD + f"<MDomain a.test>\nMDMember d.test\n{C_OF_MD}</MDomain>\n" + host_of("") + host_of("", "d.test") + B,
+        {"a.test": "c", "d.test": "c"}, target=("--hostname", "d.test"), **LEFT,
+    ),
+    "a wildcard for mod_md": Row(
+        MD + f"<MDomain *.a.test>\n{C_OF_MD}</MDomain>\n" + host_of("", "x.a.test") + B,
+        {"x.a.test": "c"}, target=("--hostname", "x.a.test"), **LEFT,
+    ),
+    "a wildcard alias of what is mod_md's": Row(
+        MD + f"<MDomain x.a.test>\n{C_OF_MD}</MDomain>\n" + host_of("ServerAlias *.a.test\n") + B, {"a.test": "c"}, **LEFT
+    ),
+    "a neighbour with files for mod_md": Row(
+        MD + f"<MDomain b.test>\n{C_OF_MD}</MDomain>\n" + A + host_of("", "b.test"), {"a.test": "a", "b.test": "c", None: "a"}, NEW
+    ),
+    "everything but what is mod_md's": Row(
+        MD + f"<MDomain d.test>\n{C_OF_MD}</MDomain>\n" + A + host_of("@d\n", "d.test"), {"a.test": "a", "d.test": "c", None: "a"}, NEW,
+        ("--all",), warns=("managed-elsewhere",),
+    ),
+}
+TWO = "SSLCertificateFile «@m.pem|@full»\nSSLCertificateKeyFile «@m.key|@key»\n"
+MORE = {
+    "quotes around every word": Row(
+        A.replace("SSLEngine on", "SSLEngine \"on\"").replace("ServerName a.test", "'ServerName' \"a.test\"\nServerAlias \"c.test\" 'd.test'")
+        .replace("*:@port>", "\"127.0.0.1:@port\" '[::1]:@port'>") + B.replace("*:", "127.0.0.1:"),
+        {**AB, "c.test": "a", "d.test@::1:port": "a"}, (*NEW, "c.test", "d.test@::1:port"),
+        listen="\"Listen\" '127.0.0.1:@port' \"https\"\nListen \"[::1]:@port\"\n",
+    ),
+    "a hash among the aliases": Row(
+        B + A.replace("ServerName a.test", "ServerName a.test\nServerAlias c.test # d.test #e.test"),
+        {"a.test": "a", "c.test": "a", "d.test": "a", "e.test": "b"}, ("a.test", "c.test", "d.test"),
+    ),
+    "thousands of aliases on continued lines": Row(
+        B + A.replace("ServerName a.test", "ServerName a.test\nServerAlias " + " \\\n".join(f"n{i}.test" for i in range(3000)) + " c.test"),
+        {"a.test": "a", "n0.test": "a", "n2999.test": "a", "c.test": "a"}, ("a.test", "n0.test", "n2999.test", "c.test"),
+    ),
+    "a comment of a hundred thousand bytes": Row("# " + "x" * 100000 + " \\\n" + "y" * 100000 + "\n" + A + B, AB, NEW),
+    "text behind the opening": Row(A.replace(":@port>", ":@port>SSLEngine off"), {"a.test": "a"}),
+    "the opening continued into the next line": Row(
+        "@m\n" + host_of("").replace(">\nServerName a.test\nSSLEngine on\n", "> \\\nServerName none.test\n«|SSLCertificateFile @full\n"
+        "SSLCertificateKeyFile @key\n»ServerName a.test\nInclude engine.inc\n") + B,
+        {"a.test": "m", "b.test": "b"}, files={"engine.inc": "SSLEngine on\n"},
+    ),
+    "two files that define the same variable": Row(
+        "Include one.conf\nInclude two.conf\n",
+        AB, NEW,
+        files={
+            "one.conf": "Define cert @a.pem\nDefine key @a.key\n"
+            + host_of("SSLCertificateFile «${cert}|@full»\nSSLCertificateKeyFile «${key}|@key»\n"),
+            "two.conf": "Define cert @b.pem\nDefine key @b.key\n" + host_of("SSLCertificateFile ${cert}\nSSLCertificateKeyFile ${key}\n", "b.test"),
+        },
+    ),
+    "the definition behind its use": Row(
+        "ErrorDocument 404 ${late}\nDefine late x\n" + A + "Define ${late} @b.pem\n" + host_of("SSLCertificateFile ${x}\nSSLCertificateKeyFile @b.key\n", "b.test"),
+        AB, NEW,
+    ),
+    "what looks like a map": Row(host_of("ErrorDocument 404 \"${map:key} ${x:-y}\"\n" + PAIR) + B, AB, NEW),
+    "twins that share their snippet with nobody": Row(
+        host_of("Include p.inc\n") + host_of("Include p.inc\n").replace("@port", "@other") + B,
+        {"a.test": "m", "a.test@127.0.0.1:other": "m", "b.test": "b", None: "m"}, (*NEW, "a.test@127.0.0.1:other"),
+        listen=BOTH, files={"p.inc": TWO},
+    ),
+    "twins that share their snippet with another": Row(
+        host_of("Include p.inc\n" + INSERT) + host_of("Include p.inc\n" + INSERT).replace("@port", "@other") + host_of("Include p.inc\n", "b.test"),
+        {"a.test": "m", "a.test@127.0.0.1:other": "m", "b.test": "m", None: "m"}, (*NEW, "a.test@127.0.0.1:other"),
+        listen=BOTH, files={"p.inc": "@m\n"},
+    ),
+    "one key for all in a snippet": Row(
+        host_of("SSLCertificateFile @m.pem\nInclude k.inc\n" + INSERT) + host_of("SSLCertificateFile @m.pem\nInclude k.inc\n", "b.test"),
+        {"a.test": "m", "b.test": "m"}, files={"k.inc": "SSLCertificateKeyFile @m.key\n"},
+    ),
+    "one key for all in a snippet before the certificate": Row(
+        host_of("Include k.inc\nSSLCertificateFile @m.pem\n" + INSERT) + host_of("Include k.inc\nSSLCertificateFile @m.pem\n", "b.test"),
+        {"a.test": "m", "b.test": "m"}, files={"k.inc": "SSLCertificateKeyFile @m.key\n"},
+    ),
+    "one key for all in the main server": Row(
+        "SSLCertificateKeyFile @m.key\n" + host_of("SSLCertificateFile «@m.pem|@full»\n«|SSLCertificateKeyFile @key\n»")
+        + host_of("SSLCertificateFile @m.pem\n", "b.test"),
+        {"a.test": "m", "b.test": "m"},
+    ),
+    "a combined file of the main server": Row(
+        "SSLCertificateFile @m.both\n" + host_of(INSERT) + host_of("", "b.test"), {"a.test": "m", "b.test": "m"},
+    ),
+    "everything, a combined file of the main server": Row(
+        "SSLCertificateFile «@m.both|@full»\n«|SSLCertificateKeyFile @key\n»" + host_of("") + host_of("", "b.test"),
+        {"a.test": "m", "b.test": "m"}, ("a.test", "b.test"), ("--all",),
+    ),
+    "everything, and hosts with SSLEngine off": Row(
+        TWO + host_of("") + host_of("@c\n", "c.test").replace("SSLEngine on", "SSLEngine off").replace("@port", "@other") + host_of("", "b.test"),
+        {"a.test": "m", "b.test": "m", "c.test@127.0.0.1:other": None}, ("a.test", "b.test"), ("--all",), listen=BOTH,
+    ),
+    "the defaults of two ports": Row(
+        A + B + A.replace("@port", "@other") + B.replace("@port", "@other"),
+        {**AB, "a.test@127.0.0.1:other": "a", "b.test@127.0.0.1:other": "b"}, (*NEW, "a.test@127.0.0.1:other"), ("--default",), listen=BOTH,
+    ),
+    "several names at once": Row(
+        A + host_of("@d\n", "d.test") + A.replace("ServerName a.test", "ServerName c.test"),
+        {"a.test": "a", "c.test": "a", "d.test": "d"}, ("a.test", "c.test"), ("--hostname", "a.test", "--hostname", "c.test"),
+    ),
+    "a pattern of names": Row(
+        A + host_of("@d\n", "d.test") + A.replace("ServerName a.test", "ServerName c.test"),
+        {"a.test": "a", "c.test": "a", "d.test": "d"}, ("a.test", "c.test"), ("--hostname", "~^[ac]\\.test$"),
+    ),
+    "by the certificate's own names": Row(
+        A + host_of("@d\n", "d.test") + A.replace("ServerName a.test", "ServerName c.test"),
+        {"a.test": "a", "c.test": "a", "d.test": "d"}, ("a.test", "c.test"), (),
+    ),
+    "a wildcard as target": Row(
+        host_of("@d\n", "d.test") + A.replace("ServerName a.test", "ServerName other.test\nServerAlias *.a.test"),
+        {"x.a.test": "a", "y.z.a.test": "a", "d.test": "d"}, ("x.a.test", "y.z.a.test"), ("--hostname", "*.a.test"),
+    ),
+    "a name below a wildcard in the middle": Row(
+        host_of("@d\n", "d.test") + A.replace("ServerName a.test", "ServerName other.test\nServerAlias a*t c?.test"),
+        {"a.test": "a", "axt": "a", "cc.test": "a", "d.test": "d"}, ("a.test", "axt", "cc.test"), ("--hostname", "a.test"),
+    ),
+    "the name in two hosts of two ports, one in vain": Row(
+        A + OLD_A.replace("@port", "9") + B, AB, NEW,
+    ),
+    "a host of ports that are not there and of one that is": Row(A.replace("*:@port", "*:9 10.255.255.1 *:@port") + B, AB, NEW),
+    "ServerRoot in quotes, with a slash at its end": Row(
+        'ServerRoot "@home/"\nInclude sub/a.conf\nServerRoot @etc\nInclude httpd/b.conf\nServerRoot \'@home\'\n', AB, NEW,
+        files={"sub/a.conf": A, "b.conf": B},
+    ),
+    "a file of both endings": Row(
+        "Include one.conf\n", {"a.test": "m", "b.test": "m", None: "m"}, NEW,
+        files={"one.conf": "SSLCertificateFile @m.pem\r\nSSLCertificateKeyFile @m.key\n" + host_of("«|SSLCertificateFile @full\r\nSSLCertificateKeyFile @key\r\n»")
+               .replace("SSLEngine on\n", "\tSSLEngine on\r\n", 1).replace("«|SSL", "«|\tSSL").replace("\r\nSSLCertificateKeyFile @key", "\r\n\tSSLCertificateKeyFile @key")
+               + host_of("", "b.test")},
+    ),
+    "a file that is only its host, without an end of line": Row(
+        "@m\nInclude one.conf\n" + host_of("", "b.test"), {"a.test": "m", "b.test": "m"},
+        files={"one.conf": "<VirtualHost *:@port>\n    ServerName a.test\n    SSLEngine on\n«|    SSLCertificateFile @full\n    SSLCertificateKeyFile @key\n»</VirtualHost>"},
+    ),
+    "an empty host": Row(
+        "SSLEngine on\n" + TWO.replace("«@m.pem|@full»", "@m.pem").replace("«@m.key|@key»", "@m.key")
+        + "<VirtualHost *:@port>\n</VirtualHost>\n" + A, {"a.test": "a", None: "m", "main.test": "m"}, ("a.test",),
+    ),
+    "an empty host gets its own": Row(
+        "SSLEngine on\n@m\n<VirtualHost *:@port>\n«|\tSSLCertificateFile @full\n\tSSLCertificateKeyFile @key\n»</VirtualHost>\n" + host_of("@a\n"),
+        {"a.test": "a", None: "m", "main.test": "m"}, (None, "main.test"), ("--default",),
+    ),
+    "an own RSA pair beside a shared ECDSA pair": Row(
+        host_of("Include p.inc\n" + INSERT) + host_of("Include p.inc\n", "b.test"), {"a.test": "m", "b.test": "m"}, files={"p.inc": "# x\n@m\n# y"},
+    ),
+    "a snippet without a last newline": Row(
+        host_of("Include p.inc\n") + B, AB, NEW, files={"p.inc": "SSLCertificateFile «@a.pem|@full»\nSSLCertificateKeyFile «@a.key|@key»"},
+    ),
+    "a snippet that ends in a comment": Row(
+        host_of("Include p.inc\n") + B, AB, NEW, files={"p.inc": "SSLCertificateFile «@a.both|@full»\n«|SSLCertificateKeyFile @key\n»# the end"},
+    ),
+    "Use over several lines": Row(
+        "<Macro Names $a $b>\n  # $a\n\tServerAlias $a \\\n  $b\n</Macro>\n" + host_of("Use \\\n Names c.test \\\n  d.test\n" + PAIR) + B,
+        {**AB, "c.test": "a", "d.test": "a"}, (*NEW, "c.test", "d.test"),
+    ),
+    "a macro with a variable": Row(
+        "Define T test\n<Macro Names $a>\nServerAlias $a.${T}\n</Macro>\nDefine T none\n" + host_of("Define T test\nUse Names c\n" + PAIR) + B,
+        {**AB, "c.test": "a"}, (*NEW, "c.test"),
+    ),
+    "arguments that begin alike": Row(
+        "<Macro Names $a $ab>\nServerAlias $ab.test $a.test\n</Macro>\n" + host_of("Use Names c d\n" + PAIR) + B,
+        {**AB, "c.test": "a", "d.test": "a"}, (*NEW, "c.test", "d.test"),
+    ),
+    "SSLEngine from a macro, pair by hand": Row("<Macro Tls>\nSSLEngine on\n</Macro>\n" + host_of("Use Tls\n" + PAIR).replace("SSLEngine on\n", "", 1) + B, AB, NEW),
+    "SSLEngine from a macro, pair inherited": Row(
+        "@m\n<Macro Tls>\nSSLEngine on\n</Macro>\n<VirtualHost *:@port>\n«|  SSLCertificateFile @full\n  SSLCertificateKeyFile @key\n»  ServerName a.test\n"
+        "  Use Tls\n</VirtualHost>\n" + B,
+        {"a.test": "m", "b.test": "b"},
+    ),
+}
+INCOMPLETE = ("name-mismatch", "chain-incomplete")
+SELF = {
+    "no chain, where there was one": Row(
+        host_of("SSLCertificateFile «@a.pem|@full»\n" + KEY + "«SSLCertificateChainFile @m.pem\n|»") + B, AB, NEW, accept=INCOMPLETE
+    ),
+    "no chain, where one is inherited": Row(
+        "SSLCertificateChainFile @m.pem\n" + host_of("SSLCertificateFile «@a.pem|@cert»\n" + KEY + "«|SSLCertificateChainFile @cert\n»") + B,
+        AB, NEW, accept=INCOMPLETE,
+    ),
+    "no chain, where one is shared": Row(
+        host_of("SSLCertificateFile «@a.pem|@cert»\n" + KEY + "Include c.inc\n«|SSLCertificateChainFile @cert\n»") + host_of("Include c.inc\n@b\n", "b.test"),
+        AB, NEW, accept=INCOMPLETE, files={"c.inc": "SSLCertificateChainFile @m.pem\n"},
+    ),
+}
+ROWS = {**LAYOUTS, **CONDITIONS, **INCLUDING, **WORDS, **CERTIFICATES, **ADDRESSES, **MACROS, **MANAGED, **MORE}
 
 
 @pytest.mark.parametrize("row", [pytest.param(r, id=n) for n, r in ROWS.items()])
 def test_row(host, pki, ca, row):
+    (host.etc / "md").mkdir()
     check(Plain(host, flags=row.flags), pki, ca, row)
+
+
+@pytest.mark.parametrize("row", [pytest.param(r, id=n) for n, r in SELF.items()])
+def test_a_certificate_of_a_root(host, pki, row):
+    """One without a chain."""
+    check(Plain(host), pki, pki.root("Another Root"), row)
+
+
+def test_a_host_that_only_the_dns_names(host, pki, ca):
+    """Listed as httpd calls it where the DNS says nothing, and left alone in a sweep."""
+    with contextlib.suppress(OSError):
+        pytest.skip(f"127.0.0.2 has a name: {socket.gethostbyaddr('127.0.0.2')[0]}")
+    bogus = "bogus_host_without_reverse_dns"
+    nameless = host_of("@d\n").replace("ServerName a.test\n", "")
+    row = Row(
+        (A + nameless).replace("*:", "127.0.0.2:"),
+        {"a.test@127.0.0.2:port": "a", f"{bogus}@127.0.0.2:port": "d"},
+        ("a.test@127.0.0.2:port",),
+        ("--all",),
+        listen=ALL,
+        warns=("config-not-understood",),
+    )
+    check(Plain(host), pki, ca, row)
+    listed = [e for e in host.tool("list").expect(OK).endpoints if e["name"] == bogus]
+    assert len(listed) == 1 and "ServerName" in listed[0]["note"]
+
+
+def test_what_mod_md_has_overrules(host, pki, ca):
+    """Whatever is accepted: its files are loaded behind a host's own."""
+    web = Plain(host)
+    (host.etc / "md/domains/a.test").mkdir(parents=True)
+    stage = Stage(web, pki, ca, Row(MD + "MDomain a.test\n" + OLD_A + B, accept=("managed-elsewhere",)))
+    stage.write()
+    assert host.tool("list").expect(OK).endpoints[0]["note"] is None
+    for name, text in ("pubcert", stage.leaves["c"].fullchain_pem), ("privkey", stage.leaves["c"].key_pem):
+        (host.etc / f"md/domains/a.test/{name}.pem").write_text(text)
+    deploy(stage).expect(REFUSED, "managed-elsewhere")
+    stage.row.target = ("--hostname", "b.test")
+    deploy(stage).expect(OK)
 
 
 MADE = "<VirtualHost *:@port>\nServerName $n.test\nSSLEngine on\nSSLCertificateFile {0}\nSSLCertificateKeyFile {1}\n</VirtualHost>\n"
