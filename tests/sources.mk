@@ -44,7 +44,6 @@ quick_tests = tests/unit/test-apache tests/unit/test-apache-amend tests/unit/tes
 	tests/unit/test-changes tests/unit/test-document tests/unit/test-dovecot tests/unit/test-dovecot-24 \
 	tests/unit/test-file tests/unit/test-json tests/unit/test-names tests/unit/test-postfix \
 	tests/unit/test-problem tests/unit/test-settings tests/unit/test-text
-EXTRA_DIST += tests/unit/postfix.h
 # Where each allocation and each system call fails once.
 unit_short = tests/unit/short.c tests/unit/short.h
 unit_comma = ,
@@ -66,8 +65,16 @@ tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c te
 tests_unit_test_recovery_SOURCES = tests/unit/test-recovery.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_together_SOURCES = tests/unit/test-together.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_transaction_SOURCES = tests/unit/test-transaction.c tests/unit/host.c tests/unit/host.h
-EXTRA_DIST += tests/unit/apache.h tests/unit/dovecot.h tests/unit/postfix.h
-tests_unit_test_threads_SOURCES = tests/unit/test-threads.c tests/unit/issue.c tests/unit/issue.h
+# A configuration in a file tree of its own.
+in_a_tree = tests/unit/tree.c tests/unit/tree.h
+tests_unit_test_apache_SOURCES = tests/unit/test-apache.c tests/unit/apache.h $(in_a_tree)
+tests_unit_test_apache_amend_SOURCES = tests/unit/test-apache-amend.c tests/unit/apache.h $(in_a_tree)
+tests_unit_test_dovecot_SOURCES = tests/unit/test-dovecot.c tests/unit/dovecot.h $(in_a_tree)
+tests_unit_test_dovecot_24_SOURCES = tests/unit/test-dovecot-24.c tests/unit/dovecot.h $(in_a_tree)
+tests_unit_test_dovecot_address_SOURCES = tests/unit/test-dovecot-address.c tests/unit/dovecot.h $(in_a_tree)
+tests_unit_test_postfix_SOURCES = tests/unit/test-postfix.c tests/unit/postfix.h $(in_a_tree)
+tests_unit_test_postfix_sni_SOURCES = tests/unit/test-postfix-sni.c tests/unit/postfix.h $(in_a_tree)
+tests_unit_test_threads_SOURCES = tests/unit/test-threads.c tests/unit/issue.c tests/unit/issue.h $(in_a_tree)
 tests_unit_test_threads_LDADD = $(LDADD) $(OPENSSL_LIBS) -lpthread
 tests_unit_test_probe_LDADD = $(LDADD) $(OPENSSL_LIBS) -lpthread
 endif

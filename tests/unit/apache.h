@@ -5,8 +5,8 @@
 
 #include "unit.h"
 
-#include "change/edits.h"
 #include "host/reading.h"
+#include "tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@
 extern const struct certdeploy_adapter cd_adapter_apache;
 
 struct apache_fixture {
-	char root[64];
+	char root[TREE_PATH];
 	struct cd_problems problems;
 	struct cd_host host;
 	struct cd_arena arena;
@@ -39,19 +39,7 @@ struct apache_fixture {
 static inline void put_bytes(const struct apache_fixture *fixture, const char *path, const char *bytes,
 			     size_t length)
 {
-	char full[512];
-	FILE *file;
-
-	(void)snprintf(full, sizeof(full), "%s%s", fixture->root, path);
-	for (char *at = full + strlen(fixture->root) + 1; (at = strchr(at, '/')) != NULL; at++) {
-		*at = '\0';
-		(void)mkdir(full, 0755);
-		*at = '/';
-	}
-	file = fopen(full, "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(bytes, 1, length, file), length);
-	assert_int_equal(fclose(file), 0);
+	tree_put(fixture->root, path, bytes, length);
 }
 
 static inline void put(const struct apache_fixture *fixture, const char *path, const char *text)
@@ -62,8 +50,7 @@ static inline void put(const struct apache_fixture *fixture, const char *path, c
 static inline void open_fixture(struct apache_fixture *fixture)
 {
 	memset(fixture, 0, sizeof(*fixture));
-	strcpy(fixture->root, "/tmp/certdeploy-apache.XXXXXX");
-	assert_non_null(mkdtemp(fixture->root));
+	tree_make(fixture->root, "apache");
 	fixture->service.name = "apache";
 	fixture->service.adapter = &cd_adapter_apache;
 	fixture->service.arena = &fixture->arena;
@@ -87,8 +74,6 @@ static inline int read_fixture(struct apache_fixture *fixture)
 
 static inline void close_fixture(struct apache_fixture *fixture)
 {
-	char command[128];
-
 	cd_reading_close(&fixture->again);
 	cd_overlay_free(&fixture->overlay);
 	cd_edits_free(&fixture->edits);
@@ -97,8 +82,7 @@ static inline void close_fixture(struct apache_fixture *fixture)
 	cd_vector_free(&fixture->service.settings);
 	cd_arena_free(&fixture->arena);
 	cd_problems_free(&fixture->problems);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", fixture->root);
-	assert_int_equal(system(command), 0);
+	tree_remove(fixture->root);
 }
 
 /* What an ordinary server needs; the site stands in a file of its own. */
@@ -112,16 +96,9 @@ static inline int read_site(struct apache_fixture *fixture, const char *site)
 	return read_fixture(fixture);
 }
 
-/* The code of the first error recorded, or of the first problem where there is none, or "". */
 static inline const char *problem(const struct apache_fixture *fixture, size_t *line)
 {
-	const struct certdeploy_problem *first = cd_problems_error(&fixture->problems, 0);
-
-	if (first == NULL && fixture->problems.list.count != 0)
-		first = fixture->problems.list.items[0];
-	if (first != NULL && line != NULL)
-		*line = first->line;
-	return first == NULL ? "" : first->code;
+	return tree_problem(&fixture->problems, line);
 }
 
 /* "LISTEN NAME CERTIFICATE FILE:LINE" of every endpoint, one a line, "-" for none; "!" no TLS. */
@@ -183,13 +160,7 @@ static inline int plan_for(struct apache_fixture *fixture, const char *name,
 /* The new text of a file, or NULL where it stays as it is. */
 static inline const char *edited(const struct apache_fixture *fixture, const char *path)
 {
-	for (size_t i = 0; i < fixture->edits.files.count; i++) {
-		const struct cd_file_edit *file = fixture->edits.files.items[i];
-
-		if (strcmp(file->path, path) == 0)
-			return file->bytes;
-	}
-	return NULL;
+	return tree_edited(&fixture->edits, path);
 }
 
 /* Read once more over the edits: as a whole, and from the reading before, which must tell the same. */

@@ -5,8 +5,8 @@
 
 #include "unit.h"
 
-#include "change/edits.h"
 #include "host/reading.h"
+#include "tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@
 extern const struct certdeploy_adapter cd_adapter_dovecot;
 
 struct fixture {
-	char root[64];
+	char root[TREE_PATH];
 	struct cd_problems problems;
 	struct cd_host host;
 	struct cd_arena arena;
@@ -42,19 +42,7 @@ struct fixture {
 static inline void put_bytes(const struct fixture *fixture, const char *path, const char *bytes,
 			     size_t length)
 {
-	char full[512];
-	FILE *file;
-
-	(void)snprintf(full, sizeof(full), "%s%s", fixture->root, path);
-	for (char *at = full + strlen(fixture->root) + 1; (at = strchr(at, '/')) != NULL; at++) {
-		*at = '\0';
-		(void)mkdir(full, 0755);
-		*at = '/';
-	}
-	file = fopen(full, "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(bytes, 1, length, file), length);
-	assert_int_equal(fclose(file), 0);
+	tree_put(fixture->root, path, bytes, length);
 }
 
 static inline void put(const struct fixture *fixture, const char *path, const char *text)
@@ -65,8 +53,7 @@ static inline void put(const struct fixture *fixture, const char *path, const ch
 static inline void fixture_open(struct fixture *fixture)
 {
 	memset(fixture, 0, sizeof(*fixture));
-	strcpy(fixture->root, "/tmp/certdeploy-dovecot.XXXXXX");
-	assert_non_null(mkdtemp(fixture->root));
+	tree_make(fixture->root, "dovecot");
 }
 
 /* Read what was put there; the adapter's result. */
@@ -90,8 +77,6 @@ static inline int read_conf(struct fixture *fixture, const char *text)
 
 static inline void fixture_close(struct fixture *fixture)
 {
-	char command[128];
-
 	if (fixture->after.host != NULL)
 		cd_reading_close(&fixture->after);
 	cd_overlay_free(&fixture->overlay);
@@ -102,8 +87,7 @@ static inline void fixture_close(struct fixture *fixture)
 	cd_arena_free(&fixture->arena);
 	cd_problems_free(&fixture->problems);
 	free(fixture->assignments);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", fixture->root);
-	assert_int_equal(system(command), 0);
+	tree_remove(fixture->root);
 }
 
 static inline const struct certdeploy_endpoint *find_endpoint(const struct certdeploy_reading *reading,
@@ -201,13 +185,7 @@ static inline int plan_for(struct fixture *fixture, const char *hostname,
 /* The new text of a file, or NULL where it stays as it is. */
 static inline const char *edited(const struct fixture *fixture, const char *path)
 {
-	for (size_t i = 0; i < fixture->edits.files.count; i++) {
-		const struct cd_file_edit *file = fixture->edits.files.items[i];
-
-		if (strcmp(file->path, path) == 0)
-			return file->bytes;
-	}
-	return NULL;
+	return tree_edited(&fixture->edits, path);
 }
 
 static const char *const material_names[] = {"mail.example.jp", NULL};

@@ -5,8 +5,8 @@
 
 #include "unit.h"
 
-#include "change/edits.h"
 #include "host/reading.h"
+#include "tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static const struct certdeploy_material ecdsa_material = {
 };
 
 struct postfix_fixture {
-	char root[64];
+	char root[TREE_PATH];
 	struct cd_problems problems;
 	struct cd_host host;
 	struct cd_arena arena;
@@ -59,19 +59,7 @@ struct postfix_fixture {
 static inline void put_file(const struct postfix_fixture *fixture, const char *path, const char *text,
 			    size_t length)
 {
-	char full[512];
-	FILE *file;
-
-	(void)snprintf(full, sizeof(full), "%s%s", fixture->root, path);
-	for (char *at = full + strlen(fixture->root) + 1; (at = strchr(at, '/')) != NULL; at++) {
-		*at = '\0';
-		(void)mkdir(full, 0755);
-		*at = '/';
-	}
-	file = fopen(full, "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(text, 1, length, file), length);
-	assert_int_equal(fclose(file), 0);
+	tree_put(fixture->root, path, text, length);
 }
 
 static inline void put_text(const struct postfix_fixture *fixture, const char *path, const char *text)
@@ -82,8 +70,7 @@ static inline void put_text(const struct postfix_fixture *fixture, const char *p
 static inline void fixture_open(struct postfix_fixture *fixture)
 {
 	memset(fixture, 0, sizeof(*fixture));
-	strcpy(fixture->root, "/tmp/certdeploy-postfix.XXXXXX");
-	assert_non_null(mkdtemp(fixture->root));
+	tree_make(fixture->root, "postfix");
 }
 
 /* Read what was put there; the adapter's result. */
@@ -99,16 +86,13 @@ static inline int fixture_read(struct postfix_fixture *fixture)
 
 static inline void fixture_close(struct postfix_fixture *fixture)
 {
-	char command[128];
-
 	cd_edits_free(&fixture->edits);
 	cd_reading_close(&fixture->reading);
 	cd_host_close(&fixture->host);
 	cd_vector_free(&fixture->service.settings);
 	cd_arena_free(&fixture->arena);
 	cd_problems_free(&fixture->problems);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", fixture->root);
-	assert_int_equal(system(command), 0);
+	tree_remove(fixture->root);
 }
 
 /* Read two files in a new tree. */
@@ -129,16 +113,9 @@ static inline const struct certdeploy_endpoint *endpoint(const struct postfix_fi
 	return index < count ? all[index] : NULL;
 }
 
-/* The code of the first error recorded, or of the first problem where there is none, or "". */
 static inline const char *problem(const struct postfix_fixture *fixture, size_t *line)
 {
-	const struct certdeploy_problem *first = cd_problems_error(&fixture->problems, 0);
-
-	if (first == NULL && fixture->problems.list.count != 0)
-		first = fixture->problems.list.items[0];
-	if (first != NULL && line != NULL)
-		*line = first->line;
-	return first == NULL ? "" : first->code;
+	return tree_problem(&fixture->problems, line);
 }
 
 /* Give endpoints whose listener begins with a text ("" for all) these certificates. */
@@ -162,13 +139,7 @@ static inline int plan_for(struct postfix_fixture *fixture, const char *listen,
 /* The new text of a file, or NULL where it stays as it is. */
 static inline const char *edited(const struct postfix_fixture *fixture, const char *path)
 {
-	for (size_t i = 0; i < fixture->edits.files.count; i++) {
-		const struct cd_file_edit *file = fixture->edits.files.items[i];
-
-		if (strcmp(file->path, path) == 0)
-			return file->bytes;
-	}
-	return NULL;
+	return tree_edited(&fixture->edits, path);
 }
 
 static inline int take_endpoint(void *user, const struct certdeploy_endpoint *one)

@@ -9,56 +9,36 @@
 #include "unit.h"
 
 #include "issue.h"
+#include "tree.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define THREADS 3
 
 static const char *const files[][2] = {
-	{"etc/dovecot/dovecot.conf",
+	{"/etc/dovecot/dovecot.conf",
 	 "protocols = imap\nssl = yes\nssl_cert = </etc/old.pem\nssl_key = </etc/old.key\n"},
-	{"etc/apache2/apache2.conf",
+	{"/etc/apache2/apache2.conf",
 	 "ServerRoot /etc/apache2\nListen 443 https\n<VirtualHost *:443>\nServerName www.example.jp\n"
 	 "SSLEngine on\nSSLCertificateFile /etc/old.pem\nSSLCertificateKeyFile "
 	 "/etc/old.key\n</VirtualHost>\n"},
-	{"etc/postfix/main.cf", "myhostname = www.example.jp\nsmtpd_tls_security_level = may\n"
-				"smtpd_tls_chain_files = /etc/old.key, /etc/old.pem\n"},
-	{"etc/postfix/master.cf", "smtp inet n - y - - smtpd\n"},
+	{"/etc/postfix/main.cf", "myhostname = www.example.jp\nsmtpd_tls_security_level = may\n"
+				 "smtpd_tls_chain_files = /etc/old.key, /etc/old.pem\n"},
+	{"/etc/postfix/master.cf", "smtp inet n - y - - smtpd\n"},
 };
 
 struct thread {
 	pthread_t id;
 	pthread_barrier_t *together;
-	char root[64];
+	char root[TREE_PATH];
 	const char *language;
 	const char *certificate;
 	const char *key;
 	int rounds;
 	const char *failed; /* at which step, or NULL */
 };
-
-static void put(const char *root, const char *name, const char *text)
-{
-	char path[256];
-	FILE *file;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", root, name);
-	for (char *at = path + strlen(root) + 1; (at = strchr(at, '/')) != NULL; at++) {
-		*at = '\0';
-		(void)mkdir(path, 0755);
-		*at = '/';
-	}
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
 
 static const char *run(struct certdeploy *cd, struct certdeploy_request *request,
 		       const struct thread *thread)
@@ -112,14 +92,6 @@ static void *work(void *argument)
 	return NULL;
 }
 
-static void remove_tree(const char *root)
-{
-	char command[128];
-
-	(void)snprintf(command, sizeof(command), "rm -rf '%s'", root);
-	assert_int_equal(system(command), 0);
-}
-
 static int rounds = 3;
 
 static void test_handles(void **state)
@@ -142,17 +114,16 @@ static void test_handles(void **state)
 		threads[i].language = languages[i];
 		threads[i].certificate = pem_certificate(issued);
 		threads[i].key = pem_key(issued);
-		(void)snprintf(threads[i].root, sizeof(threads[i].root), "/tmp/certdeploy-XXXXXX");
-		assert_non_null(mkdtemp(threads[i].root));
+		tree_make(threads[i].root, "threads");
 		for (size_t k = 0; k < sizeof(files) / sizeof(files[0]); k++)
-			put(threads[i].root, files[k][0], files[k][1]);
+			tree_put(threads[i].root, files[k][0], files[k][1], strlen(files[k][1]));
 	}
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i].id, NULL, work, &threads[i]), 0);
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(threads[i].id, NULL), 0);
 	for (int i = 0; i < THREADS; i++) {
-		remove_tree(threads[i].root);
+		tree_remove(threads[i].root);
 		if (threads[i].failed != NULL)
 			fail_msg("thread %d: %s", i, threads[i].failed);
 	}
