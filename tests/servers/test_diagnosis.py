@@ -141,6 +141,21 @@ def test_doctor_one_host(host, new):
     assert host.tool("doctor", "absent.example.test").problem("no-endpoint")
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to become nobody")
+@pytest.mark.needs("postfix")
+def test_doctor_for_somebody_else(host):
+    """The server's own test needs the rights of its user: what it says to others is no finding."""
+    host.postfix()
+    host.start()
+    if any("/root/" in word for word in host.tool.argv()[0]):
+        pytest.skip("the build directory cannot be read by others")
+    result = host.tool("doctor", user=65534)
+    assert "test-failed" not in result.codes, result
+    told = [p for p in result.problems if "could not be tested" in p["message"]]
+    assert [(p["code"], p["severity"], p["service"]) for p in told] == [("not-permitted", "warning", "postfix")], result
+    assert not any(p["code"] == "not-permitted" for p in host.tool("doctor").problems)
+
+
 # expiry
 
 
