@@ -100,6 +100,13 @@ static const struct certdeploy_problem *lone_problem(struct tool *tool, struct c
 	return problem;
 }
 
+/* What was asked to be handed out is no message, which -q would leave away. */
+static bool hands_out(const struct tool *tool)
+{
+	return tool->format != FORMAT_TEXT || tool->command->id == COMMAND_EXPORT ||
+	       tool->command->id == COMMAND_TLSA || tool->command->id == COMMAND_REQUEST;
+}
+
 static int report(struct tool *tool, struct certdeploy *cd, const struct certdeploy_result *result,
 		  int code)
 {
@@ -114,7 +121,7 @@ static int report(struct tool *tool, struct certdeploy *cd, const struct certdep
 	if (tool->json) {
 		(void)print_json(tool, result, problem, status);
 	} else {
-		if (result != NULL && tool->command != NULL && tool->verbosity >= 0)
+		if (result != NULL && tool->command != NULL && (tool->verbosity >= 0 || hands_out(tool)))
 			tool->command->print(tool, result);
 		if (fflush(stdout) == 0 && result != NULL)
 			print_problems(tool, result);

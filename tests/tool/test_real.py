@@ -351,6 +351,18 @@ def test_a_plug_in_says_why(tool, root, command):
     assert said == "CERTDEPLOY UNKNOWN - cannot open the root directory: No such file or directory"
 
 
+def test_quiet_hands_out_all_the_same(tool, root, material):
+    """What is asked for is no message: a script that is quiet must not be left with an empty file."""
+    tool("deploy", *material, "--default").expect(0)
+    for args in (["export", "www.example.test", "--format", "fullchain"], ["tlsa", "www.example.test"],
+                 ["expiry", "--format", "prometheus"], ["expiry", "--format", "html"]):
+        loud, quiet = tool.text(*args), tool.text("-q", *args)
+        assert quiet.status == 0 and quiet.out == loud.out != "", args
+        assert quiet.err == ""
+    assert "BEGIN CERTIFICATE REQUEST" in tool.text("-q", "request", "--san", "a.example.test").out
+    assert tool.text("-q", "list").out == tool.text("-q", "deploy").out == ""
+
+
 def test_what_cannot_be_read_is_named_once(tool, tmp_path):
     run = tool.text("plan", "--batch", tmp_path / "absent.json")
     assert run.status == 1
