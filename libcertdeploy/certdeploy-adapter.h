@@ -597,6 +597,13 @@ struct certdeploy_adapter {
 	 * @return 0; CERTDEPLOY_EDIFFERENT when something was reported as an error
 	 */
 	int (*inspect)(struct certdeploy_reading *reading);
+
+	/**
+	 * The names of the settings in certdeploy.conf that this adapter asks for, NULL-terminated, without
+	 * "config" and the commands: others are refused, so that a mistyped one never goes unnoticed. NULL:
+	 * none is refused.
+	 */
+	const char *const *settings;
 };
 
 /** The one symbol that a loadable adapter exports. */

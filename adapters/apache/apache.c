@@ -9,6 +9,9 @@ static const char *version(struct certdeploy_reading *reading)
 	return model == NULL ? NULL : model->version.text;
 }
 
+static const char *const own_settings[] = {"binary",  "server_root", "envvars", "defines",
+					   "modules", "version",     NULL};
+
 extern const struct certdeploy_adapter cd_adapter_apache;
 
 const struct certdeploy_adapter cd_adapter_apache = {
@@ -24,4 +27,5 @@ const struct certdeploy_adapter cd_adapter_apache = {
 	.reads = apache_reads,
 	.command = apache_command,
 	.daemon = apache_daemon,
+	.settings = own_settings,
 };

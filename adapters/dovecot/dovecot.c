@@ -269,6 +269,8 @@ static int daemon_of(struct certdeploy_reading *reading, struct certdeploy_daemo
 
 extern const struct certdeploy_adapter cd_adapter_dovecot;
 
+static const char *const own_settings[] = {"binary", "dovecot", "doveconf", "doveadm", "version", NULL};
+
 const struct certdeploy_adapter cd_adapter_dovecot = {
 	.abi = CERTDEPLOY_ADAPTER_ABI,
 	.size = sizeof(struct certdeploy_adapter),
@@ -284,4 +286,5 @@ const struct certdeploy_adapter cd_adapter_dovecot = {
 	.command = command,
 	.daemon = daemon_of,
 	.answers_address = dovecot_answers_address,
+	.settings = own_settings,
 };

@@ -143,6 +143,9 @@ static int daemon_of(struct certdeploy_reading *reading, struct certdeploy_daemo
 	return daemon->pid_file == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
+static const char *const own_settings[] = {"config_directory", "postconf", "postmap",
+					   "postfix",          "version",  NULL};
+
 const struct certdeploy_adapter cd_adapter_postfix = {
 	.abi = CERTDEPLOY_ADAPTER_ABI,
 	.size = sizeof(struct certdeploy_adapter),
@@ -157,4 +160,5 @@ const struct certdeploy_adapter cd_adapter_postfix = {
 	.command = command,
 	.daemon = daemon_of,
 	.inspect = postfix_inspect,
+	.settings = own_settings,
 };

@@ -264,6 +264,9 @@ static int command(struct certdeploy_reading *reading, enum certdeploy_action ac
 	return 0;
 }
 
+/* It asks for "config" alone, which every server has. */
+static const char *const own_settings[] = {NULL};
+
 extern const struct certdeploy_adapter certdeploy_adapter_v1;
 
 const struct certdeploy_adapter certdeploy_adapter_v1 = {
@@ -275,4 +278,5 @@ const struct certdeploy_adapter certdeploy_adapter_v1 = {
 	.read = read_configuration,
 	.plan = plan,
 	.command = command,
+	.settings = own_settings,
 };

@@ -150,6 +150,26 @@ static int complete(struct cd_inventory *inventory, struct cd_seen *seen)
 	return result;
 }
 
+/* Those of any server; the others are its adapter's. */
+static const char *const common_settings[] = {"config", "test",   "reload",   "restart", "start",
+					      "stop",   "status", "pid_file", NULL};
+
+static int check_settings(struct cd_inventory *inventory, const struct certdeploy_adapter *adapter,
+			  const struct cd_service_settings *settings)
+{
+	for (size_t i = 0; adapter->settings != NULL && i < settings->values.count; i++) {
+		const struct cd_setting *setting = settings->values.items[i];
+
+		if (!cd_in_list(common_settings, setting->key) &&
+		    !cd_in_list(adapter->settings, setting->key))
+			return cd_fail(inventory->problems, CERTDEPLOY_EREFUSED, "settings",
+				       inventory->cd->settings.file, setting->line, "%s: %s",
+				       cd_safe(&inventory->problems->arena, setting->key),
+				       _("no such setting"));
+	}
+	return 0;
+}
+
 static int take_configured(struct cd_inventory *inventory, const struct cd_service_settings *settings)
 {
 	const struct certdeploy_adapter *adapter =
@@ -161,6 +181,8 @@ static int take_configured(struct cd_inventory *inventory, const struct cd_servi
 			       inventory->cd->settings.file, settings->line,
 			       _("there is no adapter named \"%s\""),
 			       cd_safe(&inventory->problems->arena, settings->adapter));
+	if (check_settings(inventory, adapter, settings) != 0)
+		return CERTDEPLOY_EREFUSED;
 	seen = add_service(inventory, adapter, settings->name);
 	if (seen == NULL)
 		return cd_fail_memory(inventory->problems);

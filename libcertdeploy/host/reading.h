@@ -11,6 +11,7 @@
 struct cd_setting {
 	const char *key;
 	const char *const *values;
+	size_t line; /**< in certdeploy.conf; 0: not from there */
 };
 
 /** One server as certdeploy.conf or an adapter's find() describes it. */

@@ -113,6 +113,7 @@ static int read_values(const struct loading *loading, const config_setting_t *se
 	}
 	value->key = cd_arena_string(loading->arena, config_setting_name(setting));
 	value->values = (const char *const *)list;
+	value->line = (size_t)config_setting_source_line(setting);
 	if (value->key == NULL || cd_vector_add(to, value) != 0)
 		return cd_fail_memory(loading->problems);
 	return 0;
@@ -160,6 +161,15 @@ static int read_probes(const struct loading *loading, const config_setting_t *se
 	return result;
 }
 
+static bool is_word(const char *name)
+{
+	const char *at = name;
+
+	while ((unsigned char)*at > ' ' && *at != 0x7f)
+		at++;
+	return at != name && *at == '\0';
+}
+
 static int read_service(const struct loading *loading, const config_setting_t *group)
 {
 	struct cd_service_settings *service = cd_arena_alloc(loading->arena, sizeof(*service));
@@ -191,6 +201,8 @@ static int read_service(const struct loading *loading, const config_setting_t *g
 		service->name = service->adapter;
 	if (result == 0 && service->name == NULL)
 		result = refuse(loading, group, _("a service needs a name and an adapter"));
+	if (result == 0 && !is_word(service->name))
+		result = refuse(loading, group, _("the name of a service is one word"));
 	for (size_t i = 0; result == 0 && i + 1 < loading->settings->services.count; i++) {
 		const struct cd_service_settings *other = loading->settings->services.items[i];
 

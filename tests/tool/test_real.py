@@ -351,6 +351,20 @@ def test_a_plug_in_says_why(tool, root, command):
     assert said == "CERTDEPLOY UNKNOWN - cannot open the root directory: No such file or directory"
 
 
+@pytest.mark.parametrize("adapter, own", [("apache", "envvars"), ("postfix", "postmap"), ("dovecot", "doveconf")])
+def test_a_mistyped_setting_of_a_service_is_refused(tool, root, tmp_path, adapter, own):
+    """What is mistyped would otherwise be done in the usual way, on a server that is reloaded in another."""
+    conf = tmp_path / "certdeploy.conf"
+    tool.config = conf
+    for name, known in ((own, True), ("pid_file", True), ("config", True), (own[:-1], False), ("relaod", False)):
+        conf.write_text(f'services = ( {{ adapter = "{adapter}";\n  {name} = "/x"; }} );')
+        run = tool("list")
+        assert any("no such setting" in p["message"] for p in run.problems) != known, run
+        if not known:
+            problem = run.expect(6).problem("settings")
+            assert (problem["message"], problem["line"]) == (f"{name}: no such setting", 2)
+
+
 def test_quiet_hands_out_all_the_same(tool, root, material):
     """What is asked for is no message: a script that is quiet must not be left with an empty file."""
     tool("deploy", *material, "--default").expect(0)

@@ -120,6 +120,8 @@ static void test_mistakes_have_a_line(void **state)
 		{"backup_style = \"besides\";", 1},
 		{"services = { };", 1},
 		{"services = (\n{ test = [ \"x\" ]; } );", 2},
+		{"services = (\n{ name = \"\"; adapter = \"apache\"; } );", 2},
+		{"services = (\n{ name = \"a b\"; adapter = \"apache\"; } );", 2},
 		{"services = ( { name = \"a\"; },\n{ name = \"a\"; } );", 2},
 		{"services = ( { name = \"a\";\n probe = ( { port = 70000; } ); } );", 2},
 		{"services = ( { name = \"a\";\n test = { a = 1; }; } );", 2},
