@@ -171,7 +171,9 @@ bool apache_is_glob(const char *text);
 int apache_variables_new(struct apache_variables **out, struct certdeploy_reading *reading);
 /** A variable of the shell that starts the server; its environment has it once it is exported. */
 int apache_environment(struct apache_variables *variables, const char *name, const char *value);
-void apache_export(struct apache_variables *variables, const char *name);
+/** Also before it has a value. */
+int apache_export(struct apache_variables *variables, const char *name);
+void apache_environment_drop(struct apache_variables *variables, const char *name);
 /** NAME=VALUE of what was exported, NULL-terminated; NULL when memory is short. */
 const char *const *apache_environment_list(const struct apache_variables *variables);
 const char *apache_environment_get(const struct apache_variables *variables, const char *name);

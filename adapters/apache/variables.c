@@ -49,7 +49,7 @@ static struct value *find(struct value *table, const char *name, size_t length)
 	return found;
 }
 
-/* Set or replace; text is borrowed. */
+/* Set or replace; text is borrowed. NULL: of the environment, exported before it has a value. */
 static int put(struct apache_variables *variables, struct value **table, const char *name, size_t length,
 	       const char *text)
 {
@@ -66,7 +66,7 @@ static int put(struct apache_variables *variables, struct value **table, const c
 			return CERTDEPLOY_ENOMEM;
 	}
 	value->text = text;
-	value->length = strlen(text);
+	value->length = text == NULL ? 0 : strlen(text);
 	return 0;
 }
 
@@ -136,12 +136,21 @@ int apache_environment(struct apache_variables *variables, const char *name, con
 	return put(variables, &variables->environment, name, strlen(name), copy);
 }
 
-void apache_export(struct apache_variables *variables, const char *name)
+int apache_export(struct apache_variables *variables, const char *name)
 {
-	struct value *value = find(variables->environment, name, strlen(name));
+	size_t length = strlen(name);
+	int result = find(variables->environment, name, length) != NULL
+			     ? 0
+			     : put(variables, &variables->environment, name, length, NULL);
 
-	if (value != NULL)
-		value->exported = true;
+	if (result == 0)
+		find(variables->environment, name, length)->exported = true;
+	return result;
+}
+
+void apache_environment_drop(struct apache_variables *variables, const char *name)
+{
+	drop(&variables->environment, name, strlen(name));
 }
 
 const char *apache_environment_get(const struct apache_variables *variables, const char *name)
@@ -161,7 +170,7 @@ const char *const *apache_environment_list(const struct apache_variables *variab
 	list = certdeploy_alloc(variables->reading, (count + 1) * sizeof(*list));
 	for (const struct value *value = variables->environment; list != NULL && value != NULL;
 	     value = value->hh.next) {
-		if (!value->exported)
+		if (!value->exported || value->text == NULL)
 			continue;
 		list[used] = certdeploy_format(variables->reading, "%s=%s", value->name, value->text);
 		if (list[used++] == NULL)
@@ -188,7 +197,7 @@ static const struct value *look_up(struct apache_variables *variables, const cha
 	if (value != NULL)
 		return value;
 	value = find(variables->environment, name, length);
-	return value != NULL && value->exported ? value : NULL;
+	return value != NULL && value->exported && value->text != NULL ? value : NULL;
 }
 
 /* Text [start, end) of the line goes over as it is: with the pieces it consists of. */
