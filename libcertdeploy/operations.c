@@ -7,6 +7,7 @@
 #include "proof/running.h"
 #include "proof/standing.h"
 #include "proof/survey.h"
+#include "proof/survival.h"
 #include "report.h"
 
 #include "base/text.h"
@@ -367,6 +368,26 @@ static int look_before(struct going_back *back)
 				  transaction->service_count);
 }
 
+/* Each server that is reloaded must live through it with what is put back. */
+static int check_survival(struct going_back *back)
+{
+	const struct cd_transaction *transaction = &back->transaction;
+	int result = 0;
+
+	for (size_t i = 0; transaction->reload && result == 0 && i < transaction->service_count; i++) {
+		const char *name = transaction->services[i].control.name;
+
+		for (size_t j = 0; result == 0 && j < back->inventory.services.count; j++) {
+			struct cd_seen *seen = back->inventory.services.items[j];
+
+			if (strcmp(seen->service.name, name) == 0 && seen->read && seen->result == 0)
+				result = cd_check_survival_back(transaction->problems, &back->inventory,
+								seen, transaction->changes);
+		}
+	}
+	return result;
+}
+
 static int undo(struct certdeploy_result *result, struct going_back *back,
 		const struct certdeploy_request *request)
 {
@@ -381,6 +402,8 @@ static int undo(struct certdeploy_result *result, struct going_back *back,
 
 	/* cppcheck-suppress autoVariables ; until the end of this function */
 	transaction->changes = &changes;
+	if (code == 0 && result->cd->broken == 0)
+		code = check_survival(back);
 	if (code == 0)
 		code = look_before(back);
 	if (code == 0)

@@ -475,6 +475,16 @@ int cd_overlay_file(struct cd_overlay *overlay, struct cd_problems *problems, co
 		       : cd_fail_memory(problems);
 }
 
+int cd_overlay_content(struct cd_overlay *overlay, struct cd_problems *problems, const char *path,
+		       const char *bytes, size_t length)
+{
+	const char *copy = cd_arena_copy(&overlay->arena, bytes, length);
+
+	return copy != NULL && overlay_document(overlay, &overlay->documents, path, copy, length) == 0
+		       ? 0
+		       : cd_fail_memory(problems);
+}
+
 int cd_overlay_edits(struct cd_overlay *overlay, struct cd_problems *problems,
 		     const struct certdeploy_edits *edits)
 {

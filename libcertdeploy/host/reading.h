@@ -39,6 +39,9 @@ struct cd_overlay {
 /** Lay rendered edits over the host. Their bytes are borrowed. */
 int cd_overlay_edits(struct cd_overlay *overlay, struct cd_problems *problems,
 		     const struct certdeploy_edits *edits);
+/** Another content for a file that is there. Bytes are copied. */
+int cd_overlay_content(struct cd_overlay *overlay, struct cd_problems *problems, const char *path,
+		       const char *bytes, size_t length);
 /** Lay one more file over it, e.g. a certificate that the store will hold. Bytes are borrowed, with a NUL
  * after them. */
 int cd_overlay_file(struct cd_overlay *overlay, struct cd_problems *problems, const char *path,

@@ -34,7 +34,10 @@ enum verdict {
 
 /* The pairs of one service. */
 struct survival {
-	struct cd_plan *plan;
+	struct cd_problems *problems;
+	const struct cd_root *root;
+	const char *store;
+	const struct cd_changes *changes; /* files that are about to be written, or NULL */
 	const struct certdeploy_daemon *daemon;
 	struct timespec since; /* it has loaded what is older */
 	struct cd_table seen;
@@ -180,8 +183,7 @@ static int refuse(struct cd_problems *problems, const struct certdeploy_pair *pa
 
 static int check_pair(const struct survival *survival, const struct certdeploy_pair *pair)
 {
-	struct cd_plan *plan = survival->plan;
-	const struct cd_root *root = &plan->inventory.host.root;
+	const struct cd_root *root = survival->root;
 	struct pair_files files = {.new_key = is_younger(root, pair->key, &survival->since)};
 	struct cd_identity identity;
 	enum verdict verdict = FINE;
@@ -196,15 +198,22 @@ static int check_pair(const struct survival *survival, const struct certdeploy_p
 		OPENSSL_cleanse(files.certificate, files.certificate_length);
 	free(files.key);
 	free(files.certificate);
-	return refuse(plan->problems, pair, verdict);
+	return refuse(survival->problems, pair, verdict);
 }
 
 /* ---- all of them ---- */
 
+/* What is about to be put back was loaded before. */
+static bool is_written(const struct survival *survival, const struct certdeploy_pair *pair)
+{
+	return survival->changes != NULL &&
+	       (cd_table_get(&survival->changes->by_path, pair->certificate) != NULL ||
+		cd_table_get(&survival->changes->by_path, pair->key) != NULL);
+}
+
 static int check_pairs(struct survival *survival, const struct certdeploy_pair *pairs, size_t count)
 {
-	struct cd_plan *plan = survival->plan;
-	const struct cd_root *root = &plan->inventory.host.root;
+	const struct cd_root *root = survival->root;
 	int result = 0;
 
 	for (size_t i = 0; result == 0 && i < count; i++) {
@@ -213,33 +222,44 @@ static int check_pairs(struct survival *survival, const struct certdeploy_pair *
 
 		/* What lies in the store was judged when it was put there. */
 		if (pair->certificate == NULL || pair->key == NULL ||
-		    is_in(plan->cd->settings.store, pair->certificate) ||
+		    is_in(survival->store, pair->certificate) || is_written(survival, pair) ||
 		    (!is_younger(root, pair->certificate, &survival->since) &&
 		     !is_younger(root, pair->key, &survival->since)))
 			continue;
-		key = cd_arena_format(&plan->arena, "%s\n%s", pair->certificate, pair->key);
+		key = cd_arena_format(&survival->problems->arena, "%s\n%s", pair->certificate, pair->key);
 		if (key == NULL)
-			return cd_fail_memory(plan->problems);
+			return cd_fail_memory(survival->problems);
 		if (cd_table_get(&survival->seen, key) != NULL)
 			continue;
-		result = cd_table_put(&survival->seen, key, pair) != 0 ? cd_fail_memory(plan->problems)
+		result = cd_table_put(&survival->seen, key, pair) != 0 ? cd_fail_memory(survival->problems)
 								       : check_pair(survival, pair);
 	}
 	return result;
 }
 
+/* Whether a reload may end it: it runs, is known to do so, and has loaded its files at a known time. */
+static bool is_at_risk(struct survival *survival, const struct cd_seen *seen)
+{
+	struct stat started;
+
+	survival->daemon = &seen->daemon;
+	if (!seen->daemon.ends_on_bad_pair || seen->running != 1 || seen->control.pid_file == NULL ||
+	    !times_of(survival->root, seen->control.pid_file, 0, &started))
+		return false;
+	survival->since = started.st_mtim;
+	return true;
+}
+
 int cd_check_survival(struct cd_plan *plan, const struct cd_planned *planned)
 {
-	const struct cd_control *control = &planned->seen->control;
+	struct survival survival = {.problems = plan->problems,
+				    .root = &plan->inventory.host.root,
+				    .store = plan->cd->settings.store};
 	const struct certdeploy_daemon *daemon = &planned->seen->daemon;
-	struct survival survival = {.plan = plan, .daemon = daemon};
-	struct stat started;
 	int result;
 
-	if (!daemon->ends_on_bad_pair || planned->seen->running != 1 || control->pid_file == NULL ||
-	    !times_of(&plan->inventory.host.root, control->pid_file, 0, &started))
+	if (!is_at_risk(&survival, planned->seen))
 		return 0;
-	survival.since = started.st_mtim;
 	result = check_pairs(&survival, daemon->loaded, daemon->loaded_count);
 	for (size_t i = 0; result == 0 && i < planned->endpoint_count; i++) {
 		const struct certdeploy_endpoint *after = planned->endpoints[i].after;
@@ -248,5 +268,54 @@ int cd_check_survival(struct cd_plan *plan, const struct cd_planned *planned)
 			result = check_pairs(&survival, after->pairs, after->pair_count);
 	}
 	cd_table_free(&survival.seen);
+	return result;
+}
+
+/* The configuration as it will be; what cannot be read so is for the server's own test. */
+static int check_reading(struct survival *survival, struct cd_inventory *inventory,
+			 const struct cd_seen *seen, const struct cd_overlay *overlay)
+{
+	struct certdeploy_reading reading;
+	struct certdeploy_daemon daemon = {0};
+	size_t count = 0;
+	const struct certdeploy_endpoint *const *all;
+	int result = cd_inventory_reread(&reading, inventory, seen, overlay);
+
+	if (result == 0)
+		result = seen->service.adapter->daemon(&reading, &daemon);
+	if (result == 0)
+		result = check_pairs(survival, daemon.loaded, daemon.loaded_count);
+	else if (result != CERTDEPLOY_ENOMEM)
+		result = 0;
+	all = certdeploy_endpoints(&reading, &count);
+	for (size_t i = 0; result == 0 && i < count; i++)
+		result = check_pairs(survival, all[i]->pairs, all[i]->pair_count);
+	cd_reading_close(&reading);
+	return result;
+}
+
+int cd_check_survival_back(struct cd_problems *problems, struct cd_inventory *inventory,
+			   const struct cd_seen *seen, const struct cd_changes *changes)
+{
+	struct survival survival = {.problems = problems,
+				    .root = &inventory->host.root,
+				    .store = inventory->cd->settings.store,
+				    .changes = changes};
+	struct cd_overlay overlay = {0};
+	int result = 0;
+
+	if (!is_at_risk(&survival, seen))
+		return 0;
+	for (size_t i = 0; result == 0 && i < changes->list.count; i++) {
+		const struct cd_change *change = changes->list.items[i];
+
+		if (change->kind == CD_CHANGE_FILE && change->bytes != NULL)
+			result = cd_overlay_content(&overlay, problems, change->path, change->bytes,
+						    change->length);
+	}
+	if (result == 0)
+		result = check_reading(&survival, inventory, seen, &overlay);
+	cd_table_free(&survival.seen);
+	cd_overlay_free(&overlay);
 	return result;
 }

@@ -11,5 +11,8 @@
  * "reload-would-end"; CERTDEPLOY_ENOMEM.
  */
 int cd_check_survival(struct cd_plan *plan, const struct cd_planned *planned);
+/** The same for a way back: over what these changes put back. */
+int cd_check_survival_back(struct cd_problems *problems, struct cd_inventory *inventory,
+			   const struct cd_seen *seen, const struct cd_changes *changes);
 
 #endif

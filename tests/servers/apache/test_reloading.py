@@ -172,3 +172,24 @@ def test_a_stale_pid_file_hits_nobody(stage):
     stage.web.pidfile.unlink()
     stage.web.start()
     assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == stage.sha("b")
+
+
+# What became, since the server loaded it, of a neighbour's files or of those that a rollback leads back to.
+BACK = {
+    "a neighbour": lambda s: key(s).write_text("garbage\n"),
+    "its own old files": lambda s: s.paths["a"][1].write_text(s.leaves["c"].key_pem),
+}
+
+
+@pytest.mark.parametrize("what", BACK)
+def test_a_rollback_that_would_end_the_server(stage, what):
+    deploy(stage).expect(OK)
+    BACK[what](stage)
+    files, pid, called = tree.snapshot(stage.web.home), stage.web.pid(), stage.web.called()
+    result = stage.host.tool("rollback").expect(REFUSED, "reload-would-end")
+    assert result.problem("reload-would-end")["file"] == str(stage.web.config)
+    assert tree.diff(files, tree.snapshot(stage.web.home), tree.UNTOUCHED) == []
+    assert stage.web.pid() == pid and "reload" not in stage.web.called()[len(called) :]
+    assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == stage.sha("b")
+    stage.host.tool("rollback", "--no-reload").expect(OK)
+    assert f"SSLCertificateFile {stage.paths['a'][0]}" in stage.web.config.read_text()
