@@ -19,6 +19,7 @@ unit_tests += tests/unit/test-document
 unit_tests += tests/unit/test-dovecot
 unit_tests += tests/unit/test-dovecot-24
 unit_tests += tests/unit/test-dovecot-address
+unit_tests += tests/unit/test-edits
 unit_tests += tests/unit/test-file
 unit_tests += tests/unit/test-history
 unit_tests += tests/unit/test-json
@@ -50,6 +51,8 @@ unit_comma = ,
 unit_short_wrapped = malloc calloc realloc strdup strndup read write fstat mkdir mkdtemp futimens fdopendir readdir \
 	openat open close
 unit_short_flags = $(AM_LDFLAGS) $(unit_short_wrapped:%=-Wl$(unit_comma)--wrap=%)
+tests_unit_test_edits_SOURCES = tests/unit/test-edits.c $(unit_short)
+tests_unit_test_edits_LDFLAGS = $(unit_short_flags)
 # Certificates made in the test.
 tests_unit_test_archive_SOURCES = tests/unit/test-archive.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_certificate_chain_SOURCES = tests/unit/test-certificate-chain.c tests/unit/issue.c tests/unit/issue.h

@@ -8,11 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef CD_EACH_ALLOCATES
+/* For tests: each piece is an allocation of its own, which can fail. */
+#define FIRST_CHUNK ((size_t)1)
+#define LAST_CHUNK ((size_t)1)
+#else
 /* Chunks double from the first size to the last: thousands of arenas hold little, a few hold much. */
 #define FIRST_CHUNK ((size_t)1024)
 #define LAST_CHUNK ((size_t)16384)
+#endif
 
-/* What is kept in arenas is made of these. The largest alignment of all would waste 8 bytes of most pieces. */
+/* What is kept in arenas is made of these. The largest alignment of all would waste 8 bytes of most pieces.
+ */
 union piece {
 	void *pointer;
 	int64_t integer;

@@ -6,10 +6,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#ifdef CD_EACH_ALLOCATES /* for tests: each item is an allocation that can fail */
+#define MORE(room) ((room) == 0 ? (size_t)2 : (room) + 1)
+#else
+#define MORE(room) ((room) == 0 ? (size_t)8 : (room)*2)
+#endif
+
 int cd_vector_add(struct cd_vector *vector, const void *item)
 {
 	if (vector->count + 1 >= vector->room) {
-		size_t room = vector->room == 0 ? 8 : vector->room * 2;
+		size_t room = MORE(vector->room);
 		void **items;
 
 		if (room > SIZE_MAX / sizeof(*items))

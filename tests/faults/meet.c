@@ -77,7 +77,7 @@ static int meet(int class, const char *name)
 		return 0;
 	fault = &meeting->fault;
 	meeting->count++;
-	if (class != MEET_ALLOCATING && meeting->count <= MEET_KINDS)
+	if ((class & (MEET_ALLOCATING | MEET_OWN)) == 0 && meeting->count <= MEET_KINDS)
 		meeting->kinds[meeting->count - 1] = kind_of(name);
 	if (meeting->then != 0 && meeting->count == meeting->at + meeting->then) {
 		meeting->killed = true;
@@ -304,6 +304,22 @@ FOR_ALL void *realloc(void *old, size_t size)
 	return meet(MEET_ALLOCATING, "realloc") != 0 ? NULL : __libc_realloc(old, size);
 }
 #endif
+
+/* ---- the same of the library alone ---- */
+
+#define WRAP_OWN(type, name, parameters, arguments)                                                        \
+	type __real_##name parameters;                                                                     \
+	type __wrap_##name parameters;                                                                     \
+	type __wrap_##name parameters                                                                      \
+	{                                                                                                  \
+		return meet(MEET_OWN, #name) != 0 ? NULL : __real_##name arguments;                        \
+	}
+
+WRAP_OWN(void *, malloc, (size_t size), (size))
+WRAP_OWN(void *, calloc, (size_t count, size_t size), (count, size))
+WRAP_OWN(void *, realloc, (void *old, size_t size), (old, size))
+WRAP_OWN(char *, strdup, (const char *text), (text))
+WRAP_OWN(char *, strndup, (const char *text, size_t size), (text, size))
 
 /* ---- the clock: it stands still but for what is slept ---- */
 

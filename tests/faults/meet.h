@@ -20,6 +20,7 @@ enum {
 	MEET_CLOSING = 8,
 	MEET_ALLOCATING = 16,
 	MEET_RUNNING = 32,
+	MEET_OWN = 64, /**< allocations that the library makes itself */
 };
 
 struct meet_fault {

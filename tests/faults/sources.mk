@@ -10,7 +10,7 @@ tests_faults_sweep_LDADD = libcertdeploy-internal.la
 faults_comma = ,
 faults_wrapped = mkdirat symlinkat renameat unlinkat fchmod fchown fsetxattr fremovexattr fchownat futimens \
 	utimensat fsync syncfs read pread readlinkat flistxattr fgetxattr fstat fstatat statx lseek close \
-	write openat __openat_2 open __open_2 fcntl syscall fdopendir readdir time clock_gettime \
+	malloc calloc realloc strdup strndup write openat __openat_2 open __open_2 fcntl syscall fdopendir readdir time clock_gettime \
 	nanosleep cd_run
 tests_faults_sweep_LDFLAGS = $(AM_LDFLAGS) $(faults_wrapped:%=-Wl$(faults_comma)--wrap=%)
 

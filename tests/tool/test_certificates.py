@@ -240,6 +240,12 @@ def test_files_are_handed_out_whole(tool, tmp_path):
     for call in "write", "fsync":
         assert traced("-e", f"inject={call}:signal=KILL:when=1") not in (0, 1)
         assert not (tmp_path / "key").exists() and not (tmp_path / "csr").exists(), call
+    if traced("-e", "inject=linkat:signal=KILL:when=2") not in (0, 1):
+        assert (tmp_path / "key").exists() and not (tmp_path / "csr").exists(), "no request without its key"
+        again = tool("request", "--san", NAME, "--out-key", tmp_path / "key", "--out-csr", tmp_path / "csr")
+        assert again.expect(1).problem("io-error")["file"] == str(tmp_path / "key")
+    for name in "key", "csr":
+        (tmp_path / name).unlink(missing_ok=True)
     assert traced() == 0
     log = (tmp_path / "log").read_text()
     assert (tmp_path / "csr").exists()
