@@ -42,6 +42,19 @@ static void test_equal_replacements_are_one(void **state)
 	cd_buffer_free(&out);
 }
 
+/* What is inserted goes before what is replaced from there on, in whatever order they came. */
+static void test_the_order_does_not_matter(void **state)
+{
+	struct cd_splice splices[] = {{0, 1, "b", 1, 0}, {0, 0, "a", 1, 1}, {1, 1, "", 0, 2},
+				      {1, 1, "", 0, 3},  {1, 0, "x", 1, 4}, {1, 0, "y", 1, 5}};
+	struct cd_buffer out = {0};
+
+	(void)state;
+	render(&out, "12", splices, 6);
+	assert_string_equal(cd_buffer_text(&out), "abxy");
+	cd_buffer_free(&out);
+}
+
 static void test_overlap_is_refused(void **state)
 {
 	struct cd_splice splices[] = {{0, 3, "1", 1, 0}, {2, 3, "x", 1, 1}};
@@ -169,6 +182,17 @@ static void test_lines(void **state)
 	assert_string_equal(certdeploy_document_newline(&document, 0), "\r\n");
 	assert_string_equal(certdeploy_document_newline(&document, 6), "\n");
 	assert_string_equal(certdeploy_document_newline(&document, 11), "\n");
+	/* The first line has none before it, the last none behind it; nothing lies beyond the end. */
+	certdeploy_document_line_bounds(&document, 1, &start, &end);
+	assert_int_equal(start, 0);
+	assert_int_equal(end, 5);
+	certdeploy_document_line_bounds(&document, 99, &start, &end);
+	assert_int_equal(start, 9);
+	assert_int_equal(end, document.length);
+	assert_string_equal(certdeploy_document_newline(&document, 99), "\n");
+	document.bytes = "\n";
+	document.length = 1;
+	assert_string_equal(certdeploy_document_newline(&document, 0), "\n");
 }
 
 static void test_lines_with_a_nul_are_not_shown(void **state)
@@ -194,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_splices_merge_in_order),
 		cmocka_unit_test(test_equal_replacements_are_one),
+		cmocka_unit_test(test_the_order_does_not_matter),
 		cmocka_unit_test(test_overlap_is_refused),
 		cmocka_unit_test(test_a_line_is_ended_before_new_ones_follow),
 		cmocka_unit_test(test_no_splice_gives_the_same_bytes),

@@ -127,6 +127,8 @@ static int plan_once(void *data)
 	if (result == 0)
 		result = certdeploy_create(&work.edits, &work.reading, "/etc/empty", "", 0, false);
 	if (result == 0)
+		result = certdeploy_create(&work.edits, &work.reading, "/etc/new", "line\n", 5, false);
+	if (result == 0)
 		result = build(&work);
 	if (result == 0)
 		result = cd_edits_render(&work.edits);
@@ -136,6 +138,8 @@ static int plan_once(void *data)
 		result = CERTDEPLOY_ENOMEM;
 	if (result == 0) {
 		assert_non_null(strstr(cd_buffer_text(&diff), "+more\n"));
+		assert_non_null(strstr(cd_buffer_text(&diff), "--- /dev/null\n+++ b/etc/new\n"));
+		assert_non_null(strstr(cd_buffer_text(&diff), "shown: " SECRET_PATH " is created"));
 		assert_null(strstr(cd_buffer_text(&diff), "key"));
 	}
 	cd_buffer_free(&diff);
