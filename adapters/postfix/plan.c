@@ -484,6 +484,39 @@ static void take(struct postfix_model *model, const struct certdeploy_assignment
 	report_off(model, assignment->endpoint);
 }
 
+static bool same_materials(const struct certdeploy_assignment *one,
+			   const struct certdeploy_assignment *other)
+{
+	size_t i = 0;
+
+	while (one->materials[i] != NULL && one->materials[i] == other->materials[i])
+		i++;
+	return one->materials[i] == other->materials[i] && one->drop_other_types == other->drop_other_types;
+}
+
+/* Where all that takes its certificate from main.cf is meant, each row for its address, main.cf is what
+ * changes. */
+static int take_from_rows(struct postfix_model *model)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(model->reading, &count);
+	const struct certdeploy_assignment *common = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct postfix_endpoint *own = all[i]->own;
+		const struct postfix_source *source = own->source;
+
+		if (!all[i]->tls || source == NULL || (source != &model->smtpd && !source->inherits))
+			continue;
+		if (source->assignment == NULL ||
+		    (common != NULL && !same_materials(common, source->assignment)))
+			return 0;
+		common = source->assignment;
+	}
+	model->smtpd.assignment = common;
+	return common == NULL ? 0 : postfix_source_evaluate(model, &model->smtpd);
+}
+
 int postfix_plan(struct certdeploy_reading *reading, const struct certdeploy_assignment *assignments,
 		 size_t count, struct certdeploy_edits *edits)
 {
@@ -495,6 +528,8 @@ int postfix_plan(struct certdeploy_reading *reading, const struct certdeploy_ass
 		result = check_authorities(model, assignments[i].endpoint);
 		take(model, &assignments[i]);
 	}
+	if (result == 0 && model->smtpd.assignment == NULL)
+		result = take_from_rows(model);
 	/* main.cf first: what services take from it is then known. */
 	if (result == 0)
 		result = plan_source(model, &model->smtpd);

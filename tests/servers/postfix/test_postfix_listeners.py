@@ -93,6 +93,22 @@ def test_one_address(host, one):
     assert served(mail) == [host.old.sha256] * 3
 
 
+def test_every_row_is_for_an_address(host, one):
+    """What they all take from main.cf is changed there."""
+    mail = host.postfix()
+    text = mail.master.read_text()
+    for port in mail.ports():
+        text = text.replace(f"\n{port} ", f"\n127.0.0.1:{port} ")
+    mail.master.write_text(text)
+    mail.cool()
+    host.start()
+    deploy(host, one).expect(0)
+    assert served(mail) == [one.sha256] * 3
+    assert mail.master.read_text() == text
+    assert mail.value("smtpd_tls_cert_file") == str(host.store / NAME / "current/fullchain.pem")
+    assert not deploy(host, one).expect(0).json["changed"]
+
+
 def test_dual_key_types(host, ca):
     mail = host.postfix()
     rsa, old_ec = ca.leaf(NAME, key="rsa"), ca.leaf(NAME)
