@@ -40,7 +40,7 @@ static char *lower(struct postfix_model *model, const char *bytes, size_t length
 	return copy;
 }
 
-static bool is_host_name(const char *key)
+bool postfix_is_host_name(const char *key)
 {
 	return *key != '\0' && key[strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789-._")] == '\0' &&
 	       strcmp(key, ".") != 0;
@@ -138,6 +138,9 @@ static int read_source(struct postfix_model *model, struct postfix_map *map)
 		entry->line = line;
 		entry->value = value;
 		result = postfix_split_list(&entry->files, model->reading, files, false);
+		if (map->kind == POSTFIX_MAP_TEXT && map->twice == 0 &&
+		    postfix_table_get(&map->by_key, entry->key) != NULL)
+			map->twice = line->number;
 		if (result == 0)
 			result = add_entry(model, map, entry, false);
 	}
@@ -221,16 +224,13 @@ static int read_inline(struct postfix_model *model, struct postfix_map *map, siz
 static struct postfix_map *add_map(struct postfix_model *model, const char *spec)
 {
 	struct postfix_map *map = certdeploy_alloc(model->reading, sizeof(*map));
-	const char *colon = strchr(spec, ':'), *name = colon == NULL ? spec : colon + 1;
+	const char *colon = strchr(spec, ':'), *name = colon + 1;
 
 	if (map == NULL)
 		return NULL;
 	map->spec = spec;
 	map->suffix = "";
-	if (colon != NULL)
-		map->type = certdeploy_copy(model->reading, spec, (size_t)(colon - spec));
-	else if (postfix_value(&map->type, model, NULL, "default_database_type") != 0)
-		return NULL;
+	map->type = certdeploy_copy(model->reading, spec, (size_t)(colon - spec));
 	if (map->type == NULL)
 		return NULL;
 	set_kind(map);
@@ -251,6 +251,13 @@ static int map_of(struct postfix_map **out, struct postfix_model *model, const c
 	bool is_inline = strncmp(spec, "inline:", 7) == 0;
 	struct postfix_map *map = is_inline ? NULL : model->maps;
 
+	if (strchr(spec, ':') == NULL)
+		return certdeploy_refuse(
+			model->reading, "config-syntax",
+			value->line == NULL ? model->main_path
+					    : certdeploy_document_path(value->line->document),
+			value->line == NULL ? 0 : postfix_line_number(value->line, value->span.start),
+			_("\"%s\" names no type of table, and smtpd ends with an error"), spec);
 	while (map != NULL && strcmp(map->spec, spec) != 0)
 		map = map->next;
 	*out = map;
@@ -422,7 +429,7 @@ int postfix_map_entry(struct postfix_entry **out, struct postfix_model *model, s
 		result = refuse_lost_source(model, map);
 	if (result != 0)
 		return result;
-	if (!is_host_name(key))
+	if (!postfix_is_host_name(key))
 		return certdeploy_refuse(model->reading, "not-expressible", map->path, 0,
 					 _("\"%s\" cannot be a name in this table"), hostname);
 	entry = new_entry(model, map, key, strlen(key));

@@ -214,6 +214,7 @@ struct postfix_map {
 	const char *suffix;              /**< of the index */
 	bool frozen;                     /**< seen, but not to be edited */
 	bool unreadable;                 /**< its source: the caller may not */
+	size_t twice;                    /**< texthash: the line with a name for the second time, or 0 */
 	struct postfix_place *unnamed;   /**< where tls_server_sni_maps is to name it */
 	struct postfix_lines lines;      /**< document NULL: there is no source yet */
 	const struct postfix_line *line; /**< inline: where it stands … */
@@ -339,6 +340,8 @@ extern const char *const postfix_slot_key[POSTFIX_SLOTS];
 int postfix_names_read(struct postfix_model *model, const struct certdeploy_endpoint *listener);
 /** The maps that a row's smtpd looks names up in. */
 int postfix_maps_of(struct postfix_map_list **out, struct postfix_model *model, struct postfix_row *row);
+/** In lower case; also ".domain". */
+bool postfix_is_host_name(const char *key);
 /** The entry that a name has or, absent, would get. */
 int postfix_map_entry(struct postfix_entry **out, struct postfix_model *model, struct postfix_row *row,
 		      const char *hostname);

@@ -42,6 +42,11 @@ static int named_endpoint(struct certdeploy_endpoint *out, struct postfix_model 
 	if (entry->map->frozen) {
 		out->untouchable = "config-not-understood";
 		out->note = _("the table stands in a value with \"$\" in it");
+	} else if (entry->map->twice != 0) {
+		out->untouchable = "config-syntax";
+		out->line = entry->map->twice;
+		out->note = _(
+			"a name stands here for the second time, and Postfix takes nothing from the table");
 	}
 	return 0;
 }
@@ -63,6 +68,8 @@ int postfix_names_read(struct postfix_model *model, const struct certdeploy_endp
 			struct postfix_entry *entry = map->entries[j];
 			bool hidden = postfix_table_get(&map->by_key, entry->key) != entry;
 
+			/* No client can ask for it. */
+			hidden = hidden || !postfix_is_host_name(entry->key);
 			for (size_t k = 0; !hidden && k < i; k++)
 				hidden = postfix_table_get(&list->maps[k]->by_key, entry->key) != NULL;
 			if (hidden)

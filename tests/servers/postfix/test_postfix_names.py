@@ -106,6 +106,43 @@ def test_inline_table(host, ca):
     assert served(mail, "new.example.test") == [two.sha256] * 3
 
 
+def test_texthash_with_a_name_twice(host, ca):
+    """Postfix then takes nothing from it: all who ask for a name are turned away."""
+    mail = host.postfix()
+    other, one = ca.leaf("a.example.test"), ca.leaf("www.example.test")
+    source = table(mail, "texthash", f"a.example.test {other.combined}", f"A.example.test {other.combined}")
+    host.start()
+    assert served(mail, "a.example.test") == [None] * 3
+    host.write_config()
+    before = host.configuration()
+    problem = deploy(host, one, "--hostname", "www.example.test").expect(6, "config-syntax").problem("config-syntax")
+    assert (problem["file"], problem["line"]) == (str(source), 2)
+    assert host.configuration() == before
+
+
+def test_key_that_no_client_asks_for(host, ca):
+    mail = host.postfix()
+    one = ca.leaf("www.example.test")
+    table(mail, "hash", f'"a.example.test" {one.combined}')
+    host.start()
+    deploy(host, one, "--hostname", "www.example.test").expect(0)
+    assert served(mail, "www.example.test") == [one.sha256] * 3
+    host.tool("verify").expect(0)
+    host.tool("rollback").expect(0)
+
+
+def test_table_without_a_type(host, ca):
+    """smtpd ends whenever a client comes."""
+    mail = host.postfix()
+    host.start()
+    mail.set(tls_server_sni_maps=mail.home / "sni")
+    host.write_config()
+    before = host.configuration()
+    problem = deploy(host, ca.leaf("mail.example.test")).expect(6, "config-syntax").problem("config-syntax")
+    assert problem["file"] == str(mail.config) and problem["line"] == mail.config.read_text().count("\n")
+    assert host.configuration() == before
+
+
 def test_two_key_types(host, ca):
     mail = host.postfix()
     host.start()
