@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Dovecot's own tools as judges: 2.3 as installed, 2.4 in a bootstrap directory of Debian trixie."""
 
+import re
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,6 +12,9 @@ from harness.trixie import Unavailable, trixie
 
 SLOTS_23 = ("ssl_cert", "ssl_key", "ssl_alt_cert", "ssl_alt_key")
 SLOTS_24 = ("cert_file", "key_file", "alt_cert_file", "alt_key_file")
+END = "== status"
+# else doveconf of 2.3 starts managesieve, and that doveconf once more, to ask what it can do
+QUICK = {"DUMP_CAPABILITY": "1"}
 
 
 class Oracle:
@@ -39,19 +44,32 @@ class Oracle:
         return self.run("doveconf", "-c", self.inside(config), *args)
 
     def accepts(self, config):
-        return self.doveconf(config, "-n").returncode == 0
+        return run(self.argv("doveconf", "-c", self.inside(config), "-n"), check=False, env=QUICK).returncode == 0
 
     def material(self, config, protocol, local=None, name=None):
-        """(certificate, key, alternative certificate, its key) as written, or "conflict"."""
+        """(certificate, key, alternative certificate, its key, ssl) as written, or "conflict"."""
+        return self.materials(config, [(protocol, local, name)])[0]
+
+    def materials(self, config, questions):
+        """The same for several (protocol, local, name): one shell asks them all."""
+        script = "".join(f"{self.ask(config, *question)} 2>&1; echo '{END}' $?\n" for question in questions)
+        done = run(self.argv("sh", "-c", script), timeout=300, env=QUICK)
+        answers = re.findall(rf"(.*?){END} (\d+)\n", done.stdout, re.S)
+        assert len(answers) == len(questions), done.stdout + done.stderr
+        return [self.answer(text, int(status)) for text, status in answers]
+
+    def ask(self, config, protocol, local, name):
         keys = ("protocol", "local", "local_name") if self.v24 else ("service", "local", "lname")
         filters = [a for k, v in zip(keys, (protocol, local, name)) if v for a in ("-f", f"{k}={v}")]
-        slots = SLOTS_24 if self.v24 else SLOTS_23
-        done = self.doveconf(config, "-P", *filters, *(["ssl_server"] if self.v24 else slots))
-        if done.returncode != 0:
-            assert "Conflict in setting" in done.stderr, done.stderr
+        settings = ["ssl_server", "ssl"] if self.v24 else [*SLOTS_23, "ssl"]
+        return shlex.join(["doveconf", "-c", self.inside(config), "-P", *filters, *settings])
+
+    def answer(self, text, status):
+        if status != 0:
+            assert "Conflict in setting" in text, text
             return "conflict"
         found = {}
-        for line in done.stdout.splitlines():
+        for line in text.splitlines():
             key, _, value = line.strip().partition(" =")
             found[key] = value.strip().strip('"')
-        return tuple(found.get(slot, "") for slot in slots)
+        return tuple(found.get(slot, "") for slot in (*(SLOTS_24 if self.v24 else SLOTS_23), "ssl"))

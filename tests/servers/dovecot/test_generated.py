@@ -49,8 +49,9 @@ def check_meaning(oracle, seed):
         questions += [(r.choice(list(SERVICES)), r.choice(HOWEVER), r.choice([None] + ASKED)) for _ in range(8)]
         # doveconf takes a name for lmtp of 2.3 too, which itself does not
         questions = [q for q in questions if oracle.v24 or q[0] != "lmtp" or q[2] is None]
-        for question, answer in zip(questions, effective(tree, oracle, questions)):
-            assert answer == oracle.material(config, *question), f"seed {seed}: {question}\n{config.read_text()}"
+        answers = zip(questions, effective(tree, oracle, questions), oracle.materials(config, questions))
+        for question, ours, theirs in answers:
+            assert ours == slots(theirs), f"seed {seed}: {question}\n{config.read_text()}"
         return True
     finally:
         shutil.rmtree(tree)
@@ -58,13 +59,18 @@ def check_meaning(oracle, seed):
 
 @pytest.mark.parametrize("part", range(4))
 def test_meaning(oracle, soak, part):
-    assert any([check_meaning(oracle, 1000 * part + i) for i in range(250 if soak else 4)])
+    assert any([check_meaning(oracle, 1000 * part + i) for i in range(250 if soak else 25)])
 
 
 @pytest.fixture(scope="module")
 def leaf(pki):
     ca = pki.root("Root of the generated").authority("CA of the generated")
     return ca.leaf("a.jp", "*.a.jp", "*.mail.a.jp", "b.jp", "*.b.jp", "*.q.jp")
+
+
+def slots(answer):
+    """Without ssl, of which the adapter says nothing."""
+    return answer if answer == "conflict" else answer[:4]
 
 
 def words(paths, oracle):
@@ -84,22 +90,23 @@ def check_edit(oracle, leaf, seed):
         name = r.choice(ASKED)
         others = [(p, local, n) for p in PORTS for local in (None, "10.0.0.1") for n in [None] + ASKED if n != name]
         questions = r.sample(others, 10)
-        before = [oracle.material(config, *q) for q in questions]
+        before = oracle.materials(config, questions)
         about = f"seed {seed} {name}\n"
         drop = ["--drop-other-types"] if r.random() < 0.8 else []
         done = Tool(root=tree).run("deploy", "--service", "dovecot", "--cert", leaf.cert, "--key", leaf.key,
                                    "--chain", leaf.chain, "--hostname", name, *drop)
         assert done.status in (OK, REFUSED), about + str(done)
         if done.status == REFUSED:
-            assert [oracle.material(config, *q) for q in questions] == before, about
+            assert oracle.materials(config, questions) == before, about
             return False
         assert oracle.accepts(config), about
         paths = [f"/etc/ssl/certdeploy/a.jp/current/{f}.pem" for f in ("fullchain", "key")]
-        for protocol in PORTS:
-            now = oracle.material(config, protocol, None, name)
-            assert now[:2] == words(paths, oracle), f"{about}{protocol} {now}\n{done}"
-        for question, old in zip(questions, before):
-            assert oracle.material(config, *question) == old, f"{about}{question}\n{done}"
+        meant = [(protocol, None, name) for protocol in PORTS]
+        after = oracle.materials(config, meant + questions)
+        for question, now in zip(meant, after):
+            # a protocol without TLS is left as it is
+            assert now[:2] == words(paths, oracle) or now[-1] == "no", f"{about}{question} {now}\n{done}"
+        assert after[len(meant):] == before, f"{about}{questions}\n{done}"
         again = Tool(root=tree).run("plan", "--service", "dovecot", "--cert", leaf.cert, "--key", leaf.key,
                                     "--chain", leaf.chain, "--hostname", name, *drop)
         assert not [f for f in again.files if "/dovecot/" in f], f"{about}{again}"
@@ -111,4 +118,4 @@ def check_edit(oracle, leaf, seed):
 @pytest.mark.parametrize("part", range(4))
 def test_edits(oracle, leaf, soak, part):
     """A name gets its certificate for every protocol; nobody else is served anything new."""
-    assert any([check_edit(oracle, leaf, 5000 + 1000 * part + i) for i in range(250 if soak else 4)])
+    assert any([check_edit(oracle, leaf, 5000 + 1000 * part + i) for i in range(250 if soak else 25)])
