@@ -1,33 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A private Dovecot that certdeploy itself tests, reloads and proves; 2.4 with all protocols of Debian's packages."""
 
-from harness import conf, wire
+from harness import conf
 from harness.tool import Tool
 from harness.trixie import enter
 
 from .private import Private
 
-_MORE = """
-service submission-login {{
-  inet_listener submission {{
-    port = {submission}
-  }}
-  inet_listener submissions {{
-    port = {submissions}
-    ssl = yes
-  }}
-}}
-service managesieve-login {{
-  inet_listener sieve {{
-    port = {sieve}
-  }}
-}}
-service lmtp {{
-  inet_listener lmtp {{
-    port = {lmtp}
-  }}
-}}
-"""
 _HEAD = {"2.3": "", "2.4": "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"}
 _PROTOCOLS = "protocols = imap pop3 submission sieve lmtp\nssl = yes\nsubmission_relay_host = 127.0.0.1\n"
 
@@ -35,9 +14,14 @@ _PROTOCOLS = "protocols = imap pop3 submission sieve lmtp\nssl = yes\nsubmission
 class Live(Private):
     """Paths are the same outside and inside of the bootstrap directory, by a link to itself."""
 
+    services = {
+        **Private.services,
+        "submission-login": ("submission", "submissions"), "managesieve-login": ("sieve",), "lmtp": ("lmtp",),
+    }
+    listen = "*"
+
     def __init__(self, oracle, text):
         super().__init__(oracle)
-        self.ports.update((name, wire.free_port()) for name in ("submission", "submissions", "sieve", "lmtp"))
         all_keys = self.key()
         self.known = {n: self.certificate(n, all_keys) for n in ("old", "name", "here")}
         paths = {n: path for n, (path, _) in self.known.items()}
@@ -54,15 +38,6 @@ class Live(Private):
     def inside(self, path):
         return str(path)
 
-    def settings(self):
-        text = super().settings().replace("listen = 127.0.0.1\n", "listen = *\n")
-        return text + _MORE.format(**self.ports)
-
     def deploy(self, certificate, *args):
         return self.tool.run("deploy", "--cert", certificate.cert, "--key", certificate.key, "--chain",
                              certificate.chain, *args)
-
-    def served(self, listener, name=None, address="127.0.0.1"):
-        implicit = listener.endswith("s")
-        how = {} if implicit else {"starttls": "smtp" if listener == "submission" else listener}
-        return wire.served(self.ports[listener], sni=name, address=address, **how)

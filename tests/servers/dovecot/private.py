@@ -8,30 +8,7 @@ import subprocess
 from harness import wire
 from harness.process import CLEAN, end_all, wait_for
 
-_LOCAL = """
-base_dir = {base}/run
-state_dir = {base}/state
-log_path = {base}/log
-listen = 127.0.0.1
-service imap-login {{
-  inet_listener imap {{
-    port = {imap}
-  }}
-  inet_listener imaps {{
-    port = {imaps}
-    ssl = yes
-  }}
-}}
-service pop3-login {{
-  inet_listener pop3 {{
-    port = {pop3}
-  }}
-  inet_listener pop3s {{
-    port = {pop3s}
-    ssl = yes
-  }}
-}}
-"""
+_LOCAL = "\nbase_dir = {base}/run\nstate_dir = {base}/state\nlog_path = {base}/log\nlisten = {listen}\n"
 _AUTH = {
     "2.3": "passdb {\n  driver = static\n  args = password=secret\n}\nuserdb {\n  driver = static\n"
            "  args = uid=nobody gid=nogroup home=/nonexistent\n}\nmail_location = maildir:/nonexistent\n",
@@ -42,6 +19,9 @@ _AUTH = {
 class Private:
     """with Private(oracle) as dovecot: dovecot.config.write_text(…); dovecot.start()"""
 
+    services = {"imap-login": ("imap", "imaps"), "pop3-login": ("pop3", "pop3s")}  # listeners of each
+    listen = "127.0.0.1"
+
     def __init__(self, oracle):
         self.oracle = oracle
         self.base = oracle.directory()
@@ -49,14 +29,21 @@ class Private:
         self.config = self.base / "etc/dovecot/dovecot.conf"
         for name in ("run", "state", "etc/dovecot"):
             (self.base / name).mkdir(parents=True, exist_ok=True)
-        self.ports = {name: wire.free_port() for name in ("imap", "imaps", "pop3", "pop3s")}
+        self.ports = {name: wire.free_port() for names in self.services.values() for name in names}
 
     def inside(self, path):
         return self.oracle.inside(path)
 
     def settings(self):
         """Lines for the end of dovecot.conf."""
-        return _LOCAL.format(base=self.inside(self.base), **self.ports) + _AUTH[self.oracle.version]
+        text = _LOCAL.format(base=self.inside(self.base), listen=self.listen)
+        for service, names in self.services.items():
+            text += f"service {service} {{\n{''.join(map(self.listener, names))}}}\n"
+        return text + _AUTH[self.oracle.version]
+
+    def listener(self, name):
+        tls = "    ssl = yes\n" if name.endswith("s") else ""
+        return f"  inet_listener {name} {{\n    port = {self.ports[name]}\n{tls}  }}\n"
 
     def certificate(self, name, key):
         """A certificate over one key for all: whatever is combined, the pair fits. (path inside, SHA-256)"""
@@ -89,9 +76,9 @@ class Private:
         done = self.oracle.run("doveadm", "-c", self.inside(self.config), "reload")
         assert done.returncode == 0, done.stderr
 
-    def served(self, listener, name=None):
-        how = {} if listener.endswith("s") else {"starttls": listener}
-        return wire.served(self.ports[listener], sni=name, **how)
+    def served(self, listener, name=None, address="127.0.0.1"):
+        how = {} if listener.endswith("s") else {"starttls": "smtp" if listener == "submission" else listener}
+        return wire.served(self.ports[listener], sni=name, address=address, **how)
 
     def everything(self, names):
         return {(port, name): self.served(port, name) for port in self.ports for name in [None, *names]}
