@@ -476,6 +476,42 @@ bool dovecot_is_movable(const struct dovecot_filter *filter)
 	       (filter->local_name == NULL || strchr(filter->local_name, ' ') == NULL);
 }
 
+/* Where a line begins whose end a backslash continues, a comment that follows ends it and must stay. */
+static bool is_continued(const struct certdeploy_document *document, size_t offset)
+{
+	const char *bytes = certdeploy_document_bytes(document, &(size_t){0});
+
+	while (offset > 0 && strchr(" \t\r\n", bytes[offset - 1]) != NULL && bytes[offset - 1] != '\0')
+		offset--;
+	return offset > 0 && bytes[offset - 1] == '\\';
+}
+
+/* The first byte of what moves with a block: it, and the comment directly above. */
+static size_t whole_start(const struct dovecot_block *block)
+{
+	size_t start = above_comments(block->input->document, block->start);
+
+	return is_continued(block->input->document, start) ? block->start : start;
+}
+
+/* The lines within the block that are comments. */
+static int add_comments(struct dovecot_text *text, struct dovecot_editor *editor,
+			const struct dovecot_block *block)
+{
+	const struct certdeploy_document *document = block->input->document;
+	const char *bytes = certdeploy_document_bytes(document, &(size_t){0});
+	int result = 0;
+
+	for (size_t at = block->inside, start, end; at < block->close && result == 0; at = end) {
+		certdeploy_document_line_bounds(document, at, &start, &end);
+		if (bytes[start + strspn(bytes + start, " \t")] == '#')
+			result = dovecot_text_add(text, editor->reading, bytes + start, end - start);
+		if (end == at)
+			break;
+	}
+	return result;
+}
+
 int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *filter, const char *name,
 		       const struct dovecot_wish *wishes, const struct dovecot_value *like)
 {
@@ -483,6 +519,7 @@ int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *fil
 	const char *newline, *indent, *bytes;
 	struct dovecot_text text = {0};
 	struct spot spot;
+	size_t start;
 	int result;
 
 	if (!dovecot_is_movable(filter))
@@ -494,14 +531,16 @@ int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *fil
 	result = find_spot(&spot, editor, name, block);
 	if (result != 0)
 		return result;
+	start = whole_start(block);
 	bytes = certdeploy_document_bytes(block->input->document, &(size_t){0});
 	newline = certdeploy_document_newline(block->input->document, block->start);
 	indent = inner_indent(editor, block);
 	if (indent == NULL)
 		return CERTDEPLOY_ENOMEM;
-	/* The opening line and the comments within stay; the certificates are new. */
-	result = dovecot_text_add(&text, editor->reading, bytes + block->start,
-				  block->inside - block->start);
+	/* The comments go along; the certificates are new. */
+	result = dovecot_text_add(&text, editor->reading, bytes + start, block->inside - start);
+	if (result == 0)
+		result = add_comments(&text, editor, block);
 	if (result == 0)
 		result = dovecot_lines_for(&text, editor, wishes, like, indent, newline);
 	if (result == 0)
@@ -514,6 +553,6 @@ int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *fil
 		result = insert(editor, &spot, text.bytes);
 	if (result != 0)
 		return result;
-	return certdeploy_splice(editor->edits, editor->reading, block->input->document, block->start,
-				 block->end - block->start, "", 0);
+	return certdeploy_splice(editor->edits, editor->reading, block->input->document, start,
+				 block->end - start, "", 0);
 }

@@ -80,6 +80,14 @@ static void test_addresses(void **state)
 	(void)snprintf(after, sizeof(after), PAIR "%s\n" NAMED("mail.example.jp"), local);
 	check_edit(before, "mail.example.jp", after);
 	check_edit(after, "mail.example.jp", NULL);
+	/* its comments go along */
+	check_edit(PAIR
+		   "# our name\nlocal_name mail.example.jp {\n  # by hand\n  ssl_server_cert_file = /a\n"
+		   "  ssl_server_key_file = /ak\n}\nlocal 10.0.0.1 {\n  ssl_server_cert_file = /l\n}\n",
+		   "mail.example.jp",
+		   PAIR "local 10.0.0.1 {\n  ssl_server_cert_file = /l\n}\n\n# our name\nlocal_name "
+			"mail.example.jp {\n  # by hand\n  ssl_server_cert_file = " FULL
+			"\n  ssl_server_key_file = " KEY "\n}\n");
 	/* one that holds more is left where it is */
 	check_edit(
 		PAIR
