@@ -18,6 +18,8 @@
 
 static void fill(struct cd_wish *wish, const struct certdeploy_request *request)
 {
+	long days = cd_request_flag(request, CERTDEPLOY_DAYS, CD_DEFAULT_DAYS);
+
 	*wish = (struct cd_wish){
 		.common_name = cd_request_value(request, CERTDEPLOY_COMMON_NAME),
 		.names = cd_request_list(request, CERTDEPLOY_SAN),
@@ -29,7 +31,7 @@ static void fill(struct cd_wish *wish, const struct certdeploy_request *request)
 		.email = cd_request_value(request, CERTDEPLOY_EMAIL),
 		.key_type = cd_request_value(request, CERTDEPLOY_KEY_TYPE),
 		.self_signed = cd_request_flag(request, CERTDEPLOY_SELF_SIGNED, 0) != 0,
-		.days = cd_request_flag(request, CERTDEPLOY_DAYS, 0),
+		.days = days == 0 ? -1 : days, /* no life at all is not what a wish takes 0 for */
 		.now = (int64_t)time(NULL),
 	};
 }

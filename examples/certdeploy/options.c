@@ -105,6 +105,13 @@ static int once(struct tool *tool, const char **place, const char *name, const c
 	return 0;
 }
 
+static int new_file(struct tool *tool, const char **place, const char *name, const char *value)
+{
+	if (strcmp(value, "-") == 0)
+		return usage_error(tool, _("--%s takes the name of a new file"), name);
+	return once(tool, place, name, value);
+}
+
 static int set_format(struct tool *tool, const char *value)
 {
 	static const char *const formats[] = {"text", "nagios", "prometheus", "html"};
@@ -163,11 +170,12 @@ int set_tool_option(struct tool *tool, const struct option_row *row, const char 
 		tool->dry_run = true;
 		return 0;
 	case TOOL_OUT:
-		return once(tool, &tool->out, row->name, value);
+		/* - is standard output, where it goes anyway */
+		return strcmp(value, "-") == 0 ? 0 : once(tool, &tool->out, row->name, value);
 	case TOOL_OUT_KEY:
-		return once(tool, &tool->out_key, row->name, value);
+		return new_file(tool, &tool->out_key, row->name, value);
 	case TOOL_OUT_CSR:
-		return once(tool, &tool->out_csr, row->name, value);
+		return new_file(tool, &tool->out_csr, row->name, value);
 	case TOOL_FORMAT:
 		return set_format(tool, value);
 	case TOOL_EXIT_CODE:

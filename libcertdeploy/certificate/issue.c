@@ -14,7 +14,6 @@
 #include <strings.h>
 
 #define ROUNDS 600000 /* of PBKDF2 with SHA-256: OWASP's figure */
-#define DEFAULT_DAYS 365
 #define DAY ((int64_t)86400)
 
 /* ---- the key ---- */
@@ -230,7 +229,7 @@ static char *make_certificate(struct cd_arena *arena, EVP_PKEY *key, X509_NAME *
 	const char *usage = EVP_PKEY_base_id(key) == EVP_PKEY_RSA
 				    ? "critical,digitalSignature,keyEncipherment"
 				    : "critical,digitalSignature";
-	long days = wish->days == 0 ? DEFAULT_DAYS : wish->days;
+	long days = wish->days == 0 ? CD_DEFAULT_DAYS : wish->days;
 	X509 *x509 = X509_new();
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *text = NULL;

@@ -6,6 +6,8 @@
 #include "base/problem.h"
 
 /** What is to stand in a request. Texts are UTF-8; NULL: the field is left out. */
+#define CD_DEFAULT_DAYS 365
+
 struct cd_wish {
 	const char *common_name;  /**< NULL: the first of names */
 	const char *const *names; /**< host names and IP addresses; NULL: the common name alone */

@@ -365,6 +365,21 @@ def test_a_mistyped_setting_of_a_service_is_refused(tool, root, tmp_path, adapte
             assert (problem["message"], problem["line"]) == (f"{name}: no such setting", 2)
 
 
+def test_a_dash_is_standard_output(tool, root, material, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tool("deploy", *material, "--default").expect(0)
+    plain = tool.text("export", "www.example.test", "--format", "cert").out
+    assert "BEGIN CERTIFICATE" in plain
+    assert tool.text("export", "www.example.test", "--format", "cert", "--out", "-").out == plain
+    assert not (tmp_path / "-").exists()
+
+
+@pytest.mark.parametrize("days", ["0", "36501"])
+def test_no_life_is_no_default(tool, days):
+    run = tool("request", "--san", "a.example.test", "--self-signed", "--days", days).expect(2)
+    assert run.problem("usage")["message"] == "a certificate can be valid for 1 to 36500 days"
+
+
 def test_quiet_hands_out_all_the_same(tool, root, material):
     """What is asked for is no message: a script that is quiet must not be left with an empty file."""
     tool("deploy", *material, "--default").expect(0)

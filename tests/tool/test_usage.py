@@ -32,6 +32,8 @@ ALL_COMMANDS = sorted([*COMMANDS, "export", "hook", "import", "request", "store"
     (["deploy", "--wait", "99999999999d"], "--wait takes a time"),
     (["prune", "--keep", "3d"], "--keep takes a number"),
     (["deploy", "--verify", "none"], "--verify takes all, changed or sample"),
+    (["request", "--out-key", "-"], "--out-key takes the name of a new file"),
+    (["request", "--out-csr", "-"], "--out-csr takes the name of a new file"),
     (["--root", "", "list"], "the value of --root is empty"),
     (["-c", "", "list"], "the value of --config is empty"),
     (["expiry", "--warn", "30"], "--warn takes a part of a life or a time, as 33% or 30d"),
