@@ -3,6 +3,7 @@
 #include "base/table.h"
 
 #include <certdeploy.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,9 @@ struct cd_table_entry {
 	char key[];
 };
 
-void **cd_table_place(struct cd_table *table, const void *key, size_t length)
+static void **find_place(struct cd_table *table, const void *key, size_t length, bool lent)
 {
+	size_t room = lent ? 0 : length + 1;
 	struct cd_table_entry *entry;
 	unsigned hash;
 
@@ -32,18 +34,35 @@ void **cd_table_place(struct cd_table *table, const void *key, size_t length)
 	HASH_FIND_BYHASHVALUE(hh, table->entries, key, length, hash, entry);
 	if (entry != NULL)
 		return &entry->value;
-	entry = calloc(1, sizeof(*entry) + length + 1);
+	entry = calloc(1, sizeof(*entry) + room);
 	if (entry == NULL)
 		return NULL;
-	if (length != 0)
+	if (!lent && length != 0)
 		memcpy(entry->key, key, length);
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh, table->entries, entry->key, length, hash, entry);
+	if (!lent)
+		key = entry->key;
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh, table->entries, key, length, hash, entry);
 	/* So uthash says that memory was short. */
 	if (entry->hh.tbl == NULL) {
 		free(entry);
 		return NULL;
 	}
 	return &entry->value;
+}
+
+void **cd_table_place(struct cd_table *table, const void *key, size_t length)
+{
+	return find_place(table, key, length, false);
+}
+
+int cd_table_lend(struct cd_table *table, const char *key, const void *value)
+{
+	void **place = find_place(table, key, strlen(key), true);
+
+	if (place == NULL)
+		return CERTDEPLOY_ENOMEM;
+	*place = (void *)(uintptr_t)value;
+	return 0;
 }
 
 const char *cd_table_key(void *const *place)

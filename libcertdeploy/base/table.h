@@ -21,6 +21,8 @@ int cd_table_put_bytes(struct cd_table *table, const void *key, size_t length, c
  * is new, which is then as absent. NULL: memory is short.
  */
 void **cd_table_place(struct cd_table *table, const void *key, size_t length);
+/** Put a value under a key that is not copied: it outlives the table. Returns 0 or CERTDEPLOY_ENOMEM. */
+int cd_table_lend(struct cd_table *table, const char *key, const void *value);
 /** The table's own copy of the key that belongs to a place, with a NUL behind it. */
 const char *cd_table_key(void *const *place);
 void *cd_table_get(const struct cd_table *table, const char *key);

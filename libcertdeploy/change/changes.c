@@ -74,7 +74,7 @@ int cd_changes_add(struct cd_changes *changes, struct cd_problems *problems, con
 	copy->target = keep(changes, change->target, &failed);
 	copy->service = keep(changes, change->service, &failed);
 	copy->diff = keep(changes, change->diff, &failed);
-	if (failed || cd_table_put(&changes->by_path, copy->path, copy) != 0 ||
+	if (failed || cd_table_lend(&changes->by_path, copy->path, copy) != 0 ||
 	    cd_vector_add(&changes->list, copy) != 0)
 		return cd_fail_memory(problems);
 	return 0;

@@ -146,6 +146,24 @@ static int refuse_pinned(struct cd_work *work, const struct cd_entry *entry)
 		       _("the file or its directory is marked so that it cannot be replaced"));
 }
 
+static int keep_identity(struct cd_work *work, struct cd_entry *entry, const struct stat *status)
+{
+	struct cd_identity *identity = cd_arena_alloc(arena_of(work), sizeof(*identity));
+
+	if (identity == NULL)
+		return cd_fail_memory(work->problems);
+	cd_identity_of(identity, status);
+	entry->identity = identity;
+	return 0;
+}
+
+static const struct cd_identity *identity_of(const struct cd_entry *entry)
+{
+	static const struct cd_identity nothing = {.exists = false};
+
+	return entry->identity == NULL ? &nothing : entry->identity;
+}
+
 static int read_file(struct cd_work *work, struct cd_entry *entry, int directory, const char *name)
 {
 	int fd = cd_disk_open(directory, name, O_RDONLY | O_NONBLOCK, 0);
@@ -163,7 +181,8 @@ static int read_file(struct cd_work *work, struct cd_entry *entry, int directory
 		result = cd_fail_errno(work->problems, error, entry->path, _("cannot read the file"));
 	else
 		result = check_names(work, entry, &status);
-	cd_identity_of(&entry->identity, &status);
+	if (error == 0 && result == 0)
+		result = keep_identity(work, entry, &status);
 	(void)close(fd);
 	return result;
 }
@@ -187,9 +206,9 @@ static int read_before(struct cd_work *work, struct cd_entry *entry)
 	if (error != 0 && error != ENOENT) {
 		result = cd_fail_errno(work->problems, error, entry->path, _("cannot look at the file"));
 	} else if (error == 0) {
-		cd_identity_of(&entry->identity, &status);
+		result = keep_identity(work, entry, &status);
 		cd_attributes_of(&entry->before.attributes, &status);
-		if (S_ISREG(status.st_mode)) {
+		if (result == 0 && S_ISREG(status.st_mode)) {
 			entry->before.kind = CD_SIDE_FILE;
 			result = cd_disk_is_mounted(directory, name) ? refuse_mounted(work, entry)
 				 : work->only_look                   ? check_names(work, entry, &status)
@@ -206,7 +225,7 @@ static int read_before(struct cd_work *work, struct cd_entry *entry)
 						       _("cannot read the link"));
 			else if (entry->before.target == NULL)
 				result = cd_fail_memory(work->problems);
-		} else {
+		} else if (result == 0) {
 			result = refuse_kind(work, entry);
 		}
 	}
@@ -220,7 +239,7 @@ static int keep_entry(struct cd_work *work, struct cd_entry *entry)
 {
 	if (entry->pinned)
 		return refuse_pinned(work, entry);
-	if (cd_table_put(&work->by_path, entry->path, entry) != 0 ||
+	if (cd_table_lend(&work->by_path, entry->path, entry) != 0 ||
 	    cd_vector_add(&work->journal.entries, entry) != 0)
 		return cd_fail_memory(work->problems);
 	return 0;
@@ -326,8 +345,8 @@ static struct cd_entry *new_entry(struct cd_work *work, const char *path, const 
 
 static int remember_directory(struct cd_work *work, struct cd_entry *entry)
 {
-	if (cd_table_put(&work->directories, entry->asked, entry) != 0 ||
-	    cd_table_put(&work->directories, entry->path, entry) != 0)
+	if (cd_table_lend(&work->directories, entry->asked, entry) != 0 ||
+	    cd_table_lend(&work->directories, entry->path, entry) != 0)
 		return cd_fail_memory(work->problems);
 	return 0;
 }
@@ -414,7 +433,7 @@ static int check_change(struct cd_work *work, const struct cd_entry *entry, cons
 {
 	enum cd_side_kind stands = entry->before.kind, comes = entry->after.kind;
 
-	if (change->compare && !cd_identity_same(&change->before, &entry->identity))
+	if (change->compare && !cd_identity_same(&change->before, identity_of(entry)))
 		return changed_since(work, entry->path);
 	if (comes != CD_SIDE_NOTHING && stands != CD_SIDE_NOTHING && stands != comes)
 		return refuse_kind(work, entry);
@@ -544,9 +563,9 @@ int cd_entry_compare(struct cd_work *work, const struct cd_entry *entry, int dir
 		return cd_fail_errno(work->problems, errno, entry->path, _("cannot look at the file"));
 	/* A directory that is to be removed changes as its content goes. */
 	if (entry->before.kind == CD_SIDE_DIRECTORY && S_ISDIR(now.mode) &&
-	    now.inode == entry->identity.inode)
+	    now.inode == identity_of(entry)->inode)
 		return 0;
-	return cd_identity_same(&entry->identity, &now) ? 0 : changed_since(work, entry->path);
+	return cd_identity_same(identity_of(entry), &now) ? 0 : changed_since(work, entry->path);
 }
 
 /* Times have a grain: within it a change shows in the bytes alone. */

@@ -2,9 +2,8 @@
 /* journal.c - a transaction's manifest, read; record.c writes it and says what it looks like */
 #include "change/journal.h"
 
-#include "change/disk.h"
-
 #include "base/buffer.h"
+#include "change/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>

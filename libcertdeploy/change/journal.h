@@ -73,9 +73,9 @@ struct cd_entry {
 	struct cd_side before;
 	struct cd_side after;
 	/* only while the transaction runs */
-	const struct cd_entry *top;  /**< of one inside: the directory that it comes with */
-	struct cd_identity identity; /**< what stood there when it was read */
-	const char *bytes;           /**< new content of a file */
+	const struct cd_entry *top;         /**< of one inside: the directory that it comes with */
+	const struct cd_identity *identity; /**< what stood there when it was read; NULL: nothing */
+	const char *bytes;                  /**< new content of a file */
 	size_t length;
 	bool pinned;    /**< marked so that nobody can replace it */
 	bool waiting;   /**< it has begun, and this one is not yet in place */
