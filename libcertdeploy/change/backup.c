@@ -8,8 +8,28 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The directory that the last original went to, open: the next one's is the same as a rule. */
+struct way {
+	int files; /* below which all is */
+	int directory;
+	const char *path; /* of the file that it was opened for; NULL: none */
+};
+
+static void close_way(struct way *way)
+{
+	if (way->path != NULL)
+		(void)close(way->directory);
+	way->path = NULL;
+}
+
+static bool leads_there(const struct way *way, const char *path, size_t length)
+{
+	return way->path != NULL && strncmp(way->path, path, length) == 0 &&
+	       strchr(way->path + length, '/') == NULL;
+}
+
 /* Open the directory below `at` in which path's file goes, making it. -1: errno. */
-static int make_way(int at, const char *path, const char **name)
+static int make_way(int at, const char *path)
 {
 	int directory = fcntl(at, F_DUPFD_CLOEXEC, 3);
 
@@ -34,8 +54,21 @@ static int make_way(int at, const char *path, const char **name)
 		path += length;
 		path += strspn(path, "/");
 	}
-	*name = path;
 	return directory;
+}
+
+/* The directory stays open for the next. 0 or an errno. */
+static int take_way(struct way *way, const char *path, const char **name)
+{
+	*name = strrchr(path, '/') + 1;
+	if (leads_there(way, path, (size_t)(*name - path)))
+		return 0;
+	close_way(way);
+	way->directory = make_way(way->files, path);
+	if (way->directory == -1)
+		return errno;
+	way->path = path;
+	return 0;
 }
 
 static int copy_file(int from, int directory, const char *name, char digest[CD_SHA256_TEXT],
@@ -54,22 +87,22 @@ static int copy_file(int from, int directory, const char *name, char digest[CD_S
 }
 
 /* Copy one original; it must still be what was read. */
-static int copy_original(struct cd_work *work, const struct cd_entry *entry, int files,
+static int copy_original(struct cd_work *work, const struct cd_entry *entry, struct way *way,
 			 struct cd_flush *flush)
 {
 	char digest[CD_SHA256_TEXT];
 	const char *source_name, *name;
-	int source = cd_disk_parent(&source_name, work->root, entry->path), from = -1, to = -1;
+	int source = cd_disk_parent(&source_name, work->root, entry->path), from = -1;
 	int error = source == -1 ? errno : 0, result;
 
 	if (error == 0) {
 		from = cd_disk_open(source, source_name, O_RDONLY | O_NONBLOCK, 0);
 		error = from == -1 ? errno : 0;
 	}
-	if (error == 0) {
-		to = make_way(files, entry->path, &name);
-		error = to == -1 ? errno : copy_file(from, to, name, digest, flush);
-	}
+	if (error == 0)
+		error = take_way(way, entry->path, &name);
+	if (error == 0)
+		error = copy_file(from, way->directory, name, digest, flush);
 	if (error != 0)
 		result = cd_fail_errno(work->problems, error, entry->path, _("cannot back up the file"));
 	else if (strcmp(digest, entry->before.digest) != 0)
@@ -79,8 +112,6 @@ static int copy_original(struct cd_work *work, const struct cd_entry *entry, int
 		result = 0;
 	if (from != -1)
 		(void)close(from);
-	if (to != -1)
-		(void)close(to);
 	if (source != -1)
 		(void)close(source);
 	return result;
@@ -125,6 +156,7 @@ static size_t count_originals(const struct cd_work *work)
 int cd_backup_originals(struct cd_work *work)
 {
 	int files = cd_disk_make_directory(work->directory, CD_FILES, 0700), result = 0, error;
+	struct way way = {.files = files};
 	struct cd_flush flush;
 
 	if (files == -1)
@@ -134,8 +166,9 @@ int cd_backup_originals(struct cd_work *work)
 		const struct cd_entry *entry = work->journal.entries.items[i];
 
 		if (entry->before.kind == CD_SIDE_FILE)
-			result = copy_original(work, entry, files, &flush);
+			result = copy_original(work, entry, &way, &flush);
 	}
+	close_way(&way);
 	error = result == 0 ? flush_tree(files, &flush) : 0;
 	(void)close(files);
 	if (cd_flush_barrier(&flush) != 0 && error == 0)

@@ -149,7 +149,7 @@ int cd_disk_put(int directory, const char *name, const void *bytes, size_t lengt
 static int copy_on(int to, int from, EVP_MD_CTX *sum, off_t *size)
 {
 	unsigned char bytes[COPY_SIZE];
-	ssize_t got;
+	ssize_t got, most = 0;
 	int error = 0;
 
 	*size = 0;
@@ -164,8 +164,9 @@ static int copy_on(int to, int from, EVP_MD_CTX *sum, off_t *size)
 		if (got > 0 && to != -1 && error == 0)
 			error = cd_disk_write(to, bytes, (size_t)got);
 		*size += got > 0 ? got : 0;
+		most = got > most ? got : most;
 	} while (error == 0 && got != 0);
-	OPENSSL_cleanse(bytes, sizeof(bytes));
+	OPENSSL_cleanse(bytes, (size_t)most);
 	return error;
 }
 
