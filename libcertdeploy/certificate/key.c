@@ -14,7 +14,11 @@
 #include <openssl/pem.h>
 #include <string.h>
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/provider.h>
+
+#define POINT_MOST 133 /* octets on P-521 */
 #endif
 
 /* ---- DER, as far as it must be seen before it is decoded ---- */
@@ -538,6 +542,51 @@ static bool same_key(const EVP_PKEY *one, const EVP_PKEY *other)
 #endif
 }
 
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+/* The curve's point that belongs to a private number, in the form that public keys have. 0: it failed. */
+static size_t make_point(unsigned char *point, size_t room, const char *curve, const BIGNUM *number)
+{
+	EC_GROUP *group = EC_GROUP_new_by_curve_name(OBJ_sn2nid(curve));
+	EC_POINT *made = group == NULL ? NULL : EC_POINT_new(group);
+	size_t length = 0;
+
+	if (made != NULL && EC_POINT_mul(group, made, number, NULL, NULL, NULL) == 1)
+		length = EC_POINT_point2oct(group, made, POINT_CONVERSION_UNCOMPRESSED, point, room, NULL);
+	EC_POINT_free(made);
+	EC_GROUP_free(group);
+	return length;
+}
+
+/*
+ * The public key worked out anew from the private number: that proves as much as a signature, in a fifth of
+ * the time. False: it is another, or cannot be told so.
+ */
+static bool derives(const EVP_PKEY *key, const EVP_PKEY *public_key)
+{
+	unsigned char wanted[POINT_MOST], made[POINT_MOST];
+	BIGNUM *number = NULL;
+	char curve[32];
+	size_t length = 0;
+	bool fits = EVP_PKEY_base_id(key) == EVP_PKEY_EC &&
+		    EVP_PKEY_get_group_name(public_key, curve, sizeof(curve), NULL) == 1 &&
+		    EVP_PKEY_get_octet_string_param(public_key, OSSL_PKEY_PARAM_PUB_KEY, wanted,
+						    sizeof(wanted), &length) == 1 &&
+		    EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &number) == 1 && length != 0 &&
+		    make_point(made, sizeof(made), curve, number) == length &&
+		    memcmp(made, wanted, length) == 0;
+
+	BN_clear_free(number);
+	return fits;
+}
+#else
+static bool derives(const EVP_PKEY *key, const EVP_PKEY *public_key)
+{
+	(void)key;
+	(void)public_key;
+	return false;
+}
+#endif
+
 /* The public half may be right and the private one not. */
 static bool signs_for(EVP_PKEY *key, EVP_PKEY *public_key)
 {
@@ -562,5 +611,5 @@ bool cd_key_fits(EVP_PKEY *key, X509 *certificate)
 	EVP_PKEY *public_key = X509_get0_pubkey(certificate);
 
 	return public_key != NULL && EVP_PKEY_bits(public_key) <= CD_RSA_BITS_MOST &&
-	       same_key(key, public_key) && signs_for(key, public_key);
+	       same_key(key, public_key) && (derives(key, public_key) || signs_for(key, public_key));
 }

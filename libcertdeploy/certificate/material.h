@@ -180,7 +180,10 @@ bool cd_was_unsupported(void);
 void *cd_legacy(struct cd_given *given);
 /** Why an encryption cannot be undone: it is unknown, or old and this system lacks the provider. */
 const char *cd_unsupported_text(const struct cd_given *given);
-/** Does this key belong to that certificate? By value, then by a signature made and verified. */
+/**
+ * Does this key belong to that certificate? By value, then by the public half worked out from the private
+ * one, or by a signature made and verified.
+ */
 bool cd_key_fits(EVP_PKEY *key, X509 *certificate);
 /** Name of a key type: "rsa", "ecdsa", "ed25519", …; "unknown". */
 const char *cd_key_type(X509 *certificate);
