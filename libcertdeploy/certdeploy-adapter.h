@@ -600,8 +600,8 @@ struct certdeploy_adapter {
 
 	/**
 	 * The names of the settings in certdeploy.conf that this adapter asks for, NULL-terminated, without
-	 * "config" and the commands: others are refused, so that a mistyped one never goes unnoticed. NULL:
-	 * none is refused.
+	 * "config" and the commands. One that no adapter asks for is refused, so that a mistyped one never
+	 * goes unnoticed. NULL: of this adapter's services none is refused.
 	 */
 	const char *const *settings;
 };

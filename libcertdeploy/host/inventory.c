@@ -154,14 +154,26 @@ static int complete(struct cd_inventory *inventory, struct cd_seen *seen)
 static const char *const common_settings[] = {"config", "test",   "reload",   "restart", "start",
 					      "stop",   "status", "pid_file", NULL};
 
+/* One row is often copied for the next server: what another adapter asks for harms nobody. */
+static bool is_setting(const struct cd_inventory *inventory, const char *key)
+{
+	bool known = cd_in_list(common_settings, key);
+
+	for (size_t i = 0; !known && i < inventory->adapters.list.count; i++) {
+		const struct cd_adapter_entry *entry = inventory->adapters.list.items[i];
+
+		known = entry->adapter->settings != NULL && cd_in_list(entry->adapter->settings, key);
+	}
+	return known;
+}
+
 static int check_settings(struct cd_inventory *inventory, const struct certdeploy_adapter *adapter,
 			  const struct cd_service_settings *settings)
 {
 	for (size_t i = 0; adapter->settings != NULL && i < settings->values.count; i++) {
 		const struct cd_setting *setting = settings->values.items[i];
 
-		if (!cd_in_list(common_settings, setting->key) &&
-		    !cd_in_list(adapter->settings, setting->key))
+		if (!is_setting(inventory, setting->key))
 			return cd_fail(inventory->problems, CERTDEPLOY_EREFUSED, "settings",
 				       inventory->cd->settings.file, setting->line, "%s: %s",
 				       cd_safe(&inventory->problems->arena, setting->key),

@@ -356,7 +356,10 @@ def test_a_mistyped_setting_of_a_service_is_refused(tool, root, tmp_path, adapte
     """What is mistyped would otherwise be done in the usual way, on a server that is reloaded in another."""
     conf = tmp_path / "certdeploy.conf"
     tool.config = conf
-    for name, known in ((own, True), ("pid_file", True), ("config", True), (own[:-1], False), ("relaod", False)):
+    for name, known in (
+        (own, True), ("version", True), ("server_root", True), ("pid_file", True), ("config", True), (own[:-1], False),
+        ("relaod", False),
+    ):
         conf.write_text(f'services = ( {{ adapter = "{adapter}";\n  {name} = "/x"; }} );')
         run = tool("list")
         assert any("no such setting" in p["message"] for p in run.problems) != known, run
