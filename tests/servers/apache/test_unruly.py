@@ -2,6 +2,7 @@
 """Configurations of every kind that httpd takes, as strange as they may be: what it serves is the judge."""
 
 import contextlib
+import json
 import socket
 
 import pytest
@@ -777,6 +778,72 @@ MORE = {
         {"a.test": "m", "b.test": "b"},
     ),
 }
+MADE_D = (
+    "<Macro S $n>\n<VirtualHost *:@port>\nServerName $n.test\nSSLEngine on\n{0}</VirtualHost>\n</Macro>\n{1}Use S d\n"
+)
+CONFCMD = "SSLOpenSSLConfCmd Certificate @c.pem\nSSLOpenSSLConfCmd PrivateKey @c.key\n"
+LEFT_ALONE = {"target": ("--all",), "warns": ("config-not-understood",)}
+STILL_MORE = {
+    "a shared snippet with a variable for the site": Row(
+        "Define SITE a\n" + host_of("Include p.inc\n" + INSERT) + "Define SITE b\n" + host_of("Include p.inc\n", "b.test"),
+        AB,
+        NEW,
+        files={"p.inc": "SSLCertificateFile @etc/ssl/certs/${SITE}.pem\nSSLCertificateKeyFile @etc/ssl/private/${SITE}.key\n"},
+    ),
+    "if the certificate's file is there": Row(
+        host_of("<IfFile @a.pem>\n" + PAIR + "</IfFile>\n<IfFile !@a.pem>\n@m\n</IfFile>\n") + B, AB, NEW
+    ),
+    "an IPv6 address as target": Row(
+        B + A.replace("*:", "[::1]:"),
+        {"a.test@::1:port": "a", "b.test": "b"},
+        ("a.test@::1:port",),
+        ("--address", "::1"),
+        listen="Listen 127.0.0.1:@port\nListen [::1]:@port\n",
+    ),
+    "an address with a port as target": Row(
+        B.replace("*:", "127.0.0.1:") + A.replace("*:", "127.0.0.1:").replace("@port", "@other"),
+        {"a.test@127.0.0.1:other": "a", "b.test": "b"},
+        ("a.test@127.0.0.1:other",),
+        ("--address", "127.0.0.1:@other"),
+        listen=BOTH,
+    ),
+    "everything but what has a key too many": Row(
+        A + host_of("@d\nSSLCertificateKeyFile @d.key\n@d\n", "d.test"), {"a.test": "a", "d.test": "d"}, **LEFT_ALONE
+    ),
+    "everything but what SSLOpenSSLConfCmd names": Row(
+        A + host_of("@d\n" + CONFCMD, "d.test"), {"a.test": "a", "d.test": "c"}, **LEFT_ALONE
+    ),
+    "everything, with a snippet that a macro's host reads too": Row(
+        MADE_D.format("Include p.inc\n", host_of("Include p.inc\n" + INSERT)),
+        {"a.test": "m", "d.test": "m"},
+        files={"p.inc": "@m\n"},
+        **LEFT_ALONE,
+    ),
+    "everything, where a macro's host inherits": Row(
+        "@m\n" + MADE_D.format("", host_of(INSERT)), {"a.test": "m", "d.test": "m"}, **LEFT_ALONE
+    ),
+    "everything, where a macro's host is the default": Row(
+        MADE_D.format("@d\n", "") + A, {None: "d", "a.test": "a"}, **LEFT_ALONE
+    ),
+    "the default, which answers for a host with SSLEngine off": Row(
+        A + host_of("@c\n", "c.test").replace("SSLEngine on", "SSLEngine off"),
+        {"a.test": "a", "c.test": "a"},
+        ("a.test", "c.test"),
+    ),
+    "SSLEngine in a shared snippet, pair inherited": Row(
+        "@m\n<VirtualHost *:@port>\n«|  SSLCertificateFile @full\n  SSLCertificateKeyFile @key\n»  ServerName a.test\n"
+        "  Include e.inc\n</VirtualHost>\n<VirtualHost *:@port>\nServerName b.test\nInclude e.inc\n</VirtualHost>\n",
+        {"a.test": "m", "b.test": "m"},
+        files={"e.inc": "SSLEngine on\n"},
+    ),
+    "Listen behind the hosts": Row(
+        "Include v/*.conf\n",
+        AB,
+        NEW,
+        listen="",
+        files={"v/a.conf": A + B, "v/z.conf": "Listen 127.0.0.1:@port https\n"},
+    ),
+}
 INCOMPLETE = ("name-mismatch", "chain-incomplete")
 SELF = {
     "no chain, where there was one": Row(
@@ -791,7 +858,7 @@ SELF = {
         AB, NEW, accept=INCOMPLETE, files={"c.inc": "SSLCertificateChainFile @m.pem\n"},
     ),
 }
-ROWS = {**LAYOUTS, **CONDITIONS, **INCLUDING, **WORDS, **CERTIFICATES, **ADDRESSES, **MACROS, **MANAGED, **MORE}
+ROWS = {**LAYOUTS, **CONDITIONS, **INCLUDING, **WORDS, **CERTIFICATES, **ADDRESSES, **MACROS, **MANAGED, **MORE, **STILL_MORE}
 
 
 @pytest.mark.parametrize("row", [pytest.param(r, id=n) for n, r in ROWS.items()])
@@ -866,3 +933,36 @@ def test_what_a_macro_makes_is_renewed(host, pki, ca, what, target):
     assert "config-not-understood" not in done.codes
     assert host.tool("deploy", *material(leaf), "--name", "x", *target).expect(OK).json["changed"] is False
     host.tool("plan", *material(leaf), "--name", "y", "--hostname", "a.test").expect(REFUSED, "config-not-understood")
+
+
+def test_the_configuration_is_a_link(host, pki, ca):
+    web = Plain(host)
+    stage = Stage(web, pki, ca, Row(A + B))
+    stage.write()
+    (web.home / "real").mkdir()
+    web.config.rename(web.home / "real/main")
+    web.config.symlink_to("real/main")
+    web.start()
+    deploy(stage).expect(OK)
+    assert web.config.is_symlink() and stage.ask("a.test") == stage.new[0].sha256
+    assert deploy(stage).expect(OK).json["changed"] is False
+    host.tool("rollback").expect(OK)
+    assert web.config.is_symlink() and stage.ask("a.test") == stage.sha("a")
+
+
+def test_two_certificates_for_hosts_that_share_a_snippet(host, pki, ca):
+    web, shared = Plain(host), "Include p.inc\n"
+    hosts = host_of(shared) + host_of(shared, "b.test") + host_of(shared, "d.test")
+    stage = Stage(web, pki, ca, Row(hosts, files={"p.inc": "@m\n"}))
+    stage.write()
+    web.start()
+    leaves = {name: ca.leaf(name) for name in ("a.test", "b.test")}
+    orders = [
+        {"cert_file": str(leaf.cert), "key_file": str(leaf.key), "chain_file": str(leaf.chain), "hostname": [name]}
+        for name, leaf in leaves.items()
+    ]
+    for changed in (True, False):
+        done = host.tool("deploy", "--batch", "-", stdin=json.dumps(orders)).expect(OK)
+        assert done.json["changed"] is changed
+    assert [stage.ask(name) for name in leaves] == [leaf.sha256 for leaf in leaves.values()]
+    assert stage.ask("d.test") == stage.sha("m")
