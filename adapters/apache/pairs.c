@@ -225,6 +225,18 @@ static bool drops_what_stays(const struct target *target)
 	return false;
 }
 
+/*
+ * Own lines come before what is inherited behind the third, certificates and keys each by themselves: where
+ * there are fewer keys, a new one would go with an old certificate, and httpd would end.
+ */
+static bool shifts_keys(const struct target *target)
+{
+	const struct apache_host *base = &target->plan->model->main;
+
+	return target->host != base && base->counts[APACHE_CERTIFICATE] > APACHE_OWN_FIRST &&
+	       base->counts[APACHE_KEY] < base->counts[APACHE_CERTIFICATE];
+}
+
 static int refuse_number(const struct target *target)
 {
 	const struct apache_host *host = target->host;
@@ -248,7 +260,7 @@ static int make_target(struct target *target)
 	}
 	target->count = target->before = count;
 	result = match_types(target);
-	if (result == 0 && drops_what_stays(target))
+	if (result == 0 && (drops_what_stays(target) || shifts_keys(target)))
 		return refuse_number(target);
 	for (size_t i = 0; result == 0 && target->work->materials[i] != NULL; i++) {
 		const struct certdeploy_material *material = target->work->materials[i];

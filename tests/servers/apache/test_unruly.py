@@ -836,6 +836,11 @@ STILL_MORE = {
         {"a.test": "m", "b.test": "m"},
         files={"e.inc": "SSLEngine on\n"},
     ),
+    "four certificates with their keys inside, inherited": Row(
+        "SSLCertificateFile @m.both\n" * 4 + host_of("") + host_of("", "b.test"),
+        {"a.test": "m", "b.test": "m"},
+        refused="config-not-understood",
+    ),
     "Listen behind the hosts": Row(
         "Include v/*.conf\n",
         AB,
