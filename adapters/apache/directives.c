@@ -388,8 +388,9 @@ static const struct {
 
 static enum directive directive_of(const char *name, size_t length)
 {
+	/* In ASCII letters of both cases differ in one bit: most of those as long begin otherwise. */
 	for (size_t i = 0; i < sizeof(directives) / sizeof(*directives); i++)
-		if (directives[i].length == length &&
+		if (directives[i].length == length && ((name[0] ^ directives[i].name[0]) & ~0x20) == 0 &&
 		    apache_compare_caseless(name, directives[i].name, length) == 0)
 			return (enum directive)i;
 	return OPAQUE;

@@ -353,6 +353,7 @@ int apache_open_section(struct apache_reader *reader, const struct apache_line *
 			size_t length, size_t at)
 {
 	static const struct apache_line bare = {.text = ">", .length = 1};
+	bool may_be_condition = length > 2 && apache_compare_caseless(name, "If", 2) == 0;
 	struct apache_line with_end = *line;
 
 	/* Nothing behind the name: its own ">" ends the section's arguments. */
@@ -361,7 +362,7 @@ int apache_open_section(struct apache_reader *reader, const struct apache_line *
 		with_end.length = bare.length;
 		at = 0;
 	}
-	for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++)
+	for (size_t i = 0; may_be_condition && i < sizeof(conditions) / sizeof(*conditions); i++)
 		if (apache_same_name(name, length, conditions[i], strlen(conditions[i])))
 			return open_condition(reader, &with_end, at, (enum condition)i);
 	if (apache_same_name(name, length, "VirtualHost", 11))
