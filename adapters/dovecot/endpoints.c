@@ -42,7 +42,7 @@ static void here(struct dovecot_net *out, const struct dovecot_place *place)
 	else if (local != NULL)
 		*out = *local;
 	else
-		(void)dovecot_parse_net(out, place->listener->address == NULL ? "127.0.0.1" : "::1");
+		*out = dovecot_loopback[place->listener->address == NULL ? 0 : 1];
 }
 
 /* Does a block for addresses, of ours or of clients, have a say about the connection from here? */

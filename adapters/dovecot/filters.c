@@ -7,6 +7,11 @@
 
 /* ---- networks ---- */
 
+const struct dovecot_net dovecot_loopback[2] = {
+	{.address = {127, 0, 0, 1}, .bits = 32},
+	{.address = {[15] = 1}, .v6 = true, .bits = 128},
+};
+
 bool dovecot_parse_net(struct dovecot_net *net, const char *text)
 {
 	char address[64];

@@ -112,9 +112,9 @@ static int listener_addresses(const char **out, const struct dovecot_model *mode
 
 void dovecot_own_client(struct dovecot_net *out, const struct dovecot_net *local)
 {
-	*out = *local;
-	if (local->bits == 0 || (!local->v6 && local->address[0] == 127))
-		(void)dovecot_parse_net(out, "127.0.0.1");
+	bool is_loopback = local->bits == 0 || (!local->v6 && local->address[0] == 127);
+
+	*out = is_loopback ? dovecot_loopback[0] : *local;
 }
 
 /* Would Dovecot believe what we say as a proxy? */

@@ -162,6 +162,8 @@ const char *dovecot_setting(const struct dovecot_model *model, const char *path)
 /** Read the configuration at model->config, with everything it includes. */
 int dovecot_read_files(struct dovecot_model *model);
 
+/** This host, as it reaches itself: 127.0.0.1 and ::1. */
+extern const struct dovecot_net dovecot_loopback[2];
 /** "10.0.0.0/8", "::1", "[::1]": false when it is none (a host name). */
 bool dovecot_parse_net(struct dovecot_net *net, const char *text);
 bool dovecot_net_contains(const struct dovecot_net *net, const struct dovecot_net *inner);
