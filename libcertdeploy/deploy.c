@@ -202,7 +202,7 @@ static int prepare(struct carrying *carrying, const struct certdeploy_request *r
 	for (size_t i = 0; i < plan->orders.count; i++) {
 		const struct cd_planned_order *order = plan->orders.items[i];
 
-		if (order->result == 0 && order->name != NULL)
+		if (order->head == NULL && order->materials != NULL && order->name != NULL)
 			names[count++] = order->name;
 	}
 	carrying->names = (const char *const *)names;

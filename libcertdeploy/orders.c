@@ -76,7 +76,7 @@ static int recall_target(struct cd_plan *plan, struct cd_planned_order *planned,
 	return result;
 }
 
-static bool has_target(const struct cd_order *order)
+bool cd_order_has_target(const struct cd_order *order)
 {
 	struct cd_target target;
 
@@ -101,7 +101,8 @@ int cd_plan_collect(struct cd_plan *plan)
 						   _("an order has neither certificate nor name"));
 			continue;
 		}
-		if (order->pieces.count == 0 && !has_target(order) && cd_store_name_is_valid(name)) {
+		if (order->pieces.count == 0 && !cd_order_has_target(order) &&
+		    cd_store_name_is_valid(name)) {
 			result = recall(plan, name);
 			if (result != CERTDEPLOY_ENOTFOUND)
 				continue;
@@ -109,12 +110,12 @@ int cd_plan_collect(struct cd_plan *plan)
 		planned = add_order(plan, order);
 		if (planned == NULL)
 			result = cd_fail_memory(plan->problems);
-		else if (name != NULL && !has_target(order) && cd_store_name_is_valid(name))
+		else if (name != NULL && !cd_order_has_target(order) && cd_store_name_is_valid(name))
 			result = recall_target(plan, planned, name);
 		else
 			result = 0;
 	}
-	return result;
+	return result == 0 ? cd_plan_join(plan) : result;
 }
 
 /* ---- the certificate ---- */
@@ -206,6 +207,25 @@ static int choose_name(struct cd_plan *plan, struct cd_planned_order *planned)
 	return 0;
 }
 
+/* Two certificates of one name would be in each other's place. */
+static int take_name(struct cd_plan *plan, const struct cd_planned_order *planned)
+{
+	void **place = NULL;
+
+	if (planned->name == NULL || plan->orders.count == 1)
+		return 0;
+	place = cd_table_place(&plan->names, planned->name, strlen(planned->name));
+	if (place == NULL)
+		return cd_fail_memory(plan->problems);
+	if (*place != NULL)
+		return cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("\"%s\" is the name of another certificate of this run; give one of them "
+				 "another with --name"),
+			       cd_safe(&plan->problems->arena, planned->name));
+	*place = (void *)(uintptr_t)planned;
+	return 0;
+}
+
 static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
 {
 	struct cd_store_request store = {
@@ -219,28 +239,45 @@ static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
 		.asked = cd_order_list(planned->order, CERTDEPLOY_PERMISSIONS),
 		.drop_other_types = cd_request_flag(plan->request, CERTDEPLOY_DROP_OTHER_TYPES, 0) != 0,
 	};
-	bool remember = cd_request_flag(plan->request, CERTDEPLOY_NO_REMEMBER, 0) == 0;
 	struct certdeploy_paths chosen;
-	int result;
+	int result = take_name(plan, planned);
 
 	if (chosen_paths(&chosen, planned->order))
 		store.chosen = &chosen;
-	result = cd_store_plan(&planned->materials, &plan->changes, &plan->overlay, &plan->inventory.host,
-			       &store);
-	if (result == 0 && remember && store.name != NULL)
-		result = cd_deployment_keep(&plan->changes, &plan->inventory.host, plan->cd->settings.state,
-					    store.name, planned->target, &planned->order->pieces);
+	if (result == 0)
+		result = cd_store_plan(&planned->materials, &plan->changes, &plan->overlay,
+				       &plan->inventory.host, &store);
 	return result;
 }
 
-/* Where configurations name what is deployed: a directory of the store, or paths that were chosen. */
-static int settle_place(struct cd_plan *plan, struct cd_planned_order *planned, struct cd_target *target)
+/* What was found of an order: the last of those with the same certificate has them all remembered. */
+static int remember(struct cd_plan *plan, struct cd_planned_order *head,
+		    const struct cd_planned_order *planned, bool found)
 {
-	int result = choose_name(plan, planned);
+	const struct cd_order *target = planned->target;
+	int result = 0;
 
-	(void)chosen_paths(&target->chosen, planned->order);
-	if (result != 0 || planned->name == NULL)
+	if (head->name == NULL || cd_request_flag(plan->request, CERTDEPLOY_NO_REMEMBER, 0) != 0)
+		return 0;
+	if (head != planned || head->waiting != 0) {
+		if (found && cd_plan_add_target(head, target) != 0)
+			result = cd_fail_memory(plan->problems);
+		target = head->whole;
+		found = target != NULL;
+	}
+	if (result != 0 || !found || head->waiting != 0)
 		return result;
+	return cd_deployment_keep(&plan->changes, &plan->inventory.host, plan->cd->settings.state,
+				  head->name, target, &head->order->pieces);
+}
+
+/* Where configurations name what is deployed: a directory of the store, or paths that were chosen. */
+static int settle_place(struct cd_plan *plan, const struct cd_planned_order *planned,
+			struct cd_target *target)
+{
+	(void)chosen_paths(&target->chosen, planned->order);
+	if (planned->name == NULL)
+		return 0;
 	target->home =
 		cd_arena_format(&plan->arena, "%s/%s/current/", plan->cd->settings.store, planned->name);
 	return target->home == NULL ? cd_fail_memory(plan->problems) : 0;
@@ -257,15 +294,35 @@ static bool is_from_certbot(const struct cd_order *order)
 	return false;
 }
 
-static int plan_order(struct cd_plan *plan, struct cd_planned_order *planned, bool install_only)
+static int load_order(struct cd_plan *plan, struct cd_planned_order *planned)
 {
-	struct cd_target target;
 	int result = load_certificates(plan, planned);
 
-	if (result == 0) {
-		planned->names = certificate_names(plan, planned);
-		result = planned->names == NULL ? cd_fail_memory(plan->problems) : 0;
-	}
+	if (result != 0)
+		return result;
+	planned->names = certificate_names(plan, planned);
+	return planned->names == NULL ? cd_fail_memory(plan->problems) : choose_name(plan, planned);
+}
+
+/* The certificate in common. */
+static int take_loaded(struct cd_plan *plan, struct cd_planned_order *head,
+		       struct cd_planned_order *planned)
+{
+	if (head == planned)
+		head->loaded = load_order(plan, head);
+	else
+		head->waiting--;
+	planned->names = head->names;
+	planned->name = head->name;
+	return head->loaded;
+}
+
+static int plan_order(struct cd_plan *plan, struct cd_planned_order *planned, bool install_only)
+{
+	struct cd_planned_order *head = planned->head == NULL ? planned : planned->head;
+	struct cd_target target;
+	int result = take_loaded(plan, head, planned), kept;
+
 	cd_target_of_order(&target, planned->target);
 	target.names = planned->names;
 	target.from_certbot = is_from_certbot(planned->order);
@@ -273,10 +330,14 @@ static int plan_order(struct cd_plan *plan, struct cd_planned_order *planned, bo
 		result = settle_place(plan, planned, &target);
 	if (result == 0 && !install_only)
 		result = cd_target_select(&planned->selection, &plan->inventory, &target);
+	if (result == 0 && head->materials == NULL)
+		result = plan_store(plan, head);
 	if (result == 0)
-		result = plan_store(plan, planned);
-	cd_certificates_let_go(&planned->certificates);
-	return result;
+		planned->materials = head->materials;
+	kept = remember(plan, head, planned, result == 0);
+	if (head->waiting == 0)
+		cd_certificates_let_go(&head->certificates);
+	return result == 0 || kept == CERTDEPLOY_ENOMEM ? kept : result;
 }
 
 /* One bad certificate among many is left out, unless all or none are wanted. */

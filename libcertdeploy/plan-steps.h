@@ -11,8 +11,17 @@
 int cd_plan_collect(struct cd_plan *plan);
 /** Load and check each order's certificate, choose its endpoints, work out its files in the store. */
 int cd_plan_orders(struct cd_plan *plan, bool install_only);
+/** Whether it says where the certificate goes, other than where its names are. */
+bool cd_order_has_target(const struct cd_order *order);
 /** What an order chose of a service, by the service's place in the inventory; NULL: nothing. */
 const struct cd_chosen *cd_planned_chosen(const struct cd_planned_order *order, size_t service);
+
+/* ---- joining.c ---- */
+
+/** Find the orders that have their certificate in common. */
+int cd_plan_join(struct cd_plan *plan);
+/** Add a target to what will be remembered of the head's certificate. */
+int cd_plan_add_target(struct cd_planned_order *head, const struct cd_order *target);
 
 /* ---- prediction.c ---- */
 

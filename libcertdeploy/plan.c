@@ -284,6 +284,8 @@ static void close_order(struct cd_planned_order *planned)
 	cd_certificates_free(&planned->certificates);
 	if (planned->recalled != NULL)
 		cd_order_free(planned->recalled);
+	if (planned->whole != NULL)
+		cd_order_free(planned->whole);
 }
 
 void cd_plan_close(struct cd_plan *plan)
@@ -298,6 +300,7 @@ void cd_plan_close(struct cd_plan *plan)
 	for (size_t i = 0; i < plan->orders.count; i++)
 		close_order(plan->orders.items[i]);
 	cd_vector_free(&plan->orders);
+	cd_table_free(&plan->names);
 	cd_loads_free(&plan->loads);
 	cd_buffer_free(&plan->diff);
 	cd_overlay_free(&plan->overlay);

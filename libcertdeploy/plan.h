@@ -11,6 +11,11 @@ struct cd_planned_order {
 	const struct cd_order *order;
 	const struct cd_order *target; /**< says where it goes: the order, or what is remembered */
 	struct cd_order *recalled;     /**< what is remembered under its name; owned; or NULL */
+	/** An earlier order of the same certificate, which has it; NULL: none. */
+	struct cd_planned_order *head;
+	size_t waiting;         /**< orders of which it is the head and that are to come */
+	struct cd_order *whole; /**< where it and those of which it is the head go; owned; or NULL */
+	int loaded;             /**< 0, or why there is no certificate */
 	struct cd_certificates certificates;
 	const char *const *names; /**< all that the certificates cover */
 	struct cd_selection selection;
@@ -49,6 +54,7 @@ struct cd_plan {
 	struct cd_inventory inventory;
 	struct cd_loads loads;
 	struct cd_vector orders; /**< of struct cd_planned_order */
+	struct cd_table names;   /**< in the store -> struct cd_planned_order, of several */
 	struct cd_changes changes;
 	struct certdeploy_edits edits;
 	struct cd_overlay overlay;

@@ -14,6 +14,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/check.c \
 	libcertdeploy/comparison.c libcertdeploy/comparison.h \
 	libcertdeploy/csr.c \
+	libcertdeploy/joining.c \
 	libcertdeploy/loading.c libcertdeploy/loading.h \
 	libcertdeploy/keeping.c libcertdeploy/keeping.h \
 	libcertdeploy/move.c \

@@ -175,6 +175,42 @@ def test_a_bad_one_of_a_batch(tool, root, leaf, pki, tmp_path):
     assert {e["sha256"] for e in tool("list").expect(0).endpoints} == {leaf.sha256}
 
 
+SITES = "ServerRoot /etc/apache2\nListen 443\n" + "".join(
+    f"<VirtualHost *:443>\nServerName {name}\nSSLEngine on\nSSLCertificateFile /old.pem\nSSLCertificateKeyFile /old.key\n"
+    "</VirtualHost>\n" for name in ("default.test", "a.test", "b.test", "c.test")
+)
+
+
+def test_rows_of_a_batch_with_one_certificate(tool, pki, tmp_path):
+    """It is stored once, goes to each row's target, is remembered for all of them; a row without target stands alone."""
+    config = tool.root / "etc/apache2/apache2.conf"
+    config.parent.mkdir(parents=True)
+    config.write_text(SITES)
+    leaf, other = (pki.root().authority("Example CA 1").leaf("a.test", "b.test", "c.test", "none.test", again=i) for i in range(2))
+
+    def row(leaf, host, **more):
+        return {"cert_file": str(leaf.fullchain), "key_file": str(leaf.key), "hostname": [host], **more}
+
+    batch = tmp_path / "batch"
+    batch.write_text(json.dumps([row(leaf, "none.test"), row(leaf, "a.test"), row(leaf, "b.test")]))
+    run = tool("deploy", "--batch", batch).expect(3, "no-endpoint")
+    assert [p["code"] for p in run.problems if p["severity"] == "error"] == ["no-endpoint"]
+    kept = json.loads((tool.root / "var/lib/certdeploy/deployments/a.test.json").read_text())
+    assert kept["hostname"] == ["a.test", "b.test"]
+    assert os.listdir(tool.root / "etc/ssl/certdeploy") == ["a.test"]
+    assert not tool("deploy", "--batch", batch).expect(3).json["changed"]
+    assert not tool("deploy").expect(0).json["changed"]
+    text = config.read_text()
+    assert text.count("/etc/ssl/certdeploy/a.test/current/fullchain.pem") == 2 and text.count("/old.pem") == 2
+
+    batch.write_text(json.dumps([row(leaf, "a.test"), row(other, "c.test")]))
+    run = tool("deploy", "--batch", batch).expect(3, "usage")
+    assert "is the name of another certificate of this run" in run.problem("usage")["message"]
+    batch.write_text(json.dumps([row(leaf, "a.test"), row(other, "c.test", name="other")]))
+    assert tool("deploy", "--batch", batch).expect(0).json["changed"]
+    assert sorted(os.listdir(tool.root / "etc/ssl/certdeploy")) == ["a.test", "other"]
+
+
 def test_diff_can_be_applied(tool, root, material, tmp_path):
     """What `plan` prints is a patch that gives the very bytes that `deploy` writes."""
     copy = tmp_path / "copy"
