@@ -15,6 +15,7 @@ unit_tests += tests/unit/test-certificate-read
 unit_tests += tests/unit/test-apache
 unit_tests += tests/unit/test-apache-amend
 unit_tests += tests/unit/test-changes
+unit_tests += tests/unit/test-disk
 unit_tests += tests/unit/test-document
 unit_tests += tests/unit/test-dovecot
 unit_tests += tests/unit/test-dovecot-24
@@ -49,10 +50,15 @@ quick_tests = tests/unit/test-apache tests/unit/test-apache-amend tests/unit/tes
 unit_short = tests/unit/short.c tests/unit/short.h
 unit_comma = ,
 unit_short_wrapped = malloc calloc realloc strdup strndup read write fstat mkdir mkdtemp futimens fdopendir readdir \
-	openat open close
+	openat open close fstatat mkdirat unlinkat fchmod fchown fsync syncfs socket flistxattr fgetxattr fsetxattr \
+	fremovexattr fcntl syscall EVP_MD_CTX_new EVP_DigestInit_ex EVP_DigestUpdate EVP_DigestFinal_ex EVP_Digest
 unit_short_flags = $(AM_LDFLAGS) $(unit_short_wrapped:%=-Wl$(unit_comma)--wrap=%)
 tests_unit_test_edits_SOURCES = tests/unit/test-edits.c $(unit_short)
 tests_unit_test_edits_LDFLAGS = $(unit_short_flags)
+tests_unit_test_edits_LDADD = $(LDADD) $(OPENSSL_LIBS)
+tests_unit_test_disk_SOURCES = tests/unit/test-disk.c $(unit_short)
+tests_unit_test_disk_LDFLAGS = $(unit_short_flags)
+tests_unit_test_disk_LDADD = $(LDADD) $(OPENSSL_LIBS)
 # Certificates made in the test.
 tests_unit_test_archive_SOURCES = tests/unit/test-archive.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_certificate_chain_SOURCES = tests/unit/test-certificate-chain.c tests/unit/issue.c tests/unit/issue.h
@@ -61,6 +67,7 @@ tests_unit_test_certificate_read_SOURCES = tests/unit/test-certificate-read.c te
 tests_unit_test_issue_SOURCES = tests/unit/test-issue.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_store_SOURCES = tests/unit/test-store.c tests/unit/issue.c tests/unit/issue.h $(unit_short)
 tests_unit_test_store_LDFLAGS = $(unit_short_flags)
+tests_unit_test_store_LDADD = $(LDADD) $(OPENSSL_LIBS)
 # Whose fcntl() can fail.
 tests_unit_test_process_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fcntl
 # A small host with fake servers.

@@ -7,20 +7,39 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
-static long left;  /* calls until one fails; 0: none will */
-static int number; /* how it fails; ENOMEM: only allocations do */
+static long left;        /* calls until one fails; 0: none will */
+static long failures;    /* how many do then */
+static int number;       /* how they fail; ENOMEM: only allocations do */
+static const char *only; /* the calls that fail, by their names; NULL: any of them */
 static bool met;
 
-static bool fails(bool allocates)
+static bool is_named(const char *name)
 {
-	if (left == 0 || allocates != (number == ENOMEM) || --left != 0)
+	size_t length = strlen(name);
+
+	for (const char *at = only; *at != '\0'; at += strspn(at, " ")) {
+		size_t word = strcspn(at, " ");
+
+		if (word == length && strncmp(at, name, word) == 0)
+			return true;
+		at += word;
+	}
+	return false;
+}
+
+static bool fails(const char *name, bool allocates)
+{
+	if (left == 0 || !(only == NULL ? allocates == (number == ENOMEM) : is_named(name)) || --left != 0)
 		return false;
+	left = --failures > 0 ? 1 : 0;
 	met = true;
 	errno = number;
 	return true;
@@ -31,7 +50,7 @@ static bool fails(bool allocates)
 	type __wrap_##name parameters;                                                                     \
 	type __wrap_##name parameters                                                                      \
 	{                                                                                                  \
-		return fails(allocates) ? failure : __real_##name arguments;                               \
+		return fails(#name, allocates) ? failure : __real_##name arguments;                        \
 	}
 
 WRAP(void *, malloc, (size_t size), (size), true, NULL)
@@ -40,11 +59,45 @@ WRAP(void *, realloc, (void *old, size_t size), (old, size), true, NULL)
 WRAP(char *, strdup, (const char *text), (text), true, NULL)
 WRAP(char *, strndup, (const char *text, size_t size), (text, size), true, NULL)
 WRAP(ssize_t, read, (int fd, void *bytes, size_t size), (fd, bytes, size), false, -1)
-WRAP(ssize_t, write, (int fd, const void *bytes, size_t size), (fd, bytes, size), false, -1)
+/* Where it fails with nothing, it writes nothing. */
+WRAP(ssize_t, write, (int fd, const void *bytes, size_t size), (fd, bytes, size), false,
+     number == 0 ? 0 : -1)
 WRAP(int, fstat, (int fd, struct stat *status), (fd, status), false, -1)
 WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), false, -1)
 WRAP(char *, mkdtemp, (char *path), (path), false, NULL)
 WRAP(int, futimens, (int fd, const struct timespec *times), (fd, times), false, -1)
+WRAP(int, fstatat, (int fd, const char *name, struct stat *status, int flags), (fd, name, status, flags),
+     false, -1)
+WRAP(int, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode), false, -1)
+WRAP(int, unlinkat, (int fd, const char *name, int flags), (fd, name, flags), false, -1)
+WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode), false, -1)
+WRAP(int, fchown, (int fd, uid_t user, gid_t group), (fd, user, group), false, -1)
+WRAP(int, fsync, (int fd), (fd), false, -1)
+WRAP(int, syncfs, (int fd), (fd), false, -1)
+WRAP(int, socket, (int domain, int type, int protocol), (domain, type, protocol), false, -1)
+WRAP(ssize_t, flistxattr, (int fd, char *names, size_t size), (fd, names, size), false, -1)
+WRAP(ssize_t, fgetxattr, (int fd, const char *name, void *value, size_t size), (fd, name, value, size),
+     false, -1)
+WRAP(int, fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags),
+     (fd, name, value, size, flags), false, -1)
+WRAP(int, fremovexattr, (int fd, const char *name), (fd, name), false, -1)
+/* OpenSSL's fail where memory is short. This one, by name alone: a proof of a key says no without it. */
+EVP_MD_CTX *__real_EVP_MD_CTX_new(void);
+EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void);
+EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void)
+{
+	return only != NULL && fails("EVP_MD_CTX_new", true) ? NULL : __real_EVP_MD_CTX_new();
+}
+
+WRAP(int, EVP_DigestInit_ex, (EVP_MD_CTX * sum, const EVP_MD *type, ENGINE *engine), (sum, type, engine),
+     true, 0)
+WRAP(int, EVP_DigestUpdate, (EVP_MD_CTX * sum, const void *bytes, size_t size), (sum, bytes, size), true, 0)
+WRAP(int, EVP_DigestFinal_ex, (EVP_MD_CTX * sum, unsigned char *out, unsigned *size), (sum, out, size),
+     true, 0)
+WRAP(int, EVP_Digest,
+     (const void *bytes, size_t size, unsigned char *out, unsigned *length, const EVP_MD *type,
+      ENGINE *engine),
+     (bytes, size, out, length, type, engine), true, 0)
 WRAP(DIR *, fdopendir, (int fd), (fd), false, NULL)
 WRAP(struct dirent *, readdir, (DIR * stream), (stream), false, NULL)
 
@@ -53,14 +106,42 @@ int __wrap_openat(int fd, const char *name, int flags, ...);
 int __wrap_openat(int fd, const char *name, int flags, ...)
 {
 	/* Of the library's own none is made with it here. */
-	return fails(false) ? -1 : __real_openat(fd, name, flags, 0600);
+	return fails("openat", false) ? -1 : __real_openat(fd, name, flags, 0600);
 }
 
 int __real_open(const char *name, int flags, ...);
 int __wrap_open(const char *name, int flags, ...);
 int __wrap_open(const char *name, int flags, ...)
 {
-	return fails(false) ? -1 : __real_open(name, flags, 0600);
+	return fails("open", false) ? -1 : __real_open(name, flags, 0600);
+}
+
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...)
+{
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, command);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	return fails("fcntl", false) ? -1 : __real_fcntl(fd, command, argument);
+}
+
+long __real_syscall(long call, ...);
+long __wrap_syscall(long call, ...);
+long __wrap_syscall(long call, ...)
+{
+	va_list arguments;
+	long word[5]; /* none of the library's has more */
+
+	va_start(arguments, call);
+	for (int i = 0; i < 5; i++)
+		word[i] = va_arg(arguments, long);
+	va_end(arguments);
+	return fails("syscall", false) ? -1
+				       : __real_syscall(call, word[0], word[1], word[2], word[3], word[4]);
 }
 
 /* It is closed all the same. */
@@ -68,7 +149,7 @@ int __real_close(int fd);
 int __wrap_close(int fd);
 int __wrap_close(int fd)
 {
-	bool bad = fails(false);
+	bool bad = fails("close", false);
 	int result = __real_close(fd);
 
 	if (bad)
@@ -76,13 +157,26 @@ int __wrap_close(int fd)
 	return bad ? -1 : result;
 }
 
+void short_of(const char *names, long at, long count, int fault)
+{
+	only = names;
+	left = at;
+	failures = count;
+	number = fault;
+	met = false;
+}
+
+bool short_met(void)
+{
+	left = 0;
+	return met;
+}
+
 static int call(int (*operate)(void *data), void *data, long at, int fault)
 {
 	int result;
 
-	left = at;
-	number = fault;
-	met = false;
+	short_of(NULL, at, 1, fault);
 	result = operate(data);
 	left = 0;
 	return result;

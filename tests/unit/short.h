@@ -5,11 +5,21 @@
 
 #include "unit.h"
 
+#include <stdbool.h>
+
 /**
  * Call operate(data) with the first, second, … allocation of the library failing, then with each of its
  * system calls failing. When memory is short it says so, or does its work all the same; no other failure is
  * taken for a success that it is not.
  */
 void short_of_everything(int (*operate)(void *data), void *data);
+
+/**
+ * Of the calls with these names, divided by blanks, so many fail with this errno, from the at-th on; 0, of
+ * write(): it writes nothing.
+ */
+void short_of(const char *names, long at, long count, int fault);
+/** Whether one has failed; from here on none does. */
+bool short_met(void);
 
 #endif
