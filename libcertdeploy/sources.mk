@@ -36,6 +36,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/base/hostname.c libcertdeploy/base/hostname.h \
 	libcertdeploy/base/json.c libcertdeploy/base/json.h \
 	libcertdeploy/base/language.c libcertdeploy/base/language.h \
+	libcertdeploy/base/openat2.h \
 	libcertdeploy/base/pattern.c libcertdeploy/base/pattern.h \
 	libcertdeploy/base/problem.c libcertdeploy/base/problem.h libcertdeploy/base/problems.def \
 	libcertdeploy/base/process.c libcertdeploy/base/process.h \

@@ -3,15 +3,14 @@
 #include "base/file.h"
 
 #include "base/buffer.h"
+#include "base/openat2.h"
 #include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MAX_LINKS 40

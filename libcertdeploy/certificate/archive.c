@@ -152,8 +152,10 @@ static bool write_bag(BIO *bio, const PKCS12_SAFEBAG *bag)
 	X509 *x509;
 	bool written;
 
+	/* Not const in OpenSSL 1.1.1. */
 	if (PKCS12_SAFEBAG_get_nid(bag) == NID_keyBag)
-		return PEM_write_bio_PKCS8_PRIV_KEY_INFO(bio, PKCS12_SAFEBAG_get0_p8inf(bag)) == 1;
+		return PEM_write_bio_PKCS8_PRIV_KEY_INFO(
+			       bio, (PKCS8_PRIV_KEY_INFO *)(uintptr_t)PKCS12_SAFEBAG_get0_p8inf(bag)) == 1;
 	x509 = PKCS12_SAFEBAG_get1_cert(bag);
 	written = x509 != NULL && PEM_write_bio_X509(bio, x509) == 1;
 	X509_free(x509);

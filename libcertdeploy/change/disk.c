@@ -2,12 +2,13 @@
 /* disk.c - the few system calls with which the transaction touches the disk */
 #include "change/disk.h"
 
+#include "base/openat2.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
-#include <linux/openat2.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
