@@ -7,10 +7,12 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
-#include <openssl/provider.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+#include <openssl/provider.h>
+#endif
 
 #define ANY CERTDEPLOY_MATERIAL_ANY
 #define CERT CERTDEPLOY_MATERIAL_CERT
@@ -605,7 +607,15 @@ static void test_pkcs12(void **state)
 	}
 }
 
-/* As old Windows wrote it: read where OpenSSL's old ciphers are installed, else told what is lacking. */
+/* As old Windows wrote it. */
+static unsigned char *pkcs12_with_old_ciphers(size_t *length)
+{
+	return pkcs12_of(length, rsa, "secret", NID_pbe_WithSHA1And3_Key_TripleDES_CBC,
+			 NID_pbe_WithSHA1And40BitRC2_CBC, 2048, 2048);
+}
+
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+/* Read where OpenSSL's old ciphers are installed, else told what is lacking. */
 static void test_pkcs12_with_old_ciphers(void **state)
 {
 	struct loading loading = {.load.need_key = true, .passphrase = "secret"};
@@ -618,8 +628,7 @@ static void test_pkcs12_with_old_ciphers(void **state)
 	(void)state;
 	if (old == NULL)
 		skip();
-	der = pkcs12_of(&length, rsa, "secret", NID_pbe_WithSHA1And3_Key_TripleDES_CBC,
-			NID_pbe_WithSHA1And40BitRC2_CBC, 2048, 2048);
+	der = pkcs12_with_old_ciphers(&length);
 	(void)OSSL_PROVIDER_unload(old);
 	give_bytes(&loading, PKCS12_FILE, der, length);
 	assert_leaf(&loading, rsa, true);
@@ -634,6 +643,19 @@ static void test_pkcs12_with_old_ciphers(void **state)
 	(void)OSSL_PROVIDER_unload(plain);
 	OPENSSL_free(der);
 }
+#else
+static void test_pkcs12_with_old_ciphers(void **state)
+{
+	struct loading loading = {.load.need_key = true, .passphrase = "secret"};
+	size_t length;
+	unsigned char *der = pkcs12_with_old_ciphers(&length);
+
+	(void)state;
+	give_bytes(&loading, PKCS12_FILE, der, length);
+	assert_leaf(&loading, rsa, true);
+	OPENSSL_free(der);
+}
+#endif
 
 static void test_pkcs12_that_is_not_opened(void **state)
 {
