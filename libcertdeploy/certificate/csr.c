@@ -64,7 +64,8 @@ static int describe(struct certdeploy_certificate_report *report, struct cd_aren
 	X509_REQ_get0_signature(request, NULL, &signature);
 	X509_ALGOR_get0(&algorithm, NULL, NULL, signature);
 	report->key_type = cd_key_type_of(key);
-	report->key_bits = (unsigned)EVP_PKEY_bits(key);
+	/* OpenSSL 1.1.1 counts 253 of Ed25519. */
+	report->key_bits = EVP_PKEY_base_id(key) == EVP_PKEY_ED25519 ? 256 : (unsigned)EVP_PKEY_bits(key);
 	report->subject = cd_name_text(arena, X509_REQ_get_subject_name(request));
 	report->signature = cd_object_text(arena, algorithm, true);
 	report->usages = nothing;

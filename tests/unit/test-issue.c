@@ -63,7 +63,8 @@ static void test_every_key_type(void **state)
 		key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
 		assert_non_null(key);
 		assert_int_equal(EVP_PKEY_base_id(key), cases[i].base);
-		assert_int_equal(EVP_PKEY_bits(key), cases[i].bits);
+		assert_in_range(EVP_PKEY_bits(key), cases[i].base == EVP_PKEY_ED25519 ? 253 : cases[i].bits,
+				cases[i].bits); /* OpenSSL 1.1.1 counts 253 of Ed25519 */
 		assert_int_equal(X509_REQ_verify(request, key), 1);
 		EVP_PKEY_free(key);
 		BIO_free(bio);
