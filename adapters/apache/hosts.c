@@ -160,9 +160,10 @@ static const char unknown_name[] = "bogus_host_without_reverse_dns";
 static bool is_unknown(const struct apache_answer *answer)
 {
 	const struct apache_host *host = answer->host;
+	/* The set may be of the reading before, the host of the one after it. */
+	const struct apache_host *first = answer->set == NULL ? host : answer->set->first->host;
 
-	return host->server_name == NULL && host->aliases == NULL && answer->set != NULL &&
-	       answer->set->first->host != host;
+	return host->server_name == NULL && host->aliases == NULL && first != host && first->after != host;
 }
 
 /* What keeps a virtual host's certificate from being edited. */

@@ -33,8 +33,10 @@ static size_t count_kept(const struct apache_fixture *fixture, const struct cert
 	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(amended, &after);
 
 	assert_int_equal(before, after);
-	for (size_t i = 0; i < before; i++)
+	for (size_t i = 0; i < before; i++) {
+		assert_ptr_equal(all[i]->untouchable, old[i]->untouchable);
 		kept += old[i] == all[i] ? 1 : 0;
+	}
 	return kept;
 }
 
@@ -87,6 +89,17 @@ static void test_default(void **state)
 	check("Listen 443\nServerName main.test\nInclude sites-enabled/site.conf\n"
 	      "Include sites-enabled/other.conf\n",
 	      OTHER_SITE "<VirtualHost *:443>\nServerName off.test\n</VirtualHost>\n", PLAIN_SITE, 3);
+}
+
+/* A default host without a name, as Debian ships it, is the first one still when it is read again. */
+static void test_nameless(void **state)
+{
+	(void)state;
+	check("Listen 443\nInclude sites-enabled/site.conf\n"
+	      "Include sites-enabled/other.conf\n",
+	      OTHER_SITE,
+	      "<VirtualHost *:443>\nSSLEngine on\nSSLCertificateFile /e.pem\n</VirtualHost>\n" PLAIN_SITE,
+	      3);
 }
 
 /* Whatever reaches out of its file makes the whole be read again; the results agree. */
@@ -208,9 +221,10 @@ static void test_two_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),         cmocka_unit_test(test_default),
-		cmocka_unit_test(test_whole),         cmocka_unit_test(test_released),
-		cmocka_unit_test(test_changed_since), cmocka_unit_test(test_two_names),
+		cmocka_unit_test(test_plain),     cmocka_unit_test(test_default),
+		cmocka_unit_test(test_whole),     cmocka_unit_test(test_released),
+		cmocka_unit_test(test_nameless),  cmocka_unit_test(test_changed_since),
+		cmocka_unit_test(test_two_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
