@@ -32,6 +32,7 @@ unit_tests += tests/unit/test-postfix
 unit_tests += tests/unit/test-postfix-sni
 unit_tests += tests/unit/test-problem
 unit_tests += tests/unit/test-probe
+unit_tests += tests/unit/test-programs
 unit_tests += tests/unit/test-proof
 unit_tests += tests/unit/test-process
 unit_tests += tests/unit/test-recovery
@@ -51,7 +52,8 @@ unit_short = tests/unit/short.c tests/unit/short.h
 unit_comma = ,
 unit_short_wrapped = malloc calloc realloc strdup strndup read write fstat mkdir mkdtemp futimens fdopendir readdir \
 	openat open close fstatat mkdirat unlinkat fchmod fchown fsync syncfs socket flistxattr fgetxattr fsetxattr \
-	fremovexattr fcntl syscall EVP_MD_CTX_new EVP_DigestInit_ex EVP_DigestUpdate EVP_DigestFinal_ex EVP_Digest
+	fremovexattr fcntl syscall EVP_MD_CTX_new EVP_DigestInit_ex EVP_DigestUpdate EVP_DigestFinal_ex EVP_Digest \
+	cd_run
 unit_short_flags = $(AM_LDFLAGS) $(unit_short_wrapped:%=-Wl$(unit_comma)--wrap=%)
 tests_unit_test_edits_SOURCES = tests/unit/test-edits.c $(unit_short)
 tests_unit_test_edits_LDFLAGS = $(unit_short_flags)
@@ -72,6 +74,9 @@ tests_unit_test_store_LDADD = $(LDADD) $(OPENSSL_LIBS)
 tests_unit_test_process_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fcntl
 # A small host with fake servers.
 tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c tests/unit/host.h
+tests_unit_test_programs_SOURCES = tests/unit/test-programs.c tests/unit/host.c tests/unit/host.h $(unit_short)
+tests_unit_test_programs_LDFLAGS = $(unit_short_flags)
+tests_unit_test_programs_LDADD = $(LDADD) $(OPENSSL_LIBS)
 tests_unit_test_recovery_SOURCES = tests/unit/test-recovery.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_together_SOURCES = tests/unit/test-together.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_transaction_SOURCES = tests/unit/test-transaction.c tests/unit/host.c tests/unit/host.h

@@ -98,7 +98,32 @@ static void test_another_content_is_refused(void **state)
 	assert_int_equal(add_file(work, "/etc/one", "text", false), 0);
 	assert_int_equal(add_file(work, "/etc/one", "texT", false), CERTDEPLOY_EREFUSED);
 	refused(work, "conflicting-edits");
+	assert_int_equal(add_file(work, "/etc/one", "texts", false), CERTDEPLOY_EREFUSED);
+	assert_int_equal(add_file(work, "/etc/one", NULL, false), CERTDEPLOY_EREFUSED);
 	assert_int_equal(work->changes.list.count, 1);
+}
+
+/* One that says nothing of secrets does not open what is secret. */
+static void test_a_secret_stays_one(void **state)
+{
+	static const char *const argv[] = {"/usr/sbin/postmap", "%s", NULL}, *const longer[] = {
+										     "/usr/sbin/postmap",
+										     "%s", "-v", NULL};
+	struct work *work = *state;
+	struct cd_change_build build = {
+		.source = "/etc/map", .argv = argv, .product = "/etc/map.db", .suffix = ".db"};
+
+	assert_int_equal(add_file(work, "/etc/key", "", true), 0);
+	assert_int_equal(add_file(work, "/etc/key", "", false), 0);
+	assert_true(((struct cd_change *)work->changes.list.items[0])->secret);
+	for (int i = 0; i < 3; i++) {
+		build.secret = i == 1;
+		assert_int_equal(cd_changes_add_build(&work->changes, &work->problems, &build), 0);
+		assert_int_equal(((struct cd_change_build *)work->changes.builds.items[0])->secret, i > 0);
+	}
+	build.argv = longer;
+	assert_int_equal(cd_changes_add_build(&work->changes, &work->problems, &build),
+			 CERTDEPLOY_EREFUSED);
 }
 
 static void test_another_kind_is_refused(void **state)
@@ -164,13 +189,10 @@ static void test_builds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_strings_are_copied_bytes_are_not),
-		TEST(test_the_same_again_is_one),
-		TEST(test_another_content_is_refused),
-		TEST(test_another_kind_is_refused),
-		TEST(test_links_compare_by_target),
-		TEST(test_paths_that_are_not_written_to),
-		TEST(test_builds),
+		TEST(test_strings_are_copied_bytes_are_not), TEST(test_the_same_again_is_one),
+		TEST(test_another_content_is_refused),       TEST(test_a_secret_stays_one),
+		TEST(test_another_kind_is_refused),          TEST(test_links_compare_by_target),
+		TEST(test_paths_that_are_not_written_to),    TEST(test_builds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,6 +165,79 @@ static void test_diff_is_what_patch_understands(void **state)
 	}
 }
 
+/* The same, whatever the order; what only looks like the same is two edits, which may conflict. */
+static void test_replacements_that_are_not_the_same(void **state)
+{
+	static const struct {
+		struct cd_splice one, other;
+		const char *wanted; /* NULL: they conflict */
+	} cases[] = {
+		{{1, 1, "", 0, 0}, {1, 1, "", 0, 1}, "13"},
+		{{1, 1, "a", 1, 0}, {1, 1, "b", 1, 1}, NULL},
+		{{1, 1, "a", 1, 0}, {1, 1, "ab", 2, 1}, NULL},
+		{{1, 1, "a", 1, 0}, {1, 2, "a", 1, 1}, NULL},
+		{{1, 0, "a", 1, 0}, {1, 0, "a", 1, 1}, "1aa23"},
+		{{1, 0, "", 0, 0}, {1, 0, "\r\n", 2, 1}, "1\r\n23"},
+		{{1, 1, "x", 1, 0}, {1, 0, "y", 1, 1}, "1yx3"},
+	};
+	struct cd_buffer out = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		bool turned = i % 2 == 1;
+		struct cd_splice splices[] = {turned ? cases[i / 2].other : cases[i / 2].one,
+					      turned ? cases[i / 2].one : cases[i / 2].other};
+		size_t count = 2;
+		int result = cd_splices_settle(splices, &count);
+
+		assert_int_equal(result, cases[i / 2].wanted == NULL ? CERTDEPLOY_EREFUSED : 0);
+		if (result != 0)
+			continue;
+		cd_splices_render(&out, "123", 3, splices, count);
+		assert_string_equal(cd_buffer_text(&out), cases[i / 2].wanted);
+		cd_buffer_free(&out);
+		out = (struct cd_buffer){0};
+	}
+}
+
+/* The bytes are let go of where they can be read again and nobody holds them; a banner stays. */
+static void test_what_is_let_go_of(void **state)
+{
+	static const struct {
+		const char *text;
+		bool exists;
+		size_t held;
+		bool goes;
+		const char *head;
+	} cases[] = {{"one\n", true, 0, true, NULL},
+		     {" \n# made by hand\n", true, 0, true, " \n# made by hand\n"},
+		     {"one\n", true, 1, false, NULL},
+		     {"one\n", false, 0, false, NULL}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct certdeploy_document *document = calloc(1, sizeof(*document));
+
+		assert_non_null(document);
+		document->held = cases[i].held;
+		document->identity.exists = cases[i].exists;
+		/* And again, when it has been read again. */
+		for (int time = 0; time < 2; time++) {
+			if (document->bytes == NULL)
+				document->bytes = strdup(cases[i].text);
+			cd_document_drop(document);
+			assert_int_equal(document->bytes == NULL, cases[i].goes);
+			if (cases[i].head == NULL)
+				assert_null(document->head);
+			else
+				assert_string_equal(document->head, cases[i].head);
+		}
+		cd_document_drop(document);
+		cd_document_free(document);
+	}
+	cd_document_free(NULL);
+}
+
 static void test_lines(void **state)
 {
 	char bytes[] = "one\r\ntwo\nthree";
@@ -223,6 +296,8 @@ int main(void)
 		cmocka_unit_test(test_a_line_is_ended_before_new_ones_follow),
 		cmocka_unit_test(test_no_splice_gives_the_same_bytes),
 		cmocka_unit_test(test_diff_is_what_patch_understands),
+		cmocka_unit_test(test_replacements_that_are_not_the_same),
+		cmocka_unit_test(test_what_is_let_go_of),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_lines_with_a_nul_are_not_shown),
 	};
