@@ -277,7 +277,7 @@ static int remove_content(int directory)
 	while (error == 0 && (errno = 0, entry = readdir(stream)) != NULL)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			error = cd_disk_remove(dirfd(stream), entry->d_name);
-	if (error == 0 && entry == NULL)
+	if (error == 0)
 		error = errno;
 	(void)closedir(stream);
 	return error;

@@ -90,7 +90,7 @@ static int find_real(struct cd_entry *entry, struct cd_work *work, bool follow)
 	char parent[PATH_MAX];
 	int result;
 
-	if (name == NULL || name[1] == '\0')
+	if (name == NULL)
 		return cd_fail(work->problems, CERTDEPLOY_EREFUSED, "unsafe-path", entry->asked, 0,
 			       _("this is not the path of a file"));
 	if ((size_t)(name - entry->asked) >= sizeof(parent))

@@ -336,6 +336,169 @@ static void test_places_looked_at(void **state)
 	assert_int_equal(access(host_path(host, "var/state"), F_OK), -1);
 }
 
+/* What is looked at where nothing is yet, or nothing is asked for; products have a place too. */
+static void test_looking_at_little(void **state)
+{
+	struct host *host = *state;
+	const char *argv[] = {host_path(host, "run/build"), "%s", NULL};
+	struct cd_change_build build = {.source = host_path(host, "etc/map"),
+					.argv = argv,
+					.product = host_path(host, "etc/map.db"),
+					.suffix = ".db"};
+
+	host->transaction.changes = NULL;
+	assert_int_equal(cd_transaction_look(&host->transaction), 0);
+	host_begin(host, "plan");
+	assert_int_equal(mkdir(host_path(host, "var"), 0755), 0);
+	host_file(host, "var/statement", "not in the state directory\n", NULL);
+	assert_int_equal(cd_changes_add_build(&host->changes, &host->problems, &build), 0);
+	assert_int_equal(cd_transaction_look(&host->transaction), 0);
+	build.product = host_path(host, "none/map.db");
+	build.source = host_path(host, "none/map");
+	assert_int_equal(cd_changes_add_build(&host->changes, &host->problems, &build), 0);
+	build.product = host_path(host, "etc/other.db");
+	assert_int_equal(cd_changes_add_build(&host->changes, &host->problems, &build), 0);
+	assert_int_not_equal(cd_transaction_look(&host->transaction), 0);
+	assert_int_equal(access(host_path(host, "var/statement"), F_OK), -1);
+	/* A run of nothing is one too. */
+	host_begin(host, "deploy");
+	host->transaction.changes = NULL;
+	host->transaction.service_count = 0;
+	assert_int_equal(host_run(host), 0);
+	assert_string_equal(host->transaction.id, "");
+}
+
+static int add_change(struct host *host, const struct cd_change *change)
+{
+	return cd_changes_add(&host->changes, &host->problems, change);
+}
+
+/* However a path is written, it is the file that it leads to. */
+static void test_paths_that_are_written_otherwise(void **state)
+{
+	static const char *const paths[] = {"etc//./one.conf", "etc-link/one.conf", "aa/one.conf",
+					    "./etc/one.conf"};
+	struct host *host = *state;
+	char text[16];
+
+	assert_int_equal(symlink("etc", host_path(host, "etc-link")), 0);
+	assert_int_equal(symlink("etc", host_path(host, "aa")), 0);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		(void)snprintf(text, sizeof(text), "new %zu\n", i);
+		host_begin(host, "deploy");
+		host_file(host, paths[i], text, NULL);
+		host_file(host, "etc/x", text, NULL);
+		assert_int_equal(host_run(host), 0);
+		assert_true(host_has(host, "etc/one.conf", text));
+		assert_true(S_ISLNK(status_of(host, "aa").st_mode));
+	}
+	host_begin(host, "deploy");
+	assert_int_equal(add_change(host, &(struct cd_change){.path = "/", .bytes = "", .length = 0}), 0);
+	assert_int_equal(host_run(host), CERTDEPLOY_EREFUSED);
+	assert_string_equal(host_error(host), "unsafe-path");
+	assert_no_litter(host);
+}
+
+static void test_two_paths_to_one_link(void **state)
+{
+	static const struct {
+		enum cd_change_kind kind;
+		const char *text;
+		int result;
+	} others[] = {{CD_CHANGE_LINK, "one.conf", 0},
+		      {CD_CHANGE_LINK, "two.conf", CERTDEPLOY_EREFUSED},
+		      {CD_CHANGE_REMOVE, NULL, CERTDEPLOY_EREFUSED}};
+	struct host *host = *state;
+
+	assert_int_equal(symlink("etc", host_path(host, "aa")), 0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		(void)unlink(host_path(host, "etc/link"));
+		assert_int_equal(symlink("gone", host_path(host, "etc/link")), 0);
+		host_begin(host, "deploy");
+		host_change(host, CD_CHANGE_LINK, "etc/link", "one.conf", NULL, false);
+		host_change(host, others[i].kind, "aa/link", others[i].text, NULL, false);
+		assert_int_equal(host_run(host), others[i].result);
+		assert_true(host_has(host, "etc/link", others[i].result == 0 ? "old one\n" : NULL));
+		assert_no_litter(host);
+	}
+	assert_string_equal(host_error(host), "conflicting-edits");
+}
+
+/* What is not there needs no removal; what cannot be looked at is no such thing. */
+static void test_removals_of_nothing(void **state)
+{
+	struct host *host = *state;
+
+	host->transaction.service_count = 0;
+	host_change(host, CD_CHANGE_REMOVE, "etc/none", NULL, NULL, false);
+	host_change(host, CD_CHANGE_REMOVE, "none/none", NULL, NULL, false);
+	host_change(host, CD_CHANGE_REMOVE, "etc/one.conf/none", NULL, NULL, false);
+	assert_int_equal(host_run(host), 0);
+	assert_string_equal(host->transaction.id, "");
+	assert_int_equal(symlink("loop", host_path(host, "loop")), 0);
+	host_begin(host, "deploy");
+	host_change(host, CD_CHANGE_REMOVE, "loop/none", NULL, NULL, false);
+	host_file(host, "etc/one.conf", "new one\n", NULL);
+	assert_int_not_equal(host_run(host), 0);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_no_litter(host);
+}
+
+/* A mode that is asked for holds for what stands there, and is a change by itself. */
+static void test_permissions_that_are_asked_for(void **state)
+{
+	struct host *host = *state;
+	struct cd_change change = {.path = host_path(host, "etc/one.conf"),
+				   .bytes = "old one\n",
+				   .length = 8,
+				   .mode = 0600,
+				   .owner = (uid_t)-1,
+				   .group = (gid_t)-1,
+				   .forced = true};
+
+	host->transaction.service_count = 0;
+	for (int i = 0; i < 4; i++) {
+		if (i > 1 && geteuid() != 0)
+			break;
+		change.owner = i == 3 ? 1 : (uid_t)-1;
+		change.group = i == 2 ? 1 : (gid_t)-1;
+		host_begin(host, "deploy");
+		assert_int_equal(add_change(host, &change), 0);
+		assert_int_equal(host_run(host), 0);
+		/* The second time it is so already. */
+		assert_int_equal(host->transaction.id[0] == '\0', i == 1);
+		assert_int_equal(status_of(host, "etc/one.conf").st_mode & 07777, 0600);
+		assert_int_equal(status_of(host, "etc/one.conf").st_uid, i == 3 ? 1 : geteuid());
+		assert_int_equal(status_of(host, "etc/one.conf").st_gid, i == 2 ? 1 : getegid());
+	}
+}
+
+/* The line of a large run is written in parts, and is one line all the same. */
+static void test_the_line_of_many_files(void **state)
+{
+	struct host *host = *state;
+	char name[64], *audit, *at;
+	size_t count = 0;
+
+	host->transaction.service_count = 0;
+	host->transaction.command = NULL;
+	for (int i = 0; i < 700; i++) {
+		(void)snprintf(name, sizeof(name), "etc/%d.conf", i);
+		host_file(host, name, "text\n", NULL);
+	}
+	assert_int_equal(host_run(host), 0);
+	audit = host_get(host, "var/state/audit.jsonl");
+	assert_non_null(audit);
+	assert_true(strlen(audit) > 65536);
+	for (at = audit; (at = strstr(at, "\"path\":")) != NULL; at++)
+		count++;
+	assert_int_equal(count, 700);
+	assert_int_equal(strcspn(audit, "\n"), strlen(audit) - 1);
+	assert_non_null(strstr(audit, "\"command\":\"\""));
+	assert_string_equal(audit + strlen(audit) - 4, "}]}\n");
+	free(audit);
+}
+
 static void test_unsafe_places(void **state)
 {
 	struct host *host = *state;
@@ -390,8 +553,10 @@ static void test_staged_files_keep_away_from_servers(void **state)
 
 	host->read_below = host_path(host, "etc/");
 	host_file(host, "etc/one.conf", "new one\n", "one");
+	host_file(host, "etc/two.conf", "new two\n", "two");
 	assert_int_equal(host_run(host), 0);
 	assert_true(host_has(host, "etc/one.conf", "new one\n"));
+	assert_true(host_has(host, "etc/two.conf", "new two\n"));
 	assert_no_litter(host);
 	host_begin(host, "deploy");
 	host->read_below = "/";
@@ -417,6 +582,32 @@ static void test_backups_beside(void **state)
 	assert_non_null(copy);
 	assert_string_equal(copy, "old one\n");
 	free(copy);
+	assert_no_litter(host);
+}
+
+/* Where a server would read it, or no such name can be, it is kept in the state directory only. */
+static void test_no_backup_beside(void **state)
+{
+	struct host *host = *state;
+	char name[NAME_MAX + 8];
+	const struct certdeploy_file_report *report;
+
+	(void)snprintf(name, sizeof(name), "etc/%0*d", NAME_MAX - 4, 0);
+	host_put(host, name, "old\n");
+	host->read_below = host_path(host, "etc/one.conf.");
+	host->transaction.backup_beside = true;
+	host->transaction.service_count = 0;
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	host_file(host, name, "new\n", "one");
+	assert_int_equal(host_run(host), 0);
+	assert_int_equal(host->problems.list.count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_string_equal(((struct certdeploy_problem *)host->problems.list.items[i])->code,
+				    "backup-beside");
+		report = host->transaction.files.items[i];
+		assert_non_null(strstr(report->backup, "/var/state/backups/"));
+	}
+	assert_true(host_has(host, name, "new\n"));
 	assert_no_litter(host);
 }
 
@@ -608,11 +799,18 @@ int main(void)
 		TEST(test_links_are_kept_and_hard_links_refused),
 		TEST(test_two_paths_to_one_file),
 		TEST(test_places_looked_at),
+		TEST(test_looking_at_little),
+		TEST(test_paths_that_are_written_otherwise),
+		TEST(test_two_paths_to_one_link),
+		TEST(test_removals_of_nothing),
+		TEST(test_permissions_that_are_asked_for),
+		TEST(test_the_line_of_many_files),
 		TEST(test_unsafe_places),
 		TEST(test_nothing_to_do),
 		TEST(test_attributes_stay),
 		TEST(test_staged_files_keep_away_from_servers),
 		TEST(test_backups_beside),
+		TEST(test_no_backup_beside),
 		TEST(test_builds),
 		TEST(test_a_tree_runs_nothing),
 		TEST(test_cancelled_anywhere),
