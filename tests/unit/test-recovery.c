@@ -205,6 +205,32 @@ static void test_a_record_that_would_be_too_large(void **state)
 	(void)close(directory);
 }
 
+/* No record at all stands in its place: nothing is followed, read or removed until a person says so. */
+static void test_something_else_in_the_place_of_the_record(void **state)
+{
+	struct host *host = *state;
+	const char *place = host_path(host, "var/state/journal");
+	int recovered;
+
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_equal(host_run(host), 0);
+	for (int i = 0; i < 2; i++) {
+		if (i == 0)
+			assert_int_equal(symlink("backups", place), 0);
+		else
+			host_put(host, "var/state/journal", "theirs\n");
+		assert_int_equal(recover(host, &recovered, false), CERTDEPLOY_EREFUSED);
+		assert_string_equal(host_error(host), "journal-damaged");
+		assert_int_equal(access(place, F_OK), 0);
+		if (i == 0)
+			assert_int_equal(unlink(place), 0);
+	}
+	assert_int_equal(recover(host, &recovered, true), 0);
+	assert_int_equal(access(place, F_OK), -1);
+	assert_true(host_has(host, "etc/one.conf", "new one\n"));
+	assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
+}
+
 static void test_a_damaged_record(void **state)
 {
 	struct host *host = *state;
@@ -409,6 +435,7 @@ int main(void)
 		TEST(test_servers_can_be_left_alone),
 		TEST(test_attributes_with_any_name),
 		TEST(test_a_record_that_would_be_too_large),
+		TEST(test_something_else_in_the_place_of_the_record),
 		TEST(test_a_damaged_record),
 		TEST(test_a_torn_record),
 		TEST(test_a_record_that_is_missing),
