@@ -89,6 +89,8 @@ struct certdeploy_problem {
 	const char *service; /**< the service concerned, or NULL */
 	/** What was filled into the sentence, in order, NULL-terminated: for callers' own texts. */
 	const char *const *parameters;
+	/** Which of several certificates in one request (certdeploy_request_next()), from 1; 0: none. */
+	size_t order;
 };
 
 /* ---- the handle ---- */

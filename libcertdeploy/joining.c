@@ -14,11 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What two orders must have in common. Targets can be added up for the same services only. */
+/* What two orders must have in common. */
 static const enum certdeploy_list_option common[] = {
-	CERTDEPLOY_SERVICE,     CERTDEPLOY_NAME,          CERTDEPLOY_INSTALL_CERT,
-	CERTDEPLOY_INSTALL_KEY, CERTDEPLOY_INSTALL_CHAIN, CERTDEPLOY_INSTALL_FULLCHAIN,
-	CERTDEPLOY_PERMISSIONS,
+	CERTDEPLOY_NAME,          CERTDEPLOY_INSTALL_CERT,      CERTDEPLOY_INSTALL_KEY,
+	CERTDEPLOY_INSTALL_CHAIN, CERTDEPLOY_INSTALL_FULLCHAIN, CERTDEPLOY_PERMISSIONS,
 };
 
 static const enum certdeploy_list_option places[] = {CERTDEPLOY_HOSTNAME, CERTDEPLOY_ADDRESS,
@@ -87,12 +86,9 @@ static int copy_list(struct cd_vector *to, const struct cd_vector *from)
 int cd_plan_add_target(struct cd_planned_order *head, const struct cd_order *target)
 {
 	struct cd_order *whole = head->whole == NULL ? calloc(1, sizeof(*whole)) : head->whole;
-	bool first = head->whole == NULL;
 	int result = whole == NULL ? CERTDEPLOY_ENOMEM : 0;
 
 	head->whole = whole;
-	if (result == 0 && first)
-		result = copy_list(&whole->lists[CERTDEPLOY_SERVICE], &target->lists[CERTDEPLOY_SERVICE]);
 	for (size_t i = 0; result == 0 && i < sizeof(places) / sizeof(places[0]); i++)
 		result = copy_list(&whole->lists[places[i]], &target->lists[places[i]]);
 	if (result == 0) {

@@ -108,6 +108,8 @@ int cd_plan_collect(struct cd_plan *plan)
 				continue;
 		}
 		planned = add_order(plan, order);
+		if (planned != NULL)
+			planned->position = orders->count > 1 ? i + 1 : 0;
 		if (planned == NULL)
 			result = cd_fail_memory(plan->problems);
 		else if (name != NULL && !cd_order_has_target(order) && cd_store_name_is_valid(name))
@@ -250,6 +252,13 @@ static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
 	return result;
 }
 
+/* The services asked for hold for every order of the request. */
+static const char *const *services_of(const struct cd_plan *plan, const struct cd_planned_order *planned)
+{
+	return planned->target == planned->recalled ? cd_order_list(planned->target, CERTDEPLOY_SERVICE)
+						    : cd_request_list(plan->request, CERTDEPLOY_SERVICE);
+}
+
 /* What was found of an order: the last of those with the same certificate has them all remembered. */
 static int remember(struct cd_plan *plan, struct cd_planned_order *head,
 		    const struct cd_planned_order *planned, bool found)
@@ -268,7 +277,7 @@ static int remember(struct cd_plan *plan, struct cd_planned_order *head,
 	if (result != 0 || !found || head->waiting != 0)
 		return result;
 	return cd_deployment_keep(&plan->changes, &plan->inventory.host, plan->cd->settings.state,
-				  head->name, target, &head->order->pieces);
+				  head->name, target, services_of(plan, planned), &head->order->pieces);
 }
 
 /* Where configurations name what is deployed: a directory of the store, or paths that were chosen. */
@@ -324,6 +333,7 @@ static int plan_order(struct cd_plan *plan, struct cd_planned_order *planned, bo
 	int result = take_loaded(plan, head, planned), kept;
 
 	cd_target_of_order(&target, planned->target);
+	target.services = services_of(plan, planned);
 	target.names = planned->names;
 	target.from_certbot = is_from_certbot(planned->order);
 	if (result == 0)
@@ -351,7 +361,9 @@ int cd_plan_orders(struct cd_plan *plan, bool install_only)
 	for (size_t i = 0; result == 0 && i < plan->orders.count; i++) {
 		struct cd_planned_order *planned = plan->orders.items[i];
 
+		plan->problems->order = planned->position;
 		planned->result = plan_order(plan, planned, install_only);
+		plan->problems->order = 0;
 		if (planned->result == CERTDEPLOY_ENOMEM || (strict && planned->result != 0))
 			return planned->result;
 		if (planned->result == 0)

@@ -16,6 +16,7 @@ struct cd_planned_order {
 	size_t waiting;         /**< orders of which it is the head and that are to come */
 	struct cd_order *whole; /**< where it and those of which it is the head go; owned; or NULL */
 	int loaded;             /**< 0, or why there is no certificate */
+	size_t position; /**< among several in the request, from 1; 0: it is the only one, or remembered */
 	struct cd_certificates certificates;
 	const char *const *names; /**< all that the certificates cover */
 	struct cd_selection selection;

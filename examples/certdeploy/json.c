@@ -150,11 +150,11 @@ static json_t *problem_object(const struct certdeploy_problem *problem)
 {
 	static const char *const severities[] = {"notice", "warning", "error"};
 
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "severity",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "severity",
 			 severities[problem->severity], "code", text(problem->code), "message",
 			 text(problem->message), "fix", text(problem->fix), "file", text(problem->file),
 			 "line", number_or_null(problem->line), "service", text(problem->service),
-			 "parameters", texts(problem->parameters));
+			 "parameters", texts(problem->parameters), "order", number_or_null(problem->order));
 }
 
 /* One list of the result under key, each part made by MAKE; -1 when memory is short. */
@@ -262,7 +262,8 @@ int print_json(const struct tool *tool, const struct certdeploy_result *result,
 		     "\"exit\": %d, \"transaction\": %s%s%s, \"certificates\": [], \"services\": [], "
 		     "\"files\": [], \"diff\": \"\", \"problems\": [{\"severity\": \"error\", "
 		     "\"code\": \"out-of-memory\", \"message\": \"memory is short\", \"fix\": null, "
-		     "\"file\": null, \"line\": null, \"service\": null, \"parameters\": []}]}\n",
+		     "\"file\": null, \"line\": null, \"service\": null, \"parameters\": [], \"order\": "
+		     "null}]}\n",
 		     tool->command == NULL ? "" : "\"",
 		     tool->command == NULL ? "null" : tool->command->name,
 		     tool->command == NULL ? "" : "\"", exit_status == 0 ? "true" : "false",

@@ -160,6 +160,7 @@ void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severit
 	/* A service's name lives as long as the reading of its configuration: the result outlives it. */
 	problem->service = cd_arena_string(arena, problems->service);
 	problem->parameters = parameters;
+	problem->order = problems->order;
 	if (problem->code == NULL || problem->message == NULL ||
 	    (problem->service == NULL) != (problems->service == NULL) ||
 	    cd_vector_add(&problems->list, problem) != 0)

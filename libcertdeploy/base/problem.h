@@ -13,6 +13,7 @@ struct cd_problems {
 	struct cd_arena arena;
 	struct cd_vector list; /**< of struct certdeploy_problem */
 	const char *service;   /**< set while one service is at work */
+	size_t order;          /**< set while one of several orders is, from 1 */
 	bool out_of_memory;    /**< one could not be recorded */
 	/** The language they are told in; NULL: as gettext finds it. Belongs to the handle. */
 	const struct cd_catalogue *catalogue;

@@ -72,8 +72,8 @@ static int put_source(json_t *object, const struct cd_vector *pieces, bool live)
 	return array != NULL && json_object_set_new(object, "source", array) == 0 ? 0 : CERTDEPLOY_ENOMEM;
 }
 
-static char *write_text(const char *name, const struct cd_order *target, const struct cd_vector *pieces,
-			bool live)
+static char *write_text(const char *name, const struct cd_order *target, const char *const *services,
+			const struct cd_vector *pieces, bool live)
 {
 	json_t *object = json_pack("{s:s, s:s, s:b, s:b}", "schema", SCHEMA, "name", name, "default",
 				   (int)target->defaults, "all", (int)target->all);
@@ -83,7 +83,7 @@ static char *write_text(const char *name, const struct cd_order *target, const s
 	for (size_t i = 0; result == 0 && i < LIST_COUNT; i++)
 		result = put_list(object, lists[i].key, cd_order_list(target, lists[i].option));
 	if (result == 0)
-		result = put_list(object, "service", cd_order_list(target, CERTDEPLOY_SERVICE));
+		result = put_list(object, "service", services);
 	if (result == 0)
 		result = put_source(object, pieces, live);
 	if (result == 0)
@@ -126,9 +126,10 @@ static int put_text(struct cd_changes *changes, struct cd_host *host, const char
 }
 
 int cd_deployment_keep(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
-		       const char *name, const struct cd_order *target, const struct cd_vector *pieces)
+		       const char *name, const struct cd_order *target, const char *const *services,
+		       const struct cd_vector *pieces)
 {
-	char *text = write_text(name, target, pieces, host->root.live);
+	char *text = write_text(name, target, services, pieces, host->root.live);
 	int result = put_text(changes, host, state_directory, name, text);
 
 	free(text);

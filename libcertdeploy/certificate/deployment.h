@@ -15,11 +15,12 @@
 #include "host/host.h"
 
 /**
- * Remember a target and, of the pieces, the files they came from; no change when it is remembered so
- * already.
+ * Remember a target, within these services (NULL: all), and, of the pieces, the files they came from; no
+ * change when it is remembered so already.
  */
 int cd_deployment_keep(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
-		       const char *name, const struct cd_order *target, const struct cd_vector *pieces);
+		       const char *name, const struct cd_order *target, const char *const *services,
+		       const struct cd_vector *pieces);
 
 /** Names of all deployments, NULL-terminated, in host->arena. None: an empty list. */
 int cd_deployment_names(const char *const **names, struct cd_host *host, const char *state_directory);

@@ -181,7 +181,7 @@ SITES = "ServerRoot /etc/apache2\nListen 443\n" + "".join(
 )
 
 
-def test_rows_of_a_batch_with_one_certificate(tool, pki, tmp_path):
+def test_rows_of_a_batch_with_one_certificate(tool, pki, schema, tmp_path):
     """It is stored once, goes to each row's target, is remembered for all of them; a row without target stands alone."""
     config = tool.root / "etc/apache2/apache2.conf"
     config.parent.mkdir(parents=True)
@@ -195,8 +195,9 @@ def test_rows_of_a_batch_with_one_certificate(tool, pki, tmp_path):
     batch.write_text(json.dumps([row(leaf, "none.test"), row(leaf, "a.test"), row(leaf, "b.test")]))
     run = tool("deploy", "--batch", batch).expect(3, "no-endpoint")
     assert [p["code"] for p in run.problems if p["severity"] == "error"] == ["no-endpoint"]
+    assert {p["order"] for p in run.problems if p["code"] == "no-endpoint"} == {1}
     kept = json.loads((tool.root / "var/lib/certdeploy/deployments/a.test.json").read_text())
-    assert kept["hostname"] == ["a.test", "b.test"]
+    assert kept["hostname"] == ["a.test", "b.test"] and kept["service"] == []
     assert os.listdir(tool.root / "etc/ssl/certdeploy") == ["a.test"]
     assert not tool("deploy", "--batch", batch).expect(3).json["changed"]
     assert not tool("deploy").expect(0).json["changed"]
@@ -207,8 +208,11 @@ def test_rows_of_a_batch_with_one_certificate(tool, pki, tmp_path):
     run = tool("deploy", "--batch", batch).expect(3, "usage")
     assert "is the name of another certificate of this run" in run.problem("usage")["message"]
     batch.write_text(json.dumps([row(leaf, "a.test"), row(other, "c.test", name="other")]))
-    assert tool("deploy", "--batch", batch).expect(0).json["changed"]
-    assert sorted(os.listdir(tool.root / "etc/ssl/certdeploy")) == ["a.test", "other"]
+    run = tool("deploy", "--batch", batch, "--service", "apache").expect(0)
+    assert run.json["changed"] and sorted(os.listdir(tool.root / "etc/ssl/certdeploy")) == ["a.test", "other"]
+    kept = [json.loads(p.read_text())["service"] for p in (tool.root / "var/lib/certdeploy/deployments").iterdir()]
+    assert kept == [["apache"], ["apache"]]
+    schema(run.json)
 
 
 def test_diff_can_be_applied(tool, root, material, tmp_path):
