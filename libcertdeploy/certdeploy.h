@@ -311,6 +311,16 @@ CERTDEPLOY_API int certdeploy_request_new(struct certdeploy_request **out, struc
 CERTDEPLOY_API void certdeploy_request_free(struct certdeploy_request *request);
 
 /**
+ * Leave out the certificate that is being added, because some of it could not be read or was too large: an
+ * operation says that once more, with its place among the others, and goes on with these, unless all or
+ * none are wanted (CERTDEPLOY_ALL_OR_NOTHING).
+ *
+ * @return 0; CERTDEPLOY_EUSAGE: nothing of it was refused; CERTDEPLOY_ENOMEM
+ * @since 0.1
+ */
+CERTDEPLOY_API int certdeploy_request_leave_out(struct certdeploy_request *request);
+
+/**
  * Begin another certificate in the same request: material, names and target added from here on belong
  * to it. All are deployed in one transaction, with one test and one reload of each service. Flags
  * other than CERTDEPLOY_DEFAULT and CERTDEPLOY_ALL, and the lists SERVICE and ACCEPT (of the first),

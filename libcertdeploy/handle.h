@@ -31,6 +31,8 @@ struct cd_order {
 	struct cd_vector lists[CD_LISTS];
 	bool defaults;
 	bool all;
+	int result;                               /**< of what could not be added last */
+	const struct certdeploy_problem *failure; /**< why it is left out; NULL: it is not */
 };
 
 /** End an order: its pieces are wiped. */

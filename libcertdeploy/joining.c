@@ -56,7 +56,7 @@ int cd_plan_join(struct cd_plan *plan)
 		void **head = NULL;
 
 		/* What is remembered has a name of its own. */
-		if (planned->recalled != NULL)
+		if (planned->recalled != NULL || planned->order->failure != NULL)
 			continue;
 		if (key_of(&key, planned->order) == 0)
 			head = cd_table_place(&heads, key.bytes, key.length);

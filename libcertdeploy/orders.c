@@ -84,6 +84,19 @@ bool cd_order_has_target(const struct cd_order *order)
 	return !cd_target_is_empty(&target);
 }
 
+/* An order of the request. */
+static struct cd_planned_order *add_asked(struct cd_plan *plan, size_t i)
+{
+	const struct cd_vector *orders = &plan->request->orders;
+	struct cd_planned_order *planned = add_order(plan, orders->items[i]);
+
+	if (planned != NULL)
+		planned->position = orders->count > 1 ? i + 1 : 0;
+	else
+		(void)cd_fail_memory(plan->problems);
+	return planned;
+}
+
 int cd_plan_collect(struct cd_plan *plan)
 {
 	const struct cd_vector *orders = plan->request == NULL ? NULL : &plan->request->orders;
@@ -94,6 +107,10 @@ int cd_plan_collect(struct cd_plan *plan)
 		const char *name = cd_order_value(order, CERTDEPLOY_NAME);
 		struct cd_planned_order *planned;
 
+		if (order->failure != NULL) {
+			result = add_asked(plan, i) == NULL ? CERTDEPLOY_ENOMEM : 0;
+			continue;
+		}
 		if (order->pieces.count == 0 && name == NULL) {
 			result = orders->count == 1
 					 ? recall_all(plan)
@@ -107,11 +124,9 @@ int cd_plan_collect(struct cd_plan *plan)
 			if (result != CERTDEPLOY_ENOTFOUND)
 				continue;
 		}
-		planned = add_order(plan, order);
-		if (planned != NULL)
-			planned->position = orders->count > 1 ? i + 1 : 0;
+		planned = add_asked(plan, i);
 		if (planned == NULL)
-			result = cd_fail_memory(plan->problems);
+			result = CERTDEPLOY_ENOMEM;
 		else if (name != NULL && !cd_order_has_target(order) && cd_store_name_is_valid(name))
 			result = recall_target(plan, planned, name);
 		else
@@ -305,8 +320,11 @@ static bool is_from_certbot(const struct cd_order *order)
 
 static int load_order(struct cd_plan *plan, struct cd_planned_order *planned)
 {
-	int result = load_certificates(plan, planned);
+	const struct cd_order *order = planned->order;
+	int result = order->failure != NULL ? order->result : load_certificates(plan, planned);
 
+	if (order->failure != NULL)
+		cd_problems_repeat(plan->problems, order->failure);
 	if (result != 0)
 		return result;
 	planned->names = certificate_names(plan, planned);

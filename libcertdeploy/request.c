@@ -178,7 +178,7 @@ int certdeploy_request_add_memory(struct certdeploy_request *request, enum certd
 	if (origin == NULL)
 		origin = kind_name(kind);
 	if (length > most_bytes(kind) || current(request)->pieces.count >= PIECES)
-		return refuse_piece(request->cd, origin, EFBIG);
+		return current(request)->result = refuse_piece(request->cd, origin, EFBIG);
 	copy = malloc(length + 1);
 	if (copy == NULL)
 		return CERTDEPLOY_ENOMEM;
@@ -202,8 +202,22 @@ int certdeploy_request_add_file(struct certdeploy_request *request, enum certdep
 		return misused(request->cd, "certdeploy_request_add_file", (long)kind);
 	error = cd_read_file(&bytes, &length, NULL, &here, path, most_bytes(kind));
 	if (error != 0)
-		return refuse_piece(request->cd, path, error);
+		return current(request)->result = refuse_piece(request->cd, path, error);
 	return add_piece(request, kind, bytes, length, path, path);
+}
+
+int certdeploy_request_leave_out(struct certdeploy_request *request)
+{
+	struct cd_order *order;
+
+	if (request == NULL)
+		return CERTDEPLOY_ENOMEM;
+	order = current(request);
+	if (order->result == 0 || request->cd->error == NULL)
+		return misused(request->cd, "certdeploy_request_leave_out", order->result);
+	if (order->failure == NULL)
+		order->failure = cd_problem_copy(&request->arena, request->cd->error);
+	return order->failure == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
 int certdeploy_request_add(struct certdeploy_request *request, enum certdeploy_list_option option,

@@ -34,26 +34,13 @@ void certdeploy_result_free(struct certdeploy_result *result)
 static void remember(struct certdeploy *cd, const struct certdeploy_result *result, int code)
 {
 	const struct certdeploy_problem *error = cd_problems_error(&result->problems, 0);
-	struct certdeploy_problem *copy;
 
 	cd_problems_free(&cd->problems);
 	cd->problems = (struct cd_problems){.catalogue = cd->catalogue};
 	cd->error = NULL;
 	cd->problems.out_of_memory = code == CERTDEPLOY_ENOMEM;
-	if (code == 0 || error == NULL)
-		return;
-	copy = cd_arena_alloc(&cd->problems.arena, sizeof(*copy));
-	if (copy == NULL)
-		return;
-	*copy = *error;
-	copy->code = cd_arena_string(&cd->problems.arena, error->code);
-	copy->parameters = cd_arena_list(&cd->problems.arena, error->parameters);
-	copy->message = cd_arena_string(&cd->problems.arena, error->message);
-	copy->fix = cd_arena_string(&cd->problems.arena, error->fix);
-	copy->file = cd_arena_string(&cd->problems.arena, error->file);
-	copy->service = cd_arena_string(&cd->problems.arena, error->service);
-	if (copy->code != NULL && copy->message != NULL)
-		cd->error = copy;
+	if (code != 0 && error != NULL)
+		cd->error = cd_problem_copy(&cd->problems.arena, error);
 }
 
 int cd_result_end(struct certdeploy_result **out, struct certdeploy_result *result, int code)

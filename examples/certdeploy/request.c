@@ -548,6 +548,26 @@ static bool stdin_came_before(const struct tool *tool, const struct setting *set
 	return false;
 }
 
+static int add_material(struct tool *tool, struct certdeploy_request *request,
+			const struct setting *setting)
+{
+	enum certdeploy_material_kind kind = (enum certdeploy_material_kind)setting->option->value;
+	int result;
+
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): the option takes a value */
+	if (!setting->is_content && strcmp(setting->value, "-") == 0)
+		return stdin_came_before(tool, setting)
+			       ? usage_error(tool, _("standard input (-) can be read only once"))
+			       : add_stdin(tool, request, setting->option->value);
+	result = setting->is_content ? certdeploy_request_add_memory(request, kind, setting->value,
+								     setting->length, setting->option->name)
+				     : certdeploy_request_add_file(request, kind, setting->value);
+	/* One of many that cannot be read is no reason to leave the others. */
+	if (result != 0 && result != CERTDEPLOY_ENOMEM && tool->batch_count != 0)
+		result = certdeploy_request_leave_out(request);
+	return result;
+}
+
 static int apply(struct tool *tool, struct certdeploy_request *request, const struct setting *setting)
 {
 	const struct option_row *row = setting->option;
@@ -562,17 +582,7 @@ static int apply(struct tool *tool, struct certdeploy_request *request, const st
 		return usage_error(tool, _("--%s is given twice"), row->name);
 	switch (row->effect) {
 	case EFFECT_MATERIAL:
-		if (setting->is_content)
-			return certdeploy_request_add_memory(request,
-							     (enum certdeploy_material_kind)row->value,
-							     setting->value, setting->length, row->name);
-		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): as above */
-		if (strcmp(setting->value, "-") != 0)
-			return certdeploy_request_add_file(
-				request, (enum certdeploy_material_kind)row->value, setting->value);
-		if (stdin_came_before(tool, setting))
-			return usage_error(tool, _("standard input (-) can be read only once"));
-		return add_stdin(tool, request, row->value);
+		return add_material(tool, request, setting);
 	case EFFECT_ONCE:
 	case EFFECT_LIST:
 		return certdeploy_request_add(request, (enum certdeploy_list_option)row->value,

@@ -177,6 +177,32 @@ void cd_problem(struct cd_problems *problems, enum certdeploy_severity severity,
 	va_end(arguments);
 }
 
+struct certdeploy_problem *cd_problem_copy(struct cd_arena *arena, const struct certdeploy_problem *problem)
+{
+	struct certdeploy_problem *copy = cd_arena_alloc(arena, sizeof(*copy));
+
+	if (copy == NULL)
+		return NULL;
+	*copy = *problem;
+	copy->code = cd_arena_string(arena, problem->code);
+	copy->parameters = cd_arena_list(arena, problem->parameters);
+	copy->message = cd_arena_string(arena, problem->message);
+	copy->fix = cd_arena_string(arena, problem->fix);
+	copy->file = cd_arena_string(arena, problem->file);
+	copy->service = cd_arena_string(arena, problem->service);
+	return copy->code == NULL || copy->message == NULL ? NULL : copy;
+}
+
+void cd_problems_repeat(struct cd_problems *problems, const struct certdeploy_problem *problem)
+{
+	struct certdeploy_problem *copy = cd_problem_copy(&problems->arena, problem);
+
+	if (copy != NULL)
+		copy->order = problems->order;
+	if (copy == NULL || cd_vector_add(&problems->list, copy) != 0)
+		problems->out_of_memory = true;
+}
+
 int cd_fail(struct cd_problems *problems, int result, const char *code, const char *file, size_t line,
 	    const char *format, ...)
 {

@@ -35,9 +35,16 @@ int cd_fail(struct cd_problems *problems, int result, const char *code, const ch
 /** Record that memory is short; returns CERTDEPLOY_ENOMEM. */
 int cd_fail_memory(struct cd_problems *problems);
 
-/** Record a failed system call on a file; returns EPERMISSION for EACCES and EPERM, ENOMEM, else EFAILED. */
+/** Record a failed system call on a file; returns EPERMISSION for EACCES and EPERM, ENOMEM, else EFAILED.
+ */
 int cd_fail_errno(struct cd_problems *problems, int error, const char *file, const char *format, ...)
 	CERTDEPLOY_PRINTF(4, 5);
+
+/** A copy that lives in the arena; NULL: memory is short. */
+struct certdeploy_problem *cd_problem_copy(struct cd_arena *arena,
+					   const struct certdeploy_problem *problem);
+/** Record once more, for what is at work now, a problem from elsewhere. */
+void cd_problems_repeat(struct cd_problems *problems, const struct certdeploy_problem *problem);
 
 /** The first error recorded at or after position from, or NULL. */
 const struct certdeploy_problem *cd_problems_error(const struct cd_problems *problems, size_t from);

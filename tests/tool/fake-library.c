@@ -116,6 +116,11 @@ int certdeploy_request_next(struct certdeploy_request *request)
 	return echo(request, "next", 0, "");
 }
 
+int certdeploy_request_leave_out(struct certdeploy_request *request)
+{
+	return echo(request, "leave out", 0, request->cd->error.file);
+}
+
 int certdeploy_request_add_memory(struct certdeploy_request *request, enum certdeploy_material_kind kind,
 				  const void *bytes, size_t length, const char *origin)
 {
@@ -336,7 +341,8 @@ PART(certdeploy_file_report, certdeploy_result_file, file[0])
 PART(certdeploy_transaction_report, certdeploy_result_history, past)
 PART(certdeploy_adapter_report, certdeploy_result_adapter, adapter)
 
-const struct certdeploy_output *certdeploy_result_output(const struct certdeploy_result *result, size_t position)
+const struct certdeploy_output *certdeploy_result_output(const struct certdeploy_result *result,
+							 size_t position)
 {
 	static const struct certdeploy_output csr = {"csr", "text\n", 5, false, true};
 

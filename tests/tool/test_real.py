@@ -175,6 +175,21 @@ def test_a_bad_one_of_a_batch(tool, root, leaf, pki, tmp_path):
     assert {e["sha256"] for e in tool("list").expect(0).endpoints} == {leaf.sha256}
 
 
+def test_a_row_of_a_batch_whose_file_is_not_there(tool, root, schema, leaf, tmp_path):
+    good = {"cert_file": str(leaf.fullchain), "key_file": str(leaf.key), "default": True}
+    batch = tmp_path / "batch"
+    batch.write_text(json.dumps([good, {**good, "cert_file": "/absent.pem", "key_file": "/absent.key", "name": "b"}]))
+    before = snapshot(root)
+    run = tool("deploy", "--batch", batch, "--all-or-nothing").expect(1, "not-found")
+    assert snapshot(root) == before
+    run = tool("deploy", "--batch", batch).expect(3, "not-found")
+    schema(run.json)
+    assert [(p["order"], p["file"]) for p in run.problems if p["code"] == "not-found"] == [(2, "/absent.pem")]
+    assert run.json["changed"] and {e["sha256"] for e in tool("list").expect(0).endpoints} == {leaf.sha256}
+    batch.write_text(json.dumps([{**good, "key_file": "/absent.key"}]))
+    tool("deploy", "--batch", batch).expect(1, "not-found")
+
+
 SITES = "ServerRoot /etc/apache2\nListen 443\n" + "".join(
     f"<VirtualHost *:443>\nServerName {name}\nSSLEngine on\nSSLCertificateFile /old.pem\nSSLCertificateKeyFile /old.key\n"
     "</VirtualHost>\n" for name in ("default.test", "a.test", "b.test", "c.test")

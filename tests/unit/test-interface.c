@@ -98,7 +98,13 @@ static void test_misuse(void **state)
 		certdeploy_request_add_memory(request, (enum certdeploy_material_kind)99, "x", 1, NULL),
 		CERTDEPLOY_EUSAGE);
 	assert_int_equal(certdeploy_request_add_memory(request, CERTDEPLOY_MATERIAL_ANY, NULL, 0, NULL), 0);
-	for (size_t i = 1; i < 100000; i++)
+	/* Only what was refused is left out. */
+	assert_int_equal(certdeploy_request_next(request), 0);
+	assert_int_equal(certdeploy_request_leave_out(request), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_request_add_file(request, CERTDEPLOY_MATERIAL_ANY, NOWHERE "/x"),
+			 CERTDEPLOY_EFAILED);
+	assert_int_equal(certdeploy_request_leave_out(request), 0);
+	for (size_t i = 2; i < 100000; i++)
 		assert_int_equal(certdeploy_request_next(request), 0);
 	assert_int_equal(certdeploy_request_next(request), CERTDEPLOY_EUSAGE);
 	assert_non_null(strstr(certdeploy_error(cd)->message, "certdeploy_request_next 100000"));
@@ -140,6 +146,7 @@ static void test_what_could_not_be_made(void **state)
 	assert_int_equal(certdeploy_request_new(&request, NULL), CERTDEPLOY_ENOMEM);
 	assert_null(request);
 	assert_int_equal(certdeploy_request_next(NULL), CERTDEPLOY_ENOMEM);
+	assert_int_equal(certdeploy_request_leave_out(NULL), CERTDEPLOY_ENOMEM);
 	assert_int_equal(certdeploy_request_add(NULL, CERTDEPLOY_NAME, "x"), CERTDEPLOY_ENOMEM);
 	assert_int_equal(certdeploy_request_set(NULL, CERTDEPLOY_ALL, 1), CERTDEPLOY_ENOMEM);
 	assert_int_equal(certdeploy_request_add_file(NULL, CERTDEPLOY_MATERIAL_ANY, "x"),
