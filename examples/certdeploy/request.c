@@ -31,7 +31,13 @@
 #define JSON_ROOM ((size_t)64 << 20)
 #define JSON_ROOM_ENOUGH (SIZE_MAX / 2)
 static size_t json_room = JSON_ROOM_ENOUGH;
-static bool json_room_ended;
+
+/*
+ * Jansson goes on after a token for which it got no memory, and reads past its end: while it parses, what
+ * was refused once is refused from there on, and ends it.
+ */
+static bool json_parses;
+static enum { JSON_FITS, JSON_TOO_MUCH, JSON_NO_MEMORY } json_met;
 
 union header {
 	size_t size;
@@ -42,13 +48,17 @@ static void *wiping_malloc(size_t size)
 {
 	union header *header;
 
+	if (json_parses && json_met != JSON_FITS)
+		return NULL;
 	if (size > json_room || json_room - size < sizeof(*header)) {
-		json_room_ended = true;
+		json_met = JSON_TOO_MUCH;
 		return NULL;
 	}
 	header = malloc(sizeof(*header) + size);
-	if (header == NULL)
+	if (header == NULL) {
+		json_met = JSON_NO_MEMORY;
 		return NULL;
+	}
 	header->size = size;
 	json_room -= sizeof(*header) + size;
 	return header + 1;
@@ -401,16 +411,22 @@ int parse_json(json_t **out, struct tool *tool, char *bytes, size_t length)
 
 	json_set_alloc_funcs(wiping_malloc, wiping_free);
 	json_room = JSON_ROOM + length;
-	json_room_ended = false;
+	json_met = JSON_FITS;
+	json_parses = true;
 	*out = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &where);
+	json_parses = false;
 	json_room = JSON_ROOM_ENOUGH; /* what we write ourselves is no stranger's */
-	if (*out == NULL && json_room_ended)
+	if (json_met == JSON_TOO_MUCH)
 		result = usage_error(tool, _("the request has too many parts"));
-	else if (*out == NULL && json_error_code(&where) == json_error_out_of_memory)
+	else if (json_met == JSON_NO_MEMORY)
 		result = CERTDEPLOY_ENOMEM;
 	else if (*out == NULL)
 		result = usage_error(tool, _("%s: line %d, column %d"), why_not_json(&where), where.line,
 				     where.column);
+	if (result != 0) {
+		json_decref(*out);
+		*out = NULL;
+	}
 	explicit_bzero(bytes, length);
 	free(bytes);
 	return result;

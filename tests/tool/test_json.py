@@ -97,6 +97,14 @@ def test_transaction(fake):
     assert run.echoed == ["add 11 ID", "add 12 /a", "add 12 /b"]
 
 
+def test_a_text_that_is_too_long(fake):
+    """Jansson, which is given no memory for more of it, must not read on behind what it has."""
+    request = b'{"command": "list", "hostname": "' + b"x" * (70 << 20) + b'"}'
+    run = fake("--json", "-", stdin=request)
+    assert run.status == 2
+    assert run.json["problems"][0]["message"].startswith("the request has too many parts")
+
+
 @pytest.mark.parametrize("request_, sentence", [
     (b"", "the request is not JSON"),
     (b"{", "the request is not JSON"),
