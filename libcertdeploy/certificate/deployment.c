@@ -275,6 +275,7 @@ static int read_object(json_t **object, struct cd_host *host, const char *state_
 {
 	char *path = cd_deployment_path(&host->arena, state_directory, name), *text = NULL;
 	json_error_t error = {.line = 0};
+	bool out_of_memory;
 	size_t length;
 	int failed;
 
@@ -286,8 +287,10 @@ static int read_object(json_t **object, struct cd_host *host, const char *state_
 		return CERTDEPLOY_ENOTFOUND;
 	if (failed != 0)
 		return cd_fail_errno(host->problems, failed, path, _("cannot read the deployment"));
-	*object = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+	*object = cd_json_load(text, length, 0, &error, &out_of_memory);
 	free(text);
+	if (out_of_memory)
+		return cd_fail_memory(host->problems);
 	if (*object != NULL && is_whole(*object))
 		return 0;
 	json_decref(*object);

@@ -3,6 +3,7 @@
 #include "change/journal.h"
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "change/disk.h"
 
 #include <errno.h>
@@ -301,7 +302,9 @@ static const char *body_of(const char *bytes, size_t length, bool *out_of_memory
 static json_t *parse(struct reading *reading, const char *bytes, size_t length, size_t *read)
 {
 	json_error_t error;
-	json_t *json = json_loadb(bytes, length, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &error);
+	bool short_of_memory;
+	json_t *json = cd_json_load(bytes, length, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &error,
+				    &short_of_memory);
 
 	reading->out_of_memory = reading->out_of_memory || json == NULL;
 	*read = json == NULL ? 0 : (size_t)error.position;

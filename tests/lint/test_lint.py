@@ -263,6 +263,12 @@ def test_no_banned_function_is_named():
     assert wrong == []
 
 
+def test_json_is_read_through_one_door():
+    """Jansson calls a text read of which it had no memory for each byte: base/json.c notices."""
+    reads = {n for n in library_sources() if re.search(r"\bjson_load\w*\s*\(", code(n))}
+    assert reads == {"libcertdeploy/base/json.c"}
+
+
 def test_sources_with_messages_are_translated():
     listed = {line.strip() for line in text("po/POTFILES.in").splitlines() if line.strip() and line[0] != "#"}
     assert sorted(n for n in listed if not (TOP / n).exists()) == []
