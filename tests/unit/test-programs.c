@@ -48,17 +48,19 @@ static void assert_no_litter(struct host *host)
 
 /* ---- files that a program makes ---- */
 
+/* The input is copied: it must last until the run. */
 static void add_build(struct host *host, const char *source, const char *input, size_t length,
 		      const char *service)
 {
 	const char *argv[] = {host_path(host, "run/build"), "hash:%s", NULL};
-	const struct cd_change_build build = {.source = host_path(host, "%s", source),
-					      .argv = argv,
-					      .product = host_path(host, "%s.db", source),
-					      .suffix = ".db",
-					      .service = service,
-					      .input = input,
-					      .input_length = length};
+	const struct cd_change_build build = {
+		.source = host_path(host, "%s", source),
+		.argv = argv,
+		.product = host_path(host, "%s.db", source),
+		.suffix = ".db",
+		.service = service,
+		.input = input == NULL ? NULL : cd_arena_copy(&host->texts, input, length),
+		.input_length = length};
 
 	assert_int_equal(cd_changes_add_build(&host->changes, &host->problems, &build), 0);
 }
