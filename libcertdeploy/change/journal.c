@@ -2,7 +2,6 @@
 /* journal.c - a transaction's manifest, read; record.c writes it and says what it looks like */
 #include "change/journal.h"
 
-#include "base/buffer.h"
 #include "base/json.h"
 #include "change/disk.h"
 
@@ -298,88 +297,25 @@ static const char *body_of(const char *bytes, size_t length, bool *out_of_memory
 	return memcmp(digest, end + 1, 64) == 0 ? newline + 1 : NULL;
 }
 
-/* The checksum was right. Jansson calls it a wrong token where it found no memory for one. */
-static json_t *parse(struct reading *reading, const char *bytes, size_t length, size_t *read)
-{
-	json_error_t error;
-	bool short_of_memory;
-	json_t *json = cd_json_load(bytes, length, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &error,
-				    &short_of_memory);
-
-	reading->out_of_memory = reading->out_of_memory || json == NULL;
-	*read = json == NULL ? 0 : (size_t)error.position;
-	return json;
-}
-
-/*
- * The files stand last, each is parsed alone, and their list is left empty for what is read after them: a
- * tree of ten thousand certificates' files would take hundreds of MiB. NULL: they stand otherwise, or one
- * cannot be parsed.
- */
-static const char *get_files(struct reading *reading, struct cd_journal *journal, const char *at,
-			     const char *end)
-{
-	static const char blank[] = " \t\r\n";
-	bool first = true;
-
-	for (at += strspn(at, blank); *at != ']'; at += strspn(at, blank)) {
-		json_t *json;
-		size_t length;
-		void *entry;
-
-		if (!first && *at++ != ',')
-			return NULL;
-		json = parse(reading, at, (size_t)(end - at), &length);
-		entry = json == NULL ? NULL : get_entry(reading, json);
-		json_decref(json);
-		if (json == NULL)
-			return NULL;
-		if (entry != NULL && cd_vector_add(&journal->entries, entry) != 0)
-			reading->out_of_memory = true;
-		at += length;
-		first = false;
-	}
-	return at;
-}
-
-/* All but the files, to be released; NULL: out of memory, or damaged. */
-static json_t *get_rest(struct reading *reading, struct cd_journal *journal, const char *body,
-			const char *end)
-{
-	static const char files[] = "\"files\": [";
-	const char *list = memmem(body, (size_t)(end - body), files, sizeof(files) - 1), *after;
-	struct cd_buffer rest = {0};
-	json_t *json = NULL;
-	size_t length;
-
-	after = list == NULL ? NULL : get_files(reading, journal, list + sizeof(files) - 1, end);
-	if (after == NULL) {
-		reading->damaged = reading->damaged || !reading->out_of_memory;
-		return NULL;
-	}
-	cd_buffer_add(&rest, body, (size_t)(list - body) + sizeof(files) - 1);
-	cd_buffer_add(&rest, after, (size_t)(end - after));
-	if (rest.failed)
-		reading->out_of_memory = true;
-	else
-		json = parse(reading, rest.bytes, rest.length, &length);
-	cd_buffer_free(&rest);
-	return json;
-}
-
 static void understand(struct reading *reading, struct cd_journal *journal, const char *bytes,
 		       size_t length)
 {
 	const char *body = body_of(bytes, length, &reading->out_of_memory);
+	json_error_t error;
+	bool short_of_memory;
 	json_t *json;
 
 	if (body == NULL) {
 		reading->damaged = true;
 		return;
 	}
-	json = get_rest(reading, journal, body, bytes + length);
-	if (json == NULL)
+	json = cd_json_load(body, length - (size_t)(body - bytes), 0, &error, &short_of_memory);
+	if (json == NULL) {
+		/* The checksum was right. Jansson calls it a wrong token where it found no memory for one.
+		 */
+		reading->out_of_memory = true;
 		return;
+	}
 	journal->id = get_id(reading, json);
 	journal->time = get_number(reading, json, "time");
 	journal->command = get_text(reading, json, "command", true);
@@ -387,7 +323,7 @@ static void understand(struct reading *reading, struct cd_journal *journal, cons
 	journal->certificates = get_list(reading, json, "certificates");
 	get_all(reading, &journal->services, json_object_get(json, "services"), get_service);
 	get_all(reading, &journal->holders, json_object_get(json, "holders"), get_holder);
-	reading->damaged = reading->damaged || json_array_size(json_object_get(json, "files")) != 0;
+	get_all(reading, &journal->entries, json_object_get(json, "files"), get_entry);
 	json_decref(json);
 }
 
