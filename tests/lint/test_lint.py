@@ -386,3 +386,10 @@ def test_no_paths_of_one_machine():
         if re.search(r"/tmp/w/|/work/|/home/\w+/", text(n)) and n != "tests/lint/test_lint.py"
     ]
     assert wrong == []
+
+
+def test_the_demonstration_needs_no_pytest():
+    """./quickstart installs what builds and runs, and no test framework."""
+    code = "import sys; sys.modules['pytest'] = None; from harness.host import KINDS, Host"
+    done = subprocess.run(["python3", "-c", code], cwd=TOP / "tests/servers", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -3,8 +3,9 @@
 
 import pytest
 
-from harness.host import TRIO, Host, skip_without
+from harness.host import TRIO, Host
 from harness.pki import Pki
+from harness.skip import skip_without
 from harness.trixie import Unavailable, trixie
 
 

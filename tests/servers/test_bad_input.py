@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from harness.host import Host, skip_without
+from harness.host import Host
 from harness.scene import Scene, can_be_run_by_others, material, other_user
+from harness.skip import skip_without
 from harness.tool import FAILED, NOT_PERMITTED, OK, REFUSED, USAGE, Tool
 
 NAME = "old.example.test"

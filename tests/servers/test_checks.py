@@ -4,8 +4,9 @@
 import pytest
 
 from harness import wire
-from harness.host import Host, skip_without
+from harness.host import Host
 from harness.scene import Scene, material, secrets_in
+from harness.skip import skip_without
 from harness.tool import OK, REFUSED
 
 NAME = "old.example.test"

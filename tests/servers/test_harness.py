@@ -6,8 +6,9 @@ import os
 import pytest
 
 from harness import process, tree, wire
-from harness.host import KINDS, Host, skip_without
+from harness.host import KINDS, Host
 from harness.pki import pem_blocks
+from harness.skip import skip_without
 
 
 @pytest.fixture(params=sorted(KINDS))

@@ -16,8 +16,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import pytest
-
 from . import conf, tree, wire
 from .apache import Apache
 from .dovecot import Dovecot
@@ -27,14 +25,6 @@ from .tool import Tool
 
 KINDS = {"apache": Apache, "postfix": Postfix, "dovecot": Dovecot}
 TRIO = tuple(KINDS)
-
-
-def skip_without(*names):
-    """Skip the test where one of these servers cannot run, and say why."""
-    for name in names:
-        reason = KINDS[name].missing()
-        if reason:
-            pytest.skip(reason)
 
 
 class Host:
