@@ -234,7 +234,8 @@ static int take_name(struct cd_plan *plan, const struct cd_planned_order *planne
 	place = cd_table_place(&plan->names, planned->name, strlen(planned->name));
 	if (place == NULL)
 		return cd_fail_memory(plan->problems);
-	if (*place != NULL)
+	/* Its own: another order of it was refused by the store. */
+	if (*place != NULL && *place != planned)
 		return cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
 			       _("\"%s\" is the name of another certificate of this run; give one of them "
 				 "another with --name"),
