@@ -500,8 +500,7 @@ size_t apache_merged_count(const struct apache_model *model, const struct apache
 			   enum apache_kind kind);
 /** Whether there are keys to spare where more than one certificate must find its own. */
 bool apache_has_stray_key(const struct apache_model *model, const struct apache_host *host);
-/** The macro that makes a host, or a line of its own that names a certificate, a key or a chain; or NULL.
- */
+/** The macro that makes a host, or a line of it that names a certificate, key or chain; or NULL. */
 const struct apache_use *apache_macro_of(const struct apache_host *host);
 /** The chain file in force, own or inherited, or NULL. */
 const struct apache_ref *apache_chain_ref(const struct apache_model *model, const struct apache_host *host);

@@ -494,8 +494,7 @@ static bool same_materials(const struct certdeploy_assignment *one,
 	return one->materials[i] == other->materials[i] && one->drop_other_types == other->drop_other_types;
 }
 
-/* Where all that takes its certificate from main.cf is meant, each row for its address, main.cf is what
- * changes. */
+/* Where every row that takes its certificate from main.cf is meant, main.cf is what changes. */
 static int take_from_rows(struct postfix_model *model)
 {
 	size_t count;

@@ -165,8 +165,7 @@ int write_outputs(struct tool *tool, const struct certdeploy_result *result)
 		wrong = file;
 		error = count == OUTPUTS ? E2BIG : prepare(&handed[count++], file, output);
 	}
-	/* The key comes first: after a kill a key may be left that nobody needs, never a request without
-	 * one. */
+	/* The key comes first: after a kill it may be left alone, a request never. */
 	for (size_t i = 0; error == 0 && i < count; i++) {
 		wrong = handed[i].file;
 		error = give_name(&handed[i]);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* openat2.h - the call of Linux 5.6 by its number: headers may be older than the kernel (glibc 2.31,
- * Linux 5.4) */
+/* openat2.h - the call of Linux 5.6 by its number: headers may be older than the kernel */
 #ifndef CD_OPENAT2_H
 #define CD_OPENAT2_H
 

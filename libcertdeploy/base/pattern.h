@@ -18,8 +18,7 @@ struct cd_patterns {
  */
 int cd_pattern_matches(struct cd_patterns *patterns, const char *pattern, const char *subject,
 		       size_t length, bool caseless);
-/** The same anywhere in the subject, caseless: an administrator's pattern says itself where it begins and
- * ends. */
+/** The same anywhere in the subject, caseless: such a pattern says itself where it begins and ends. */
 int cd_pattern_found(struct cd_patterns *patterns, const char *pattern, const char *subject);
 void cd_patterns_free(struct cd_patterns *patterns);
 

@@ -35,8 +35,7 @@ int cd_fail(struct cd_problems *problems, int result, const char *code, const ch
 /** Record that memory is short; returns CERTDEPLOY_ENOMEM. */
 int cd_fail_memory(struct cd_problems *problems);
 
-/** Record a failed system call on a file; returns EPERMISSION for EACCES and EPERM, ENOMEM, else EFAILED.
- */
+/** Record a failed system call on a file. Returns EPERMISSION (EACCES, EPERM), ENOMEM, or EFAILED. */
 int cd_fail_errno(struct cd_problems *problems, int error, const char *file, const char *format, ...)
 	CERTDEPLOY_PRINTF(4, 5);
 

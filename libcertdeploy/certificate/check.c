@@ -190,8 +190,7 @@ static void check_issuers(struct check *check)
 	}
 }
 
-/* As OpenSSL does it, but for signatures that have been verified already. Takes the place of its own loop.
- */
+/* In place of OpenSSL's own loop: the same but for signatures that have been verified already. */
 static int check_signatures(X509_STORE_CTX *context)
 {
 	const struct check *check = X509_STORE_CTX_get_app_data(context);
@@ -429,8 +428,7 @@ static const char *ssl_reason(void)
 	return reason == NULL ? "?" : reason;
 }
 
-/* A server of this system's OpenSSL; to be freed. The context takes longer to make than all that is done
- * with it. */
+/* A server of this system's OpenSSL, to be freed. Its context takes longer to make than to be used. */
 static SSL *new_server(struct cd_loads *loads)
 {
 	SSL_CTX *context = loads == NULL ? NULL : loads->server;

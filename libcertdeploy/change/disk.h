@@ -33,8 +33,7 @@ int cd_disk_copy(int to, int from, char digest[CD_SHA256_TEXT], off_t *size);
 int cd_disk_digest(char digest[CD_SHA256_TEXT], int directory, const char *name);
 /** Something is mounted at this name; false where the kernel does not say. */
 bool cd_disk_is_mounted(int directory, const char *name);
-/** It carries a mark (chattr +i, +a) with which nobody replaces it, or what is in it. name "": the
- * directory. */
+/** A mark (chattr +i, +a) keeps it, or what is in it, from being replaced. name "": the directory. */
 bool cd_disk_is_pinned(int directory, const char *name);
 /** Where a symbolic link leads, in memory of the caller (free()). */
 int cd_disk_readlink(char **target, int directory, const char *name);

@@ -311,8 +311,7 @@ static void understand(struct reading *reading, struct cd_journal *journal, cons
 	}
 	json = cd_json_load(body, length - (size_t)(body - bytes), 0, &error, &short_of_memory);
 	if (json == NULL) {
-		/* The checksum was right. Jansson calls it a wrong token where it found no memory for one.
-		 */
+		/* The checksum was right. Where there is no memory, jansson says "wrong token". */
 		reading->out_of_memory = true;
 		return;
 	}

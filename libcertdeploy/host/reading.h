@@ -42,8 +42,7 @@ int cd_overlay_edits(struct cd_overlay *overlay, struct cd_problems *problems,
 /** Another content for a file that is there. Bytes are copied. */
 int cd_overlay_content(struct cd_overlay *overlay, struct cd_problems *problems, const char *path,
 		       const char *bytes, size_t length);
-/** Lay one more file over it, e.g. a certificate that the store will hold. Bytes are borrowed, with a NUL
- * after them. */
+/** Lay one more file over it, as the store's. Bytes are borrowed, with a NUL after them. */
 int cd_overlay_file(struct cd_overlay *overlay, struct cd_problems *problems, const char *path,
 		    const char *bytes, size_t length);
 /** Whether something is laid over this path: its content changes. */

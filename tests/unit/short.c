@@ -173,8 +173,7 @@ bool short_met(void)
 	return met;
 }
 
-/* A program may find no memory to start with. Its processes have a test of their own, and no faults here.
- */
+/* A program may find no memory to start with; its processes have a test of their own. */
 int __real_cd_run(struct cd_run *run);
 int __wrap_cd_run(struct cd_run *run);
 int __wrap_cd_run(struct cd_run *run)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-disk.c - what lies below a transaction, and each answer of the system that a sound host never gives
- */
+/* test-disk.c - what lies below a transaction, with answers that a sound host never gives */
 #include "short.h"
 
 #include "change/attributes.h"

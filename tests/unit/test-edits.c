@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-edits.c - what a plan changes: edits, builds, their diff, and private copies; and what fails on the
- * way */
+/* test-edits.c - what a plan changes: edits, builds, diffs, private copies; and what fails on the way */
 #include "short.h"
 
 #include "change/changes.h"

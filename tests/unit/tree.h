@@ -13,8 +13,7 @@ void tree_make(char root[TREE_PATH], const char *what);
 void tree_put(const char *root, const char *path, const char *bytes, size_t length);
 void tree_remove(const char *root);
 
-/** The code of the first error recorded, or of the first problem where there is none, or "". line may be
- * NULL. */
+/** The code of the first error, or of the first problem where there is none, or "". line may be NULL. */
 const char *tree_problem(const struct cd_problems *problems, size_t *line);
 /** The new text of a file, or NULL where it stays as it is. */
 const char *tree_edited(const struct certdeploy_edits *edits, const char *path);
