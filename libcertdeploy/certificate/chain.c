@@ -206,15 +206,20 @@ static int build_chain(struct builder *builder)
 
 /* ---- leaves and keys ---- */
 
-static struct cd_given_key *key_for(const struct cd_given *given, X509 *x509)
+/* NULL: none of those given. */
+static int find_key(struct cd_given_key **out, const struct cd_given *given, X509 *x509)
 {
-	for (size_t i = 0; i < given->keys.count; i++) {
-		struct cd_given_key *key = given->keys.items[i];
+	int result = 0;
 
-		if (cd_key_fits(key->key, x509))
-			return key;
+	*out = NULL;
+	for (size_t i = 0; result == 0 && *out == NULL && i < given->keys.count; i++) {
+		struct cd_given_key *key = given->keys.items[i];
+		bool fits;
+
+		result = cd_key_fits(&fits, key->key, x509);
+		*out = fits ? key : NULL;
 	}
-	return NULL;
+	return result == 0 ? 0 : cd_fail_memory(given->problems);
 }
 
 /* Whether another given certificate was issued by this one. */
@@ -318,8 +323,9 @@ static int find_leaves(struct cd_vector *chains, struct cd_given *given)
 
 	for (size_t i = 0; result == 0 && i < given->certificates.count; i++) {
 		struct cd_given_certificate *certificate = given->certificates.items[i];
-		struct cd_given_key *key = key_for(given, certificate->x509);
+		struct cd_given_key *key;
 
+		result = find_key(&key, given, certificate->x509);
 		/* A CA's own key beside its chain makes no leaf of the CA. */
 		if (key != NULL && certificate->place.kind != CERTDEPLOY_MATERIAL_CHAIN &&
 		    !issues_another(given, certificate))
@@ -425,21 +431,35 @@ static int report_unused(const struct cd_vector *chains, struct cd_given *given)
 	return result;
 }
 
+/* The subject of the certificate that a key belongs to; NULL: none of those given. */
+static int find_owner(const char **out, const struct cd_given *given, const struct cd_given_key *key)
+{
+	int result = 0;
+
+	*out = NULL;
+	for (size_t i = 0; result == 0 && *out == NULL && i < given->certificates.count; i++) {
+		const struct cd_given_certificate *certificate = given->certificates.items[i];
+		bool fits;
+
+		result = cd_key_fits(&fits, key->key, certificate->x509);
+		*out = fits ? certificate->subject : NULL;
+	}
+	return result == 0 ? 0 : cd_fail_memory(given->problems);
+}
+
 /* Say of each key that is left over what it belongs to. */
-static void report_keys(struct cd_given *given)
+static int report_keys(struct cd_given *given)
 {
 	for (size_t i = 0; i < given->keys.count; i++) {
 		const struct cd_given_key *key = given->keys.items[i];
-		const char *owner = NULL;
+		const char *owner;
+		int result;
 
-		for (size_t k = 0; !key->used && owner == NULL && k < given->certificates.count; k++) {
-			const struct cd_given_certificate *certificate = given->certificates.items[k];
-
-			if (cd_key_fits(key->key, certificate->x509))
-				owner = certificate->subject;
-		}
 		if (key->used || key->spare)
 			continue;
+		result = find_owner(&owner, given, key);
+		if (result != 0)
+			return result;
 		if (owner != NULL)
 			cd_problem(given->problems, CERTDEPLOY_WARNING, "key-unused", key->place.origin,
 				   key->place.line, _("the key is the one of %s and is left out"), owner);
@@ -447,6 +467,7 @@ static void report_keys(struct cd_given *given)
 			cd_problem(given->problems, CERTDEPLOY_WARNING, "key-unused", key->place.origin,
 				   key->place.line, _("the key belongs to no certificate that was given"));
 	}
+	return 0;
 }
 
 int cd_chains_build(struct cd_vector *chains, struct cd_given *given)
@@ -465,7 +486,8 @@ int cd_chains_build(struct cd_vector *chains, struct cd_given *given)
 	}
 	if (result == 0)
 		result = report_unused(chains, given);
-	report_keys(given);
+	if (result != CERTDEPLOY_ENOMEM && report_keys(given) != 0)
+		result = CERTDEPLOY_ENOMEM;
 	cd_loads_free(&own);
 	ERR_clear_error();
 	return result;

@@ -119,7 +119,10 @@ static bool reads_again(const char *text, size_t length, X509 *x509)
 {
 	BIO *bio = BIO_new_mem_buf(text, (int)length);
 	EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, cd_no_passphrase, NULL);
-	bool fits = key != NULL && (x509 == NULL || cd_key_fits(key, x509));
+	bool fits = key != NULL;
+
+	if (fits && x509 != NULL && cd_key_fits(&fits, key, x509) != 0)
+		fits = false;
 
 	EVP_PKEY_free(key);
 	BIO_free(bio);

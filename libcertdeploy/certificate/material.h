@@ -182,9 +182,9 @@ void *cd_legacy(struct cd_given *given);
 const char *cd_unsupported_text(const struct cd_given *given);
 /**
  * Does this key belong to that certificate? By value, then by the public half worked out from the private
- * one, or by a signature made and verified.
+ * one, or by a signature made and verified. Returns 0, or CERTDEPLOY_ENOMEM, not recorded.
  */
-bool cd_key_fits(EVP_PKEY *key, X509 *certificate);
+int cd_key_fits(bool *fits, EVP_PKEY *key, X509 *certificate);
 /** Name of a key type: "rsa", "ecdsa", "ed25519", …; "unknown". */
 const char *cd_key_type(X509 *certificate);
 const char *cd_key_type_of(const EVP_PKEY *key);

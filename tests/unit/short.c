@@ -82,14 +82,8 @@ WRAP(ssize_t, fgetxattr, (int fd, const char *name, void *value, size_t size), (
 WRAP(int, fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags),
      (fd, name, value, size, flags), false, -1)
 WRAP(int, fremovexattr, (int fd, const char *name), (fd, name), false, -1)
-/* OpenSSL's fail where memory is short. This one, by name alone: a proof of a key says no without it. */
-EVP_MD_CTX *__real_EVP_MD_CTX_new(void);
-EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void);
-EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void)
-{
-	return only != NULL && fails("EVP_MD_CTX_new", true) ? NULL : __real_EVP_MD_CTX_new();
-}
-
+/* OpenSSL's fail where memory is short. */
+WRAP(EVP_MD_CTX *, EVP_MD_CTX_new, (void), (), true, NULL)
 WRAP(int, EVP_DigestInit_ex, (EVP_MD_CTX * sum, const EVP_MD *type, ENGINE *engine), (sum, type, engine),
      true, 0)
 WRAP(int, EVP_DigestUpdate, (EVP_MD_CTX * sum, const void *bytes, size_t size), (sum, bytes, size), true, 0)
