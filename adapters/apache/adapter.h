@@ -206,6 +206,8 @@ bool apache_module_is(const struct apache_modules *modules, const char *name);
 bool apache_module_has(const struct apache_modules *modules, const char *base);
 /** <IfDirective>, <IfSection> (known.c): 1 known and there, 0 not there, -1 cannot be told. */
 int apache_directive_is(const struct apache_modules *modules, const char *name, bool section);
+/** Whether a directive, or a section with its "<", gives a virtual host a configuration of the core. */
+bool apache_is_of_core(const char *name, size_t length);
 /** The answer of `apache2 -V` for a compiled-in path, e.g. "HTTPD_ROOT"; or NULL. */
 const char *apache_compiled_in(struct certdeploy_reading *reading, const char *name);
 int apache_version_find(struct apache_version *version, struct certdeploy_reading *reading);
@@ -386,6 +388,7 @@ struct apache_host {
 	bool overruled;     /**< mod_md's files come behind its own */
 	bool live;          /**< has an endpoint */
 	bool no_name;       /**< has no ServerName */
+	bool of_core;       /**< has a configuration of the core, and so a protocol of its own */
 };
 
 /** What answers an endpoint: endpoint.own. */

@@ -21,7 +21,10 @@ static bool has_tls(const struct apache_model *model, const struct apache_host *
 		return engine == APACHE_ENGINE_ON;
 	if (host->pair_count == 0)
 		return false;
-	return protocol != 0 ? protocol == 1 : apache_host_listens_https(model, host);
+	if (protocol != 0)
+		return protocol == 1;
+	/* One without a core configuration of its own has the main server's, whose protocol is http. */
+	return host->of_core && apache_host_listens_https(model, host);
 }
 
 /* ---- names ---- */

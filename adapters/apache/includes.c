@@ -61,6 +61,14 @@ static int end_file(struct apache_reader *reader, size_t base)
 	return 0;
 }
 
+static int next_line(struct apache_reader *reader, struct apache_line *line)
+{
+	/* Any line may be the first of the core in a virtual host. */
+	if (reader->host == NULL || reader->host->of_core)
+		apache_skip_opaque(reader->lines.source);
+	return apache_next_line(&reader->lines, line);
+}
+
 int apache_read_document(struct apache_reader *reader, const struct certdeploy_document *document)
 {
 	struct apache_source source = {0}, *around = reader->lines.source;
@@ -91,8 +99,7 @@ int apache_read_document(struct apache_reader *reader, const struct certdeploy_d
 	source.depth = around == NULL ? 0 : around->depth;
 	reader->base = reader->depth;
 	reader->lines.source = &source;
-	while (apache_skip_opaque(reader->lines.source),
-	       (result = apache_next_line(&reader->lines, &line)) == 1) {
+	while ((result = next_line(reader, &line)) == 1) {
 		result = apache_handle_line(reader, &line);
 		if (result != 0)
 			break;

@@ -9,6 +9,29 @@
 
 #include <string.h>
 
+/*
+ * Of the core, and of MPMs outside of virtual hosts, those that act when all has been read: the first of
+ * them gives a virtual host a configuration of the core. The usual ones come first.
+ */
+static const char of_core[] =
+	"ServerName DocumentRoot ServerAdmin ServerAlias ErrorLog <Directory <DirectoryMatch <Else <ElseIf "
+	"<Files <FilesMatch <If <Limit <LimitExcept <Location <LocationMatch <VirtualHost AcceptFilter "
+	"AcceptPathInfo AccessFileName AddDefaultCharset AllowEncodedSlashes AllowOverride "
+	"AllowOverrideList AsyncRequestWorkerFactor CGIPassAuth CGIVar ContentDigest CoreDumpDirectory "
+	"DefaultType EnableExceptionHook EnableMMAP EnableSendfile Error ErrorDocument ErrorLogFormat "
+	"ExtendedStatus FileETag FlushMaxPipelined FlushMaxThreshold ForceType GprofDir Group "
+	"HostnameLookups HttpProtocolOptions LimitInternalRecursion LimitRequestBody LimitRequestFields "
+	"LimitRequestFieldsize LimitRequestLine LimitXMLRequestBody Listen ListenBacklog "
+	"ListenCoresBucketsRatio LogLevel MaxClients MaxConnectionsPerChild MaxMemFree MaxRangeOverlaps "
+	"MaxRangeReversals MaxRanges MaxRequestsPerChild MaxRequestWorkers MaxSpareServers MaxSpareThreads "
+	"MaxThreads MergeSlashes MergeTrailers MinSpareServers MinSpareThreads Mutex NameVirtualHost "
+	"Options PidFile Port Protocol Protocols ProtocolsHonorOrder QualifyRedirectURL ReadBufferSize "
+	"ReceiveBufferSize RegexDefaultOptions RegisterHttpMethod RLimitCPU RLimitMEM RLimitNPROC "
+	"ScoreBoardFile SeeRequestTail SendBufferSize ServerLimit ServerPath ServerSignature ServerTokens "
+	"SetHandler SetInputFilter SetOutputFilter StartServers StartThreads StrictHostCheck ThreadLimit "
+	"ThreadsPerChild ThreadStackSize Timeout TraceEnable UNCList UseCanonicalName "
+	"UseCanonicalPhysicalPort User";
+
 static const struct {
 	const char *module;
 	const char *directives;
@@ -68,26 +91,9 @@ static const struct {
 	{"cgi", "CGIScriptTimeout ScriptLog ScriptLogBuffer ScriptLogLength"},
 	{"cgid", "CGIDScriptTimeout ScriptLog ScriptLogBuffer ScriptLogLength ScriptSock"},
 	{"charset_lite", "CharsetDefault CharsetOptions CharsetSourceEnc"},
-	{"core", "<Directory <DirectoryMatch <Else <ElseIf <Files <FilesMatch <If <IfDefine <IfDirective "
-		 "<IfFile <IfModule <IfSection <Limit <LimitExcept <Location <LocationMatch <VirtualHost "
-		 "AcceptFilter AcceptPathInfo AccessFileName AddDefaultCharset AllowEncodedSlashes "
-		 "AllowOverride AllowOverrideList AsyncRequestWorkerFactor CGIPassAuth CGIVar "
-		 "ContentDigest CoreDumpDirectory DefaultRuntimeDir DefaultType Define DocumentRoot "
-		 "EnableExceptionHook EnableMMAP EnableSendfile Error ErrorDocument ErrorLog "
-		 "ErrorLogFormat ExtendedStatus FileETag FlushMaxPipelined FlushMaxThreshold ForceType "
-		 "GprofDir Group HostnameLookups HttpProtocolOptions Include IncludeOptional "
-		 "LimitInternalRecursion LimitRequestBody LimitRequestFields LimitRequestFieldsize "
-		 "LimitRequestLine LimitXMLRequestBody Listen ListenBacklog ListenCoresBucketsRatio "
-		 "LogLevel MaxClients MaxConnectionsPerChild MaxMemFree MaxRangeOverlaps MaxRangeReversals "
-		 "MaxRanges MaxRequestsPerChild MaxRequestWorkers MaxSpareServers MaxSpareThreads "
-		 "MaxThreads MergeSlashes MergeTrailers MinSpareServers MinSpareThreads Mutex "
-		 "NameVirtualHost Options PidFile Port Protocol Protocols ProtocolsHonorOrder "
-		 "QualifyRedirectURL ReadBufferSize ReceiveBufferSize RegexDefaultOptions "
-		 "RegisterHttpMethod RLimitCPU RLimitMEM RLimitNPROC ScoreBoardFile SeeRequestTail "
-		 "SendBufferSize ServerAdmin ServerAlias ServerLimit ServerName ServerPath ServerRoot "
-		 "ServerSignature ServerTokens SetHandler SetInputFilter SetOutputFilter StartServers "
-		 "StartThreads StrictHostCheck ThreadLimit ThreadsPerChild ThreadStackSize Timeout "
-		 "TraceEnable UNCList UnDefine UseCanonicalName UseCanonicalPhysicalPort User"},
+	{"core", "<IfDefine <IfDirective <IfFile <IfModule <IfSection DefaultRuntimeDir Define Include "
+		 "IncludeOptional ServerRoot UnDefine"},
+	{"core", of_core},
 	{"dav", "DAV DAVBasePath DAVDepthInfinity DAVLockDiscovery DAVMinTimeout"},
 	{"dav_fs", "DAVLockDB"},
 	{"dav_lock", "DAVGenericLockDB"},
@@ -231,6 +237,11 @@ static bool has_word(const char *list, const char *name, size_t length)
 		list += own + strspn(list + own, " ");
 	}
 	return false;
+}
+
+bool apache_is_of_core(const char *name, size_t length)
+{
+	return has_word(of_core, name, length);
 }
 
 int apache_directive_is(const struct apache_modules *modules, const char *name, bool section)

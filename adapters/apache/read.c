@@ -100,6 +100,8 @@ int apache_handle_line(struct apache_reader *reader, struct apache_line *line)
 		return apache_close_section(reader, line, name, length);
 	if (name[length - 1] == '>')
 		length--;
+	if (reader->host != NULL && !reader->host->of_core)
+		reader->host->of_core = apache_is_of_core(name, length);
 	if (length > 0 && name[0] == '<')
 		return apache_open_section(reader, line, name + 1, length - 1, at);
 	return apache_do_directive(reader, line, name, length, &word, at);

@@ -548,6 +548,22 @@ ADDRESSES = {
     "Protocol http against Listen https": Row(
         A.replace("SSLEngine on\n", "") + B, AB, NEW, listen="Listen @port https\n",
     ),
+    "Listen https, and a host with nothing of the core": Row(
+        "<VirtualHost *:@port>\n@a\n<IfModule ssl_module>\nSSLProtocol all\n</IfModule>\n</VirtualHost>\n", {None: None, "main.test": None},
+        target=("--default",), listen="Listen @port https\n", refused="no-endpoint",
+    ),
+    "Listen https, and a host with a directive of the core": Row(
+        "<VirtualHost *:@port>\n" + PAIR + "timeout 60\n</VirtualHost>\n", {None: "a", "main.test": "a"}, (None, "main.test"),
+        ("--default",), listen="Listen @port https\n",
+    ),
+    "Listen https, and a host with a section of the core": Row(
+        "<VirtualHost *:@port>\n" + PAIR + "<Location />\n</Location>\n</VirtualHost>\n", {None: "a", "main.test": "a"},
+        (None, "main.test"), ("--default",), listen="Listen @port https\n",
+    ),
+    "Protocol https for all, and a host with nothing of the core": Row(
+        "Protocol https\n<VirtualHost *:@port>\n" + PAIR + "</VirtualHost>\n", {None: "a", "main.test": "a"}, (None, "main.test"),
+        ("--default",),
+    ),
     "no host at all": Row(
         "SSLEngine on\n" + PAIR, {"main.test": "a", "x.test": "a"}, ("main.test", "x.test"), ("--default",),
     ),
