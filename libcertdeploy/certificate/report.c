@@ -63,6 +63,15 @@ static bool is_host_text(const char *bytes, size_t length)
 	return length > 0 && length <= 253;
 }
 
+/* Each once, however often the certificate has it. */
+static int add_once(struct cd_vector *names, const char *name)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (strcmp(names->items[i], name) == 0)
+			return 0;
+	return cd_vector_add(names, name);
+}
+
 /*
  * What is no host name covers nothing: one with a NUL inside, above all (CVE-2009-2408). Nor does an
  * address among the host names: clients look for addresses where those stand (RFC 6125).
@@ -81,7 +90,7 @@ static int add_host(struct cd_vector *names, struct cd_arena *arena, const ASN1_
 	for (char *at = name; *at != '\0'; at++)
 		if (*at >= 'A' && *at <= 'Z')
 			*at = (char)(*at + ('a' - 'A'));
-	return cd_is_ipv4(name) ? 0 : cd_vector_add(names, name);
+	return cd_is_ipv4(name) ? 0 : add_once(names, name);
 }
 
 static int add_address(struct cd_vector *names, struct cd_arena *arena, const ASN1_STRING *address)
@@ -95,7 +104,7 @@ static int add_address(struct cd_vector *names, struct cd_arena *arena, const AS
 		      sizeof(text)) == NULL)
 		return 0;
 	name = cd_arena_string(arena, text);
-	return name == NULL ? CERTDEPLOY_ENOMEM : cd_vector_add(names, name);
+	return name == NULL ? CERTDEPLOY_ENOMEM : add_once(names, name);
 }
 
 static int add_common_name(struct cd_vector *names, struct cd_arena *arena, const X509_NAME *subject)

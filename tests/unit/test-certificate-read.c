@@ -900,8 +900,8 @@ static void test_requests_are_explained(void **state)
 	struct cd_arena arena = {0};
 	struct cd_piece piece = {.kind = CERTDEPLOY_MATERIAL_CSR, .origin = "a.csr"};
 	STACK_OF(X509_EXTENSION) *extensions = NULL;
-	X509_EXTENSION *names =
-		X509V3_EXT_nconf(NULL, NULL, "subjectAltName", "DNS:B.example,IP:192.0.2.1");
+	X509_EXTENSION *names = X509V3_EXT_nconf(NULL, NULL, "subjectAltName",
+						 "DNS:B.example,IP:192.0.2.1,DNS:b.example,IP:192.0.2.1");
 	unsigned char *der = NULL;
 
 	(void)state;
@@ -913,6 +913,7 @@ static void test_requests_are_explained(void **state)
 	assert_int_equal(cd_request_describe(&report, &arena, &problems, &piece), 0);
 	assert_string_equal(report->names[0], "b.example");
 	assert_string_equal(report->names[1], "192.0.2.1");
+	assert_null(report->names[2]); /* each only once */
 	assert_string_equal(report->key_type, "rsa");
 	assert_int_equal(report->key_bits, 2048);
 	/* One bit of the signature. */
