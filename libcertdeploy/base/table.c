@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* table.c - values by key, on uthash */
+/*
+ * table.c - values by key
+ *
+ * Open addressing: a search looks at slots that stand side by side, and at an entry only where its hash
+ * is the one that is searched for. On a host with thousands of files it is the reads from cold memory
+ * that a search costs.
+ */
 #include "base/table.h"
 
 #include <certdeploy.h>
@@ -8,46 +14,106 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* uthash would end the process when memory is short. */
-#define HASH_NONFATAL_OOM 1
-#define uthash_nonfatal_oom(element) ((void)(element))
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-
-#include <uthash.h>
+#define FIRST_ROOM ((size_t)8)
 
 struct cd_table_entry {
 	void *value;
-	UT_hash_handle hh;
-	char key[];
+	const char *key; /* own, or lent */
+	size_t length;
+	char own[];
 };
 
-static void **find_place(struct cd_table *table, const void *key, size_t length, bool lent)
-{
-	size_t room = lent ? 0 : length + 1;
-	struct cd_table_entry *entry;
-	unsigned hash;
+struct cd_table_slot {
+	struct cd_table_entry *entry; /* NULL: free */
+	uint32_t hash;
+};
 
-	HASH_VALUE(key, length, hash);
-	HASH_FIND_BYHASHVALUE(hh, table->entries, key, length, hash, entry);
-	if (entry != NULL)
-		return &entry->value;
-	entry = calloc(1, sizeof(*entry) + room);
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 32;
+}
+
+static uint32_t hash_of(const char *key, size_t length)
+{
+	uint64_t hash = length, word;
+
+	for (; length >= sizeof(word); key += sizeof(word), length -= sizeof(word)) {
+		memcpy(&word, key, sizeof(word));
+		hash = mix(hash, word);
+	}
+	word = 0;
+	if (length != 0)
+		memcpy(&word, key, length);
+	return (uint32_t)(mix(hash, word) >> 32);
+}
+
+/* The slot of the key, or the free one where it belongs. One is always free. */
+static struct cd_table_slot *find(const struct cd_table *table, const char *key, size_t length,
+				  uint32_t hash)
+{
+	size_t at = hash & (table->room - 1);
+	const struct cd_table_entry *entry;
+
+	for (; (entry = table->slots[at].entry) != NULL; at = (at + 1) & (table->room - 1))
+		if (table->slots[at].hash == hash && entry->length == length &&
+		    (length == 0 || memcmp(entry->key, key, length) == 0))
+			break;
+	return &table->slots[at];
+}
+
+static bool grow(struct cd_table *table)
+{
+	size_t room = table->room == 0 ? FIRST_ROOM : table->room * 2;
+	struct cd_table_slot *slots = calloc(room, sizeof(*slots));
+
+	if (slots == NULL)
+		return false;
+	for (size_t i = 0; i < table->room; i++) {
+		size_t at = table->slots[i].hash & (room - 1);
+
+		if (table->slots[i].entry == NULL)
+			continue;
+		while (slots[at].entry != NULL)
+			at = (at + 1) & (room - 1);
+		slots[at] = table->slots[i];
+	}
+	free(table->slots);
+	table->slots = slots;
+	table->room = room;
+	return true;
+}
+
+static struct cd_table_entry *new_entry(struct cd_table *table, const char *key, size_t length, bool lent)
+{
+	struct cd_table_entry *entry =
+		cd_arena_alloc(&table->arena, sizeof(*entry) + (lent ? 0 : length + 1));
+
 	if (entry == NULL)
 		return NULL;
 	if (!lent && length != 0)
-		memcpy(entry->key, key, length);
-	if (!lent)
-		key = entry->key;
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh, table->entries, key, length, hash, entry);
-	/* So uthash says that memory was short. */
-	if (entry->hh.tbl == NULL) {
-		free(entry);
+		memcpy(entry->own, key, length);
+	entry->key = lent ? key : entry->own;
+	entry->length = length;
+	return entry;
+}
+
+static void **find_place(struct cd_table *table, const char *key, size_t length, bool lent)
+{
+	uint32_t hash = hash_of(key, length);
+	struct cd_table_slot *slot;
+
+	/* A quarter stays free, so that searches are short. */
+	if (table->count >= table->room / 4 * 3 && !grow(table))
 		return NULL;
+	slot = find(table, key, length, hash);
+	if (slot->entry == NULL) {
+		*slot = (struct cd_table_slot){new_entry(table, key, length, lent), hash};
+		if (slot->entry == NULL)
+			return NULL;
+		table->count++;
 	}
-	return &entry->value;
+	return &slot->entry->value;
 }
 
 void **cd_table_place(struct cd_table *table, const void *key, size_t length)
@@ -73,25 +139,18 @@ const char *cd_table_key(void *const *place)
 
 void *cd_table_get_bytes(const struct cd_table *table, const void *key, size_t length)
 {
-	struct cd_table_entry *entry;
+	const struct cd_table_entry *entry =
+		table->count == 0 ? NULL : find(table, key, length, hash_of(key, length))->entry;
 
-	HASH_FIND(hh, table->entries, key, length, entry);
 	return entry == NULL ? NULL : entry->value;
 }
 
 void cd_table_free(struct cd_table *table)
 {
-	struct cd_table_entry *entry = table->entries, *next;
-
-	/* Taken out as a whole; the entries still lead to each other. */
-	HASH_CLEAR(hh, table->entries);
-	for (; entry != NULL; entry = next) {
-		next = entry->hh.next;
-		free(entry);
-	}
+	free(table->slots);
+	cd_arena_free(&table->arena);
+	*table = (struct cd_table){0};
 }
-
-#pragma GCC diagnostic pop
 
 int cd_table_put_bytes(struct cd_table *table, const void *key, size_t length, const void *value)
 {

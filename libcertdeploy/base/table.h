@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* table.h - values by key, on uthash */
+/* table.h - values by key */
 #ifndef CD_TABLE_H
 #define CD_TABLE_H
 
-#include <stddef.h>
+#include "base/arena.h"
 
-struct cd_table_entry;
+struct cd_table_slot;
 
 /** All zero is an empty table. Keys are copied, values borrowed. */
 struct cd_table {
-	struct cd_table_entry *entries;
+	struct cd_table_slot *slots;
+	size_t room;  /**< slots; a power of two, or 0 */
+	size_t count; /**< of them with an entry */
+	struct cd_arena arena;
 };
 
 /** Set or replace. value is not NULL. Returns 0 or CERTDEPLOY_ENOMEM. */

@@ -362,7 +362,7 @@ int cd_inventory_reread(struct certdeploy_reading *reading, struct cd_inventory 
 {
 	cd_reading_open(reading, &inventory->host, &seen->service, overlay);
 	reading->environment = seen->reading.environment;
-	if (overlay->added.entries == NULL)
+	if (overlay->added.count == 0)
 		reading->before = &seen->reading;
 	return seen->service.adapter->read(reading);
 }
