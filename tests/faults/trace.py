@@ -15,7 +15,7 @@ import subprocess
 CALLS = (
     "openat,openat2,open,creat,write,pwrite64,writev,ftruncate,truncate,mkdir,mkdirat,rmdir,unlink,unlinkat,rename,"
     "renameat,renameat2,symlink,symlinkat,link,linkat,chmod,fchmod,fchmodat,chown,fchown,fchownat,lchown,fsync,"
-    "fdatasync,syncfs,sync,copy_file_range,sendfile,fallocate"
+    "fdatasync,syncfs,sync,copy_file_range,sendfile,fallocate,lseek"
 )
 _LINE = re.compile(r"^(\d+) +(\w+)\((.*)\) += (-?\d+|\?)(?:<([^>]*)>)?")
 _TORN = re.compile(r"^(\d+) +(.*) <unfinished \.\.\.>$")
@@ -90,6 +90,7 @@ class Node:
         self.kind, self.content, self.mode, self.owner = kind, content, mode, owner
         self.saved = self._now() if lasting else (({} if kind == "directory" else b""), 0o600, owner)
         self.dirty = not lasting
+        self.at = None  # where the next write goes; None: to the end
 
     def _now(self):
         return (dict(self.content) if self.kind == "directory" else self.content), self.mode, self.owner
@@ -215,6 +216,8 @@ class Disk:
         if inside is None:
             return []
         node = self.find(inside)
+        if node is not None:
+            node.at = None
         if node is not None and "O_TRUNC" in flags:
             node.content, node.dirty = b"", True
             return [inside]
@@ -235,13 +238,23 @@ class Disk:
         else:
             data = call.bytes(1)
         data = data[: call.result]
-        if call.name == "pwrite64":
-            at = int(call.args[3])
-            node.content = node.content[:at].ljust(at, b"\0") + data + node.content[at + len(data) :]
-        else:
+        at = int(call.args[3]) if call.name == "pwrite64" else node.at
+        if at is None:
             node.content += data  # every file here is written from its beginning, or appended to
+        else:
+            node.content = node.content[:at].ljust(at, b"\0") + data + node.content[at + len(data) :]
+        if call.name != "pwrite64" and node.at is not None:
+            node.at += len(data)
         node.dirty = True
         return [inside]
+
+    def _lseek(self, call):
+        """Of who writes a file alone, through one descriptor."""
+        inside = None if call.paths[0] is None else self.inside(call.paths[0])
+        node = None if inside is None else self.find(inside)
+        if node is not None:
+            node.at = call.result
+        return []
 
     def _mkdirat(self, call):
         return self._make(call.where(0), lambda: Node("directory", {}, int(call.args[2], 8), (0, 0), False))
