@@ -61,6 +61,9 @@ tests_unit_test_edits_LDADD = $(LDADD) $(OPENSSL_LIBS)
 tests_unit_test_disk_SOURCES = tests/unit/test-disk.c $(unit_short)
 tests_unit_test_disk_LDFLAGS = $(unit_short_flags)
 tests_unit_test_disk_LDADD = $(LDADD) $(OPENSSL_LIBS)
+tests_unit_test_json_SOURCES = tests/unit/test-json.c $(unit_short)
+tests_unit_test_json_LDFLAGS = $(unit_short_flags)
+tests_unit_test_json_LDADD = $(LDADD) $(OPENSSL_LIBS)
 # Certificates made in the test.
 tests_unit_test_archive_SOURCES = tests/unit/test-archive.c tests/unit/issue.c tests/unit/issue.h
 tests_unit_test_certificate_chain_SOURCES = tests/unit/test-certificate-chain.c tests/unit/issue.c tests/unit/issue.h

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,18 +19,34 @@
 #define SUFFIX ".json"
 #define SCHEMA "certdeploy-deployment/1"
 
-static const struct {
-	const char *key;
-	enum certdeploy_list_option option;
-} lists[] = {
-	{"hostname", CERTDEPLOY_HOSTNAME},
-	{"address", CERTDEPLOY_ADDRESS},
-	{"listener", CERTDEPLOY_LISTENER},
-};
-#define LIST_COUNT (sizeof(lists) / sizeof(lists[0]))
-
 static const char *const kinds[] = {"any", "cert", "key", "chain", "fullchain", "pkcs12"};
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
+
+/* One file of it. */
+struct remembered {
+	struct cd_arena arena; /* of what was read */
+	const char *schema;
+	const char *name;
+	bool defaults;
+	bool all;
+	const char *const *hostnames; /* these NULL-terminated; NULL: none */
+	const char *const *addresses;
+	const char *const *listeners;
+	const char *const *services;
+	struct cd_vector source; /* of struct source */
+};
+
+/* A file of the material; the bytes of it are not remembered. */
+struct source {
+	const char *kind;
+	const char *path;
+};
+
+static void forget(struct remembered *remembered)
+{
+	cd_vector_free(&remembered->source);
+	cd_arena_free(&remembered->arena);
+}
 
 char *cd_deployment_path(struct cd_arena *arena, const char *state_directory, const char *name)
 {
@@ -50,20 +67,14 @@ static int put_list(json_t *object, const char *key, const char *const *values)
 	return array != NULL && json_object_set_new(object, key, array) == 0 ? 0 : CERTDEPLOY_ENOMEM;
 }
 
-/* Only files can be found again; inline material is in the store alone. */
-static int put_source(json_t *object, const struct cd_vector *pieces, bool live)
+static int put_source(json_t *object, const struct cd_vector *source)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; array != NULL && i < pieces->count; i++) {
-		const struct cd_piece *piece = pieces->items[i];
-		json_t *entry;
+	for (size_t i = 0; array != NULL && i < source->count; i++) {
+		const struct source *file = source->items[i];
+		json_t *entry = json_pack("{s:s, s:s}", "kind", file->kind, "path", file->path);
 
-		if (!live || piece->file == NULL || (size_t)piece->kind >= KIND_COUNT) {
-			(void)json_array_clear(array);
-			break;
-		}
-		entry = json_pack("{s:s, s:s}", "kind", kinds[piece->kind], "path", piece->file);
 		if (entry == NULL || json_array_append_new(array, entry) != 0) {
 			json_decref(array);
 			array = NULL;
@@ -72,29 +83,32 @@ static int put_source(json_t *object, const struct cd_vector *pieces, bool live)
 	return array != NULL && json_object_set_new(object, "source", array) == 0 ? 0 : CERTDEPLOY_ENOMEM;
 }
 
-static char *write_text(const char *name, const struct cd_order *target, const char *const *services,
-			const struct cd_vector *pieces, bool live)
+static char *text_of(const struct remembered *remembered)
 {
-	json_t *object = json_pack("{s:s, s:s, s:b, s:b}", "schema", SCHEMA, "name", name, "default",
-				   (int)target->defaults, "all", (int)target->all);
+	json_t *object = json_pack("{s:s, s:s, s:b, s:b}", "schema", SCHEMA, "name", remembered->name,
+				   "default", (int)remembered->defaults, "all", (int)remembered->all);
 	int result = object == NULL ? CERTDEPLOY_ENOMEM : 0;
 	char *text = NULL;
 
-	for (size_t i = 0; result == 0 && i < LIST_COUNT; i++)
-		result = put_list(object, lists[i].key, cd_order_list(target, lists[i].option));
 	if (result == 0)
-		result = put_list(object, "service", services);
+		result = put_list(object, "hostname", remembered->hostnames);
 	if (result == 0)
-		result = put_source(object, pieces, live);
+		result = put_list(object, "address", remembered->addresses);
+	if (result == 0)
+		result = put_list(object, "listener", remembered->listeners);
+	if (result == 0)
+		result = put_list(object, "service", remembered->services);
+	if (result == 0)
+		result = put_source(object, &remembered->source);
 	if (result == 0)
 		text = cd_json_text(object, JSON_INDENT(2) | JSON_SORT_KEYS);
 	json_decref(object);
 	return text;
 }
 
-/* Write a name's text, unless it stands there already. */
-static int put_text(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
-		    const char *name, const char *text)
+/* Write it, unless it stands there already. */
+static int put(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
+	       const struct remembered *remembered)
 {
 	struct cd_change directory = {
 		.kind = CD_CHANGE_DIRECTORY, .mode = 0700, .owner = (uid_t)-1, .group = (gid_t)-1};
@@ -103,11 +117,13 @@ static int put_text(struct cd_changes *changes, struct cd_host *host, const char
 				   .owner = (uid_t)-1,
 				   .group = (gid_t)-1,
 				   .compare = true};
-	char *kept = text == NULL ? NULL : cd_arena_format(&changes->arena, "%s\n", text), *old = NULL;
+	char *text = text_of(remembered), *old = NULL;
+	char *kept = text == NULL ? NULL : cd_arena_format(&changes->arena, "%s\n", text);
 	size_t length = 0;
 	int error, result = 0;
 
-	change.path = cd_deployment_path(&changes->arena, state_directory, name);
+	free(text);
+	change.path = cd_deployment_path(&changes->arena, state_directory, remembered->name);
 	directory.path = cd_arena_format(&changes->arena, "%s/deployments", state_directory);
 	if (change.path == NULL || directory.path == NULL || kept == NULL)
 		return cd_fail_memory(host->problems);
@@ -125,14 +141,43 @@ static int put_text(struct cd_changes *changes, struct cd_host *host, const char
 	return result;
 }
 
+/* Only files can be found again: of material that was given inline the store alone has a copy. */
+static int keep_source(struct remembered *remembered, const struct cd_vector *pieces)
+{
+	for (size_t i = 0; i < pieces->count; i++) {
+		const struct cd_piece *piece = pieces->items[i];
+		struct source *file;
+
+		if (piece->file == NULL || (size_t)piece->kind >= KIND_COUNT) {
+			remembered->source.count = 0;
+			return 0;
+		}
+		file = cd_arena_alloc(&remembered->arena, sizeof(*file));
+		if (file == NULL || cd_vector_add(&remembered->source, file) != 0)
+			return CERTDEPLOY_ENOMEM;
+		*file = (struct source){.kind = kinds[piece->kind], .path = piece->file};
+	}
+	return 0;
+}
+
 int cd_deployment_keep(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
 		       const char *name, const struct cd_order *target, const char *const *services,
 		       const struct cd_vector *pieces)
 {
-	char *text = write_text(name, target, services, pieces, host->root.live);
-	int result = put_text(changes, host, state_directory, name, text);
+	struct remembered remembered = {
+		.name = name,
+		.defaults = target->defaults,
+		.all = target->all,
+		.hostnames = cd_order_list(target, CERTDEPLOY_HOSTNAME),
+		.addresses = cd_order_list(target, CERTDEPLOY_ADDRESS),
+		.listeners = cd_order_list(target, CERTDEPLOY_LISTENER),
+		.services = services,
+	};
+	int result = host->root.live ? keep_source(&remembered, pieces) : 0;
 
-	free(text);
+	result = result == 0 ? put(changes, host, state_directory, &remembered)
+			     : cd_fail_memory(host->problems);
+	forget(&remembered);
 	return result;
 }
 
@@ -167,26 +212,10 @@ int cd_deployment_names(const char *const **names, struct cd_host *host, const c
 	return *names == NULL ? cd_fail_memory(host->problems) : 0;
 }
 
-static int take_list(struct cd_vector *list, struct cd_arena *strings, const json_t *array)
-{
-	size_t index;
-	json_t *value;
-
-	json_array_foreach(array, index, value)
-	{
-		char *text = cd_arena_string(strings, json_string_value(value));
-
-		if (text == NULL || cd_vector_add(list, text) != 0)
-			return CERTDEPLOY_ENOMEM;
-	}
-	return 0;
-}
-
 /* The bytes of a remembered file, if root alone could have put them there. */
-static struct cd_piece *take_piece(struct cd_arena *strings, struct cd_host *host, const json_t *entry)
+static struct cd_piece *take_piece(struct cd_arena *strings, struct cd_host *host,
+				   const struct source *source)
 {
-	const char *path = json_string_value(json_object_get(entry, "path"));
-	const char *kind = json_string_value(json_object_get(entry, "kind"));
 	struct cd_problems ignored = {0};
 	struct cd_piece *piece = NULL;
 	struct cd_place place;
@@ -194,12 +223,10 @@ static struct cd_piece *take_piece(struct cd_arena *strings, struct cd_host *hos
 	size_t length = 0, number = 0;
 	int fd = -1;
 
-	if (path == NULL || kind == NULL)
-		return NULL;
-	while (number < KIND_COUNT && strcmp(kinds[number], kind) != 0)
+	while (number < KIND_COUNT && strcmp(kinds[number], source->kind) != 0)
 		number++;
 	if (number < KIND_COUNT &&
-	    cd_place_find(&place, &ignored, &host->root, path, CD_TRUST_CHECK) == 0) {
+	    cd_place_find(&place, &ignored, &host->root, source->path, CD_TRUST_CHECK) == 0) {
 		fd = openat(place.directory, place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		cd_place_close(&place);
 	}
@@ -214,21 +241,18 @@ static struct cd_piece *take_piece(struct cd_arena *strings, struct cd_host *hos
 	}
 	*piece = (struct cd_piece){
 		.kind = (enum certdeploy_material_kind)number, .bytes = bytes, .length = length};
-	piece->origin = piece->file = cd_arena_string(strings, path);
+	piece->origin = piece->file = cd_arena_string(strings, source->path);
 	return piece;
 }
 
 /* All pieces or none: half a certificate helps nobody. */
 static int take_source(struct cd_order *order, struct cd_arena *strings, struct cd_host *host,
-		       const json_t *source)
+		       const struct cd_vector *source)
 {
 	bool complete = true;
-	size_t index;
-	json_t *entry;
 
-	json_array_foreach(source, index, entry)
-	{
-		struct cd_piece *piece = complete ? take_piece(strings, host, entry) : NULL;
+	for (size_t i = 0; complete && i < source->count; i++) {
+		struct cd_piece *piece = take_piece(strings, host, source->items[i]);
 
 		complete = piece != NULL;
 		if (complete && (piece->origin == NULL || cd_vector_add(&order->pieces, piece) != 0)) {
@@ -241,45 +265,55 @@ static int take_source(struct cd_order *order, struct cd_arena *strings, struct 
 	return 0;
 }
 
-static bool is_list(const json_t *array)
+static void read_source_file(struct cd_json *json, void *out)
 {
-	bool strings = array == NULL || json_is_array(array);
-	size_t index;
-	json_t *value;
+	static const struct cd_json_field fields[] = {
+		{"kind", cd_json_read_string, offsetof(struct source, kind), true},
+		{"path", cd_json_read_string, offsetof(struct source, path), true},
+	};
+	struct source *file = cd_arena_alloc(json->arena, sizeof(*file));
 
-	json_array_foreach(array, index, value) strings = strings && json_is_string(value);
-	return strings;
+	if (file != NULL)
+		CD_JSON_OBJECT(json, fields, file);
+	if (file == NULL || cd_vector_add(out, file) != 0)
+		cd_json_lack_memory(json);
 }
 
-static bool is_flag(const json_t *value)
+static void read_source(struct cd_json *json, void *field)
 {
-	return value == NULL || json_is_boolean(value);
+	cd_json_array(json, read_source_file, field);
 }
 
 /* A target of which a part were passed over would be another, and mostly a wider one. */
-static bool is_whole(const json_t *object)
+static void read_remembered(struct cd_json *json, struct remembered *out)
 {
-	const char *schema = json_string_value(json_object_get(object, "schema"));
-	const json_t *source = json_object_get(object, "source");
-	bool whole = schema != NULL && strcmp(schema, SCHEMA) == 0;
+	static const struct cd_json_field fields[] = {
+		{"schema", cd_json_read_string, offsetof(struct remembered, schema), true},
+		{"name", cd_json_read_string, offsetof(struct remembered, name), false},
+		{"default", cd_json_read_bool, offsetof(struct remembered, defaults), false},
+		{"all", cd_json_read_bool, offsetof(struct remembered, all), false},
+		{"hostname", cd_json_read_strings, offsetof(struct remembered, hostnames), false},
+		{"address", cd_json_read_strings, offsetof(struct remembered, addresses), false},
+		{"listener", cd_json_read_strings, offsetof(struct remembered, listeners), false},
+		{"service", cd_json_read_strings, offsetof(struct remembered, services), false},
+		{"source", read_source, offsetof(struct remembered, source), false},
+	};
 
-	for (size_t i = 0; i < LIST_COUNT; i++)
-		whole = whole && is_list(json_object_get(object, lists[i].key));
-	return whole && is_list(json_object_get(object, "service")) &&
-	       is_flag(json_object_get(object, "default")) && is_flag(json_object_get(object, "all")) &&
-	       (source == NULL || json_is_array(source));
+	CD_JSON_OBJECT(json, fields, out);
+	if (out->schema == NULL || strcmp(out->schema, SCHEMA) != 0)
+		cd_json_refuse(json);
 }
 
-/* What is remembered under a name; CERTDEPLOY_ENOTFOUND, not recorded, where nothing is. */
-static int read_object(json_t **object, struct cd_host *host, const char *state_directory, const char *name)
+/* What is remembered under a name, for forget(); CERTDEPLOY_ENOTFOUND, not recorded, where nothing is. */
+static int read_file(struct remembered *out, struct cd_host *host, const char *state_directory,
+		     const char *name)
 {
 	char *path = cd_deployment_path(&host->arena, state_directory, name), *text = NULL;
-	json_error_t error = {.line = 0};
-	bool out_of_memory;
+	struct cd_json json;
 	size_t length;
 	int failed;
 
-	*object = NULL;
+	*out = (struct remembered){.name = NULL};
 	if (path == NULL)
 		return cd_fail_memory(host->problems);
 	failed = cd_read_file(&text, &length, NULL, &host->root, path, FILE_LIMIT);
@@ -287,17 +321,17 @@ static int read_object(json_t **object, struct cd_host *host, const char *state_
 		return CERTDEPLOY_ENOTFOUND;
 	if (failed != 0)
 		return cd_fail_errno(host->problems, failed, path, _("cannot read the deployment"));
-	*object = cd_json_load(text, length, 0, &error, &out_of_memory);
+	cd_json_begin(&json, &out->arena, text, length);
+	read_remembered(&json, out);
+	if (cd_json_end(&json))
+		failed = 0;
+	else if (json.out_of_memory)
+		failed = cd_fail_memory(host->problems);
+	else
+		failed = cd_fail(host->problems, CERTDEPLOY_EREFUSED, "not-understood", path,
+				 cd_json_line(&json), _("the remembered deployment cannot be read"));
 	free(text);
-	if (out_of_memory)
-		return cd_fail_memory(host->problems);
-	if (*object != NULL && is_whole(*object))
-		return 0;
-	json_decref(*object);
-	*object = NULL;
-	return cd_fail(host->problems, CERTDEPLOY_EREFUSED, "not-understood", path,
-		       error.line > 0 ? (size_t)error.line : 0,
-		       _("the remembered deployment cannot be read"));
+	return failed;
 }
 
 int cd_deployment_rename(struct cd_changes *changes, struct cd_host *host, const char *state_directory,
@@ -305,46 +339,59 @@ int cd_deployment_rename(struct cd_changes *changes, struct cd_host *host, const
 {
 	struct cd_change gone = {.kind = CD_CHANGE_REMOVE,
 				 .path = cd_deployment_path(&changes->arena, state_directory, name)};
-	json_t *object = NULL;
-	char *text = NULL;
-	int result = read_object(&object, host, state_directory, name);
+	struct remembered remembered;
+	int result = read_file(&remembered, host, state_directory, name);
 
-	if (result != 0)
-		return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
-	if (json_object_set_new(object, "name", json_string(new_name)) == 0)
-		text = cd_json_text(object, JSON_INDENT(2) | JSON_SORT_KEYS);
-	json_decref(object);
-	result = put_text(changes, host, state_directory, new_name, text);
-	free(text);
+	remembered.name = new_name;
+	if (result == 0)
+		result = put(changes, host, state_directory, &remembered);
 	if (result == 0)
 		result = gone.path == NULL ? cd_fail_memory(host->problems)
 					   : cd_changes_add(changes, host->problems, &gone);
-	return result;
+	forget(&remembered);
+	return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
+}
+
+static int take_list(struct cd_order *order, enum certdeploy_list_option option, struct cd_arena *strings,
+		     const char *const *values)
+{
+	for (; values != NULL && *values != NULL; values++) {
+		char *text = cd_arena_string(strings, *values);
+
+		if (text == NULL || cd_vector_add(&order->lists[option], text) != 0)
+			return CERTDEPLOY_ENOMEM;
+	}
+	return 0;
+}
+
+static int take(struct cd_order *order, struct cd_arena *strings, struct cd_host *host,
+		const struct remembered *remembered, const char *name)
+{
+	int result = take_list(order, CERTDEPLOY_HOSTNAME, strings, remembered->hostnames);
+
+	order->defaults = remembered->defaults;
+	order->all = remembered->all;
+	if (result == 0)
+		result = take_list(order, CERTDEPLOY_ADDRESS, strings, remembered->addresses);
+	if (result == 0)
+		result = take_list(order, CERTDEPLOY_LISTENER, strings, remembered->listeners);
+	if (result == 0)
+		result = take_list(order, CERTDEPLOY_SERVICE, strings, remembered->services);
+	if (result == 0)
+		result = take_list(order, CERTDEPLOY_NAME, strings, (const char *const[]){name, NULL});
+	if (result == 0)
+		result = take_source(order, strings, host, &remembered->source);
+	return result == 0 ? 0 : cd_fail_memory(host->problems);
 }
 
 int cd_deployment_recall(struct cd_order *order, struct cd_arena *strings, struct cd_host *host,
 			 const char *state_directory, const char *name)
 {
-	json_t *object = NULL;
-	int result = read_object(&object, host, state_directory, name);
-	char *copy;
+	struct remembered remembered;
+	int result = read_file(&remembered, host, state_directory, name);
 
-	if (result != 0)
-		return result;
-	order->defaults = json_is_true(json_object_get(object, "default"));
-	order->all = json_is_true(json_object_get(object, "all"));
-	for (size_t i = 0; result == 0 && i < LIST_COUNT; i++)
-		result = take_list(&order->lists[lists[i].option], strings,
-				   json_object_get(object, lists[i].key));
 	if (result == 0)
-		result = take_list(&order->lists[CERTDEPLOY_SERVICE], strings,
-				   json_object_get(object, "service"));
-	copy = cd_arena_string(strings, name);
-	if (result == 0)
-		result = copy == NULL ? CERTDEPLOY_ENOMEM
-				      : cd_vector_add(&order->lists[CERTDEPLOY_NAME], copy);
-	if (result == 0)
-		result = take_source(order, strings, host, json_object_get(object, "source"));
-	json_decref(object);
-	return result == 0 ? 0 : cd_fail_memory(host->problems);
+		result = take(order, strings, host, &remembered, name);
+	forget(&remembered);
+	return result;
 }

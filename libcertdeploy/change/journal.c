@@ -7,7 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,19 +20,6 @@ void cd_journal_free(struct cd_journal *journal)
 	cd_arena_free(&journal->arena);
 }
 
-/* A manifest being read. Whatever is not as it must be sets `damaged`. */
-struct reading {
-	struct cd_arena *arena;
-	bool damaged;
-	bool out_of_memory;
-};
-
-static void *check(struct reading *reading, void *memory)
-{
-	reading->out_of_memory = reading->out_of_memory || memory == NULL;
-	return memory;
-}
-
 static int hex_digit(char c)
 {
 	static const char digits[] = "0123456789ABCDEF0123456789abcdef";
@@ -41,11 +28,15 @@ static int hex_digit(char c)
 	return found == NULL ? -1 : (int)(found - digits) % 16;
 }
 
-/* Text in which %XX stands for a byte. */
-static const char *decode(struct reading *reading, const char *from)
-{
-	char *out = check(reading, cd_arena_string(reading->arena, from)), *at = out;
+/* ---- values ---- */
 
+/* Text in which %XX stands for a byte; NULL: there is no memory for it. */
+static const char *decoded(struct cd_json *json, const char *from)
+{
+	char *out = cd_arena_string(json->arena, from), *at = out;
+
+	if (out == NULL)
+		cd_json_lack_memory(json);
 	for (; out != NULL && *from != '\0'; from++) {
 		int high, low;
 
@@ -56,8 +47,8 @@ static const char *decode(struct reading *reading, const char *from)
 		high = hex_digit(from[1]);
 		low = high == -1 ? -1 : hex_digit(from[2]);
 		if (low == -1 || high * 16 + low == 0) {
-			reading->damaged = true;
-			return NULL;
+			cd_json_refuse(json);
+			break;
 		}
 		*at++ = (char)(unsigned char)(high * 16 + low);
 		from += 2;
@@ -67,215 +58,266 @@ static const char *decode(struct reading *reading, const char *from)
 	return out;
 }
 
-static const char *plain(struct reading *reading, const json_t *value)
+static void read_text(struct cd_json *json, void *field)
 {
-	const char *from = json_string_value(value);
-
-	if (from == NULL || strlen(from) != json_string_length(value)) {
-		reading->damaged = true;
-		return NULL;
-	}
-	return decode(reading, from);
-}
-
-static const char *get_text(struct reading *reading, const json_t *object, const char *key, bool needed)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (value != NULL)
-		return plain(reading, value);
-	reading->damaged = reading->damaged || needed;
-	return NULL;
+	*(const char **)field = decoded(json, cd_json_string(json));
 }
 
 /* A path that recovery may act on. */
-static const char *checked_path(struct reading *reading, const char *path)
+static void read_path(struct cd_json *json, void *field)
 {
 	struct cd_problems ignored = {0};
+	const char **path = field;
 
-	if (path != NULL && cd_check_path(&ignored, path) != 0)
-		reading->damaged = true;
+	read_text(json, path);
+	if (*path != NULL && cd_check_path(&ignored, *path) != 0)
+		cd_json_refuse(json);
 	cd_problems_free(&ignored);
-	return path;
-}
-
-static const char *get_path(struct reading *reading, const json_t *object, const char *key, bool needed)
-{
-	return checked_path(reading, get_text(reading, object, key, needed));
-}
-
-static int64_t get_number(struct reading *reading, const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	reading->damaged = reading->damaged || !json_is_integer(value);
-	return json_integer_value(value);
-}
-
-static bool get_bool(struct reading *reading, const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	reading->damaged = reading->damaged || !json_is_boolean(value);
-	return json_is_true(value);
-}
-
-static const char *const *get_list(struct reading *reading, const json_t *object, const char *key)
-{
-	const json_t *array = json_object_get(object, key);
-	size_t count = json_array_size(array);
-	const char **list;
-
-	if (array == NULL)
-		return NULL;
-	if (!json_is_array(array)) {
-		reading->damaged = true;
-		return NULL;
-	}
-	list = check(reading, cd_arena_array(reading->arena, count + 1, sizeof(*list)));
-	for (size_t i = 0; list != NULL && i < count; i++)
-		list[i] = plain(reading, json_array_get(array, i));
-	return list;
-}
-
-/* A command has at least the program. */
-static const char *const *get_command(struct reading *reading, const json_t *object, const char *key)
-{
-	const char *const *list = get_list(reading, object, key);
-
-	reading->damaged = reading->damaged || (list != NULL && list[0] == NULL);
-	return list;
 }
 
 /* A directory is named by it. */
-static const char *get_id(struct reading *reading, const json_t *object)
+static void read_id(struct cd_json *json, void *field)
 {
 	static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-";
-	const char *id = get_text(reading, object, "id", true);
+	const char **id = field;
 
-	if (id != NULL && (*id == '\0' || strlen(id) > 64 || id[strspn(id, allowed)] != '\0'))
-		reading->damaged = true;
-	return id;
+	read_text(json, id);
+	if (*id != NULL && (**id == '\0' || strlen(*id) > 64 || (*id)[strspn(*id, allowed)] != '\0'))
+		cd_json_refuse(json);
 }
 
-static void get_xattrs(struct reading *reading, struct cd_attributes *attributes, json_t *object)
+static void read_text_of_list(struct cd_json *json, void *out)
 {
-	struct cd_xattr *list;
-	const char *name;
-	json_t *value;
+	const char *text;
 
-	if (object == NULL)
-		return;
-	list = check(reading, cd_arena_array(reading->arena, json_object_size(object) + 1, sizeof(*list)));
-	if (list == NULL)
-		return;
-	attributes->xattrs = list;
-	json_object_foreach(object, name, value)
-	{
-		const char *digits = json_string_value(value);
-		size_t length = digits == NULL ? 0 : strlen(digits) / 2;
-		char *bytes = check(reading, cd_arena_alloc(reading->arena, length + 1));
-
-		list->name = decode(reading, name);
-		list->value = bytes;
-		list->length = length;
-		for (size_t i = 0; bytes != NULL && i < length; i++)
-			bytes[i] = (char)(unsigned char)(hex_digit(digits[2 * i]) * 16 +
-							 hex_digit(digits[2 * i + 1]));
-		list++;
-		attributes->xattr_count++;
-	}
+	read_text(json, &text);
+	cd_json_add(json, out, text);
 }
 
-static void get_side(struct reading *reading, struct cd_side *side, const json_t *object)
+static void read_list(struct cd_json *json, void *field)
 {
-	const char *kind = json_string_value(json_object_get(object, "kind"));
-	const char *digest = json_string_value(json_object_get(object, "sha256"));
-	size_t i = 0;
+	struct cd_vector texts = {0};
 
-	while (kind != NULL && i < 4 && strcmp(cd_side_kinds[i], kind) != 0)
+	cd_json_array(json, read_text_of_list, &texts);
+	*(const char *const **)field = cd_json_list(json, &texts);
+}
+
+/* A command has at least the program. */
+static void read_command(struct cd_json *json, void *field)
+{
+	const char *const **list = field;
+
+	read_list(json, list);
+	if (*list != NULL && **list == NULL)
+		cd_json_refuse(json);
+}
+
+/* ---- what stands at a path ---- */
+
+#define MISSING INT64_MIN
+
+struct side_record {
+	struct cd_side side;
+	struct cd_vector xattrs; /* of struct cd_xattr */
+	int64_t kind, mode, owner, group, modified, modified_nsec;
+};
+
+static void read_kind(struct cd_json *json, void *field)
+{
+	const char *kind = cd_json_string(json);
+	int64_t i = 0;
+
+	while (i < 4 && strcmp(cd_side_kinds[i], kind) != 0)
 		i++;
-	if (kind == NULL || i == 4 || (i == CD_SIDE_FILE && (digest == NULL || strlen(digest) != 64))) {
-		reading->damaged = true;
-		return;
-	}
-	side->kind = (enum cd_side_kind)i;
-	if (side->kind == CD_SIDE_NOTHING)
-		return;
-	if (side->kind == CD_SIDE_FILE)
-		memcpy(side->digest, digest, CD_SHA256_TEXT);
-	side->target = get_text(reading, object, "target", side->kind == CD_SIDE_LINK);
-	side->attributes.mode = (mode_t)get_number(reading, object, "mode") & 07777;
-	side->attributes.owner = (uid_t)get_number(reading, object, "owner");
-	side->attributes.group = (gid_t)get_number(reading, object, "group");
-	side->attributes.modified.tv_sec = (time_t)get_number(reading, object, "modified");
-	side->attributes.modified.tv_nsec = (long)get_number(reading, object, "modified_nsec");
-	get_xattrs(reading, &side->attributes, json_object_get(object, "xattrs"));
+	if (i == 4)
+		cd_json_refuse(json);
+	*(int64_t *)field = i;
 }
 
-static void *get_entry(struct reading *reading, const json_t *object)
+static void read_digest(struct cd_json *json, void *field)
 {
-	struct cd_entry *entry = check(reading, cd_arena_alloc(reading->arena, sizeof(*entry)));
+	const char *digest = cd_json_string(json);
 
+	if (strlen(digest) == CD_SHA256_TEXT - 1)
+		memcpy(field, digest, CD_SHA256_TEXT);
+	else
+		cd_json_refuse(json);
+}
+
+static void read_xattr(struct cd_json *json, const char *key, void *out)
+{
+	struct cd_xattr *xattr = cd_arena_alloc(json->arena, sizeof(*xattr));
+	const char *name = decoded(json, key), *digits = cd_json_string(json);
+	size_t length = strlen(digits) / 2;
+	char *bytes = cd_arena_alloc(json->arena, length + 1);
+
+	if (bytes == NULL)
+		cd_json_lack_memory(json);
+	for (size_t i = 0; bytes != NULL && i < length; i++) {
+		int high = hex_digit(digits[2 * i]), low = hex_digit(digits[2 * i + 1]);
+
+		if (high == -1 || low == -1)
+			cd_json_refuse(json);
+		bytes[i] = (char)(unsigned char)(high * 16 + low);
+	}
+	if (xattr != NULL)
+		*xattr = (struct cd_xattr){.name = name, .value = bytes, .length = length};
+	cd_json_add(json, out, xattr);
+}
+
+static void read_xattrs(struct cd_json *json, void *field)
+{
+	cd_json_members(json, read_xattr, field);
+}
+
+static void keep_xattrs(struct cd_json *json, struct cd_attributes *attributes,
+			const struct cd_vector *found)
+{
+	struct cd_xattr *list = NULL;
+
+	if (found->count != 0) {
+		list = cd_arena_array(json->arena, found->count, sizeof(*list));
+		if (list == NULL)
+			cd_json_lack_memory(json);
+	}
+	for (size_t i = 0; list != NULL && i < found->count; i++)
+		list[i] = *(const struct cd_xattr *)found->items[i];
+	attributes->xattrs = list;
+	attributes->xattr_count = list == NULL ? 0 : found->count;
+}
+
+/* What a kind has. */
+static bool is_whole(const struct side_record *record)
+{
+	if (record->kind == CD_SIDE_FILE && *record->side.digest == '\0')
+		return false;
+	if (record->kind == CD_SIDE_LINK && record->side.target == NULL)
+		return false;
+	return record->kind == CD_SIDE_NOTHING ||
+	       (record->mode != MISSING && record->owner != MISSING && record->group != MISSING &&
+		record->modified != MISSING && record->modified_nsec != MISSING);
+}
+
+static void read_side(struct cd_json *json, void *field)
+{
+	static const struct cd_json_field fields[] = {
+		{"kind", read_kind, offsetof(struct side_record, kind), true},
+		{"sha256", read_digest, offsetof(struct side_record, side.digest), false},
+		{"target", read_text, offsetof(struct side_record, side.target), false},
+		{"mode", cd_json_read_number, offsetof(struct side_record, mode), false},
+		{"owner", cd_json_read_number, offsetof(struct side_record, owner), false},
+		{"group", cd_json_read_number, offsetof(struct side_record, group), false},
+		{"modified", cd_json_read_number, offsetof(struct side_record, modified), false},
+		{"modified_nsec", cd_json_read_number, offsetof(struct side_record, modified_nsec), false},
+		{"xattrs", read_xattrs, offsetof(struct side_record, xattrs), false},
+	};
+	struct side_record record = {.mode = MISSING,
+				     .owner = MISSING,
+				     .group = MISSING,
+				     .modified = MISSING,
+				     .modified_nsec = MISSING};
+	struct cd_side *side = field;
+
+	CD_JSON_OBJECT(json, fields, &record);
+	if (!is_whole(&record))
+		cd_json_refuse(json);
+	*side = record.side;
+	side->kind = (enum cd_side_kind)record.kind;
+	side->attributes.mode = (mode_t)record.mode & 07777;
+	side->attributes.owner = (uid_t)record.owner;
+	side->attributes.group = (gid_t)record.group;
+	side->attributes.modified.tv_sec = (time_t)record.modified;
+	side->attributes.modified.tv_nsec = (long)record.modified_nsec;
+	keep_xattrs(json, &side->attributes, &record.xattrs);
+	cd_vector_free(&record.xattrs);
+}
+
+/* ---- what a journal is made of ---- */
+
+static void read_entry(struct cd_json *json, void *out)
+{
+	static const struct cd_json_field fields[] = {
+		{"path", read_path, offsetof(struct cd_entry, path), true},
+		{"asked", read_text, offsetof(struct cd_entry, asked), true},
+		{"staged", read_path, offsetof(struct cd_entry, staged), false},
+		{"inside", cd_json_read_bool, offsetof(struct cd_entry, inside), true},
+		{"secret", cd_json_read_bool, offsetof(struct cd_entry, secret), true},
+		{"service", read_text, offsetof(struct cd_entry, service), false},
+		{"backup_of", read_text, offsetof(struct cd_entry, backup_of), false},
+		{"before", read_side, offsetof(struct cd_entry, before), true},
+		{"after", read_side, offsetof(struct cd_entry, after), true},
+	};
+	struct cd_entry *entry = cd_arena_alloc(json->arena, sizeof(*entry));
+
+	cd_json_add(json, out, entry);
 	if (entry == NULL)
-		return NULL;
-	entry->path = get_path(reading, object, "path", true);
-	entry->asked = get_text(reading, object, "asked", true);
-	entry->staged = get_path(reading, object, "staged", false);
-	entry->inside = get_bool(reading, object, "inside");
-	entry->secret = get_bool(reading, object, "secret");
-	entry->service = get_text(reading, object, "service", false);
-	entry->backup_of = get_text(reading, object, "backup_of", false);
-	get_side(reading, &entry->before, json_object_get(object, "before"));
-	get_side(reading, &entry->after, json_object_get(object, "after"));
+		return;
+	CD_JSON_OBJECT(json, fields, entry);
 	/* What comes with a new directory is new, and has no name of its own to wait under. */
 	if (entry->inside ? entry->before.kind != CD_SIDE_NOTHING : entry->staged == NULL)
-		reading->damaged = true;
-	return entry;
+		cd_json_refuse(json);
 }
 
-static void *get_service(struct reading *reading, const json_t *object)
+static void read_entries(struct cd_json *json, void *field)
 {
-	struct cd_journal_service *service =
-		check(reading, cd_arena_alloc(reading->arena, sizeof(*service)));
-	struct cd_control *control = service == NULL ? NULL : &service->control;
+	cd_json_array(json, read_entry, field);
+}
 
+struct service_record {
+	struct cd_journal_service service;
+	int64_t timeout, was_running;
+};
+
+static void read_service(struct cd_json *json, void *out)
+{
+#define CONTROL(field) offsetof(struct service_record, service.control.field)
+	static const struct cd_json_field fields[] = {
+		{"name", read_text, CONTROL(name), true},
+		{"adapter", read_text, CONTROL(adapter), false},
+		{"test", read_command, CONTROL(test), false},
+		{"reload", read_command, CONTROL(reload), false},
+		{"restart", read_command, CONTROL(restart), false},
+		{"start", read_command, CONTROL(start), false},
+		{"stop", read_command, CONTROL(stop), false},
+		{"status", read_command, CONTROL(status), false},
+		{"environment", read_list, CONTROL(environment), false},
+		{"pid_file", read_text, CONTROL(pid_file), false},
+		{"programs", read_list, CONTROL(programs), false},
+		{"timeout", cd_json_read_number, offsetof(struct service_record, timeout), true},
+		{"was_running", cd_json_read_number, offsetof(struct service_record, was_running), true},
+	};
+#undef CONTROL
+	struct service_record record = {.timeout = 0};
+	struct cd_journal_service *service = cd_arena_alloc(json->arena, sizeof(*service));
+
+	cd_json_add(json, out, service);
 	if (service == NULL)
-		return NULL;
-	control->name = get_text(reading, object, "name", true);
-	control->adapter = get_text(reading, object, "adapter", false);
-	control->test = get_command(reading, object, "test");
-	control->reload = get_command(reading, object, "reload");
-	control->restart = get_command(reading, object, "restart");
-	control->start = get_command(reading, object, "start");
-	control->stop = get_command(reading, object, "stop");
-	control->status = get_command(reading, object, "status");
-	control->environment = get_list(reading, object, "environment");
-	control->pid_file = get_text(reading, object, "pid_file", false);
-	control->programs = get_list(reading, object, "programs");
-	control->timeout = (unsigned)get_number(reading, object, "timeout");
-	service->was_running = (int)get_number(reading, object, "was_running");
-	return service;
+		return;
+	CD_JSON_OBJECT(json, fields, &record);
+	*service = record.service;
+	service->control.timeout = (unsigned)record.timeout;
+	service->was_running = (int)record.was_running;
 }
 
-static void *get_holder(struct reading *reading, const json_t *value)
+static void read_services(struct cd_json *json, void *field)
 {
-	const char *path = checked_path(reading, plain(reading, value));
-
-	return (void *)(uintptr_t)path;
+	cd_json_array(json, read_service, field);
 }
 
-static void get_all(struct reading *reading, struct cd_vector *out, const json_t *array,
-		    void *(*get)(struct reading *, const json_t *))
+static void read_holder(struct cd_json *json, void *out)
 {
-	reading->damaged = reading->damaged || !json_is_array(array);
-	for (size_t i = 0; i < json_array_size(array); i++) {
-		void *item = get(reading, json_array_get(array, i));
+	const char *path;
 
-		if (item != NULL && cd_vector_add(out, item) != 0)
-			reading->out_of_memory = true;
-	}
+	read_path(json, &path);
+	cd_json_add(json, out, path);
 }
+
+static void read_holders(struct cd_json *json, void *field)
+{
+	cd_json_array(json, read_holder, field);
+}
+
+/* ---- the file ---- */
 
 /* Where the JSON begins; NULL when the first line does not vouch for it. */
 static const char *body_of(const char *bytes, size_t length, bool *out_of_memory)
@@ -297,33 +339,30 @@ static const char *body_of(const char *bytes, size_t length, bool *out_of_memory
 	return memcmp(digest, end + 1, 64) == 0 ? newline + 1 : NULL;
 }
 
-static void understand(struct reading *reading, struct cd_journal *journal, const char *bytes,
-		       size_t length)
+/* Returns 0, CERTDEPLOY_EREFUSED of what is damaged, or CERTDEPLOY_ENOMEM; nothing is recorded. */
+static int understand(struct cd_journal *journal, const char *bytes, size_t length)
 {
-	const char *body = body_of(bytes, length, &reading->out_of_memory);
-	json_error_t error;
-	bool short_of_memory;
-	json_t *json;
+	static const struct cd_json_field fields[] = {
+		{"id", read_id, offsetof(struct cd_journal, id), true},
+		{"time", cd_json_read_number, offsetof(struct cd_journal, time), true},
+		{"command", read_text, offsetof(struct cd_journal, command), true},
+		{"who", read_text, offsetof(struct cd_journal, who), true},
+		{"certificates", read_list, offsetof(struct cd_journal, certificates), false},
+		{"services", read_services, offsetof(struct cd_journal, services), true},
+		{"holders", read_holders, offsetof(struct cd_journal, holders), true},
+		{"files", read_entries, offsetof(struct cd_journal, entries), true},
+	};
+	bool out_of_memory = false;
+	const char *body = body_of(bytes, length, &out_of_memory);
+	struct cd_json json;
 
-	if (body == NULL) {
-		reading->damaged = true;
-		return;
-	}
-	json = cd_json_load(body, length - (size_t)(body - bytes), 0, &error, &short_of_memory);
-	if (json == NULL) {
-		/* The checksum was right. Where there is no memory, jansson says "wrong token". */
-		reading->out_of_memory = true;
-		return;
-	}
-	journal->id = get_id(reading, json);
-	journal->time = get_number(reading, json, "time");
-	journal->command = get_text(reading, json, "command", true);
-	journal->who = get_text(reading, json, "who", true);
-	journal->certificates = get_list(reading, json, "certificates");
-	get_all(reading, &journal->services, json_object_get(json, "services"), get_service);
-	get_all(reading, &journal->holders, json_object_get(json, "holders"), get_holder);
-	get_all(reading, &journal->entries, json_object_get(json, "files"), get_entry);
-	json_decref(json);
+	if (body == NULL)
+		return out_of_memory ? CERTDEPLOY_ENOMEM : CERTDEPLOY_EREFUSED;
+	cd_json_begin(&json, &journal->arena, body, length - (size_t)(body - bytes));
+	CD_JSON_OBJECT(&json, fields, journal);
+	if (cd_json_end(&json))
+		return 0;
+	return json.out_of_memory ? CERTDEPLOY_ENOMEM : CERTDEPLOY_EREFUSED;
 }
 
 /* Commands stand in it that are run as we are: it must be ours, and nobody else's to change. */
@@ -344,33 +383,28 @@ static int check_ours(bool *ours, int directory, int file)
 int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, int directory,
 		    const char *name, bool filed)
 {
-	struct reading reading = {.arena = &journal->arena};
 	int fd = cd_disk_open(directory, CD_MANIFEST, O_RDONLY | O_NONBLOCK, 0);
 	char *bytes = NULL;
 	size_t length = 0;
 	bool ours = false;
 	int error = fd == -1 ? errno : cd_read_fd(&bytes, &length, NULL, fd, CD_MANIFEST_LIMIT);
+	int result = error == ENOENT ? CERTDEPLOY_ENOTFOUND : CERTDEPLOY_EREFUSED;
 
 	*journal = (struct cd_journal){0};
 	if (error == 0)
 		error = check_ours(&ours, directory, fd);
 	if (error == 0 && bytes != NULL && ours)
-		understand(&reading, journal, bytes, length);
-	else
-		reading.damaged = true;
+		result = understand(journal, bytes, length);
 	if (fd != -1)
 		(void)close(fd);
-	if (error != 0 && error != ENOENT) {
-		free(bytes);
-		return cd_fail_errno(problems, error, name, _("cannot read the journal"));
-	}
 	free(bytes);
-	if (reading.out_of_memory)
-		return cd_fail_memory(problems);
-	if (error == 0 && !reading.damaged)
+	if (error != 0 && error != ENOENT)
+		return cd_fail_errno(problems, error, name, _("cannot read the journal"));
+	if (result == 0)
 		return 0;
-	return cd_fail(problems, error == ENOENT ? CERTDEPLOY_ENOTFOUND : CERTDEPLOY_EREFUSED,
-		       filed ? "backup-damaged" : "journal-damaged", name, 0,
+	if (result == CERTDEPLOY_ENOMEM)
+		return cd_fail_memory(problems);
+	return cd_fail(problems, result, filed ? "backup-damaged" : "journal-damaged", name, 0,
 		       filed ? _("the record of this run cannot be read")
 			     : _("the record of an interrupted run cannot be read; nothing was touched"));
 }

@@ -263,10 +263,9 @@ def test_no_banned_function_is_named():
     assert wrong == []
 
 
-def test_json_is_read_through_one_door():
-    """Jansson calls a text read of which it had no memory for each byte: base/json.c notices."""
-    reads = {n for n in library_sources() if re.search(r"\bjson_load\w*\s*\(", code(n))}
-    assert reads == {"libcertdeploy/base/json.c"}
+def test_the_library_reads_no_json_with_jansson():
+    """Jansson calls a text read of which it had no memory for each byte: base/json.c has a reader of its own."""
+    assert {n for n in library_sources() if re.search(r"\bjson_load\w*\s*\(", code(n))} == set()
 
 
 def test_sources_with_messages_are_translated():

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-json.c - text of JSON in a process that gives jansson an allocator of its own */
+#include "short.h"
 #include "unit.h"
 
 #include "base/json.h"
 
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,96 +48,263 @@ static void text_is_for_free(void **state)
 
 /* ---- reading ---- */
 
-static json_t *load(const char *text, size_t flags, bool *out_of_memory)
-{
-	json_error_t error;
+struct thing {
+	const char *name;
+	int64_t number;
+	bool flag;
+	const char *const *list;
+	struct cd_vector pairs; /* of const char *: key, value, … */
+};
 
-	return cd_json_load(text, strlen(text), flags, &error, out_of_memory);
+static void read_pair(struct cd_json *json, const char *key, void *out)
+{
+	const char *value;
+
+	cd_json_add(json, out, cd_arena_string(json->arena, key));
+	cd_json_read_string(json, &value);
+	cd_json_add(json, out, value);
 }
 
-static void all_is_read(void **state)
+static void read_pairs(struct cd_json *json, void *field)
 {
-	static const char *const texts[] = {
-		"{}",
-		" [ ] ",
-		"[1, 0, -0, -17, 9223372036854775807, -9223372036854775808, 1.5, -1e3, 2E-2, 10.25e+1]",
-		"[true, false, null, \"\", \"1\", \"-2.5\"]",
-		"{\"a\": {\"b\": [\"\xc3\xa9\", {\"a\": \"\xe6\x97\xa5\"}]}, \"\xc3\xa9\": 3}",
-		"[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\", \"\\u0041\\u00e9\\u65E5\\ud83d\\ude00\\\\u00e9\"]",
-		"{\"\\u0041\\\"\": \"x\", \"\\u00e9\": \"\\\\\"}",
+	cd_json_members(json, read_pair, field);
+}
+
+/* What became of it: 0, CERTDEPLOY_EREFUSED or CERTDEPLOY_ENOMEM. */
+static int read_thing(struct thing *thing, struct cd_arena *arena, const char *bytes, size_t length,
+		      size_t *line)
+{
+	static const struct cd_json_field fields[] = {
+		{"name", cd_json_read_string, offsetof(struct thing, name), true},
+		{"number", cd_json_read_number, offsetof(struct thing, number), false},
+		{"flag", cd_json_read_bool, offsetof(struct thing, flag), false},
+		{"list", cd_json_read_strings, offsetof(struct thing, list), false},
+		{"pairs", read_pairs, offsetof(struct thing, pairs), false},
+	};
+	struct cd_json json;
+
+	*thing = (struct thing){.name = NULL};
+	cd_json_begin(&json, arena, bytes, length);
+	CD_JSON_OBJECT(&json, fields, thing);
+	*line = cd_json_line(&json);
+	if (cd_json_end(&json))
+		return 0;
+	return json.out_of_memory ? CERTDEPLOY_ENOMEM : CERTDEPLOY_EREFUSED;
+}
+
+static void a_thing_is_read(void **state)
+{
+	static const char text[] = "\t{ \"list\" : [\"a\",\"\", \"\xc3\xa9\"],\r\n\"flag\":true, \"more\": "
+				   "[{\"a\": null, \"b\": [1.5e-3, -0.1, false, {}]}, []],"
+				   "\"pairs\": {\"k\": \"v\", \"\\u0041\": \"\"},\n"
+				   "\"number\": -17, \"name\": \"x\"} \n";
+	struct cd_arena arena = {0};
+	struct thing thing;
+	size_t line;
+
+	(void)state;
+	assert_int_equal(read_thing(&thing, &arena, text, strlen(text), &line), 0);
+	assert_string_equal(thing.name, "x");
+	assert_true(thing.number == -17 && thing.flag);
+	assert_string_equal(thing.list[0], "a");
+	assert_string_equal(thing.list[1], "");
+	assert_string_equal(thing.list[2], "\xc3\xa9");
+	assert_null(thing.list[3]);
+	assert_int_equal(thing.pairs.count, 4);
+	assert_string_equal(thing.pairs.items[2], "A");
+	assert_string_equal(thing.pairs.items[3], "");
+	cd_vector_free(&thing.pairs);
+	cd_arena_free(&arena);
+}
+
+static void strings_are_as_jansson_reads_them(void **state)
+{
+	static const char *const strings[] = {
+		"",
+		"/etc/ssl/private/\xe6\x97\xa5\xe6\x9c\xac.pem",
+		"\\\"\\\\\\/\\b\\f\\n\\r\\t",
+		"\\u0041\\u00e9\\u65E5\\ud83d\\ude00\\\\u00e9",
+		"\\uD7FF\\uE000\\uffff",
+		"\x7f \xf4\x8f\xbf\xbf",
+		/* none of these is one */
+		"\\",
+		"\\x41",
+		"\\u",
+		"\\u004",
+		"\\u00g1",
+		"\\u0000",
+		"\\ud83d",
+		"\\ud83d\\u0041",
+		"\\ud83dx",
+		"\\ude00",
+		"\x1f",
+		"\n",
+		"\xff",
+		"\xc3",
+		"\xed\xa0\x80",
+		"\xc0\x80",
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		json_t *expected = json_loads(texts[i], 0, NULL);
-		bool out_of_memory = true;
-		json_t *json = load(texts[i], 0, &out_of_memory);
+	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+		struct cd_arena arena = {0};
+		struct thing thing;
+		char text[200];
+		size_t line;
+		json_t *expected;
+		int code;
 
-		assert_non_null(expected);
-		assert_true(json_equal(json, expected));
-		assert_false(out_of_memory);
-		json_decref(json);
+		(void)snprintf(text, sizeof(text), "{\"name\": \"%s\"}", strings[i]);
+		expected = json_loads(text, 0, NULL);
+		code = read_thing(&thing, &arena, text, strlen(text), &line);
+		if ((expected == NULL) != (code == CERTDEPLOY_EREFUSED))
+			fail_msg("%s: %d", text, code);
+		if (expected != NULL)
+			assert_string_equal(thing.name,
+					    json_string_value(json_object_get(expected, "name")));
 		json_decref(expected);
+		cd_arena_free(&arena);
 	}
 }
 
-static void what_follows_is_left(void **state)
+static void numbers_are_whole(void **state)
 {
-	bool out_of_memory = true;
-	json_t *json = load("{\"a\": 1}, {\"b\": 22}", JSON_DISABLE_EOF_CHECK, &out_of_memory);
+	static const struct {
+		const char *text;
+		bool right;
+		int64_t value;
+	} cases[] = {
+		{"0", true, 0},
+		{"-0", true, 0},
+		{"9223372036854775807", true, INT64_MAX},
+		{"-9223372036854775808", true, INT64_MIN},
+		{"9223372036854775808", false, 0},
+		{"-9223372036854775809", false, 0},
+		{"99999999999999999999", false, 0},
+		{"01", false, 0},
+		{"+1", false, 0},
+		{"-", false, 0},
+		{"1.0", false, 0},
+		{"1e3", false, 0},
+		{"\"1\"", false, 0},
+		{"true", false, 0},
+	};
 
 	(void)state;
-	assert_non_null(json);
-	assert_false(out_of_memory);
-	json_decref(json);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cd_arena arena = {0};
+		struct thing thing;
+		char text[100];
+		size_t line;
+		int code;
+
+		(void)snprintf(text, sizeof(text), "{\"name\": \"\", \"number\": %s}", cases[i].text);
+		code = read_thing(&thing, &arena, text, strlen(text), &line);
+		if (code != (cases[i].right ? 0 : CERTDEPLOY_EREFUSED))
+			fail_msg("%s: %d", cases[i].text, code);
+		if (cases[i].right)
+			assert_true(thing.number == cases[i].value);
+		cd_arena_free(&arena);
+	}
 }
 
 static void what_is_wrong_is_not_read(void **state)
 {
-	static const char *const texts[] = {"",     "{", "[\"", "[\"\\u00", "[1}", "{\"a\": 1, \"a\": 2}",
-					    "[\"\\"};
+	static const char *const texts[] = {
+		"",
+		" ",
+		"[]",
+		"{",
+		"{}", /* the name is needed */
+		"{\"name\"}",
+		"{\"name\": }",
+		"{\"name\": \"x\"",
+		"{\"name\": \"x",
+		"{\"name\": \"x\",}",
+		"{\"name\": \"x\" \"flag\": true}",
+		"{\"name\": \"x\"} x",
+		"{\"name\": \"x\"}}",
+		"{\"name\": \"x\", \"name\": \"y\"}",
+		"{\"name\": 1}",
+		"{\"name\": null}",
+		"{name: \"x\"}",
+		"{\"name\": \"x\", \"flag\": 1}",
+		"{\"name\": \"x\", \"flag\": truely}",
+		"{\"name\": \"x\", \"list\": \"y\"}",
+		"{\"name\": \"x\", \"list\": [\"y\", 1]}",
+		"{\"name\": \"x\", \"list\": [\"y\",]}",
+		"{\"name\": \"x\", \"list\": [\"y\"",
+		"{\"name\": \"x\", \"more\": [1, 2}",
+		"{\"name\": \"x\", \"more\": ?}",
+		"{\"name\": \"x\", \"pairs\": {\"k\": 1}}",
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		bool out_of_memory = true;
+		struct cd_arena arena = {0};
+		struct thing thing;
+		size_t line;
 
-		assert_null(load(texts[i], 0, &out_of_memory));
-		assert_false(out_of_memory);
+		if (read_thing(&thing, &arena, texts[i], strlen(texts[i]), &line) != CERTDEPLOY_EREFUSED)
+			fail_msg("%s", texts[i]);
+		cd_vector_free(&thing.pairs);
+		cd_arena_free(&arena);
 	}
 }
 
-static long until_short; /* allocations until one fails */
-
-static void *short_malloc(size_t size)
+static void a_mistake_has_a_line(void **state)
 {
-	return --until_short == 0 ? NULL : malloc(size);
-}
-
-/* Of a path that is longer than what Jansson has room for at first, it lost a byte, and called it read. */
-static void no_byte_is_lost_when_memory_is_short(void **state)
-{
-	static const char text[] = "{\"a\": [\"/etc/dovecot/conf.d/99-certdeploy.conf\"], \"mode\": 420}";
-	json_t *expected = json_loads(text, 0, NULL);
-	unsigned lost = 0;
-	bool whole = false;
+	static const char text[] = "{\n\"name\": \"x\",\n\"flag\": 3,\n\"number\": 1\n}\n";
+	struct cd_arena arena = {0};
+	struct thing thing;
+	size_t line;
 
 	(void)state;
-	for (long at = 1; !whole; at++) {
-		bool out_of_memory;
-		json_t *json;
+	assert_int_equal(read_thing(&thing, &arena, text, strlen(text), &line), CERTDEPLOY_EREFUSED);
+	assert_int_equal(line, 3);
+	assert_true(thing.number == 0);
+	cd_arena_free(&arena);
+}
 
-		json_set_alloc_funcs(short_malloc, free);
-		until_short = at;
-		json = load(text, 0, &out_of_memory);
-		whole = until_short > 0;
-		json_set_alloc_funcs(malloc, free);
-		assert_true(json == NULL || json_equal(json, expected));
-		assert_true(json != NULL || !whole);
-		lost += out_of_memory ? 1 : 0;
-		json_decref(json);
+/* Deeper than anything of ours, and than a stack might bear. */
+static void depth_has_an_end(void **state)
+{
+	static char text[400000] = "{\"more\": ";
+	struct cd_arena arena = {0};
+	struct thing thing;
+	size_t line;
+
+	(void)state;
+	memset(text + 9, '[', sizeof(text) - 10);
+	assert_int_equal(read_thing(&thing, &arena, text, strlen(text), &line), CERTDEPLOY_EREFUSED);
+	cd_arena_free(&arena);
+}
+
+/* Of a long path jansson lost a byte, and called it read. */
+static int read_all(void *data)
+{
+	static const char text[] = "{\"list\": [\"/etc/dovecot/conf.d/99-certdeploy.conf\", \"\\u65e5\"],"
+				   "\"pairs\": {\"k\": \"v\"}, \"number\": 420, \"name\": \"x\"}";
+	struct cd_arena arena = {0};
+	struct thing thing;
+	size_t line;
+	int code = read_thing(&thing, &arena, text, strlen(text), &line);
+
+	(void)data;
+	if (code == 0) {
+		assert_string_equal(thing.name, "x");
+		assert_string_equal(thing.list[0], "/etc/dovecot/conf.d/99-certdeploy.conf");
+		assert_int_equal(thing.pairs.count, 2);
 	}
-	assert_true(lost >= 2);
-	json_decref(expected);
+	cd_vector_free(&thing.pairs);
+	cd_arena_free(&arena);
+	return code;
+}
+
+static void no_byte_is_lost_when_memory_is_short(void **state)
+{
+	(void)state;
+	short_of_everything(read_all, NULL);
 }
 
 static void nothing_gives_nothing(void **state)
@@ -148,9 +318,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_for_free),
 		cmocka_unit_test(nothing_gives_nothing),
-		cmocka_unit_test(all_is_read),
-		cmocka_unit_test(what_follows_is_left),
+		cmocka_unit_test(a_thing_is_read),
+		cmocka_unit_test(strings_are_as_jansson_reads_them),
+		cmocka_unit_test(numbers_are_whole),
 		cmocka_unit_test(what_is_wrong_is_not_read),
+		cmocka_unit_test(a_mistake_has_a_line),
+		cmocka_unit_test(depth_has_an_end),
 		cmocka_unit_test(no_byte_is_lost_when_memory_is_short),
 	};
 
