@@ -107,6 +107,20 @@ const char *cd_probe_title(struct cd_arena *arena, const struct certdeploy_endpo
 	return full == NULL ? name : full;
 }
 
+const char *cd_probe_code(const struct cd_probe *probe)
+{
+	switch (probe->state) {
+	case CD_PROBE_SERVED:
+		return "served-other";
+	case CD_PROBE_NO_STARTTLS:
+		return "no-starttls";
+	case CD_PROBE_NO_HANDSHAKE:
+		return "no-handshake";
+	default:
+		return "not-listening";
+	}
+}
+
 static bool is_answered(const struct cd_probe *probe)
 {
 	if (probe->want == NULL)

@@ -46,6 +46,9 @@ struct cd_probe cd_probe_of(const struct certdeploy_endpoint *endpoint);
 /** What is connected to, for messages: its name, or the default, and the address that it is bound to. */
 const char *cd_probe_title(struct cd_arena *arena, const struct certdeploy_endpoint *endpoint);
 
+/** The code of the problem where another certificate, or none, was served. */
+const char *cd_probe_code(const struct cd_probe *probe);
+
 struct cd_probing {
 	unsigned parallel;                                      /**< handshakes at once; 0: 64 */
 	unsigned seconds;                                       /**< for all together; 0: 15 */

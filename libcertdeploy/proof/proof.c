@@ -307,20 +307,6 @@ static unsigned seconds_for(const struct cd_proof *proof)
 	return most + (unsigned)(proof->items.count / ENDPOINTS_A_SECOND);
 }
 
-static const char *code_of(const struct cd_probe *probe)
-{
-	switch (probe->state) {
-	case CD_PROBE_SERVED:
-		return "served-other";
-	case CD_PROBE_NO_STARTTLS:
-		return "no-starttls";
-	case CD_PROBE_NO_HANDSHAKE:
-		return "no-handshake";
-	default:
-		return "not-listening";
-	}
-}
-
 static void tell(struct cd_proof *proof, const struct cd_proof_item *item, const struct cd_probe *probe,
 		 enum certdeploy_severity severity)
 {
@@ -336,7 +322,7 @@ static void tell(struct cd_proof *proof, const struct cd_proof_item *item, const
 				   : _("%s on port %u (%s) serves another certificate: %s"),
 			   name, (unsigned)item->port, endpoint->protocol, probe->sha256);
 	else
-		cd_problem(problems, severity, code_of(probe), endpoint->file, endpoint->line,
+		cd_problem(problems, severity, cd_probe_code(probe), endpoint->file, endpoint->line,
 			   _("%s on port %u (%s) could not be proven: %s"), name, (unsigned)item->port,
 			   endpoint->protocol, probe->detail[0] == '\0' ? "-" : probe->detail);
 	problems->service = NULL;

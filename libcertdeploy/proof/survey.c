@@ -351,20 +351,6 @@ int cd_sight_judge_file(struct cd_problems *problems, const struct cd_sight *sig
 	return sight->leaf_result == CERTDEPLOY_EPERMISSION ? 0 : CERTDEPLOY_EDIFFERENT;
 }
 
-static const char *code_of(enum cd_probe_state state)
-{
-	switch (state) {
-	case CD_PROBE_SERVED:
-		return "served-other";
-	case CD_PROBE_NO_STARTTLS:
-		return "no-starttls";
-	case CD_PROBE_NO_HANDSHAKE:
-		return "no-handshake";
-	default:
-		return "not-listening";
-	}
-}
-
 int cd_sight_judge_port(struct cd_problems *problems, const struct cd_sight *sight)
 {
 	const struct certdeploy_endpoint *endpoint = sight->endpoint;
@@ -385,7 +371,7 @@ int cd_sight_judge_port(struct cd_problems *problems, const struct cd_sight *sig
 			   _("%s on port %u (%s) serves another certificate: %s"), name,
 			   (unsigned)sight->port, endpoint->protocol, sight->probe->sha256);
 	else
-		cd_problem(problems, CERTDEPLOY_ERROR, code_of(sight->probe->state), file, line,
+		cd_problem(problems, CERTDEPLOY_ERROR, cd_probe_code(sight->probe), file, line,
 			   _("%s on port %u (%s) could not be proven: %s"), name, (unsigned)sight->port,
 			   endpoint->protocol,
 			   sight->probe->detail[0] == '\0' ? "-" : sight->probe->detail);
