@@ -557,18 +557,14 @@ static size_t make_point(unsigned char *point, size_t room, const char *curve, c
 	return length;
 }
 
-/*
- * The public key worked out anew from the private number: that proves as much as a signature, in a fifth of
- * the time. False: it is another, or cannot be told so.
- */
-static bool derives(const EVP_PKEY *key, const EVP_PKEY *public_key)
+/* The public key worked out anew from the private number. */
+static bool point_fits(const EVP_PKEY *key, const EVP_PKEY *public_key)
 {
 	unsigned char wanted[POINT_MOST], made[POINT_MOST];
 	BIGNUM *number = NULL;
 	char curve[32];
 	size_t length = 0;
-	bool fits = EVP_PKEY_base_id(key) == EVP_PKEY_EC &&
-		    EVP_PKEY_get_group_name(public_key, curve, sizeof(curve), NULL) == 1 &&
+	bool fits = EVP_PKEY_get_group_name(public_key, curve, sizeof(curve), NULL) == 1 &&
 		    EVP_PKEY_get_octet_string_param(public_key, OSSL_PKEY_PARAM_PUB_KEY, wanted,
 						    sizeof(wanted), &length) == 1 &&
 		    EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &number) == 1 && length != 0 &&
@@ -577,6 +573,104 @@ static bool derives(const EVP_PKEY *key, const EVP_PKEY *public_key)
 
 	BN_clear_free(number);
 	return fits;
+}
+
+/* Of an RSA key; the public ones are the certificate's. */
+struct rsa_numbers {
+	BIGNUM *modulus, *public_exponent, *private_exponent;
+	BIGNUM *factors[2], *exponents[2], *coefficient;
+};
+
+static bool get_numbers(struct rsa_numbers *numbers, const EVP_PKEY *key)
+{
+	const struct {
+		const char *name;
+		BIGNUM **number;
+	} wanted[] = {
+		{OSSL_PKEY_PARAM_RSA_N, &numbers->modulus},
+		{OSSL_PKEY_PARAM_RSA_E, &numbers->public_exponent},
+		{OSSL_PKEY_PARAM_RSA_D, &numbers->private_exponent},
+		{OSSL_PKEY_PARAM_RSA_FACTOR1, &numbers->factors[0]},
+		{OSSL_PKEY_PARAM_RSA_FACTOR2, &numbers->factors[1]},
+		{OSSL_PKEY_PARAM_RSA_EXPONENT1, &numbers->exponents[0]},
+		{OSSL_PKEY_PARAM_RSA_EXPONENT2, &numbers->exponents[1]},
+		{OSSL_PKEY_PARAM_RSA_COEFFICIENT1, &numbers->coefficient},
+	};
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
+		if (EVP_PKEY_get_bn_param(key, wanted[i].name, wanted[i].number) != 1)
+			return false;
+	return true;
+}
+
+static void free_numbers(struct rsa_numbers *numbers)
+{
+	BN_free(numbers->modulus);
+	BN_free(numbers->public_exponent);
+	BN_clear_free(numbers->private_exponent);
+	BN_clear_free(numbers->coefficient);
+	for (size_t i = 0; i < 2; i++) {
+		BN_clear_free(numbers->factors[i]);
+		BN_clear_free(numbers->exponents[i]);
+	}
+}
+
+/* product: of both exponents, less one. */
+static bool factor_fits(const struct rsa_numbers *numbers, size_t i, const BIGNUM *product, BN_CTX *context)
+{
+	BIGNUM *less = BN_CTX_get(context), *rest = BN_CTX_get(context);
+
+	return rest != NULL && BN_sub(less, numbers->factors[i], BN_value_one()) == 1 &&
+	       BN_mod(rest, product, less, context) == 1 && BN_is_zero(rest) &&
+	       BN_mod(rest, numbers->private_exponent, less, context) == 1 &&
+	       BN_cmp(rest, numbers->exponents[i]) == 0;
+}
+
+/* What RFC 8017 (3.2) asks of the numbers; that the factors are primes is left to who made them. */
+static bool rsa_fits(const struct rsa_numbers *numbers, BN_CTX *context)
+{
+	BIGNUM *const *factors = numbers->factors;
+	BIGNUM *product = BN_CTX_get(context);
+
+	return product != NULL && BN_mul(product, factors[0], factors[1], context) == 1 &&
+	       BN_cmp(product, numbers->modulus) == 0 &&
+	       BN_mod_mul(product, numbers->coefficient, factors[1], factors[0], context) == 1 &&
+	       BN_is_one(product) &&
+	       BN_mul(product, numbers->public_exponent, numbers->private_exponent, context) == 1 &&
+	       BN_sub_word(product, 1) == 1 && factor_fits(numbers, 0, product, context) &&
+	       factor_fits(numbers, 1, product, context);
+}
+
+static bool numbers_fit(const EVP_PKEY *key)
+{
+	struct rsa_numbers numbers = {0};
+	BN_CTX *context = BN_CTX_secure_new();
+	bool fits = context != NULL && get_numbers(&numbers, key);
+
+	if (fits) {
+		BN_CTX_start(context);
+		fits = rsa_fits(&numbers, context);
+		BN_CTX_end(context);
+	}
+	BN_CTX_free(context);
+	free_numbers(&numbers);
+	return fits;
+}
+
+/*
+ * Whether the private half of a key, whose public one is the certificate's, belongs to it, by arithmetic:
+ * that proves as much as a signature, in a fifth of the time. False: it does not, or cannot be told so.
+ */
+static bool derives(const EVP_PKEY *key, const EVP_PKEY *public_key)
+{
+	switch (EVP_PKEY_base_id(key)) {
+	case EVP_PKEY_EC:
+		return point_fits(key, public_key);
+	case EVP_PKEY_RSA:
+		return numbers_fit(key);
+	default:
+		return false;
+	}
 }
 #else
 static bool derives(const EVP_PKEY *key, const EVP_PKEY *public_key)

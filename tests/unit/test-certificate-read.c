@@ -412,6 +412,32 @@ static void test_a_key_whose_halves_do_not_belong_together(void **state)
 	}
 }
 
+/* The same of an RSA key: the numbers behind the public ones are those of another. */
+static void test_an_rsa_key_with_the_factors_of_another(void **state)
+{
+	struct loading loading = {.load.need_key = true};
+	PKCS8_PRIV_KEY_INFO *infos[] = {EVP_PKEY2PKCS8(rsa->key), EVP_PKEY2PKCS8(issue_key("rsa:2048"))};
+	unsigned char *one = NULL, *other = NULL, *public = NULL;
+	size_t length = (size_t)i2d_PKCS8_PRIV_KEY_INFO(infos[0], &one);
+	size_t size = (size_t)i2d_PublicKey(rsa->key, &public) - 4; /* without the sequence's head */
+	const unsigned char *found = memmem(one, length, public + 4, size);
+
+	(void)state;
+	length = (size_t)i2d_PKCS8_PRIV_KEY_INFO(infos[1], &other);
+	assert_non_null(found);
+	memcpy(other + (found - one), found, size);
+	give(&loading, CERT, pem_certificate(rsa));
+	give(&loading, CHAIN, pem_certificate(middle));
+	give_bytes(&loading, KEY, other, length);
+	assert_refused(&loading, "key-mismatch");
+	loading_end(&loading);
+	OPENSSL_free(one);
+	OPENSSL_free(other);
+	OPENSSL_free(public);
+	for (size_t i = 0; i < 2; i++)
+		PKCS8_PRIV_KEY_INFO_free(infos[i]);
+}
+
 static void test_encrypted_keys(void **state)
 {
 	(void)state;
@@ -956,6 +982,7 @@ int main(void)
 		cmocka_unit_test(test_a_normal_key_is_what_openssl_writes),
 		cmocka_unit_test(test_what_is_no_part_of_a_key_is_not_stored),
 		cmocka_unit_test(test_a_key_whose_halves_do_not_belong_together),
+		cmocka_unit_test(test_an_rsa_key_with_the_factors_of_another),
 		cmocka_unit_test(test_a_signature_is_verified_for_each_leaf),
 		cmocka_unit_test(test_encrypted_keys),
 		cmocka_unit_test(test_passphrases),
