@@ -3,6 +3,7 @@
 #include "tool.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,10 +12,21 @@
 #include <unistd.h>
 
 /* Work that is over sooner is not announced. */
-#define QUIET_SECONDS 1
+#define QUIET_MILLISECONDS 1000
+/* One of many is not shown sooner after another. */
+#define PROGRESS_MILLISECONDS 100
 
 static bool progress_shown;
-static struct timespec started;
+static int64_t quiet_until;
+static int64_t last_shown;
+
+static int64_t milliseconds(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 void prepare_terminal(struct tool *tool, const char *color)
 {
@@ -24,7 +36,7 @@ void prepare_terminal(struct tool *tool, const char *color)
 	bool always = !automatic && strcmp(color, "always") == 0;
 	struct winsize size;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &started);
+	quiet_until = milliseconds() + QUIET_MILLISECONDS;
 	tool->color_out = always || (automatic && able && isatty(STDOUT_FILENO));
 	tool->color_err = always || (automatic && able && isatty(STDERR_FILENO));
 	tool->width = 0;
@@ -48,15 +60,14 @@ const char *styled(bool color, enum style style)
 int show_progress(void *user, const char *what, size_t done, size_t total)
 {
 	const struct tool *tool = user;
-	struct timespec now;
+	int64_t now = milliseconds();
+	bool early = now < quiet_until || (done > 1 && now - last_shown < PROGRESS_MILLISECONDS);
 
 	if (was_interrupted())
 		return 1;
-	if (tool->json || tool->verbosity != 0 || what == NULL || !isatty(STDERR_FILENO))
+	if (tool->json || tool->verbosity != 0 || what == NULL || early || !isatty(STDERR_FILENO))
 		return 0;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec - started.tv_sec <= QUIET_SECONDS)
-		return 0;
+	last_shown = now;
 	(void)fputs("\r\033[K", stderr);
 	put_safe(stderr, what);
 	if (total > 1)
