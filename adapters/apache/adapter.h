@@ -10,6 +10,7 @@
  * read.c       lines in reading order; includes.c: files; sections.c: conditions, virtual hosts, other
  *              sections; directives.c: what single directives do
  * addresses.c  <VirtualHost> and Listen addresses, the sets they make, where to connect
+ * seen.c       which names and files came before
  * proxied.c    ports that want haproxy's PROXY protocol
  * merge.c      own certificates over inherited ones
  * naming.c     names of virtual hosts without ServerName
@@ -217,6 +218,25 @@ int apache_version_compare(const struct apache_version *version, unsigned major,
 /** <IfVersion …>: 1, 0, or -1 for what httpd would not accept. arguments up to the last '>'. */
 int apache_version_is(struct certdeploy_reading *reading, const struct apache_version *version,
 		      const char *const *words, size_t count);
+
+/* ---- seen.c ---- */
+
+struct apache_seen_slot;
+
+/** Keys that were seen; they stay where they are. All zero: none. */
+struct apache_seen {
+	struct apache_seen_slot *slots;
+	size_t room; /**< a power of two, or 0 */
+	size_t count;
+};
+
+/** There will be about so many. */
+int apache_seen_expect(struct certdeploy_reading *reading, struct apache_seen *seen, size_t count);
+/** The equal key that was added, or NULL. */
+void *apache_seen_find(const struct apache_seen *seen, const void *key, size_t length);
+/** One that is not there. */
+int apache_seen_add(struct certdeploy_reading *reading, struct apache_seen *seen, const void *key,
+		    size_t length);
 
 /* ---- macros.c ---- */
 

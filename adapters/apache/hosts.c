@@ -6,7 +6,6 @@
  * before a later exact name; the first of all where none has it.
  */
 #include "adapter.h"
-#include "hash.h"
 
 #include <string.h>
 
@@ -29,19 +28,14 @@ static bool has_tls(const struct apache_model *model, const struct apache_host *
 
 /* ---- names ---- */
 
-/* The key is the name. */
-struct name_entry {
-	UT_hash_handle hh;
-};
-
 /*
  * Names of one set that have been seen so far. Wildcards of the forms *REST and REST* are found by
  * their REST, at every length of one that there is; any other one by one.
  */
 struct names {
-	struct name_entry *exact;
-	struct name_entry *suffixes;
-	struct name_entry *prefixes;
+	struct apache_seen exact;
+	struct apache_seen suffixes;
+	struct apache_seen prefixes;
 	bool odd_suffixes; /* one that does not begin with a dot */
 	bool odd_prefixes;
 	const char **others;
@@ -49,36 +43,13 @@ struct names {
 	size_t other_room;
 };
 
-HASH_FUNCTION_BEGIN
-
-static bool known(struct name_entry *table, const char *text, size_t length)
-{
-	struct name_entry *found;
-
-	HASH_FIND(hh, table, text, length, found);
-	return found != NULL;
-}
-
 /* *fresh: it was not known. */
-static int learn(struct certdeploy_reading *reading, struct name_entry **table, const char *text,
+static int learn(struct certdeploy_reading *reading, struct apache_seen *seen, const char *text,
 		 size_t length, bool *fresh)
 {
-	struct name_entry *entry;
-	unsigned hash;
-
-	HASH_VALUE(text, length, hash);
-	HASH_FIND_BYHASHVALUE(hh, *table, text, length, hash, entry);
-	*fresh = entry == NULL;
-	if (entry != NULL)
-		return 0;
-	entry = certdeploy_alloc(reading, sizeof(*entry));
-	if (entry == NULL)
-		return CERTDEPLOY_ENOMEM;
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh, *table, text, length, hash, entry);
-	return entry->hh.tbl == NULL ? CERTDEPLOY_ENOMEM : 0;
+	*fresh = apache_seen_find(seen, text, length) == NULL;
+	return *fresh ? apache_seen_add(reading, seen, text, length) : 0;
 }
-
-HASH_FUNCTION_END
 
 static int learn_pattern(struct certdeploy_reading *reading, struct names *names, const char *pattern)
 {
@@ -115,11 +86,13 @@ static bool is_covered(const struct names *names, const char *name, bool pattern
 {
 	size_t length = strlen(name);
 
-	for (size_t i = 0; names->suffixes != NULL && i < length; i++)
-		if ((names->odd_suffixes || name[i] == '.') && known(names->suffixes, name + i, length - i))
+	for (size_t i = 0; names->suffixes.count != 0 && i < length; i++)
+		if ((names->odd_suffixes || name[i] == '.') &&
+		    apache_seen_find(&names->suffixes, name + i, length - i) != NULL)
 			return true;
-	for (size_t i = 1; names->prefixes != NULL && i <= length; i++)
-		if ((names->odd_prefixes || name[i - 1] == '.') && known(names->prefixes, name, i))
+	for (size_t i = 1; names->prefixes.count != 0 && i <= length; i++)
+		if ((names->odd_prefixes || name[i - 1] == '.') &&
+		    apache_seen_find(&names->prefixes, name, i) != NULL)
 			return true;
 	for (size_t i = 0; i < names->other_count; i++)
 		if (pattern ? strcmp(names->others[i], name) == 0 || strcmp(names->others[i], "*") == 0
@@ -342,6 +315,10 @@ static int add_set(struct apache_model *model, struct apache_set *set)
 
 	set->tls = first->tls;
 	if (result != 0 || reach == NULL)
+		return result;
+	/* The names of most hosts: their own, with and without www., and another. */
+	result = set->tls ? apache_seen_expect(model->reading, &names.exact, set->count * 3) : 0;
+	if (result != 0)
 		return result;
 	for (const struct apache_member *member = set->first; member != NULL; member = member->next) {
 		struct apache_host *host = member->host;

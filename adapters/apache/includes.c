@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* includes.c - the files of the configuration, in the order in which httpd reads them */
-#include "hash.h"
 #include "read.h"
 
 #include <string.h>
@@ -9,40 +8,31 @@
 #define INCLUDE_DEPTH_LIMIT 128
 #define SUBDIRECTORY_DEPTH_LIMIT 20
 
-struct apache_file_entry {
-	struct apache_file file; /* its document is the key */
-	UT_hash_handle hh;
-};
-
 /* ---- files ---- */
-
-HASH_FUNCTION_BEGIN
 
 static struct apache_file *file_of(struct apache_reader *reader, const struct certdeploy_document *document)
 {
-	struct certdeploy_reading *reading = reader->reading;
-	struct apache_file_entry *entry;
+	/* The key is the first member. */
+	struct apache_file *file = apache_seen_find(&reader->files, &document, sizeof(document));
 
-	HASH_FIND(hh, reader->files, &document, sizeof(document), entry);
-	if (entry != NULL) {
+	if (file != NULL) {
 		/* They may have been released in between. */
-		entry->file.bytes = certdeploy_document_bytes(document, &entry->file.length);
-		return &entry->file;
+		file->bytes = certdeploy_document_bytes(document, &file->length);
+		return file;
 	}
-	entry = certdeploy_alloc(reading, sizeof(*entry));
-	if (entry == NULL)
+	file = certdeploy_alloc(reader->reading, sizeof(*file));
+	if (file == NULL)
 		return NULL;
-	entry->file.document = document;
-	entry->file.path = certdeploy_document_path(document);
-	entry->file.bytes = certdeploy_document_bytes(document, &entry->file.length);
-	entry->file.has_nul = memchr(entry->file.bytes, '\0', entry->file.length) != NULL;
-	entry->file.next = reader->model->files;
-	reader->model->files = &entry->file;
-	HASH_ADD(hh, reader->files, file.document, sizeof(document), entry);
-	return entry->hh.tbl == NULL ? NULL : &entry->file;
+	file->document = document;
+	file->path = certdeploy_document_path(document);
+	file->bytes = certdeploy_document_bytes(document, &file->length);
+	file->has_nul = memchr(file->bytes, '\0', file->length) != NULL;
+	file->next = reader->model->files;
+	reader->model->files = file;
+	return apache_seen_add(reader->reading, &reader->files, &file->document, sizeof(document)) == 0
+		       ? file
+		       : NULL;
 }
-
-HASH_FUNCTION_END
 
 /*
  * At the end of a file its sections must be closed. httpd does not look, though, into a true condition

@@ -15,13 +15,11 @@ struct apache_section {
 	bool managed; /* an <MDomain …> */
 };
 
-struct apache_file_entry;
-
 struct apache_reader {
 	struct certdeploy_reading *reading;
 	struct apache_model *model;
 	struct apache_lines lines;
-	struct apache_file_entry *files;
+	struct apache_seen files;
 	struct apache_section *sections;
 	size_t depth;
 	size_t room;

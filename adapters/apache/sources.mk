@@ -23,5 +23,6 @@ libcertdeploy_internal_la_SOURCES += \
 	adapters/apache/proxied.c \
 	adapters/apache/read.c adapters/apache/read.h \
 	adapters/apache/sections.c \
+	adapters/apache/seen.c \
 	adapters/apache/variables.c \
 	adapters/apache/write.c
