@@ -22,7 +22,10 @@ static int use_named(struct certdeploy_reading *reading, const char *name, use_f
 	int result = 0;
 
 	for (size_t i = 0; i < count && result == 0; i++) {
-		if (endpoints[i]->name == NULL || strcmp(endpoints[i]->name, name) != 0)
+		const struct dovecot_place *place = endpoints[i]->own;
+
+		/* What is hidden at an address comes to light with the rest, or not at all. */
+		if (place->hidden || place->name == NULL || strcmp(place->name, name) != 0)
 			continue;
 		*found = true;
 		result = use(user, endpoints[i]);

@@ -209,11 +209,29 @@ static bool is_moved(const struct dovecot_editor *editor, const struct dovecot_f
 	return false;
 }
 
+static int refuse_hidden(struct dovecot_editor *editor, const struct dovecot_place *place,
+			 const struct dovecot_wish *wishes)
+{
+	const struct dovecot_block *block = place->filter->blocks.items[0];
+	const struct dovecot_value *hiding;
+	int result = dovecot_find_hiding(&hiding, &(bool){false}, editor, place, wishes);
+
+	if (result != 0)
+		return result;
+	return certdeploy_refuse(
+		editor->reading, "config-not-understood", block->input->path, block->line,
+		_("the block of %s line %zu hides this one for %s, which cannot be moved as it is: change "
+		  "their order"),
+		hiding->input->path, hiding->line, place->name);
+}
+
 static int move(struct dovecot_editor *editor, const struct dovecot_place *place,
 		const struct dovecot_wish *wishes)
 {
 	if (is_moved(editor, place->filter))
 		return 0;
+	if (!dovecot_is_movable(editor->model, place->filter))
+		return refuse_hidden(editor, place, wishes);
 	if (dovecot_vector_add(&editor->moved, editor->reading, place->filter) != 0)
 		return CERTDEPLOY_ENOMEM;
 	return dovecot_move_block(editor, place->filter, place->name, wishes,
@@ -234,7 +252,7 @@ static int edit_own(struct dovecot_editor *editor, const struct dovecot_place *p
 		result = dovecot_find_hiding(&hiding, &cured, editor, place, wishes);
 	if (result != 0)
 		return result;
-	if (hiding != NULL && cured && dovecot_is_movable(filter))
+	if (hiding != NULL && cured && dovecot_is_movable(editor->model, filter))
 		return move(editor, place, wishes);
 	if (hiding != NULL)
 		certdeploy_report(editor->reading, CERTDEPLOY_NOTICE, "keeps-own", hiding->input->path,
@@ -243,8 +261,35 @@ static int edit_own(struct dovecot_editor *editor, const struct dovecot_place *p
 	return edit_lines(editor, place, filter, wishes);
 }
 
+/* 2.4: the filter that is about the name and nothing else, or NULL. */
+static struct dovecot_filter *wide_filter(const struct dovecot_model *model, const char *text)
+{
+	const struct dovecot_name *name = dovecot_find_name(model, text);
+
+	for (size_t i = 0; name != NULL && i < name->filters.count; i++) {
+		struct dovecot_filter *filter = name->filters.items[i];
+
+		if (filter->local_name != NULL && filter->parent == model->root)
+			return filter;
+	}
+	return NULL;
+}
+
+/*
+ * 2.4: a name's block within one for an address stays where it is, if hidden: the name's block for all
+ * addresses, or a new one, comes after what hides it.
+ */
+static int leave_address(bool *hidden, struct dovecot_place *place, struct dovecot_editor *editor,
+			 const struct dovecot_wish *wishes)
+{
+	if (!editor->model->v24 || dovecot_filter_local(place->filter) == NULL)
+		return 0;
+	place->filter = wide_filter(editor->model, place->name);
+	return dovecot_must_move(hidden, editor, place, wishes);
+}
+
 /* Give an endpoint lines of its own. separate: what stands in its filter belongs to others as well. */
-static int edit_new(struct dovecot_editor *editor, const struct dovecot_place *place,
+static int edit_new(struct dovecot_editor *editor, struct dovecot_place *place,
 		    const struct dovecot_wish *wishes, bool separate)
 {
 	const struct dovecot_value *like = place->effective.values[DOVECOT_CERT];
@@ -258,6 +303,8 @@ static int edit_new(struct dovecot_editor *editor, const struct dovecot_place *p
 		return has_lines(place, place->filter) ? edit_lines(editor, place, place->filter, wishes)
 						       : dovecot_fill_top(editor, wishes);
 	result = place->name == NULL ? 0 : dovecot_must_move(&hidden, editor, place, wishes);
+	if (result == 0 && hidden)
+		result = leave_address(&hidden, place, editor, wishes);
 	if (result != 0)
 		return result;
 	if (place->filter == NULL)
@@ -389,14 +436,15 @@ static int in_place(bool *may, struct dovecot_editor *editor, const struct certd
 				 _("these lines are read for other names as well"));
 }
 
-/* Is the default of an address taken over, whole, from lines that get the same certificate? */
+/* Is the default of an address, or a name hidden there, taken over from lines that get the same? */
 static bool follows(const struct dovecot_editor *editor, const struct certdeploy_assignment *assignment)
 {
 	const struct dovecot_place *place = assignment->endpoint->own;
 	const struct dovecot_value *const *values = place->effective.values;
 	const struct certdeploy_assignment *wider;
 
-	if (place->name != NULL || place->address != NULL || is_own(place) || values[DOVECOT_CERT] == NULL)
+	if ((place->name != NULL && !place->hidden) || place->address != NULL || is_own(place) ||
+	    values[DOVECOT_CERT] == NULL)
 		return false;
 	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
 		if (values[slot] != NULL && values[slot]->filter != values[DOVECOT_CERT]->filter)

@@ -110,8 +110,8 @@ const struct dovecot_filter *dovecot_hidden(const struct dovecot_model *model, c
 int dovecot_new_local(struct dovecot_editor *editor, const struct dovecot_net *net,
 		      const struct dovecot_wish *wishes, const struct dovecot_value *like);
 /** Can the filter's block go elsewhere as a whole? */
-bool dovecot_is_movable(const struct dovecot_filter *filter);
-/** The filter's only block goes where it takes effect, and gets the wishes. */
+bool dovecot_is_movable(const struct dovecot_model *model, const struct dovecot_filter *filter);
+/** The filter's only block, which is movable, goes where it takes effect, and gets the wishes. */
 int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *filter, const char *name,
 		       const struct dovecot_wish *wishes, const struct dovecot_value *like);
 

@@ -189,6 +189,8 @@ static const char *decider_of(struct dovecot_model *model, const struct dovecot_
 		text = address == NULL ? NULL : dovecot_joined(model->reading, "at ", address, NULL);
 	} else if (place->own && certificate != NULL) {
 		text = dovecot_joined(model->reading, certificate->site, " ", name, NULL);
+	} else if (place->hidden && certificate != NULL) {
+		text = dovecot_joined(model->reading, certificate->site, " ", NULL);
 	} else {
 		text = dovecot_joined(model->reading, "in ", dovecot_digits(digits, (uintptr_t)filter), " ",
 				      name, NULL);
@@ -304,6 +306,16 @@ static bool sets_tls(const struct dovecot_filter *filter)
 	return false;
 }
 
+/* Is something of the material taken from a block for an address? */
+static bool meets_local(const struct dovecot_effective *effective)
+{
+	for (size_t slot = 0; slot <= DOVECOT_ALT_KEY; slot++)
+		if (effective->values[slot] != NULL &&
+		    dovecot_filter_local(effective->values[slot]->filter) != NULL)
+			return true;
+	return false;
+}
+
 /* Does it say something about TLS that holds on the address only? */
 static bool is_about_local(const struct dovecot_name *name, const struct dovecot_context *context)
 {
@@ -347,6 +359,7 @@ static int serve_name(struct dovecot_model *model, struct serving *serving, cons
 	struct dovecot_place place = {.context = &serving->context, .name = name->text};
 	const struct dovecot_value *certificate;
 	struct dovecot_place *copy;
+	bool about_local;
 
 	/* "*" is a name that no client can ask for. */
 	if (!says_something(name, &serving->context) || !dovecot_name_matches(name->text, name->text))
@@ -355,8 +368,13 @@ static int serve_name(struct dovecot_model *model, struct serving *serving, cons
 		return CERTDEPLOY_ENOMEM;
 	certificate = place.effective.values[DOVECOT_CERT];
 	place.own = certificate != NULL && carries(name, certificate->filter);
+	about_local = is_about_local(name, &serving->context);
+	place.hidden = !everywhere && !about_local && !place.own && certificate != NULL &&
+		       dovecot_filter_local(certificate->filter) != NULL &&
+		       dovecot_filter_name(certificate->filter) == NULL;
 	/* For one address, only what differs from all addresses is worth a line of its own. */
-	if (!everywhere && !is_about_local(name, &serving->context) && place.effective.conflict[0] == NULL)
+	if (!everywhere && !about_local && place.effective.conflict[0] == NULL &&
+	    !meets_local(&place.effective))
 		return 0;
 	dovecot_find_home(&place, name);
 	copy = certdeploy_alloc(model->reading, sizeof(*copy));

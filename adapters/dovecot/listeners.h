@@ -43,6 +43,8 @@ struct dovecot_place {
 	const struct certdeploy_pair *pairs;
 	size_t pair_count;
 	bool own; /**< the certificate is not taken over from a wider scope */
+	/** A name that is served what its address's default is, instead of what its own lines say. */
+	bool hidden;
 };
 
 /** The ports that are open, those of one service together. Returns 0 or CERTDEPLOY_ENOMEM. */

@@ -78,7 +78,7 @@ struct dovecot_filter {
 	size_t order;   /**< of creation */
 	const struct dovecot_value *values[DOVECOT_SLOTS];
 	struct dovecot_vector blocks; /**< of struct dovecot_block */
-	bool other_settings;          /**< sets something beyond the slots */
+	bool other_settings;          /**< sets something beyond the certificates and keys */
 };
 
 /** A place where a filter is opened. */
@@ -94,7 +94,8 @@ struct dovecot_block {
 	size_t close;                          /**< first byte of the closing line */
 	size_t end;                            /**< the byte after it */
 	const struct dovecot_value *last;      /**< the last slot set directly in it */
-	bool simple;                           /**< holds nothing but slots and comments, in one file */
+	bool simple;                           /**< holds settings and comments only, in one file */
+	struct dovecot_vector others;          /**< of struct dovecot_span: its settings beyond those */
 	size_t closed_order;                   /**< lines read when it was closed */
 };
 

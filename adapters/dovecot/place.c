@@ -391,16 +391,20 @@ int dovecot_new_block(struct dovecot_editor *editor, const char *name, const str
 		      const struct dovecot_value *like)
 {
 	struct spot spot;
+	bool first = false;
 	int result;
 
 	if (!is_safe_name(name))
 		return certdeploy_refuse(editor->reading, "usage", NULL, 0, _("%s is not a host name"),
 					 name);
 	result = find_spot(&spot, editor, name, NULL);
-	return result != 0 ? result
-			   : write_block(editor, &spot,
-					 certdeploy_format(editor->reading, "local_name %s {", name),
-					 wishes, like);
+	if (result == 0)
+		result = dovecot_first_time(&first, editor, spot.input->document, name, 0);
+	return result != 0 || !first
+		       ? result
+		       : write_block(editor, &spot,
+				     certdeploy_format(editor->reading, "local_name %s {", name), wishes,
+				     like);
 }
 
 int dovecot_new_local(struct dovecot_editor *editor, const struct dovecot_net *net,
@@ -469,11 +473,26 @@ int dovecot_fill_filter(struct dovecot_editor *editor, struct dovecot_filter *fi
 				 text.length);
 }
 
-bool dovecot_is_movable(const struct dovecot_filter *filter)
+/* What it sets beyond certificates would win or lose against others elsewhere. */
+static bool is_in_order(const struct dovecot_model *model, const struct dovecot_filter *filter)
+{
+	bool alone = true;
+
+	for (size_t i = 0; filter->other_settings && alone && i < model->filters.count; i++) {
+		const struct dovecot_filter *other = model->filters.items[i];
+
+		alone = other == filter || other == model->root || other->lists != filter->lists ||
+			!other->other_settings;
+	}
+	return alone;
+}
+
+bool dovecot_is_movable(const struct dovecot_model *model, const struct dovecot_filter *filter)
 {
 	return filter->blocks.count == 1 && block_at(filter, 0)->simple &&
 	       is_plain_place(block_at(filter, 0)) &&
-	       (filter->local_name == NULL || strchr(filter->local_name, ' ') == NULL);
+	       (filter->local_name == NULL || strchr(filter->local_name, ' ') == NULL) &&
+	       is_in_order(model, filter);
 }
 
 /* Where a line begins whose end a backslash continues, a comment that follows ends it and must stay. */
@@ -494,9 +513,20 @@ static size_t whole_start(const struct dovecot_block *block)
 	return is_continued(block->input->document, start) ? block->start : start;
 }
 
-/* The lines within the block that are comments. */
-static int add_comments(struct dovecot_text *text, struct dovecot_editor *editor,
-			const struct dovecot_block *block)
+static bool is_other(const struct dovecot_block *block, size_t offset)
+{
+	for (size_t i = 0; i < block->others.count; i++) {
+		const struct dovecot_span *span = block->others.items[i];
+
+		if (offset >= span->offset && offset - span->offset < span->length)
+			return true;
+	}
+	return false;
+}
+
+/* The lines within the block that are comments, or settings beyond certificates and keys. */
+static int add_others(struct dovecot_text *text, struct dovecot_editor *editor,
+		      const struct dovecot_block *block)
 {
 	const struct certdeploy_document *document = block->input->document;
 	const char *bytes = certdeploy_document_bytes(document, &(size_t){0});
@@ -504,7 +534,7 @@ static int add_comments(struct dovecot_text *text, struct dovecot_editor *editor
 
 	for (size_t at = block->inside, start, end; at < block->close && result == 0; at = end) {
 		certdeploy_document_line_bounds(document, at, &start, &end);
-		if (bytes[start + strspn(bytes + start, " \t")] == '#')
+		if (bytes[start + strspn(bytes + start, " \t")] == '#' || is_other(block, start))
 			result = dovecot_text_add(text, editor->reading, bytes + start, end - start);
 		if (end == at)
 			break;
@@ -515,19 +545,13 @@ static int add_comments(struct dovecot_text *text, struct dovecot_editor *editor
 int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *filter, const char *name,
 		       const struct dovecot_wish *wishes, const struct dovecot_value *like)
 {
-	const struct dovecot_block *block = filter->blocks.count == 0 ? NULL : block_at(filter, 0);
+	const struct dovecot_block *block = block_at(filter, 0);
 	const char *newline, *indent, *bytes;
 	struct dovecot_text text = {0};
 	struct spot spot;
 	size_t start;
 	int result;
 
-	if (!dovecot_is_movable(filter))
-		return certdeploy_refuse(editor->reading, "config-not-understood",
-					 block == NULL ? editor->model->config : block->input->path,
-					 block == NULL ? 0 : block->line,
-					 _("another block hides this one for %s; change their order"),
-					 name);
 	result = find_spot(&spot, editor, name, block);
 	if (result != 0)
 		return result;
@@ -537,10 +561,10 @@ int dovecot_move_block(struct dovecot_editor *editor, struct dovecot_filter *fil
 	indent = inner_indent(editor, block);
 	if (indent == NULL)
 		return CERTDEPLOY_ENOMEM;
-	/* The comments go along; the certificates are new. */
+	/* The rest goes along; the certificates are new. */
 	result = dovecot_text_add(&text, editor->reading, bytes + start, block->inside - start);
 	if (result == 0)
-		result = add_comments(&text, editor, block);
+		result = add_others(&text, editor, block);
 	if (result == 0)
 		result = dovecot_lines_for(&text, editor, wishes, like, indent, newline);
 	if (result == 0)

@@ -151,6 +151,25 @@ static const char *site_of(struct dovecot_model *model, const struct certdeploy_
 	return site;
 }
 
+/* What a block sets beyond certificates and keys goes along when the block moves. */
+static int note_other(struct dovecot_reader *reader, const struct dovecot_line *line)
+{
+	struct dovecot_section *section = reader->section;
+	struct dovecot_span *span;
+
+	if (section == NULL)
+		return 0;
+	section->filter->other_settings = true;
+	if (section->block == NULL)
+		return 0;
+	section->block->simple = section->block->simple && !section->ssl_server;
+	span = certdeploy_alloc(reader->model->reading, sizeof(*span));
+	if (span == NULL)
+		return CERTDEPLOY_ENOMEM;
+	*span = (struct dovecot_span){line->start, line->end - line->start};
+	return dovecot_vector_add(&section->block->others, reader->model->reading, span);
+}
+
 static int assign_slot(struct dovecot_reader *reader, const struct dovecot_line *line,
 		       enum dovecot_slot slot)
 {
@@ -189,6 +208,8 @@ static int assign_slot(struct dovecot_reader *reader, const struct dovecot_line 
 	value->filter->values[slot] = value;
 	if (value->block != NULL)
 		value->block->last = value;
+	if (slot == DOVECOT_SSL && note_other(reader, line) != 0)
+		return CERTDEPLOY_ENOMEM;
 	return dovecot_vector_add(&model->values, model->reading, value);
 }
 
@@ -328,12 +349,8 @@ int dovecot_assign(struct dovecot_reader *reader, const struct dovecot_line *lin
 			return 0;
 		return assign_slot(reader, line, slot);
 	}
-	if (note_file(reader, line) != 0)
+	if (note_file(reader, line) != 0 || note_other(reader, line) != 0)
 		return CERTDEPLOY_ENOMEM;
-	if (section != NULL && section->block != NULL)
-		section->block->simple = false;
-	if (section != NULL)
-		section->filter->other_settings = true;
 	if (model->v24 && line->key[0] == '@')
 		return use_group(reader, line);
 	if (section != NULL && section->path == NULL)

@@ -88,15 +88,23 @@ static void test_addresses(void **state)
 		   PAIR "local 10.0.0.1 {\n  ssl_server_cert_file = /l\n}\n\n# our name\nlocal_name "
 			"mail.example.jp {\n  # by hand\n  ssl_server_cert_file = " FULL
 			"\n  ssl_server_key_file = " KEY "\n}\n");
-	/* one that holds more is left where it is */
-	check_edit(
-		PAIR
-		"local_name mail.example.jp {\n  ssl_server_cert_file = /a\n  ssl_server_key_file = /ak\n"
-		"  auth_mechanisms = plain\n}\nlocal 10.0.0.1 {\n  ssl_server_cert_file = /l\n}\n",
-		"mail.example.jp",
-		PAIR "local_name mail.example.jp {\n  ssl_server_cert_file = " FULL
-		     "\n  ssl_server_key_file = " KEY "\n  auth_mechanisms = plain\n}\nlocal 10.0.0.1 {\n"
-		     "  ssl_server_cert_file = /l\n}\n");
+	/* and what else it sets, unless another filter sets something, too */
+	check_edit(PAIR "local_name mail.example.jp {\n  ssl = required\n  ssl_server_cert_file = /a\n"
+			"  ssl_server_key_file = /ak\n  auth_mechanisms = \\\n  plain\n}\n"
+			"local 10.0.0.1 {\n  ssl_server_cert_file = /l\n}\n",
+		   "mail.example.jp",
+		   PAIR "local 10.0.0.1 {\n  ssl_server_cert_file = /l\n}\n\nlocal_name mail.example.jp {\n"
+			"  ssl = required\n  auth_mechanisms = \\\n  plain\n  ssl_server_cert_file = " FULL
+			"\n  ssl_server_key_file = " KEY "\n}\n");
+	check_edit(PAIR "local_name mail.example.jp {\n  ssl_server_cert_file = /a\n"
+			"  ssl_server_key_file = /ak\n  auth_mechanisms = plain\n}\n"
+			"local 10.0.0.1 {\n  ssl_server_cert_file = /l\n  ssl_server_key_file = /lk\n  "
+			"auth_mechanisms = login\n}\n",
+		   "mail.example.jp",
+		   PAIR "local_name mail.example.jp {\n  ssl_server_cert_file = " FULL
+			"\n  ssl_server_key_file = " KEY "\n  auth_mechanisms = plain\n}\n"
+			"local 10.0.0.1 {\n  ssl_server_cert_file = /l\n  ssl_server_key_file = /lk\n  "
+			"auth_mechanisms = login\n}\n");
 	/* a name for one protocol at an address has its own lines there, and a block for all others */
 	check_edit(PAIR "local 10.0.0.1 {\n  local_name mail.example.jp {\n    protocol imap {\n"
 			"      ssl_server_cert_file = /x\n      ssl_server_key_file = /xk\n    }\n  }\n}\n",
@@ -104,6 +112,43 @@ static void test_addresses(void **state)
 		   PAIR "local 10.0.0.1 {\n  local_name mail.example.jp {\n    protocol imap {\n"
 			"      ssl_server_cert_file = " FULL "\n      ssl_server_key_file = " KEY
 			"\n    }\n  }\n}\n\n" NAMED("mail.example.jp"));
+}
+
+/* What hides a name at an address is listed there, and changed with the default there. */
+static void test_hidden(void **state)
+{
+	static const char text[] =
+		PAIR "local_name mail.example.jp {\n  ssl_server_cert_file = /a\n  ssl_server_key_file = "
+		     "/ak\n}\n"
+		     "local_name other.jp {\n  ssl_server_cert_file = /o\n  ssl_server_key_file = /ok\n}\n"
+		     "local 10.0.0.1 {\n  ssl_server_cert_file = /l\n"
+		     "  ssl_server_key_file = /lk\n}\n";
+	struct fixture fixture;
+
+	(void)state;
+	assert_int_equal(read_conf(&fixture, text), 0);
+	assert_string_equal(served(&fixture, &fixture.reading, "imaps/993", "mail.example.jp"), "/a");
+	assert_string_equal(served(&fixture, &fixture.reading, "10.0.0.1:imaps/993", "mail.example.jp"),
+			    "/l");
+	assert_ptr_equal(find_endpoint(&fixture.reading, "10.0.0.1:imaps/993", NULL)->decider,
+			 find_endpoint(&fixture.reading, "10.0.0.1:imaps/993", "other.jp")->decider);
+	assert_int_equal(plan_for(&fixture, NULL, rsa), 0);
+	assert_string_equal(served(&fixture, &fixture.after, "10.0.0.1:imaps/993", "other.jp"), FULL);
+	assert_string_equal(served(&fixture, &fixture.after, "imaps/993", "other.jp"), "/o");
+	fixture_close(&fixture);
+	/* a block for an address that is hidden stays, and one for the name comes last */
+	check_edit(PAIR "local 10.0.0.1 {\n  local_name mail.example.jp {\n    protocol imap {\n"
+			"      ssl_server_cert_file = /x\n    }\n  }\n}\n"
+			"local_name *.example.jp {\n  ssl_server_cert_file = /w\n}\n",
+		   "mail.example.jp",
+		   PAIR "local 10.0.0.1 {\n  local_name mail.example.jp {\n    protocol imap {\n"
+			"      ssl_server_cert_file = /x\n    }\n  }\n}\n"
+			"local_name *.example.jp {\n  ssl_server_cert_file = /w\n}\n\n" NAMED(
+				"mail.example.jp"));
+	/* the hidden block and what hides it are told where they cannot be parted */
+	check_no_plan(PAIR "local_name mail.example.jp {\n  ssl_server_cert_file = /a\n  protocol imap {\n"
+			   "  }\n}\nlocal_name *.example.jp {\n  ssl_server_cert_file = /w\n}\n",
+		      "mail.example.jp", "config-not-understood", 5);
 }
 
 /* A pattern's own block stands before the names that it covers, which keep theirs. */
@@ -241,9 +286,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_spellings), cmocka_unit_test(test_order),
-		cmocka_unit_test(test_pattern),   cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_variables), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_listeners), cmocka_unit_test(test_key_types),
+		cmocka_unit_test(test_pattern),   cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_addresses), cmocka_unit_test(test_variables),
+		cmocka_unit_test(test_refused),   cmocka_unit_test(test_listeners),
+		cmocka_unit_test(test_key_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

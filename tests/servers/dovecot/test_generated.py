@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Random configurations: what the adapter takes them to mean, and what its edits do, judged by doveconf."""
 
+import ipaddress
 import random
+import re
 import shutil
 import subprocess
 
@@ -60,6 +62,64 @@ def check_meaning(oracle, seed):
 @pytest.mark.parametrize("part", range(4))
 def test_meaning(oracle, soak, part):
     assert any([check_meaning(oracle, 1000 * part + i) for i in range(250 if soak else 25)])
+
+
+def contains(net, address):
+    """Of a listener's network as it is shown, "" for all addresses."""
+    return net == "" or (address is not None and ipaddress.ip_address(address) in ipaddress.ip_network(net.replace("[", "").replace("]", "")))
+
+
+def fits(pattern, name):
+    """As Dovecot does: a star is the rest of a label."""
+    return re.fullmatch(re.escape(pattern).replace(r"\*", r"[^.]*").replace(r"\?", "."), name) is not None
+
+
+def listed(rows, address, name):
+    """What one who reads the list expects: the name's line for the narrowest network, else a pattern's, else the default's."""
+    known = {n for _, n in rows}
+    patterns = [n for n in known if n and name and re.search("[*?]", n) and fits(n, name)]
+    if name not in known and len(patterns) > 1:
+        return None  # it does not say which one
+    whose = name if name in known else patterns[0] if patterns else None
+    width = lambda net: ipaddress.ip_network(net.replace("[", "").replace("]", "")).prefixlen if net else -1
+    nets = [net for net, n in rows if n == whose and contains(net, address)]
+    return rows[max(nets, key=width), whose] if nets else None
+
+
+def check_list(oracle, seed):
+    tree = oracle.directory()
+    try:
+        made = accepted(seed, tree, oracle)
+        if made is None:
+            return False
+        config, r = made
+        if "service imap-login" in config.read_text():
+            return False  # doveconf cannot be asked about that
+        done = Tool(root=tree).run("list")
+        assert done.status == OK, done
+        rows = {}
+        for e in done.expect().endpoints:
+            net, _, listener = e["listen"].rpartition(":")
+            if e["listen"].endswith("imap/143"):
+                rows[net, e["name"] or None] = e.get("certificate") or ""
+        questions = [("imap", local, name) for local in HOWEVER[2:] for name in ASKED]
+        questions = [q for q in questions if "local" in config.read_text() and listed(rows, q[1], q[2])]
+        r.shuffle(questions)
+        del questions[12:]
+        for question, theirs in zip(questions, oracle.materials(config, questions)):
+            if theirs == "conflict":
+                continue
+            pairs = [theirs[i].lstrip("<") for i in (0, 2)]  # of files that are missing the last is shown
+            assert listed(rows, *question[1:]) in pairs, f"seed {seed}: {question} {theirs}\n{rows}\n{config.read_text()}"
+        return bool(questions)
+    finally:
+        shutil.rmtree(tree)
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_list(oracle, soak, part):
+    """A name at an address, as the list tells it, is what doveconf says of such a client."""
+    assert any([check_list(oracle, 12000 + 1000 * part + i) for i in range(250 if soak else 15)])
 
 
 @pytest.fixture(scope="module")

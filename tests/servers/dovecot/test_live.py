@@ -111,6 +111,8 @@ def test_a_name_before_an_address(live, ca):
     """Which hides it there: the name's block moves behind it, and the address keeps its own."""
     new, here = ca.leaf("known.test"), {"address": "127.0.0.2"}
     assert live.served("imaps", "known.test", **here) == live.known["here"][1]
+    shown = {e["listen"].partition(":")[0]: e["certificate"] for e in live.tool.run("list").endpoints if e["name"] == "known.test"}
+    assert shown["127.0.0.2"] == live.known["here"][0]
     proven(live.deploy(new, "--hostname", "known.test"), live)
     assert {live.served("imaps", "known.test"), live.served("imaps", "known.test", **here)} == {new.sha256}
     assert (live.served("imaps"), live.served("imaps", **here)) == (live.known["old"][1], live.known["here"][1])
