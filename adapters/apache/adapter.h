@@ -4,7 +4,8 @@
  *
  * lines.c      physical lines -> logical lines -> words, each byte known by its place in the file
  * variables.c  Define, ${NAME} and the environment
- * envvars.c    the shell file that sets the environment (Debian's envvars)
+ * envvars.c    the shell file that sets the environment (Debian's envvars), with words.c, shell.c, commands.c: see
+ *              shell.h
  * modules.c    which modules are there, the server's version; known.c: directives of each module
  * macros.c     <Macro>, Use
  * read.c       lines in reading order; includes.c: files; sections.c: conditions, virtual hosts, other
@@ -178,6 +179,23 @@ void apache_environment_drop(struct apache_variables *variables, const char *nam
 /** NAME=VALUE of what was exported, NULL-terminated; NULL when memory is short. */
 const char *const *apache_environment_list(const struct apache_variables *variables);
 const char *apache_environment_get(const struct apache_variables *variables, const char *name);
+
+/** Where a variable of the environment got a value that only a shell can tell. */
+struct apache_doubt {
+	const char *name; /**< NULL: any */
+	const char *file;
+	size_t line;
+};
+
+/** Its value, if it has one, cannot be told. */
+int apache_doubt(struct apache_variables *variables, const char *name, const char *file, size_t line);
+/** Of no variable of the environment, until it is given another one. */
+int apache_doubt_all(struct apache_variables *variables, const char *file, size_t line);
+const struct apache_doubt *apache_doubt_of(const struct apache_variables *variables, const char *name);
+/** Of the first ${NAME} in an expanded text whose value cannot be told; NULL: there is none. */
+const struct apache_doubt *apache_doubt_in(const struct apache_variables *variables, const char *text,
+					   size_t length);
+
 /** value NULL: <IfDefine> is true for it and ${NAME} stays as it is. */
 int apache_define(struct apache_variables *variables, const char *name, const char *value);
 int apache_undefine(struct apache_variables *variables, const char *name);
@@ -342,8 +360,9 @@ struct apache_place {
 struct apache_ref {
 	struct apache_ref *next;
 	struct apache_file *file;
-	const char *value;            /**< as written, variables replaced; absolute after reading */
-	const struct apache_use *use; /**< comes from a macro */
+	const char *value;                /**< as written, variables replaced; absolute after reading */
+	const struct apache_use *use;     /**< comes from a macro */
+	const struct apache_doubt *doubt; /**< what the path really is cannot be told */
 	struct apache_place line;
 	struct apache_place include; /**< the Include in the virtual host's own file; end 0: none */
 	uint32_t argument;           /**< where the argument stands, with its quotes */
@@ -523,6 +542,9 @@ size_t apache_merged_count(const struct apache_model *model, const struct apache
 			   enum apache_kind kind);
 /** Whether there are keys to spare where more than one certificate must find its own. */
 bool apache_has_stray_key(const struct apache_model *model, const struct apache_host *host);
+/** The first line in force that has a variable whose value cannot be told; or NULL. */
+const struct apache_ref *apache_doubtful_ref(const struct apache_model *model,
+					     const struct apache_host *host);
 /** The macro that makes a host, or a line of it that names a certificate, key or chain; or NULL. */
 const struct apache_use *apache_macro_of(const struct apache_host *host);
 /** The chain file in force, own or inherited, or NULL. */

@@ -146,6 +146,7 @@ static int do_ref(struct apache_reader *reader, const struct apache_line *line,
 	ref->line = apache_place_of(line);
 	ref->include = reader->include;
 	ref->named = is_named(line, name);
+	ref->doubt = apache_doubt_in(reader->model->variables, ref->value, strlen(ref->value));
 	if (apache_line_span(line, word.start, word.end, &offset, &length)) {
 		ref->argument = (uint32_t)offset;
 		ref->argument_length = (uint32_t)length;
@@ -436,6 +437,34 @@ static bool is_in_place(const struct apache_reader *reader, enum directive direc
 	}
 }
 
+/* Variables whose value cannot be told do not matter everywhere. */
+static int check_doubt(struct apache_reader *reader, const struct apache_line *line,
+		       enum directive directive, size_t at)
+{
+	struct apache_word word;
+	size_t end = at;
+
+	switch (directive) {
+	case DEFAULT_RUNTIME_DIR:
+	case PID_FILE:
+	case SSL_CERTIFICATE_CHAIN_FILE:
+	case SSL_CERTIFICATE_FILE:
+	case SSL_CERTIFICATE_KEY_FILE:
+	case SSL_CIPHER_SUITE:
+	case SSL_OPENSSL_CONF_CMD:
+		return 0;
+	case DEFINE:
+	case LOAD_MODULE:
+	case USE:
+		/* The rest goes on to where it is used. */
+		return apache_next_word(line, &end, &word)
+			       ? apache_check_doubt(reader, line, word.start, word.end)
+			       : 0;
+	default:
+		return apache_check_doubt(reader, line, at, line->length);
+	}
+}
+
 int apache_do_directive(struct apache_reader *reader, const struct apache_line *line, const char *name,
 			size_t length, const struct apache_word *word, size_t at)
 {
@@ -449,6 +478,8 @@ int apache_do_directive(struct apache_reader *reader, const struct apache_line *
 	if (directive == OPAQUE || (!directives[directive].reading && !is_in_place(reader, directive)))
 		return 0;
 	result = reaches_out(reader, directive, &state) ? apache_not_plain(reader, line, state) : 0;
+	if (result == 0)
+		result = check_doubt(reader, line, directive, at);
 	if (result != 0)
 		return result;
 	switch (directive) {

@@ -2,482 +2,474 @@
 /*
  * envvars.c - the shell file that sets the environment (Debian's envvars)
  *
- * No shell is run: assignments, export, unset, set -a, quotes, $NAME, ${NAME}, ${NAME:-word} and the like,
- * ${NAME#pattern}, and test's comparisons in if … then … else … fi are understood; any other command is
- * left out. A variable that a command or arithmetic gives its value is none.
+ * No shell is run. Assignments, export, unset, set -a, test, if, case, for, functions, lists with && and
+ * ||, and other files that are read with "." are followed. What other commands answer is not known: what
+ * depends on it is carried out perhaps, and leaves variables whose value cannot be told. Where the text
+ * itself is not understood, no variable's value can be told.
  */
-#include "adapter.h"
+#include "shell.h"
 
-#include <fnmatch.h>
 #include <string.h>
 
-/* ${…} within each other. */
-#define NESTING_LIMIT 32
+/* Of one run: bytes of values, and commands. */
+#define VALUES_LIMIT ((size_t)16 << 20)
+#define COMMANDS_LIMIT 100000
 
-/* Longer values are not cut by patterns, and not by those with more stars: each length is tried. */
-#define CUT_LIMIT 512
-#define STARS_LIMIT 3
+/* Until nothing becomes uncertain any more that was not before. */
+#define ROUNDS_LIMIT 64
 
-/* No program is started with a longer value (MAX_ARG_STRLEN). */
-#define VALUE_LIMIT 131072
+static enum apache_truth list(struct apache_shell *shell);
 
-/* if blocks within each other. */
-#define DEPTH_LIMIT 64
+/* ---- compound commands ---- */
 
-struct shell {
-	struct certdeploy_reading *reading;
-	struct apache_variables *variables;
-	const char *at;
-	const char *end;
-	unsigned depth;
-	bool taken[DEPTH_LIMIT];  /* a branch of this if has been true */
-	bool active[DEPTH_LIMIT]; /* the branch that is being read is */
-	struct apache_text word;
-	unsigned nesting;
-	bool unknown; /* the word holds what only a shell can tell */
-	bool export_all;
-	bool out_of_memory;
-};
-
-static void add(struct shell *shell, const char *bytes, size_t length)
+/* What must stand here. */
+static void expect(struct apache_shell *shell, const char *word)
 {
-	if (apache_text_add(shell->reading, &shell->word, bytes, length) != 0)
-		shell->out_of_memory = true;
+	apache_shell_skip_lines(shell);
+	if (!apache_shell_is_over(shell) && !apache_shell_take(shell, word))
+		apache_shell_lose(shell);
 }
 
-static bool is_active(const struct shell *shell)
+/* What ends a list and belongs to the command around it. */
+static bool is_closed(const struct apache_shell *shell)
 {
-	return shell->depth == 0 || shell->active[shell->depth - 1];
+	static const char *const words[] = {"then", "elif", "else", "fi", "do", "done", "esac", "}"};
+
+	if (shell->at == shell->end || *shell->at == ')' || apache_shell_stands(shell, ";;"))
+		return true;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (apache_shell_stands_word(shell, words[i]))
+			return true;
+	return false;
 }
 
-static bool is_name(char byte, bool first)
+/* A list that is carried out on this condition. */
+static enum apache_truth list_if(struct apache_shell *shell, enum apache_truth condition)
 {
-	return byte == '_' || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
-	       (!first && byte >= '0' && byte <= '9');
+	enum apache_truth mode = shell->mode, status;
+
+	shell->mode = apache_least(mode, condition);
+	status = list(shell);
+	shell->mode = mode;
+	return status;
 }
 
-static size_t name_length(const char *at, const char *end)
+static void do_if(struct apache_shell *shell)
 {
-	size_t length = 0;
+	enum apache_truth taken = APACHE_NO;
 
-	while (at + length < end && is_name(at[length], length == 0))
-		length++;
-	return length;
+	do {
+		enum apache_truth condition = list_if(shell, apache_opposite(taken));
+
+		expect(shell, "then");
+		list_if(shell, apache_least(apache_opposite(taken), condition));
+		taken = apache_most(taken, condition);
+		apache_shell_skip_lines(shell);
+	} while (!apache_shell_is_over(shell) && apache_shell_take(shell, "elif"));
+	if (apache_shell_take(shell, "else"))
+		list_if(shell, apache_opposite(taken));
+	expect(shell, "fi");
 }
 
-static const char *get(const struct shell *shell, const char *name, size_t length)
+/* PATTERN | PATTERN ) */
+static enum apache_truth take_patterns(struct apache_shell *shell, const struct apache_shell_word *subject)
 {
-	const char *copy = certdeploy_copy(shell->reading, name, length);
+	enum apache_truth match = APACHE_NO;
 
-	return copy == NULL ? NULL : apache_environment_get(shell->variables, copy);
+	apache_shell_skip_blanks(shell);
+	if (apache_shell_stands(shell, "("))
+		shell->at++;
+	for (;;) {
+		const struct apache_shell_word *word;
+
+		apache_shell_skip_blanks(shell);
+		shell->pattern = true;
+		word = apache_shell_word(shell);
+		shell->pattern = false;
+		if (word == NULL) {
+			apache_shell_lose(shell);
+			return match;
+		}
+		if (word->unknown || subject->unknown)
+			match = apache_most(match, APACHE_MAYBE);
+		else
+			match = apache_most(match, apache_shell_matches(word->text, subject->text));
+		apache_shell_skip_blanks(shell);
+		if (apache_shell_stands(shell, ")"))
+			break;
+		if (!apache_shell_stands(shell, "|"))
+			apache_shell_lose(shell);
+		if (apache_shell_is_over(shell))
+			return match;
+		shell->at++;
+	}
+	shell->at++;
+	return match;
 }
 
-static void add_text(struct shell *shell, const char *text)
+static void do_case(struct apache_shell *shell)
 {
-	add(shell, text == NULL ? "" : text, text == NULL ? 0 : strlen(text));
-}
+	enum apache_truth taken = APACHE_NO;
+	const struct apache_shell_word *subject;
 
-static void add_part(struct shell *shell);
-
-/* A word inside ${…}. */
-static void add_expanded(struct shell *shell, const char *text, const char *text_end)
-{
-	const char *at = shell->at, *end = shell->end;
-
-	shell->at = text;
-	shell->end = text_end;
-	shell->nesting++;
-	while (shell->at < shell->end)
-		add_part(shell);
-	shell->nesting--;
-	shell->at = at;
-	shell->end = end;
-}
-
-/* The same as a text of its own; NULL when memory is short. */
-static const char *expanded(struct shell *shell, const char *text, const char *end)
-{
-	size_t start = shell->word.length;
-	const char *copy;
-
-	add_expanded(shell, text, end);
-	copy = certdeploy_copy(shell->reading, shell->word.length == 0 ? "" : shell->word.bytes + start,
-			       shell->word.length - start);
-	shell->word.length = start;
-	shell->out_of_memory = shell->out_of_memory || copy == NULL;
-	return copy;
-}
-
-static bool is_simple(const char *pattern)
-{
-	size_t stars = 0;
-
-	for (const char *at = pattern; *at != '\0'; at++)
-		stars += *at == '*' ? 1 : 0;
-	return stars <= STARS_LIMIT;
-}
-
-/* ${NAME#pattern} and ${NAME%pattern}, doubled for the longest. */
-static void add_cut(struct shell *shell, const char *value, const char *op, const char *end)
-{
-	bool longest = op + 1 < end && op[1] == *op, prefix = *op == '#';
-	const char *pattern = expanded(shell, op + (longest ? 2 : 1), end);
-	size_t length = strlen(value), cut = 0;
-	char *copy = certdeploy_copy(shell->reading, value, length);
-	bool found = false;
-
-	shell->out_of_memory = shell->out_of_memory || copy == NULL;
-	if (copy == NULL || pattern == NULL)
+	apache_shell_skip_blanks(shell);
+	subject = apache_shell_word(shell);
+	expect(shell, "in");
+	if (subject == NULL) {
+		apache_shell_lose(shell);
 		return;
-	for (size_t i = 0; length <= CUT_LIMIT && is_simple(pattern) && i <= length && !found; i++) {
-		cut = longest ? length - i : i;
-		if (prefix)
-			copy[cut] = '\0';
-		found = fnmatch(pattern, prefix ? copy : copy + length - cut, 0) == 0;
-		copy[cut] = value[cut];
 	}
-	if (!found)
-		cut = 0;
-	if (prefix)
-		add_text(shell, value + cut);
+	for (apache_shell_skip_lines(shell);
+	     !apache_shell_is_over(shell) && !apache_shell_stands_word(shell, "esac");
+	     apache_shell_skip_lines(shell)) {
+		enum apache_truth match = take_patterns(shell, subject);
+
+		list_if(shell, apache_least(apache_opposite(taken), match));
+		taken = apache_most(taken, match);
+		if (apache_shell_stands(shell, ";;"))
+			shell->at += 2;
+		else if (!apache_shell_stands_word(shell, "esac"))
+			apache_shell_lose(shell);
+	}
+	expect(shell, "esac");
+}
+
+/* do LIST done */
+static void do_body(struct apache_shell *shell, enum apache_truth condition)
+{
+	enum apache_truth goes_on = shell->leaps[APACHE_CONTINUE];
+
+	expect(shell, "do");
+	list_if(shell, condition);
+	expect(shell, "done");
+	shell->leaps[APACHE_CONTINUE] = goes_on;
+}
+
+/* A loop that goes round nobody knows how often, from its condition on, which a for has not. */
+static void do_rounds(struct apache_shell *shell, const char *start, bool has_condition)
+{
+	size_t before, rounds = 0;
+
+	do {
+		before = shell->doubts;
+		shell->at = start;
+		if (has_condition)
+			list_if(shell, APACHE_MAYBE);
+		do_body(shell, APACHE_MAYBE);
+	} while (!apache_shell_is_over(shell) && shell->doubts != before && rounds++ < ROUNDS_LIMIT);
+	if (rounds > ROUNDS_LIMIT)
+		apache_shell_lose(shell);
+}
+
+static void do_while(struct apache_shell *shell, bool until)
+{
+	const char *start = shell->at;
+	enum apache_truth status = list(shell), goes_on = shell->leaps[APACHE_BREAK];
+
+	if ((until ? apache_opposite(status) : status) == APACHE_NO ||
+	    apache_shell_mode(shell) == APACHE_NO)
+		do_body(shell, APACHE_NO);
 	else
-		add(shell, value, length - cut);
+		do_rounds(shell, start, true);
+	shell->leaps[APACHE_BREAK] = goes_on;
 }
 
-/* ${NAME:=word} where NAME has no value. */
-static void add_assigned(struct shell *shell, const char *name, const char *word, const char *end)
+/* The words that a shell makes of one by splitting it, in its place. */
+static void split_word(struct apache_shell *shell, struct apache_shell_word *word)
 {
-	const char *value = expanded(shell, word, end);
+	struct apache_shell_word **last = &word->next, *behind = word->next;
+	const char *text = word->text;
+	size_t length = strcspn(text += strspn(text, " \t\n"), " \t\n");
 
-	if (value == NULL)
-		return;
-	if (is_active(shell) && strlen(value) <= VALUE_LIMIT &&
-	    apache_environment(shell->variables, name, value) != 0)
-		shell->out_of_memory = true;
-	add_text(shell, value);
-}
-
-/* What stands inside ${…}: NAME, then perhaps an operator and a word. */
-static void add_braced(struct shell *shell, const char *inside, const char *end)
-{
-	bool length_of = end - inside > 1 && *inside == '#';
-	const char *at = length_of ? inside + 1 : inside, *op = at + name_length(at, end);
-	const char *name = certdeploy_copy(shell->reading, at, (size_t)(op - at));
-	const char *value = name == NULL ? NULL : apache_environment_get(shell->variables, name);
-	bool colon = op + 1 < end && *op == ':', absent;
-
-	op += colon ? 1 : 0;
-	absent = value == NULL || (colon && *value == '\0');
-	if (name == NULL) {
-		shell->out_of_memory = true;
-	} else if (length_of) {
-		const char *number =
-			certdeploy_format(shell->reading, "%zu", value == NULL ? 0 : strlen(value));
-
-		add_text(shell, number);
-	} else if (op < end && *op == '+') {
-		if (!absent)
-			add_expanded(shell, op + 1, end);
-	} else if (op < end && *op == '-' && absent) {
-		add_expanded(shell, op + 1, end);
-	} else if (op < end && *op == '=' && absent) {
-		add_assigned(shell, name, op + 1, end);
-	} else if (op < end && (*op == '#' || *op == '%') && value != NULL) {
-		add_cut(shell, value, op, end);
-	} else {
-		add_text(shell, value);
+	word->text = certdeploy_copy(shell->reading, text, length);
+	for (text += length; *(text += strspn(text, " \t\n")) != '\0'; text += length) {
+		*last = certdeploy_alloc(shell->reading, sizeof(**last));
+		length = strcspn(text, " \t\n");
+		if (*last == NULL)
+			break;
+		(*last)->text = certdeploy_copy(shell->reading, text, length);
+		last = &(*last)->next;
 	}
+	*last = behind;
 }
 
-/* The quote that ends what this one begins; itself where there is none. */
-static const char *closing_quote(const char *quote, const char *end)
+/* The words of a for; *unknown: they are not these. */
+static struct apache_shell_word *take_items(struct apache_shell *shell, bool *unknown)
 {
-	for (const char *at = quote + 1; at < end; at++) {
-		if (*at == *quote)
-			return at;
-		if (*at == '\\' && *quote == '"' && at + 1 < end)
-			at++;
+	struct apache_shell_word *words = apache_shell_words(shell);
+
+	for (struct apache_shell_word *word = words, *next; word != NULL; word = next) {
+		next = word->next;
+		if (word->unknown ||
+		    ((word->split || word->plain) && strpbrk(word->text, "*?[{") != NULL) ||
+		    (word->split && !word->plain))
+			*unknown = true;
+		else if (word->split)
+			split_word(shell, word);
+		shell->out_of_memory = shell->out_of_memory || word->text == NULL;
 	}
-	return quote;
+	if (apache_environment_get(shell->variables, "IFS") != NULL ||
+	    apache_doubt_of(shell->variables, "IFS") != NULL)
+		*unknown = true;
+	return words;
 }
 
-/* The end of what an opening byte begins, with what is nested and quoted in it; NULL: none. */
-static const char *closing(const char *at, const char *end, char open, char close)
+static void do_for(struct apache_shell *shell)
 {
-	unsigned depth = 0;
+	const struct apache_shell_word *name, *items = NULL;
+	enum apache_truth goes_on = shell->leaps[APACHE_BREAK];
+	bool unknown = false;
+	const char *start;
 
-	for (; at < end; at++) {
-		if (*at == '\\' && at + 1 < end)
-			at++;
-		else if (*at == '\'' || *at == '"')
-			at = closing_quote(at, end);
-		else if (*at == open)
-			depth++;
-		else if (*at == close && --depth == 0)
-			return at;
+	apache_shell_skip_blanks(shell);
+	name = apache_shell_word(shell);
+	expect(shell, "in");
+	if (name == NULL || name->name == 0 || name->text[name->name] != '\0')
+		apache_shell_lose(shell);
+	if (!apache_shell_is_over(shell))
+		items = take_items(shell, &unknown);
+	if (shell->at < shell->end && (*shell->at == ';' || *shell->at == '\n'))
+		shell->at++;
+	start = shell->at;
+	if (!apache_shell_is_over(shell) && unknown) {
+		apache_shell_assign(shell, name->text, NULL);
+		do_rounds(shell, start, false);
+	} else if (!apache_shell_is_over(shell)) {
+		if (apache_shell_mode(shell) == APACHE_NO)
+			items = NULL;
+		if (items == NULL)
+			do_body(shell, APACHE_NO);
+		for (; items != NULL && !apache_shell_is_over(shell); items = items->next) {
+			apache_shell_assign(shell, name->text, items->text);
+			shell->at = start;
+			do_body(shell, APACHE_YES);
+		}
 	}
-	return NULL;
+	shell->leaps[APACHE_BREAK] = goes_on;
 }
 
-/* $(command), $((arithmetic)), `command` */
-static bool skip_command(struct shell *shell)
+/* { LIST } */
+static enum apache_truth do_braces(struct apache_shell *shell)
 {
-	const char *at = shell->at, *close = NULL;
+	enum apache_truth status = list(shell);
 
-	if (*at == '`')
-		close = memchr(at + 1, '`', (size_t)(shell->end - at) - 1);
-	else if (at + 1 < shell->end && at[1] == '(')
-		close = closing(at + 1, shell->end, '(', ')');
+	expect(shell, "}");
+	return status;
+}
+
+/* What a subshell does is over at its end. */
+static void do_subshell(struct apache_shell *shell)
+{
+	shell->at++;
+	list_if(shell, APACHE_NO);
+	apache_shell_skip_lines(shell);
+	if (apache_shell_stands(shell, ")"))
+		shell->at++;
 	else
+		apache_shell_lose(shell);
+}
+
+/* NAME ( ) COMMAND */
+static bool define_function(struct apache_shell *shell)
+{
+	size_t length = apache_shell_name(shell->at, shell->end);
+	struct apache_shell there = *shell;
+	struct apache_function *function;
+	enum apache_truth mode = shell->mode, carried_out = apache_shell_mode(shell);
+
+	there.at += length;
+	apache_shell_skip_blanks(&there);
+	if (length == 0 || !apache_shell_stands(&there, "("))
 		return false;
-	/* Without an end a shell reads no further. */
-	shell->unknown = true;
-	shell->at = close == NULL ? shell->end : close + 1;
+	there.at++;
+	apache_shell_skip_blanks(&there);
+	if (!apache_shell_stands(&there, ")"))
+		return false;
+	there.at++;
+	apache_shell_skip_lines(&there);
+	function = certdeploy_alloc(shell->reading, sizeof(*function));
+	if (function == NULL) {
+		shell->out_of_memory = true;
+		return true;
+	}
+	*function = (struct apache_function){shell->functions,
+					     certdeploy_copy(shell->reading, shell->at, length),
+					     shell->path,
+					     shell->start,
+					     there.at,
+					     shell->end,
+					     carried_out == APACHE_MAYBE};
+	shell->out_of_memory = function->name == NULL;
+	shell->at = there.at;
+	shell->mode = APACHE_NO;
+	apache_shell_command(shell);
+	shell->mode = mode;
+	if (carried_out == APACHE_NO || apache_shell_is_over(shell))
+		return true;
+	/* Which of two it is cannot be told. */
+	if (function->maybe && apache_shell_function(shell, function->name) != NULL)
+		apache_shell_lose(shell);
+	shell->functions = function;
+	shell->changes++;
 	return true;
 }
 
-static void add_variable(struct shell *shell)
+static enum apache_truth compound_command(struct apache_shell *shell, bool *is_one)
 {
-	const char *at = shell->at + 1;
-	size_t length;
+	enum apache_truth status = APACHE_MAYBE;
 
-	if (at < shell->end && *at == '{' && shell->nesting < NESTING_LIMIT) {
-		const char *close = closing(at, shell->end, '{', '}');
-
-		if (close != NULL)
-			add_braced(shell, at + 1, close);
-		shell->at = close == NULL ? shell->end : close + 1;
-		return;
-	}
-	length = name_length(at, shell->end);
-	if (length == 0) {
-		add(shell, "$", 1);
-		shell->at = at;
-	} else {
-		add_text(shell, get(shell, at, length));
-		shell->at = at + length;
-	}
-}
-
-/* A backslash: what follows is itself, and a newline nothing. */
-static void add_escaped(struct shell *shell)
-{
-	shell->at++;
-	if (shell->at < shell->end && *shell->at != '\n')
-		add(shell, shell->at, 1);
-	shell->at += shell->at < shell->end ? 1 : 0;
-}
-
-static void add_quoted(struct shell *shell)
-{
-	char quote = *shell->at++;
-
-	while (shell->at < shell->end && *shell->at != quote) {
-		bool special = quote == '"' && (*shell->at == '$' || *shell->at == '`');
-
-		if (special && skip_command(shell))
-			continue;
-		if (special && *shell->at == '$')
-			add_variable(shell);
-		else if (quote == '"' && *shell->at == '\\' && shell->at + 1 < shell->end &&
-			 memchr("$`\"\\\n", shell->at[1], 5) != NULL)
-			add_escaped(shell);
-		else
-			add(shell, shell->at++, 1);
-	}
-	if (shell->at < shell->end)
-		shell->at++;
-}
-
-/* The next part of a word. */
-static void add_part(struct shell *shell)
-{
-	char byte = *shell->at;
-
-	if (byte == '\0')
-		shell->at++; /* as shells do */
-	else if ((byte == '$' || byte == '`') && skip_command(shell))
-		return;
-	else if (byte == '$')
-		add_variable(shell);
-	else if (byte == '"' || byte == '\'')
-		add_quoted(shell);
-	else if (byte == '\\' && shell->at + 1 < shell->end)
-		add_escaped(shell);
+	*is_one = true;
+	if (apache_shell_take(shell, "if"))
+		do_if(shell);
+	else if (apache_shell_take(shell, "case"))
+		do_case(shell);
+	else if (apache_shell_take(shell, "for"))
+		do_for(shell);
+	else if (apache_shell_take(shell, "while"))
+		do_while(shell, false);
+	else if (apache_shell_take(shell, "until"))
+		do_while(shell, true);
+	else if (apache_shell_take(shell, "{"))
+		status = do_braces(shell);
+	else if (apache_shell_stands(shell, "(("))
+		apache_shell_lose(shell);
+	else if (apache_shell_stands(shell, "("))
+		do_subshell(shell);
 	else
-		add(shell, shell->at++, 1);
+		*is_one = define_function(shell);
+	return status;
 }
 
-static bool ends_command(char byte)
+enum apache_truth apache_shell_command(struct apache_shell *shell)
 {
-	return byte == '\n' || byte == ';' || byte == '&' || byte == '|';
+	bool is_compound;
+	enum apache_truth status;
+
+	shell->depth++;
+	if (shell->depth > APACHE_SHELL_DEPTH || shell->commands++ > COMMANDS_LIMIT)
+		apache_shell_lose(shell);
+	if (apache_shell_is_over(shell))
+		return APACHE_MAYBE;
+	apache_shell_skip_blanks(shell);
+	status = compound_command(shell, &is_compound);
+	if (is_compound)
+		apache_shell_redirections(shell);
+	else
+		status = apache_shell_simple_command(shell);
+	shell->depth--;
+	return status;
 }
 
-static bool is_blank(char byte)
+/* COMMAND | COMMAND: each in a shell of its own. */
+static enum apache_truth pipeline(struct apache_shell *shell)
 {
-	return byte == ' ' || byte == '\t' || byte == '\r';
+	enum apache_truth mode = shell->mode, status;
+	size_t changes = shell->changes;
+	bool negated;
+
+	apache_shell_skip_blanks(shell);
+	negated = apache_shell_take(shell, "!");
+	status = apache_shell_command(shell);
+	for (apache_shell_skip_blanks(shell);
+	     !apache_shell_is_over(shell) && apache_shell_stands(shell, "|") &&
+	     !apache_shell_stands(shell, "||");
+	     apache_shell_skip_blanks(shell)) {
+		if (shell->changes != changes)
+			apache_shell_lose(shell);
+		shell->at++;
+		apache_shell_skip_lines(shell);
+		shell->mode = APACHE_NO;
+		apache_shell_command(shell);
+		shell->mode = mode;
+		status = APACHE_MAYBE;
+	}
+	return negated ? apache_opposite(status) : status;
 }
 
-/* The next word of a command, expanded; NULL at its end. */
-static const char *next_word(struct shell *shell)
+/* PIPELINE && PIPELINE || PIPELINE & */
+static enum apache_truth and_or(struct apache_shell *shell)
 {
-	shell->word.length = 0;
-	shell->unknown = false;
-	for (;;) {
-		while (shell->at < shell->end && is_blank(*shell->at))
+	size_t changes = shell->changes;
+	enum apache_truth mode = shell->mode, status = pipeline(shell);
+
+	for (apache_shell_skip_blanks(shell);
+	     !apache_shell_is_over(shell) &&
+	     (apache_shell_stands(shell, "&&") || apache_shell_stands(shell, "||"));
+	     apache_shell_skip_blanks(shell)) {
+		bool both = *shell->at == '&';
+		enum apache_truth next;
+
+		shell->at += 2;
+		apache_shell_skip_lines(shell);
+		shell->mode = apache_least(mode, both ? status : apache_opposite(status));
+		next = pipeline(shell);
+		shell->mode = mode;
+		status = both ? apache_least(status, next) : apache_most(status, next);
+	}
+	if (apache_shell_stands(shell, "&")) {
+		shell->at++;
+		if (shell->changes != changes)
+			apache_shell_lose(shell);
+	}
+	return status;
+}
+
+static enum apache_truth list(struct apache_shell *shell)
+{
+	enum apache_truth status = APACHE_YES;
+
+	for (apache_shell_skip_lines(shell); !apache_shell_is_over(shell) && !is_closed(shell);
+	     apache_shell_skip_lines(shell)) {
+		const char *before = shell->at;
+
+		status = and_or(shell);
+		if (apache_shell_stands(shell, ";") && !apache_shell_stands(shell, ";;"))
 			shell->at++;
-		if (shell->at + 1 < shell->end && shell->at[0] == '\\' && shell->at[1] == '\n')
-			shell->at += 2;
-		else
-			break;
+		if (shell->at == before)
+			apache_shell_lose(shell);
 	}
-	if (shell->at < shell->end && *shell->at == '#')
-		while (shell->at < shell->end && *shell->at != '\n')
-			shell->at++;
-	if (shell->at == shell->end || ends_command(*shell->at))
-		return NULL;
-	add(shell, "", 0);
-	while (shell->at < shell->end && !ends_command(*shell->at) && !is_blank(*shell->at))
-		add_part(shell);
-	return shell->out_of_memory ? NULL : shell->word.bytes;
+	return status;
 }
 
-/* [ … ] and test …: -z, -n, -f and the like of one word; =, !=; true for what is not known. */
-static bool test(struct shell *shell)
+/* ---- files ---- */
+
+int apache_shell_read_file(struct apache_shell *shell, const char *path)
 {
-	const char *words[8] = {NULL}, *word;
-	size_t count = 0;
-	bool negated = false, result = true;
+	const struct certdeploy_document *document;
+	struct apache_shell around = *shell;
+	size_t length;
+	int result = certdeploy_read(&document, shell->reading, path);
 
-	while (count < 8 && (word = next_word(shell)) != NULL) {
-		words[count] = certdeploy_copy(shell->reading, word, strlen(word));
-		if (words[count] == NULL) {
-			shell->out_of_memory = true;
-			return false;
-		}
-		if (strcmp(words[count], "]") != 0 &&
-		    !(count == 0 && (strcmp(word, "[") == 0 || strcmp(word, "test") == 0)))
-			count++;
-		else if (count != 0)
-			break;
-	}
-	if (count > 0 && strcmp(words[0], "!") == 0) {
-		negated = true;
-		count--;
-		memmove(words, words + 1, count * sizeof(*words));
-	}
-	if (count == 3 && (strcmp(words[1], "=") == 0 || strcmp(words[1], "==") == 0))
-		result = strcmp(words[0], words[2]) == 0;
-	else if (count == 3 && strcmp(words[1], "!=") == 0)
-		result = strcmp(words[0], words[2]) != 0;
-	else if (count == 2 && strcmp(words[0], "-z") == 0)
-		result = *words[1] == '\0';
-	else if (count == 2 && strcmp(words[0], "-n") == 0)
-		result = *words[1] != '\0';
-	else if (count == 2 && strcmp(words[0], "-d") == 0)
-		result = certdeploy_file_type(shell->reading, words[1]) == CERTDEPLOY_FILE_DIRECTORY;
-	else if (count == 2 && words[0][0] == '-' && strchr("efrsx", words[0][1]) != NULL)
-		result = certdeploy_file_type(shell->reading, words[1]) != CERTDEPLOY_FILE_ABSENT;
-	else if (count == 1)
-		result = *words[0] != '\0';
-	return result != negated;
-}
-
-static int assign(struct shell *shell, const char *word, bool exported)
-{
-	size_t length = name_length(word, word + strlen(word));
-	const char *name = certdeploy_copy(shell->reading, word, length);
-	int result = 0;
-
-	if (name == NULL)
+	if (result != 0)
+		return result;
+	shell->path = certdeploy_copy(shell->reading, path, strlen(path));
+	if (shell->path == NULL)
 		return CERTDEPLOY_ENOMEM;
-	if (word[length] == '=' && (shell->unknown || strlen(word) > VALUE_LIMIT))
-		apache_environment_drop(shell->variables, name);
-	else if (word[length] == '=')
-		result = apache_environment(shell->variables, name, word + length + 1);
-	if (result == 0 && (exported || shell->export_all))
-		result = apache_export(shell->variables, name);
-	return result;
-}
-
-static bool is_assignment(const char *word)
-{
-	size_t length = name_length(word, word + strlen(word));
-
-	return length > 0 && word[length] == '=';
-}
-
-static void branch(struct shell *shell, bool condition)
-{
-	unsigned top = shell->depth - 1;
-	bool around = top == 0 || shell->active[top - 1];
-
-	shell->active[top] = around && !shell->taken[top] && condition;
-	shell->taken[top] = shell->taken[top] || condition;
-}
-
-/* One that is carried out. */
-static int simple_command(struct shell *shell, const char *word)
-{
-	bool exported = strcmp(word, "export") == 0, option = strcmp(word, "set") == 0;
-	bool forgotten = strcmp(word, "unset") == 0;
-	int result = 0;
-
-	if (exported || option || forgotten || strcmp(word, "readonly") == 0)
-		word = next_word(shell);
-	if (option && word != NULL)
-		shell->export_all =
-			strcmp(word, "-a") == 0 || (shell->export_all && strcmp(word, "+a") != 0);
-	for (; forgotten && word != NULL; word = next_word(shell))
-		apache_environment_drop(shell->variables, word);
-	for (; result == 0 && word != NULL && (exported || is_assignment(word)); word = next_word(shell))
-		result = assign(shell, word, exported);
-	return result;
-}
-
-static int command(struct shell *shell, const char *word)
-{
-	int result = 0;
-
-	if (strcmp(word, "then") == 0 || strcmp(word, "do") == 0 || strcmp(word, "{") == 0)
-		return 0; /* the next word begins a command of its own */
-	if (strcmp(word, "if") == 0 && shell->depth < DEPTH_LIMIT) {
-		shell->taken[shell->depth++] = false;
-		branch(shell, test(shell));
-	} else if (strcmp(word, "elif") == 0 && shell->depth > 0) {
-		branch(shell, test(shell));
-	} else if (strcmp(word, "else") == 0 && shell->depth > 0) {
-		branch(shell, true);
-		return 0;
-	} else if (strcmp(word, "fi") == 0 && shell->depth > 0) {
-		shell->depth--;
-	} else if (is_active(shell)) {
-		result = simple_command(shell, word);
-	}
-	while (next_word(shell) != NULL)
-		;
-	return result;
+	shell->start = shell->at = certdeploy_document_bytes(document, &length);
+	shell->end = shell->at + length;
+	list(shell);
+	if (!apache_shell_is_over(shell) && shell->at != shell->end)
+		apache_shell_lose(shell);
+	if (shell->lost && !around.lost &&
+	    apache_doubt_all(shell->variables, shell->path, apache_shell_line(shell)) != 0)
+		shell->out_of_memory = true;
+	shell->path = around.path;
+	shell->start = around.start;
+	shell->at = around.at;
+	shell->end = around.end;
+	shell->leaps[APACHE_RETURN] = around.leaps[APACHE_RETURN];
+	return shell->out_of_memory ? CERTDEPLOY_ENOMEM : shell->result;
 }
 
 int apache_read_envvars(struct apache_variables *variables, struct certdeploy_reading *reading,
 			const char *path)
 {
-	struct shell shell = {.reading = reading, .variables = variables};
-	const struct certdeploy_document *document;
-	size_t length;
-	int result = certdeploy_read(&document, reading, path);
+	struct apache_shell shell = {.reading = reading,
+				     .variables = variables,
+				     .mode = APACHE_YES,
+				     .leaps = {APACHE_YES, APACHE_YES, APACHE_YES},
+				     .budget = VALUES_LIMIT};
+	int result = apache_shell_read_file(&shell, path);
 
-	if (result != 0)
-		return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
-	shell.at = certdeploy_document_bytes(document, &length);
-	shell.end = shell.at + length;
-	while (result == 0 && !shell.out_of_memory && shell.at < shell.end) {
-		const char *word = next_word(&shell);
-
-		if (word != NULL)
-			result = command(&shell, word);
-		else if (shell.at < shell.end)
-			shell.at++;
-	}
-	return shell.out_of_memory ? CERTDEPLOY_ENOMEM : result;
+	return result == CERTDEPLOY_ENOTFOUND ? 0 : result;
 }

@@ -149,6 +149,7 @@ static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoi
 	const struct apache_host *host = answer->serves;
 	const struct apache_confcmd *confcmd = host->confcmd != NULL ? host->confcmd : model->main.confcmd;
 	const struct apache_use *use = apache_macro_of(host);
+	const struct apache_ref *doubtful = apache_doubtful_ref(model, host);
 
 	if (answer->host != answer->serves && !answer->host->tls) {
 		endpoint->untouchable = "tls-off";
@@ -175,6 +176,12 @@ static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoi
 		endpoint->note = certdeploy_format(
 			model->reading, _("SSLOpenSSLConfCmd in %s:%u names its certificate or key"),
 			confcmd->file, (unsigned)confcmd->line);
+	} else if (doubtful != NULL) {
+		endpoint->untouchable = "config-not-understood";
+		endpoint->note = certdeploy_format(
+			model->reading,
+			_("the path in line %u has a variable whose value only a shell can tell (%s:%zu)"),
+			(unsigned)doubtful->number, doubtful->doubt->file, doubtful->doubt->line);
 	} else if (apache_has_stray_key(model, host)) {
 		endpoint->untouchable = "config-not-understood";
 		endpoint->note =

@@ -65,6 +65,21 @@ const struct apache_ref *apache_chain_ref(const struct apache_model *model, cons
 	return last;
 }
 
+const struct apache_ref *apache_doubtful_ref(const struct apache_model *model,
+					     const struct apache_host *host)
+{
+	const struct apache_ref *chain = apache_chain_ref(model, host);
+
+	for (enum apache_kind kind = APACHE_CERTIFICATE; kind <= APACHE_KEY; kind++)
+		for (size_t i = 0; i < apache_merged_count(model, host, kind); i++) {
+			const struct apache_ref *ref = apache_merged_ref(model, host, kind, i);
+
+			if (ref->doubt != NULL)
+				return ref;
+		}
+	return chain == NULL || chain->doubt == NULL ? NULL : chain;
+}
+
 const struct apache_use *apache_macro_of(const struct apache_host *host)
 {
 	const struct apache_use *use = host->use;

@@ -30,6 +30,19 @@ int apache_bad_syntax(struct apache_reader *reader, const struct apache_line *li
 				 apache_line_number(line), "%s", what);
 }
 
+int apache_check_doubt(struct apache_reader *reader, const struct apache_line *line, size_t at, size_t end)
+{
+	const struct apache_doubt *doubt =
+		apache_doubt_in(reader->model->variables, line->text + at, end - at);
+
+	if (doubt == NULL)
+		return 0;
+	return certdeploy_refuse(reader->reading, "config-not-understood", apache_line_file(line),
+				 apache_line_number(line),
+				 _("a variable here has a value that only a shell can tell (%s:%zu)"),
+				 doubt->file, doubt->line);
+}
+
 int apache_take_words(struct apache_reader *reader, const struct apache_line *line, size_t at,
 		      struct apache_words *words)
 {
@@ -88,8 +101,9 @@ int apache_handle_line(struct apache_reader *reader, struct apache_line *line)
 		return result;
 	name = line->text + word.content;
 	length = word.content_length;
-	if (length == 0)
-		return 0;
+	result = apache_check_doubt(reader, line, word.start, word.end);
+	if (result != 0 || length == 0)
+		return result;
 	if (word.escaped) {
 		name = apache_word_value(reader->reading, line, &word);
 		if (name == NULL)

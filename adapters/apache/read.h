@@ -53,6 +53,8 @@ size_t apache_line_number(const struct apache_line *line);
 struct apache_place apache_place_of(const struct apache_line *line);
 /** Refuse what httpd would not accept. */
 int apache_bad_syntax(struct apache_reader *reader, const struct apache_line *line, const char *what);
+/** Refuse text [at, end) of the line where it has a variable whose value cannot be told. */
+int apache_check_doubt(struct apache_reader *reader, const struct apache_line *line, size_t at, size_t end);
 /** The first words of a directive, from offset at of its line on. */
 int apache_take_words(struct apache_reader *reader, const struct apache_line *line, size_t at,
 		      struct apache_words *words);

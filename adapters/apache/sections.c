@@ -211,7 +211,10 @@ static int test_condition(struct apache_reader *reader, enum condition condition
 
 	switch (condition) {
 	case IF_DEFINE:
-		return apache_is_defined(model->variables, argument);
+		/* More may be defined by arguments that cannot be told. */
+		if (apache_is_defined(model->variables, argument))
+			return 1;
+		return apache_doubt_of(model->variables, "APACHE_ARGUMENTS") == NULL ? 0 : -1;
 	case IF_DIRECTIVE:
 	case IF_SECTION:
 		return apache_directive_is(model->modules, argument, condition == IF_SECTION);
@@ -262,8 +265,10 @@ static int open_condition(struct apache_reader *reader, const struct apache_line
 	struct apache_line part = *line;
 	struct apache_word word;
 	bool negated = false;
-	int truth;
+	int truth = apache_check_doubt(reader, line, at, line->length);
 
+	if (truth != 0)
+		return truth;
 	if (condition == IF_VERSION) {
 		truth = test_version(reader, line, at);
 	} else {
@@ -304,6 +309,9 @@ static int open_host(struct apache_reader *reader, const struct apache_line *lin
 	struct apache_word word;
 	int result;
 
+	result = apache_check_doubt(reader, line, at, line->length);
+	if (result != 0)
+		return result;
 	if (reader->ordinary != 0)
 		return apache_bad_syntax(reader, line, _("<VirtualHost> stands within another section"));
 	if (close == NULL || close == line->text + at)
@@ -370,6 +378,8 @@ int apache_open_section(struct apache_reader *reader, const struct apache_line *
 	if (apache_same_name(name, length, "Macro", 5)) {
 		int result = apache_not_plain(reader, line, true);
 
+		if (result == 0)
+			result = apache_check_doubt(reader, &with_end, at, with_end.length);
 		return result != 0
 			       ? result
 			       : apache_macro_define(reader->model->macros, &reader->lines, &with_end, at);
@@ -381,6 +391,8 @@ int apache_open_section(struct apache_reader *reader, const struct apache_line *
 		const char *close = memrchr(with_end.text + at, '>', with_end.length - at);
 		int result = apache_not_plain(reader, line, true);
 
+		if (result == 0)
+			result = apache_check_doubt(reader, &with_end, at, with_end.length);
 		if (result == 0 && close != NULL)
 			result = apache_do_managed(reader, &with_end, at, (size_t)(close - with_end.text));
 		if (result == 0)

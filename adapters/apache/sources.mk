@@ -4,6 +4,7 @@ libcertdeploy_internal_la_SOURCES += \
 	adapters/apache/addresses.c \
 	adapters/apache/amend.c \
 	adapters/apache/apache.c \
+	adapters/apache/commands.c \
 	adapters/apache/directives.c \
 	adapters/apache/edit.c adapters/apache/edit.h \
 	adapters/apache/envvars.c \
@@ -24,5 +25,7 @@ libcertdeploy_internal_la_SOURCES += \
 	adapters/apache/read.c adapters/apache/read.h \
 	adapters/apache/sections.c \
 	adapters/apache/seen.c \
+	adapters/apache/shell.c adapters/apache/shell.h \
 	adapters/apache/variables.c \
+	adapters/apache/words.c \
 	adapters/apache/write.c

@@ -17,7 +17,8 @@
 struct value {
 	const char *text;
 	size_t length;
-	bool exported; /* of the environment: httpd sees it */
+	const struct apache_doubt *doubt; /* of the environment, with text NULL */
+	bool exported;                    /* of the environment: httpd sees it */
 	UT_hash_handle hh;
 	char name[];
 };
@@ -27,6 +28,7 @@ struct apache_variables {
 	struct value *defined; /* names as written, for <IfDefine> */
 	struct value *values;  /* names in lower case */
 	struct value *environment;
+	const struct apache_doubt *lost; /* those of the environment that are not there may be */
 	size_t used;
 };
 
@@ -67,6 +69,7 @@ static int put(struct apache_variables *variables, struct value **table, const c
 	}
 	value->text = text;
 	value->length = text == NULL ? 0 : strlen(text);
+	value->doubt = NULL;
 	return 0;
 }
 
@@ -158,6 +161,67 @@ const char *apache_environment_get(const struct apache_variables *variables, con
 	const struct value *value = find(variables->environment, name, strlen(name));
 
 	return value == NULL ? NULL : value->text;
+}
+
+static struct apache_doubt *new_doubt(struct apache_variables *variables, const char *name,
+				      const char *file, size_t line)
+{
+	struct apache_doubt *doubt = certdeploy_alloc(variables->reading, sizeof(*doubt));
+
+	if (doubt != NULL)
+		*doubt = (struct apache_doubt){name, file, line};
+	return doubt;
+}
+
+int apache_doubt(struct apache_variables *variables, const char *name, const char *file, size_t line)
+{
+	size_t length = strlen(name);
+	int result = put(variables, &variables->environment, name, length, NULL);
+	struct value *value = result != 0 ? NULL : find(variables->environment, name, length);
+
+	if (value == NULL)
+		return result;
+	value->doubt = new_doubt(variables, value->name, file, line);
+	return value->doubt == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
+int apache_doubt_all(struct apache_variables *variables, const char *file, size_t line)
+{
+	variables->lost = new_doubt(variables, NULL, file, line);
+	for (struct value *value = variables->environment; value != NULL; value = value->hh.next) {
+		value->text = NULL;
+		value->doubt = variables->lost;
+		value->exported = true;
+	}
+	return variables->lost == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
+const struct apache_doubt *apache_doubt_of(const struct apache_variables *variables, const char *name)
+{
+	const struct value *value = find(variables->environment, name, strlen(name));
+
+	return value == NULL ? variables->lost : value->doubt;
+}
+
+const struct apache_doubt *apache_doubt_in(const struct apache_variables *variables, const char *text,
+					   size_t length)
+{
+	const char *end = text + length, *at = text;
+
+	while ((at = memmem(at, (size_t)(end - at), "${", 2)) != NULL) {
+		const char *name = at + 2, *close = memchr(name, '}', (size_t)(end - name));
+		const struct value *value;
+
+		if (close == NULL)
+			break;
+		value = find(variables->environment, name, (size_t)(close - name));
+		if (value == NULL && variables->lost != NULL)
+			return variables->lost;
+		if (value != NULL && value->exported && value->doubt != NULL)
+			return value->doubt;
+		at = name;
+	}
+	return NULL;
 }
 
 const char *const *apache_environment_list(const struct apache_variables *variables)
