@@ -20,6 +20,7 @@ import trace as tracing
 SUBJECT = Path(os.environ.get("CERTDEPLOY_BUILDDIR", "build")).absolute() / "tests/faults/subject"
 SECRET = b"SECRET"
 STATE = "var/state"
+NAMES = 20  # as many are lost one by one
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
@@ -59,8 +60,9 @@ class Run:
         self.before = os.path.join(base, "before")
         os.mkdir(self.host)
         assert subject("build", self.host)[0] == 0
-        if verb == "rollback":
-            assert subject("deploy", self.host)[0] == 0
+        if verb.startswith("rollback"):
+            assert subject(verb.replace("rollback", "deploy"), self.host)[0] == 0
+            verb = "rollback"
         shutil.copytree(self.host, self.before, symlinks=True)
         self.old = picture(self.host)
         try:
@@ -91,10 +93,10 @@ def run(request):
     yield from traced(request.param)
 
 
-@pytest.fixture(scope="module")
-def many():
-    """100 certificates in one run: flushes are shared."""
-    yield from traced("deploy-many")
+@pytest.fixture(scope="module", params=["deploy-many", "rollback-many"])
+def many(request):
+    """100 certificates in one run, or their way back: flushes are shared."""
+    yield from traced(request.param)
 
 
 def is_outside(path):
@@ -179,7 +181,7 @@ def images(disk, chance, count):
     yield "all", disk.image(lambda i: False, saved)
     yield "data", disk.image(lambda i: True, lambda node: (node.saved[0], node.mode, node.owner))
     yield "half of the data", disk.image(lambda i: True, torn)
-    for one in names if len(disk.pending) > 1 else ():
+    for one in (chance.sample(names, NAMES) if len(names) > NAMES else names) if len(names) > 1 else ():
         yield f"name {one}", disk.image(lambda i: i != one, now)
         yield f"all names but {one}", disk.image(lambda i: i == one, now)
     for _ in range(count):
@@ -188,13 +190,13 @@ def images(disk, chance, count):
         yield "some", disk.image(kept.__contains__, lambda node: (now, saved, torn)[int(luck * 3)](node))
 
 
-def states(run, flushes=lambda call: True, extra=2):
+def states(run, flushes=lambda call: True, extra=2, chosen=lambda i: True):
     """Every distinct disk: (call after which the power went, what was lost, image, whether the run was over)."""
     disk, chance, seen = run.disk(), random.Random(5), set()
     for i, call in enumerate([*run.calls, None]):
         if call is not None and not disk.inside_any(call):
             continue
-        for lost, image in images(disk, chance, extra):
+        for lost, image in images(disk, chance, extra) if chosen(i) else ():
             # The fake servers' memory is no part of it: they are asked to read again.
             mark = hashlib.sha256(repr((image, call is None)).encode()).digest()
             if mark not in seen:
@@ -239,6 +241,21 @@ def test_a_power_cut_leaves_old_or_new(run, soak):
     print(f"power cut: {tally['images']} disks, {len(tally['wrong'])} neither old nor new")
     assert tally["images"] > 50
     assert tally["wrong"] == []
+
+
+def test_a_power_cut_of_many_leaves_old_or_new(many, soak):
+    """Around each flush, and at some calls between them."""
+    flushes = {i for i, call in enumerate(many.calls) if "sync" in call.name}
+    chosen = {i + 1 for i in flushes} | flushes | {len(many.calls)}
+    chosen |= set(random.Random(7).sample(range(len(many.calls)), 100 if soak else 10))
+    wrong, count = [], 0
+    for number, state in enumerate(states(many, chosen=chosen.__contains__)):
+        if soak or number % 4 == 0 or state[-1]:
+            count += 1
+            wrong.append(judge(many, *state))
+    print(f"power cut: {count} disks, {sum(map(bool, wrong))} neither old nor new")
+    assert count > 30
+    assert [why for why in wrong if why] == []
 
 
 def test_a_power_cut_is_noticed(run):
