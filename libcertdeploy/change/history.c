@@ -218,19 +218,35 @@ int cd_history_list(struct cd_vector *out, struct cd_problems *problems, const s
 }
 
 static int add_file(struct cd_vector *files, struct past *past, const struct cd_backup *backup,
-		    const struct cd_journal *journal, const struct cd_entry *entry)
+		    const struct cd_journal *journal, const struct cd_entry *entry,
+		    const struct cd_table *beside)
 {
 	struct cd_arena *arena = &past->problems->arena;
 	struct certdeploy_file_report *line = cd_arena_alloc(arena, sizeof(*line));
-	const char *copy = cd_entry_backup(arena, journal, entry, past->state.path, backup->name);
 
 	if (line == NULL)
-		return cd_fail_memory(past->problems);
+		return CERTDEPLOY_ENOMEM;
 	line->path = cd_arena_string(arena, entry->path);
 	line->change = cd_entry_change(journal, entry);
 	line->service = cd_arena_string(arena, entry->service);
-	line->backup = copy;
-	return line->path == NULL || cd_vector_add(files, line) != 0 ? cd_fail_memory(past->problems) : 0;
+	line->backup = cd_entry_backup(arena, beside, entry, past->state.path, backup->name);
+	return line->path == NULL ? CERTDEPLOY_ENOMEM : cd_vector_add(files, line);
+}
+
+static int add_files(struct cd_vector *files, struct past *past, const struct cd_backup *backup,
+		     const struct cd_journal *journal)
+{
+	struct cd_table beside = {0};
+	int result = cd_entries_beside(&beside, journal);
+
+	for (size_t i = 0; result == 0 && i < journal->entries.count; i++) {
+		const struct cd_entry *entry = journal->entries.items[i];
+
+		if (entry->backup_of == NULL && !cd_entry_is_directory(entry))
+			result = add_file(files, past, backup, journal, entry, &beside);
+	}
+	cd_table_free(&beside);
+	return result == 0 ? 0 : cd_fail_memory(past->problems);
 }
 
 int cd_history_show(const struct certdeploy_transaction_report **out, struct cd_vector *files,
@@ -250,14 +266,7 @@ int cd_history_show(const struct certdeploy_transaction_report **out, struct cd_
 	if (result != 0)
 		goto out;
 	*out = describe(&past, backup, &journal);
-	if (*out == NULL)
-		result = cd_fail_memory(problems);
-	for (size_t i = 0; result == 0 && i < journal.entries.count; i++) {
-		const struct cd_entry *entry = journal.entries.items[i];
-
-		if (entry->backup_of == NULL && !cd_entry_is_directory(entry))
-			result = add_file(files, &past, backup, &journal, entry);
-	}
+	result = *out == NULL ? cd_fail_memory(problems) : add_files(files, &past, backup, &journal);
 out:
 	if (directory != -1)
 		(void)close(directory);

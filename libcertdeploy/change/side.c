@@ -57,16 +57,27 @@ const char *cd_entry_change(const struct cd_journal *journal, const struct cd_en
 											     : "replaced";
 }
 
-const char *cd_entry_backup(struct cd_arena *arena, const struct cd_journal *journal,
+int cd_entries_beside(struct cd_table *beside, const struct cd_journal *journal)
+{
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < journal->entries.count; i++) {
+		const struct cd_entry *entry = journal->entries.items[i];
+
+		if (entry->backup_of != NULL)
+			result = cd_table_lend(beside, entry->backup_of, entry);
+	}
+	return result;
+}
+
+const char *cd_entry_backup(struct cd_arena *arena, const struct cd_table *beside,
 			    const struct cd_entry *entry, const char *state, const char *backup)
 {
+	const struct cd_entry *copy = cd_table_get(beside, entry->path);
+
 	if (entry->before.kind != CD_SIDE_FILE)
 		return NULL;
-	for (size_t i = 0; i < journal->entries.count; i++) {
-		const struct cd_entry *beside = journal->entries.items[i];
-
-		if (beside->backup_of != NULL && strcmp(beside->backup_of, entry->path) == 0)
-			return cd_arena_string(arena, beside->path);
-	}
+	if (copy != NULL)
+		return cd_arena_string(arena, copy->path);
 	return cd_arena_format(arena, "%s/" CD_BACKUPS "/%s/" CD_FILES "%s", state, backup, entry->path);
 }

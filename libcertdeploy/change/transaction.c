@@ -359,28 +359,33 @@ static int transact(struct cd_work *work)
 
 /* ---- what was done ---- */
 
-static int report(struct cd_work *work)
+static int report_entry(struct cd_work *work, const struct cd_entry *entry, const struct cd_table *beside)
 {
 	struct cd_arena *arena = &work->problems->arena;
+	struct certdeploy_file_report *line = cd_arena_alloc(arena, sizeof(*line));
 
-	for (size_t i = 0; i < work->journal.entries.count; i++) {
+	if (line == NULL)
+		return CERTDEPLOY_ENOMEM;
+	line->path = cd_arena_string(arena, entry->path);
+	line->change = cd_entry_change(&work->journal, entry);
+	line->service = cd_arena_string(arena, entry->service);
+	line->backup = cd_entry_backup(arena, beside, entry, work->state.path, work->journal.id);
+	return line->path == NULL ? CERTDEPLOY_ENOMEM : cd_vector_add(&work->asked->files, line);
+}
+
+static int report(struct cd_work *work)
+{
+	struct cd_table beside = {0};
+	int result = cd_entries_beside(&beside, &work->journal);
+
+	for (size_t i = 0; result == 0 && i < work->journal.entries.count; i++) {
 		const struct cd_entry *entry = work->journal.entries.items[i];
-		struct certdeploy_file_report *line;
 
-		if (entry->backup_of != NULL || cd_entry_is_directory(entry))
-			continue;
-		line = cd_arena_alloc(arena, sizeof(*line));
-		if (line == NULL)
-			return cd_fail_memory(work->problems);
-		line->path = cd_arena_string(arena, entry->path);
-		line->change = cd_entry_change(&work->journal, entry);
-		line->service = cd_arena_string(arena, entry->service);
-		line->backup =
-			cd_entry_backup(arena, &work->journal, entry, work->state.path, work->journal.id);
-		if (line->path == NULL || cd_vector_add(&work->asked->files, line) != 0)
-			return cd_fail_memory(work->problems);
+		if (entry->backup_of == NULL && !cd_entry_is_directory(entry))
+			result = report_entry(work, entry, &beside);
 	}
-	return 0;
+	cd_table_free(&beside);
+	return result == 0 ? 0 : cd_fail_memory(work->problems);
 }
 
 static const char *word_for(int result)

@@ -99,8 +99,10 @@ bool cd_side_same(const struct cd_side *now, const char *target, const struct cd
 bool cd_entry_is_directory(const struct cd_entry *entry);
 /** "edited", "created", "replaced", "removed", "restored" */
 const char *cd_entry_change(const struct cd_journal *journal, const struct cd_entry *entry);
+/** The copies beside originals, by the path of the original. Returns 0 or CERTDEPLOY_ENOMEM. */
+int cd_entries_beside(struct cd_table *beside, const struct cd_journal *journal);
 /** Where the original's copy lies, in the arena; NULL: there was no file. */
-const char *cd_entry_backup(struct cd_arena *arena, const struct cd_journal *journal,
+const char *cd_entry_backup(struct cd_arena *arena, const struct cd_table *beside,
 			    const struct cd_entry *entry, const char *state, const char *backup);
 
 /* prune.c, audit.c */
