@@ -35,14 +35,26 @@ static bool is_harmful(wchar_t code)
 	       code == 0x061c;
 }
 
+/* How many printable bytes of ASCII it begins with: most texts are nothing else. */
+static size_t plain_length(const unsigned char *bytes)
+{
+	size_t length = 0;
+
+	while (bytes[length] >= 0x20 && bytes[length] < 0x7f)
+		length++;
+	return length;
+}
+
 void put_safe(FILE *stream, const char *text)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
 
 	while (bytes != NULL && *bytes != '\0') {
-		wchar_t code = 0;
-		size_t size = decode(bytes, &code);
+		wchar_t code = L' ';
+		size_t size = plain_length(bytes);
 
+		if (size == 0)
+			size = decode(bytes, &code);
 		if (size != 0 && !is_harmful(code)) {
 			(void)fwrite(bytes, 1, size, stream);
 			bytes += size;
@@ -96,17 +108,19 @@ size_t safe_width(const char *text)
 
 	while (bytes != NULL && *bytes != '\0') {
 		wchar_t code = 0;
-		size_t size = decode(bytes, &code);
+		size_t plain = plain_length(bytes), size = plain != 0 ? plain : decode(bytes, &code);
 
-		if (size != 0 && !is_harmful(code)) {
+		if (plain != 0) {
+			width += plain;
+		} else if (size != 0 && !is_harmful(code)) {
 			int columns = wcwidth(code);
 
 			width += columns < 0 ? 1 : (size_t)columns;
-			bytes += size;
 		} else {
 			width += strlen("\\x00");
-			bytes++;
+			size = 1;
 		}
+		bytes += size;
 	}
 	return width;
 }
@@ -236,9 +250,9 @@ static void put_diff_line(FILE *stream, const char *line, const char *end, bool 
 		bool line_end = code == '\r' && (!terminal || byte + 1 == stop);
 		bool control = code < 0x20 || (code >= 0x7f && code <= 0x9f);
 		bool escape = size == 0 ? terminal : terminal ? is_harmful(code) : control;
+		size_t plain = plain_length(byte);
 
-		if (size == 0)
-			size = 1;
+		size = plain != 0 ? plain : size != 0 ? size : 1;
 		if (escape && code != '\t' && !line_end)
 			(void)fprintf(stream, "\\x%02x", *byte);
 		else
