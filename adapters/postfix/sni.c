@@ -398,24 +398,39 @@ static int is_fresh(bool *out, struct postfix_model *model, const struct certdep
 	return found == CERTDEPLOY_ENOMEM ? found : 0;
 }
 
-/* postmap passes over an entry with a missing file and says so only to a terminal. */
-static void report_missing(struct postfix_model *model, const struct postfix_map *map)
+/*
+ * Of an entry with a missing file nobody hears: postmap passes over it and tells a terminal only, texthash
+ * a log. An inline table is nothing at all then.
+ */
+static int check_files(struct postfix_model *model, const struct postfix_map *map)
 {
+	bool whole = map->kind == POSTFIX_MAP_INLINE && certdeploy_is_live(model->reading);
+
 	for (size_t i = 0; i < map->count; i++) {
 		const struct postfix_entry *entry = map->entries[i];
+		size_t line =
+			entry->line == NULL ? 0 : postfix_line_number(entry->line, entry->value.start);
 
 		for (size_t j = 0; entry->assignment == NULL && entry->files[j] != NULL; j++) {
 			const char *path =
 				certdeploy_join(model->reading, model->queue_directory, entry->files[j]);
 
-			if (path != NULL &&
-			    certdeploy_file_type(model->reading, path) == CERTDEPLOY_FILE_ABSENT)
-				certdeploy_report(model->reading, CERTDEPLOY_WARNING, "not-found",
-						  map->path, entry->line->number,
-						  _("%s is not there: the table will not have %s"), path,
-						  entry->key);
+			if (path == NULL)
+				return CERTDEPLOY_ENOMEM;
+			if (certdeploy_file_type(model->reading, path) != CERTDEPLOY_FILE_ABSENT)
+				continue;
+			if (whole)
+				return certdeploy_refuse(
+					model->reading, "not-found", map->path, line,
+					_("%s is not there, and without it Postfix takes nothing from the "
+					  "table that names it"),
+					path);
+			certdeploy_report(model->reading, CERTDEPLOY_WARNING, "not-found", map->path, line,
+					  _("%s is not there: the table will not have %s"), path,
+					  entry->key);
 		}
 	}
+	return 0;
 }
 
 static int build(struct postfix_model *model, struct postfix_map *map)
@@ -431,7 +446,6 @@ static int build(struct postfix_model *model, struct postfix_map *map)
 		return result;
 	if (argv[0] == NULL || argv[4] == NULL)
 		return CERTDEPLOY_ENOMEM;
-	report_missing(model, map);
 	return certdeploy_build(model->edits, model->reading, &index);
 }
 
@@ -474,11 +488,12 @@ int postfix_plan_map(struct postfix_model *model, struct postfix_map *map)
 		result = add_new(model, map);
 	if (result == 0 && adding)
 		result = name_map(model, map);
-	if (result != 0 || map->kind != POSTFIX_MAP_INDEXED)
-		return result;
 	changed = changed || adding;
-	for (size_t i = 0; result == 0 && !changed && i < map->count; i++)
+	for (size_t i = 0; result == 0 && !changed && map->kind == POSTFIX_MAP_INDEXED && i < map->count;
+	     i++)
 		if (map->entries[i]->assignment != NULL)
 			result = needs_build(&changed, model, map, map->entries[i], asked++);
-	return result == 0 && changed ? build(model, map) : result;
+	if (result == 0 && (changed || map->kind == POSTFIX_MAP_INLINE))
+		result = check_files(model, map);
+	return result == 0 && changed && map->kind == POSTFIX_MAP_INDEXED ? build(model, map) : result;
 }

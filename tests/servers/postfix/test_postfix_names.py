@@ -106,6 +106,37 @@ def test_inline_table(host, ca):
     assert served(mail, "new.example.test") == [two.sha256] * 3
 
 
+def test_inline_table_with_a_missing_file(host, ca):
+    """Postfix then takes nothing from it: said before anything is changed, with the line."""
+    mail = host.postfix()
+    one, other = ca.leaf("a.example.test"), ca.leaf("b.example.test")
+    mail.set(tls_server_sni_maps=f"inline:{{ a.example.test={one.combined},\n  {{ b.example.test = /nowhere.pem }} }}")
+    host.start()
+    assert served(mail, "a.example.test") == [None] * 3
+    host.write_config()
+    before = host.configuration()
+    for name in ("a.example.test", "new.example.test"):
+        problem = deploy(host, ca.leaf(name, again=2), "--hostname", name).expect(6, "not-found").problem("not-found")
+        assert (problem["file"], problem["line"]) == (str(mail.config), mail.config.read_text().count("\n"))
+        assert host.configuration() == before
+    deploy(host, other, "--hostname", "b.example.test").expect(0)
+    assert served(mail, "b.example.test") == [other.sha256] * 3
+    assert served(mail, "a.example.test") == [one.sha256] * 3
+
+
+def test_texthash_with_a_missing_file(host, ca):
+    """The other entries are served; the missing one is told when the table is written."""
+    mail = host.postfix()
+    one, two = ca.leaf("a.example.test"), ca.leaf("c.example.test")
+    table(mail, "texthash", f"a.example.test {one.combined}", "b.example.test /nowhere.pem")
+    host.start()
+    done = deploy(host, two, "--hostname", "c.example.test").expect(0)
+    assert "not-found" in done.codes
+    assert served(mail, "a.example.test") == [one.sha256] * 3
+    assert served(mail, "b.example.test") == [host.old.sha256] * 3
+    assert served(mail, "c.example.test") == [two.sha256] * 3
+
+
 def test_texthash_with_a_name_twice(host, ca):
     """Postfix then takes nothing from it: all who ask for a name are turned away."""
     mail = host.postfix()
