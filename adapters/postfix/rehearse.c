@@ -263,18 +263,27 @@ static const char *subject(struct certdeploy_reading *reading, const char *line,
 	return certdeploy_copy(reading, start, strcspn(start, "="));
 }
 
+/* Does main.cf, or an option of some service, set the parameter? */
+static bool is_set(const struct postfix_model *model, const char *name)
+{
+	bool set = postfix_table_get(&model->main.by_name, name) != NULL;
+
+	for (size_t i = 0; i < model->master.count && !set; i++)
+		set = postfix_row_option(&model->master.rows[i], name) != NULL;
+	return set;
+}
+
 /*
  * A parameter that the administrator made up is not used any more, now that paths are written out; or an
  * earlier definition, which never counted, differs from the last one now.
  */
 static bool harmless(struct certdeploy_reading *reading, const char *line)
 {
-	const struct postfix_model *model = certdeploy_model(reading);
 	const char *unused = subject(reading, line, ": unused parameter: ");
 	const char *overridden = subject(reading, line, ": overriding earlier entry: ");
 
 	if (unused != NULL)
-		return !may_differ(unused) && postfix_table_get(&model->main.by_name, unused) != NULL;
+		return !may_differ(unused) && is_set(certdeploy_model(reading), unused);
 	return overridden != NULL && may_differ(overridden);
 }
 

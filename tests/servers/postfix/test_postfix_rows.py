@@ -6,6 +6,7 @@ that is meant; the same again finds nothing to do; a rollback gives back every b
 """
 
 import hashlib
+import re
 import ssl
 from dataclasses import dataclass
 
@@ -97,6 +98,51 @@ ROWS = [
     Row("an option that empties", smtps="  -o smtpd_tls_cert_file=\n", serves=(True, True, False), options=("--default",)),
     Row("of two rows the last counts", master="{smtps} inet n - y - - smtpd -o smtpd_tls_wrappermode=yes -o smtpd_tls_cert_file={other} -o smtpd_tls_key_file={otherkey}\n", options=("--default",)),
     Row("a row that is switched off", PAIR + "master_service_disable = {submission}/inet\n", serves=(True, None, True), after=(True, None, True)),
+    # the nasty and valid: expansion
+    Row("a chain of choices", "a = $b\nb = ${{c?{{$d}}:{{$e}}}}\nd = /nowhere\ne = ${{f:{{{cert}}}}}\nc =\nsmtpd_tls_cert_file = ${{a}}\nsmtpd_tls_key_file = ${{c:${{g}}}}\ng = {key}\n"),
+    Row("a choice without braces keeps its blanks outside", "on = yes\nsmtpd_tls_cert_file =${{on?{cert}}}\nsmtpd_tls_key_file = ${{off:{key}}}\n"),
+    Row("numbers are compared as numbers", "smtpd_tls_cert_file = ${{{{9}} < {{10}} ? {{{cert}}} : {{/x}}}}\nsmtpd_tls_key_file = ${{{{010}} == {{10}} ? {{{key}}} : {{/x}}}}\n"),
+    Row("words are compared as words", "smtpd_tls_cert_file = ${{{{a9}} > {{a10}} ? {{{cert}}} : {{/x}}}}\nsmtpd_tls_key_file = ${{{{}} < {{0}} ? {{{key}}} : {{/x}}}}\n"),
+    Row("differing, and no second branch", "smtpd_tls_cert_file = ${{{{a}} != {{b}} ? {{{cert}}}}}${{{{a}} == {{b}} ? {{/x}}}}\nsmtpd_tls_key_file = ${{{{a}} >= {{a}}?{{{key}}}}}\n"),
+    Row("a macro over two lines", "smtpd_tls_cert_file = ${{{{a}} ==\n  {{a}}\n# c\n\n  ? {{{cert}}}\n  : {{/x}}}}\nsmtpd_tls_key_file = {key}\n"),
+    Row("the folder of the configuration", "smtpd_tls_cert_file = $config_directory/pair.pem\n"),
+    Row("a name between other bytes", "smtpd_tls_cert_file = ${{config_directory}}/$myhostname.pem\nsmtpd_tls_key_file=$smtpd_tls_cert_file\n"),
+    Row("the domain, which nobody sets", "smtpd_tls_cert_file = $(config_directory)/$mydomain.pem\n"),
+    Row("a default of Postfix's that nobody sets", "smtpd_tls_cert_file = $config_directory/${{{{$smtpd_tls_loglevel}} == {{0}} ? {{nowhere}} : {{pair}}}}.pem\n", change=("\nsmtpd_relay", "\nsmtpd_tls_loglevel = 1\nsmtpd_relay")),
+    Row("what only an option sets", "smtpd_tls_cert_file = ${{ours?{{$ours}}:{{{cert}}}}}\nsmtpd_tls_key_file = ${{ours?{{{otherkey}}}:{{{key}}}}}\n", smtps="  -o ours={other}\n"),
+    Row("an option by way of one that follows", smtps="  -o smtpd_tls_cert_file=$our_dir/pair.pem\n  -o smtpd_tls_key_file=$smtpd_tls_cert_file\n  -o our_dir=$config_directory\n", options=("--default",)),
+    Row("under stress, which it is not", "smtpd_tls_cert_file = ${{stress?{{/nowhere}}:{{{cert}}}}}\nsmtpd_tls_key_file = {key}\n"),
+    Row("an option that says stress", "smtpd_tls_cert_file = ${{stress?{{{other}}}:{{{cert}}}}}\nsmtpd_tls_key_file = ${{stress?{{{otherkey}}}:{{{key}}}}}\n", smtps="  -o stress=yes\n"),
+    Row("a level by choice", PAIR + "ours = encrypt\n", change=("smtpd_tls_security_level=may", "smtpd_tls_security_level = ${ours?{$ours}:{none}}")),
+    Row("a doubled $", "smtpd_tls_cert_file = {dollar}\nsmtpd_tls_key_file = {key}\n"),
+    Row("it names itself", "smtpd_tls_cert_file = {cert}$smtpd_tls_cert_file\nsmtpd_tls_key_file = {key}\n", status=6, code="config-syntax", serves=()),
+    # … lines
+    Row("no blank, tabs, and blanks around =", "smtpd_tls_cert_file={cert}\t \nsmtpd_tls_key_file \t = \t{key}\n"),
+    Row("the value on the next line alone", "smtpd_tls_cert_file =\n\n#\n\n   \n  {cert}\nsmtpd_tls_key_file\n  = {key}\n"),
+    Row("a comment that is continued is none", "# smtpd_tls_cert_file = /x\n  smtpd_tls_key_file = /x\n" + PAIR),
+    Row("no newline at the end", "", change=("inet_protocols = ipv4\n", "inet_protocols = ipv4\nsmtpd_tls_cert_file = $config_directory/pair.pem\n")),
+    Row("the key before, the certificate after, other lines between", "smtpd_tls_key_file = {key}\n", change=("inet_protocols = ipv4\n", "inet_protocols = ipv4\nsmtpd_tls_cert_file = $config_directory/pair.pem\nsmtpd_tls_key_file = $smtpd_tls_cert_file\n")),
+    # … which parameters
+    Row("NONE is none", "smtpd_tls_cert_file = NONE\nsmtpd_tls_key_file = {key}\n", serves=NONE),
+    Row("none, and one for ECDSA", "smtpd_tls_cert_file = none\nsmtpd_tls_eccert_file = {both}\n"),
+    Row("only one for ECDSA, with the key's default", "smtpd_tls_eccert_file = {both}\n"),
+    Row("only one for DSA, of another type", "smtpd_tls_dcert_file = {cert}\nsmtpd_tls_dkey_file = {key}\n"),
+    Row("a good one, and one for ECDSA that is missing", PAIR + "smtpd_tls_eccert_file = /nowhere\n", serves=NONE, options=("--drop-other-types",)),
+    Row("a key for ECDSA without its certificate", PAIR + "smtpd_tls_eckey_file = {key}\n", options=("--drop-other-types",)),
+    Row("chain files that name the others", PAIR + "smtpd_tls_chain_files = $smtpd_tls_key_file, $smtpd_tls_cert_file\n"),
+    Row("chain files by a parameter of ours", "ours = {key},\n  {cert}\nsmtpd_tls_chain_files = $ours\n"),
+    Row("chain files with blanks and commas in plenty", "smtpd_tls_chain_files = ,, {key}\t,\n#\n , {cert} ,\n\n"),
+    Row("chain files by choice", "smtpd_tls_chain_files = ${{{{$service_name}} == {{{smtps}}} ? {{{otherboth}}} : {{{both}}}}}\n"),
+    # … master.cf
+    Row("an option with blanks within", smtps="  -o {{ smtpd_tls_chain_files = {otherkey}, {other} }}\n", options=("--default",)),
+    Row("an option with = in its value", smtps="  -o smtpd_tls_cert_file={equals} -o smtpd_tls_key_file={otherkey}\n", options=("--default",)),
+    Row("flags before and after", smtps="  -v -o smtpd_tls_cert_file={other} -v\n\t-osmtpd_tls_key_file={otherkey}\n", options=("--default",)),
+    Row("comments and empty lines between options", smtps="# -o smtpd_tls_cert_file=/x\n\n  # c\n  -o smtpd_tls_cert_file={other}\n#\n  -o smtpd_tls_key_file={otherkey}\n", options=("--default",)),
+    Row("the certificate by option, its key from main.cf", "smtpd_tls_cert_file = {both}\n", smtps="  -o smtpd_tls_cert_file={otherboth}\n", options=("--default",)),
+    Row("the key by option, its certificate from main.cf", "smtpd_tls_cert_file = {cert}\nsmtpd_tls_key_file = {wrong}\n", smtps="  -o smtpd_tls_key_file={key}\n", serves=WRAPPED, options=("--default",)),
+    Row("wrapped by choice", "ours = ${{{{$service_name}} == {{{smtps}}} ? {{yes}} : {{no}}}}\nsmtpd_tls_wrappermode = $ours\n" + PAIR),
+    Row("a level by option", smtps="  -o {{ smtpd_tls_security_level = none }}\n"),
+    Row("chain files emptied by what is empty", "smtpd_tls_chain_files = {both}\nnothing =\n", smtps="  -o smtpd_tls_chain_files=$nothing -o smtpd_tls_cert_file={otherboth} -o smtpd_tls_key_file={otherboth}\n", options=("--default",)),
 ]
 
 
@@ -107,12 +153,14 @@ def mail(pki, ca):
         other = ca.leaf("other.example.test")
         mail.files = {
             "cert": host.old_cert, "key": host.old_key, "other": other.fullchain, "otherkey": other.key, "wrong": other.key,
-            "encrypted": host.old.encrypted_key("secret"), "both": host.old.combined,
+            "encrypted": host.old.encrypted_key("secret"), "both": host.old.combined, "otherboth": other.combined,
         }
-        for name, text in {"behind": host.old.fullchain_pem + host.old.key_pem, "empty": "", "a blank": host.old.fullchain_pem}.items():
+        for name in ("pair", NAME, NAME.partition(".")[2]):
+            (mail.home / f"{name}.pem").write_text(host.old.combined.read_text())
+        for name, text in {"behind": host.old.fullchain_pem + host.old.key_pem, "empty": "", "a blank": host.old.fullchain_pem, "a$dollar": host.old.fullchain_pem, "an=equals": other.fullchain_pem}.items():
             path = host.etc / f"{name}.pem"
             path.write_text(text)
-            mail.files[name.split()[-1]] = path
+            mail.files[re.split("[ $=]", name)[-1]] = str(path).replace("$", "$$")
         mail.stock = mail.config.read_text(), mail.master.read_text()
         host.start()
         yield mail
