@@ -38,6 +38,16 @@ static bool is_harmless(uint32_t code)
 	return !(code >= 0x2060 && code <= 0x206f) && code != 0xfeff && code != 0x061c;
 }
 
+/* How many printable bytes of ASCII it begins with: most texts are nothing else. */
+static size_t plain_length(const unsigned char *text, size_t length)
+{
+	size_t plain = 0;
+
+	while (plain < length && text[plain] >= 0x20 && text[plain] < 0x7f)
+		plain++;
+	return plain;
+}
+
 char *cd_printable(struct cd_arena *arena, const char *bytes, size_t length, size_t limit)
 {
 	const unsigned char *text = (const unsigned char *)bytes;
@@ -45,13 +55,16 @@ char *cd_printable(struct cd_arena *arena, const char *bytes, size_t length, siz
 	char *copy = NULL;
 
 	for (size_t i = 0; i < length;) {
-		uint32_t code = 0;
-		size_t size = cd_utf8_decode(text + i, length - i, &code);
+		size_t left = length - i, room = out.length < limit ? limit - out.length : 0;
+		size_t size = plain_length(text + i, left < room ? left : room);
+		uint32_t code = ' ';
 
-		if (out.length >= limit) {
+		if (room == 0) {
 			cd_buffer_string(&out, "…");
 			break;
 		}
+		if (size == 0)
+			size = cd_utf8_decode(text + i, left, &code);
 		if (size != 0 && is_harmless(code)) {
 			cd_buffer_add(&out, text + i, size);
 			i += size;
