@@ -432,19 +432,16 @@ void *certdeploy_model(const struct certdeploy_reading *reading)
 
 /* ---- the overlay ---- */
 
-/* Lay bytes, which are borrowed, over a path. */
+/* Lay bytes over a path; both are borrowed. */
 static int overlay_document(struct cd_overlay *overlay, struct cd_table *table, const char *path,
 			    const char *bytes, size_t length)
 {
 	struct certdeploy_document *document = cd_arena_alloc(&overlay->arena, sizeof(*document));
-	void **place = document == NULL ? NULL : cd_table_place(table, path, strlen(path));
 
-	if (place == NULL)
+	if (document == NULL)
 		return CERTDEPLOY_ENOMEM;
-	*document =
-		(struct certdeploy_document){.path = cd_table_key(place), .bytes = bytes, .length = length};
-	*place = document;
-	return 0;
+	*document = (struct certdeploy_document){.path = path, .bytes = bytes, .length = length};
+	return cd_table_lend(table, path, document);
 }
 
 /* Let the directory of a created file list it. */

@@ -36,13 +36,13 @@ struct cd_overlay {
 	struct cd_arena arena;
 };
 
-/** Lay rendered edits over the host. Their bytes are borrowed. */
+/** Lay rendered edits over the host. Their paths and bytes are borrowed. */
 int cd_overlay_edits(struct cd_overlay *overlay, struct cd_problems *problems,
 		     const struct certdeploy_edits *edits);
-/** Another content for a file that is there. Bytes are copied. */
+/** Another content for a file that is there. The path is borrowed, bytes are copied. */
 int cd_overlay_content(struct cd_overlay *overlay, struct cd_problems *problems, const char *path,
 		       const char *bytes, size_t length);
-/** Lay one more file over it, as the store's. Bytes are borrowed, with a NUL after them. */
+/** Lay one more file over it, as the store's. Path and bytes are borrowed, with a NUL after them. */
 int cd_overlay_file(struct cd_overlay *overlay, struct cd_problems *problems, const char *path,
 		    const char *bytes, size_t length);
 /** Whether something is laid over this path: its content changes. */

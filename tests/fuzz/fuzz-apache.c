@@ -118,7 +118,7 @@ static int lay_files(struct cd_overlay *overlay, struct cd_problems *problems, c
 		const char *mark = memmem(data, (size_t)(end - data), "\n=== ", 5), *name, *newline;
 		size_t length;
 
-		result = cd_overlay_file(overlay, problems, path, data,
+		result = cd_overlay_file(overlay, problems, cd_arena_string(&overlay->arena, path), data,
 					 (size_t)((mark == NULL ? end : mark + 1) - data));
 		if (mark == NULL)
 			break;

@@ -65,7 +65,8 @@ static int lay(struct cd_overlay *overlay, struct cd_problems *problems, const c
 		const char *next = memmem(text, length, mark, sizeof(mark) - 1);
 		size_t part = next == NULL ? length : (size_t)(next - text), name;
 
-		result = cd_overlay_file(overlay, problems, path, text, part);
+		result = cd_overlay_file(overlay, problems, cd_arena_string(&overlay->arena, path), text,
+					 part);
 		if (next == NULL)
 			break;
 		text = next + sizeof(mark) - 1;
