@@ -213,7 +213,9 @@ static int include_pattern(struct apache_reader *reader, const struct including 
 		inside = path_in(reader, path, *names);
 		if (inside == NULL)
 			return CERTDEPLOY_ENOMEM;
-		if (!last && certdeploy_file_type(reader->reading, inside) != CERTDEPLOY_FILE_DIRECTORY)
+		/* In the midst of a path httpd takes no link to a directory for one. */
+		if (!last && (certdeploy_file_type(reader->reading, inside) != CERTDEPLOY_FILE_DIRECTORY ||
+			      certdeploy_is_link(reader->reading, inside)))
 			continue;
 		found = true;
 		result = last ? include_path(reader, including, inside, 0)

@@ -180,6 +180,17 @@ enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *pa
 	return S_ISDIR(status.st_mode) ? CERTDEPLOY_FILE_DIRECTORY : CERTDEPLOY_FILE_OTHER;
 }
 
+bool cd_host_is_link(struct cd_host *host, const char *path)
+{
+	int fd = cd_open(&host->root, path, O_PATH | O_NOFOLLOW);
+	struct stat status;
+	bool is_link = fd != -1 && fstat(fd, &status) == 0 && S_ISLNK(status.st_mode);
+
+	if (fd != -1)
+		(void)close(fd);
+	return is_link;
+}
+
 static int by_name(const void *one, const void *other)
 {
 	return strcmp(*(const char *const *)one, *(const char *const *)other);
