@@ -105,6 +105,33 @@ ROWS = {
         Row("a block that an included file opens", "!include head.inc\nssl_key = <{key}\n}}\n", files=(("head.inc", OLD + f"local_name {NAME} {{{{\nssl_cert = <{{name}}\n"),)),
         Row("a snippet of two blocks", OLD + f"local_name {NAME} {{{{\n  !include pair.inc\n}}}}\nlocal_name {OTHER} {{{{\n  !include pair.inc\n}}}}\n", files=(("pair.inc", "ssl_cert = <{name}\nssl_key = <{key}\n"),)),
         Row("lmtp and an address", OLD + named("local 127.0.0.1", "here") + named("protocol lmtp"), serves=None, status=(0, 6), code="conflicting-filters"),
+        Row("three includes, the last counts", "!include parts/*.conf\n!include last.inc\n", files=(("parts/10.conf", "ssl_cert = <{name}\n"), ("parts/20.conf", "ssl_cert = <{here}\nssl_key = <{key}\n"), ("last.inc", "ssl_cert = <{old}\n"))),
+        Row("an include of an include, relative to that", "!include parts/one.conf\n", files=(("parts/one.conf", "!include_try two.inc\n!include_try ../parts/two.inc\n"), ("parts/two.inc", OLD))),
+        Row("an include with braces", "!include parts/{{b,a}}.conf\n", files=(("parts/a.conf", OLD), ("parts/b.conf", "ssl_cert = <{name}\nssl_key = <{key}\n"))),
+        Row("an include that a comment follows", "!include_try parts/a.conf # c\n", files=(("parts/a.conf", "ssl_cert = <{name}\n"),), serves=None, status=(None, None)),
+        Row("unset, and set again", OLD + "ssl_cert =\nssl_cert = <{old}\n"),
+        Row("set and unset", OLD + "ssl_cert =\n", serves=False, status=(0, None)),
+        Row("the second pair alone, by the value of the first", OLD + "ssl_alt_cert = $ssl_cert\nssl_alt_key = $ssl_key\n", options=("--drop-other-types",)),
+        Row("the value of itself", OLD + "ssl_cert = $ssl_cert\n"),
+        Row("a name by the value of the default", OLD + f"local_name {NAME} {{{{\n  ssl_cert = $ssl_cert\n  ssl_key = $ssl_key\n}}}}\n", serves=None, status=(6, 0), code="other-changes"),
+        Row("a setting of another block in between", "ssl_cert = <{old}\nplugin {{\n  ssl_key = x\n}}\nssl_key = <{key}\n"),
+        Row("a name in quotes with escapes", OLD + 'local_name "www.a.\\test" {{\n  ssl_cert = <{name}\n  ssl_key = <{key}\n}}\n', serves=None, status=(0, 0)),
+        Row("blanks around the names", OLD + named(f'local_name " {NAME}  {OTHER} "'), serves=None),
+        Row("a comment behind the brace", OLD + f"local_name {NAME} {{{{ # {{{{\n  ssl_cert = <{{name}} # }}}}\n  ssl_key = <{{key}}\n}}}} # end\n"),
+        Row("tabs for blanks", OLD.replace(" ", "\t") + named(f"local_name\t{NAME}\t").replace(" {", "\t{").replace("\t\t", "\t")),
+        Row("a network with bits of a host", OLD + named("local 127.0.0.1/8", "here"), status=(0, 6), code="conflicting-filters"),
+        Row("all networks", OLD + named("local 0.0.0.0/0", "here"), status=(0, 0), serves=None),
+        Row("a protocol that is not that one", OLD + named("protocol !pop3", "here"), status=(0, 6), code="conflicting-filters", serves=None),
+        Row("protocols that are off", OLD + named("protocol smtp", "here") + "protocols = imap pop3 submission lmtp sieve\n"),
+        Row("a listener that wants no TLS", OLD + "service imap-login {{\n  inet_listener imaps {{\n    ssl = yes\n  }}\n  inet_listener other {{\n    port = 0\n  }}\n}}\n"),
+        Row("an empty block for the name", OLD + f"local_name {NAME} {{{{\n}}}}\n"),
+        Row("a name's block in two files", OLD + "!include parts/*.conf\n", files=(("parts/1.conf", f"local_name {NAME} {{{{\n  ssl_cert = <{{name}}\n}}}}\n"), ("parts/2.conf", f"local_name {NAME} {{{{\n  ssl_key = <{{key}}\n}}}}\n"))),
+        Row("a name's certificate for one protocol", OLD + f"local_name {NAME} {{{{\n" + named("protocol imap") + "}}\n", serves=None),
+        Row("a name that is a pattern of one letter", OLD + named("local_name ww?.a.test")),
+        Row("one include in two blocks, and alone", "!include pair.inc\n" + f"local_name {NAME} {{{{\n  !include pair.inc\n}}}}\n", files=(("pair.inc", OLD),), status=(6, 0), code="shared-lines"),
+        Row("a long list of names", OLD + named('local_name "' + " ".join(f"n{i}.a.test" for i in range(200)) + f' {NAME}"')),
+        Row("ssl is required", OLD.replace("ssl_cert", "ssl = required\nssl_cert", 1)),
+        Row("a backslash before a comment within a block", OLD + f"local_name {NAME} {{{{\n  ssl_cert = \\\n  # c\n  ssl_cert = <{{name}}\n  ssl_key = \\\n\t<{{key}}\n}}}}\n"),
         Row("what 2.4 calls it", "ssl_server_cert_file = {old}\n", status=(6, 6), code="config-syntax", serves=None),
     ],
     "2.4": [
@@ -152,6 +179,30 @@ ROWS = {
         Row("two key types, and two for a name", NEWER + ALT24 + f"local_name {NAME} {{{{\n{NEWER}{ALT24}}}}}\n", options=("--drop-other-types",)),
         Row("includes", "!include parts/*.conf\n!include_try none/*.conf\n", files=(("parts/10-ssl.conf", NEWER), ("parts/20-name.conf", named24(f"local_name {NAME}")))),
         Row("an include within a block", NEWER + f"local_name {NAME} {{{{\n  !include pair.inc\n}}}}\n", files=(("pair.inc", "ssl_server_cert_file = {name}\nssl_server_key_file = {key}\n"),)),
+        Row("three includes, the last counts", "!include parts/*.conf\n!include last.inc\n", files=(("parts/10.conf", "ssl_server_cert_file = {name}\n"), ("parts/20.conf", "ssl_server {{\n  cert_file = {here}\n  key_file = {key}\n}}\n"), ("last.inc", "ssl_server/cert_file = {old}\n"))),
+        Row("an include within ssl_server", "ssl_server {{\n  !include pair.inc\n}}\n", files=(("pair.inc", "cert_file = {old}\nkey_file = {key}\n"),)),
+        Row("an include of an include, relative to that", "!include parts/one.conf\n", files=(("parts/one.conf", "!include_try two.inc\n!include_try ../parts/two.inc\n"), ("parts/two.inc", NEWER))),
+        Row("quotes with escapes", 'ssl_server_cert_file = "\\{old}"\nssl_server_key_file = "{key}"\n', serves=None),
+        Row("a value from the environment", "ssl_server_cert_file = $ENV:NOTHING\nssl_server_key_file = {key}\n", serves=None, status=(0, None)),
+        Row("a variable", "ssl_server_cert_file = %{{env:NOTHING | default('{old}')}}\nssl_server_key_file = {key}\n", serves=None, status=(None, None)),
+        Row("unset, and set again", NEWER + "ssl_server_cert_file =\nssl_server {{\n  cert_file = {old}\n}}\n"),
+        Row("set and unset", NEWER + "ssl_server/cert_file =\n", serves=False, status=(0, None)),
+        Row("a comment behind the brace", NEWER + f"local_name {NAME} {{{{ # {{{{\n  ssl_server_cert_file = {{name}} # }}}}\n  ssl_server_key_file = {{key}}\n}}}} # end\n"),
+        Row("tabs for blanks", NEWER.replace(" ", "\t") + named24(f"local_name\t{NAME}\t").replace(" {", "\t{").replace("\t\t", "\t")),
+        Row("a group that is not about TLS", "group @other one {{\n  login_greeting = hi\n}}\n" + NEWER + "@other = one\n"),
+        Row("a network with bits of a host", NEWER + named24("local 127.0.0.1/8", "here")),
+        Row("all networks", NEWER + named24("local 0.0.0.0/0", "here"), serves=None),
+        Row("a protocol that is not that one", NEWER + named24("protocol !pop3", "here"), serves=None),
+        Row("an empty block for the name", NEWER + f"local_name {NAME} {{{{\n}}}}\n"),
+        Row("an empty block for the name, before a pattern", NEWER + f"local_name {NAME} {{{{\n}}}}\n" + named24("local_name *.a.test")),
+        Row("a name's block in two files", NEWER + "!include parts/*.conf\n", files=(("parts/1.conf", f"local_name {NAME} {{{{\n  ssl_server_cert_file = {{name}}\n}}}}\n"), ("parts/2.conf", f"local_name {NAME} {{{{\n  ssl_server_key_file = {{key}}\n}}}}\n"))),
+        Row("a name's block in two files, a pattern between", NEWER + "!include parts/*.conf\n", files=(("parts/1.conf", f"local_name {NAME} {{{{\n  ssl_server_cert_file = {{name}}\n}}}}\n"), ("parts/2.conf", named24("local_name *.a.test", "here")), ("parts/3.conf", f"local_name {NAME} {{{{\n  ssl_server_key_file = {{key}}\n}}}}\n")), status=(0, 6), code="config-not-understood"),
+        Row("a name's certificate for one protocol", NEWER + f"local_name {NAME} {{{{\n" + named24("protocol imap") + "}}\n", serves=None),
+        Row("a name that is a pattern of one letter", NEWER + named24("local_name ww?.a.test")),
+        Row("one include in two blocks, and alone", "!include pair.inc\n" + f"local_name {NAME} {{{{\n  !include pair.inc\n}}}}\n", files=(("pair.inc", NEWER),), status=(6, 0), code="shared-lines"),
+        Row("protocols in a list", NEWER + "protocols {{\n  imap = yes\n  pop3 = yes\n  submission = yes\n  lmtp = yes\n  sieve = yes\n}}\n"),
+        Row("a backslash before a comment within a block", NEWER + f"local_name {NAME} {{{{\n  ssl_server_cert_file = \\\n  # c\n  ssl_server_cert_file = {{name}}\n  ssl_server_key_file = \\\n\t{{key}}\n}}}}\n"),
+        Row("several listeners of a protocol", NEWER + "service imap-login {{\n  inet_listener imaps {{\n    ssl = yes\n  }}\n  inet_listener other {{\n    port = 0\n  }}\n}}\n"),
         Row("what 2.3 calls it", OLD, status=(6, 6), code="config-syntax", serves=None),
         Row("several names", NEWER + named24(f'local_name "{NAME} {OTHER}"'), status=(6, 6), code="config-syntax", serves=None),
     ],
@@ -206,17 +257,18 @@ def leaf_of(path):
 
 def check_list(live, before):
     """Of endpoints that a client at 127.0.0.1 meets: what is listed is served."""
+    here = ("127.0.0.1", "127.0.0.1/8", "127.0.0.0/8")
     found = {}  # of two key types there are two lines
     for e in live.tool.run("list").expect(0).endpoints:
         address, _, listener = e["listen"].rpartition(":")
         listener = listener.partition("/")[0]
-        if listener in PORTS and address in ("", "127.0.0.1", "127.0.0.0/8"):
+        if listener in PORTS and address in ("", *here):
             found.setdefault((listener, e["name"] or None), {}).setdefault(address, []).append(e.get("certificate"))
     for where, sha in before.items():
         shown = found.get(where)
         if shown is None or sha is None or (where[0] == "lmtp" and not live.oracle.v24):
             continue
-        shown = shown.get("127.0.0.1") or shown.get("127.0.0.0/8") or shown.get("")
+        shown = next(shown[net] for net in (*here, "") if net in shown)
         assert sha in [leaf_of(path) for path in shown], (where, shown)
 
 

@@ -162,6 +162,73 @@ def test_key_that_no_client_asks_for(host, ca):
     host.tool("rollback").expect(0)
 
 
+# What a new name's table must come before, whatever it holds; {text} and {regexp} are files with "a.example.test".
+OTHER_TABLES = [
+    "static:{both}",
+    "regexp:{regexp}",
+    "inline:{{ a.example.test={both} }} texthash:{text}",
+    "texthash:{text}, static:{both}",
+    "proxy:texthash:{text}",
+    "unionmap:{{ texthash:{text} }}",
+    "pipemap:{{ texthash:{text}, inline:{{ x=/nowhere }} }}",
+    "$ours,regexp:{regexp}",
+    "unknown:{text}",
+    "randmap:{{ {both} }}",
+]
+
+
+@pytest.mark.parametrize("tables", OTHER_TABLES, ids=lambda tables: tables.partition(":")[0] + str(len(tables)))
+def test_beside_other_tables(host, ca, tables):
+    """A name is served its certificate whatever tables are there; all others keep what they had, if only an error."""
+    mail = host.postfix()
+    other, one = ca.leaf("a.example.test"), ca.leaf("new.example.test")
+    for name, text in (("text", f"a.example.test {other.combined}\n"), ("regexp", f"/^A[.]example/ {other.combined}\n")):
+        (mail.home / name).touch(mode=0o600)
+        (mail.home / name).write_text(text)
+    spec = tables.format(both=other.combined, text=mail.home / "text", regexp=mail.home / "regexp")
+    mail.set(ours=f"texthash:{mail.home / 'text'}", tls_server_sni_maps=spec)
+    host.start()
+    host.write_config()
+    names = (None, "a.example.test", "b.example.test")
+    before, files = {n: served(mail, n) for n in names}, host.configuration()
+    deploy(host, one, "--hostname", "new.example.test").expect(0)
+    assert served(mail, "new.example.test") == [one.sha256] * 3
+    assert {n: served(mail, n) for n in names} == before
+    assert not deploy(host, one, "--hostname", "new.example.test").expect(0).json["changed"]
+    host.tool("rollback", "--no-verify").expect(0)
+    now = host.configuration()
+    assert {p: now[p].content for p in files} == {p: files[p].content for p in files}
+
+
+def test_index_without_the_contents(host, ca):
+    """postmap without -F holds the names of the files: no client is served by it. Said, and mended with the next name."""
+    mail = host.postfix()
+    other, one = ca.leaf("a.example.test"), ca.leaf("new.example.test")
+    source = table(mail, "hash", f"a.example.test {other.combined}")
+    run([mail.program("postmap"), "-c", mail.home, f"hash:{source}"])
+    host.start()
+    assert served(mail, "a.example.test") == [None] * 3
+    assert host.tool("verify").expect(8, "index-stale").problem("index-stale")["line"] == 1
+    deploy(host, one, "--hostname", "new.example.test").expect(0)
+    assert served(mail, "new.example.test") == [one.sha256] * 3
+    assert served(mail, "a.example.test") == [other.sha256] * 3
+
+
+@pytest.mark.parametrize("wrong", ["the certificate first", "of another key", "encrypted"])
+def test_entry_that_serves_nothing(host, ca, wrong):
+    """Clients that ask for it get an error; the next certificate for the name mends it."""
+    mail = host.postfix()
+    other, stranger, one = ca.leaf("a.example.test"), ca.leaf("x.example.test"), ca.leaf("a.example.test", again=1)
+    files = {"the certificate first": f"{other.fullchain} {other.key}", "of another key": f"{stranger.key} {other.fullchain}",
+             "encrypted": f"{other.encrypted_key('secret')} {other.fullchain}"}[wrong]
+    table(mail, "hash", f"a.example.test {files}", f".example.test {stranger.combined}")
+    host.start()
+    assert served(mail, "a.example.test") == [None] * 3
+    deploy(host, one, "--hostname", "a.example.test").expect(0)
+    assert served(mail, "a.example.test") == [one.sha256] * 3
+    assert served(mail, "b.example.test") == [stranger.sha256] * 3
+
+
 def test_table_without_a_type(host, ca):
     """smtpd ends whenever a client comes."""
     mail = host.postfix()

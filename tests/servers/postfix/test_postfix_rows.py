@@ -115,6 +115,9 @@ ROWS = [
     Row("an option that says stress", "smtpd_tls_cert_file = ${{stress?{{{other}}}:{{{cert}}}}}\nsmtpd_tls_key_file = ${{stress?{{{otherkey}}}:{{{key}}}}}\n", smtps="  -o stress=yes\n"),
     Row("a level by choice", PAIR + "ours = encrypt\n", change=("smtpd_tls_security_level=may", "smtpd_tls_security_level = ${ours?{$ours}:{none}}")),
     Row("a doubled $", "smtpd_tls_cert_file = {dollar}\nsmtpd_tls_key_file = {key}\n"),
+    Row("a macro without an end", "smtpd_tls_cert_file = ${{mail_name\nsmtpd_tls_key_file = {key}\n", status=6, code="config-syntax", serves=()),
+    Row("a $ before a blank", "ours = $ x\nsmtpd_tls_cert_file = {cert}$ours\nsmtpd_tls_key_file = {key}\n", status=6, code="config-syntax", serves=()),
+    Row("no =", "junk\n" + PAIR, status=6, code="config-syntax", serves=()),
     Row("it names itself", "smtpd_tls_cert_file = {cert}$smtpd_tls_cert_file\nsmtpd_tls_key_file = {key}\n", status=6, code="config-syntax", serves=()),
     # … lines
     Row("no blank, tabs, and blanks around =", "smtpd_tls_cert_file={cert}\t \nsmtpd_tls_key_file \t = \t{key}\n"),
@@ -142,6 +145,8 @@ ROWS = [
     Row("the key by option, its certificate from main.cf", "smtpd_tls_cert_file = {cert}\nsmtpd_tls_key_file = {wrong}\n", smtps="  -o smtpd_tls_key_file={key}\n", serves=WRAPPED, options=("--default",)),
     Row("wrapped by choice", "ours = ${{{{$service_name}} == {{{smtps}}} ? {{yes}} : {{no}}}}\nsmtpd_tls_wrappermode = $ours\n" + PAIR),
     Row("a level by option", smtps="  -o {{ smtpd_tls_security_level = none }}\n"),
+    Row("an open brace", smtps="  -o {{ smtpd_tls_cert_file={other}\n", status=6, code="config-syntax", serves=()),
+    Row("too few columns", master="ours inet n -\n", status=6, code="config-syntax", serves=()),
     Row("chain files emptied by what is empty", "smtpd_tls_chain_files = {both}\nnothing =\n", smtps="  -o smtpd_tls_chain_files=$nothing -o smtpd_tls_cert_file={otherboth} -o smtpd_tls_key_file={otherboth}\n", options=("--default",)),
 ]
 
