@@ -37,8 +37,9 @@ void prepare_terminal(struct tool *tool, const char *color)
 	struct winsize size;
 
 	quiet_until = milliseconds() + QUIET_MILLISECONDS;
+	tool->terminal_err = isatty(STDERR_FILENO);
 	tool->color_out = always || (automatic && able && isatty(STDOUT_FILENO));
-	tool->color_err = always || (automatic && able && isatty(STDERR_FILENO));
+	tool->color_err = always || (automatic && able && tool->terminal_err);
 	tool->width = 0;
 	if (!isatty(STDOUT_FILENO))
 		return;
@@ -65,7 +66,7 @@ int show_progress(void *user, const char *what, size_t done, size_t total)
 
 	if (was_interrupted())
 		return 1;
-	if (tool->json || tool->verbosity != 0 || what == NULL || early || !isatty(STDERR_FILENO))
+	if (tool->json || tool->verbosity != 0 || what == NULL || early || !tool->terminal_err)
 		return 0;
 	last_shown = now;
 	(void)fputs("\r\033[K", stderr);

@@ -103,7 +103,8 @@ struct tool {
 	int verbosity; /**< -1 quiet, 0, 1, 2 */
 	bool color_out;
 	bool color_err;
-	int width; /**< columns of the terminal; 0: standard output is none */
+	int width;         /**< columns of the terminal; 0: standard output is none */
+	bool terminal_err; /**< standard error is a terminal */
 
 	const char *out_key; /**< files for what an operation hands out; NULL: not asked for */
 	const char *out_csr;
