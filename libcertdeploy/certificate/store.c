@@ -294,21 +294,23 @@ static struct cd_identity identity_of(const struct plan *plan, const char *path)
 
 int cd_store_directories(struct cd_changes *changes, struct cd_host *host, const char *path)
 {
+	const struct cd_change change = {.kind = CD_CHANGE_DIRECTORY,
+					 .path = path,
+					 .mode = 0755,
+					 .owner = (uid_t)-1,
+					 .group = (gid_t)-1};
+	const char *slash = strrchr(path, '/'), *above;
 	int result = 0;
 
-	for (const char *at = path; result == 0 && at != NULL;) {
-		struct cd_change change = {
-			.kind = CD_CHANGE_DIRECTORY, .mode = 0755, .owner = (uid_t)-1, .group = (gid_t)-1};
-
-		at = strchr(at + 1, '/');
-		change.path = cd_arena_copy(&changes->arena, path,
-					    at == NULL ? strlen(path) : (size_t)(at - path));
-		if (change.path == NULL)
-			return cd_fail_memory(host->problems);
-		if (cd_host_file_type(host, change.path) == CERTDEPLOY_FILE_ABSENT)
-			result = cd_changes_add(changes, host->problems, &change);
+	if (cd_host_file_type(host, path) != CERTDEPLOY_FILE_ABSENT)
+		return 0;
+	/* Where one is there, those above it are. */
+	if (slash != NULL && slash != path) {
+		above = cd_arena_copy(&changes->arena, path, (size_t)(slash - path));
+		result = above == NULL ? cd_fail_memory(host->problems)
+				       : cd_store_directories(changes, host, above);
 	}
-	return result;
+	return result == 0 ? cd_changes_add(changes, host->problems, &change) : result;
 }
 
 /*
@@ -364,16 +366,15 @@ static int add_pair_files(struct plan *plan, const struct pair *pair)
 			.compare = true,
 		};
 		const char *current = path_of(plan, "current", pair, i);
+		const struct cd_stored_file *old = pair->old == NULL ? NULL : &pair->old->files[i];
 
 		if (change.path == NULL || current == NULL)
 			return short_of_memory(plan);
 		if (change.bytes == NULL)
-			return cd_fail_errno(plan->host->problems, pair->old->files[i].error, current,
-					     _("cannot read what is to be carried over"));
-		cd_permissions_apply(&change, &plan->permissions, i,
-				     pair->old == NULL ? NULL : &pair->old->files[i]);
-		if (pair->old != NULL && pair->old->files[i].bytes != NULL &&
-		    !cd_permissions_say_mode(&plan->permissions, i))
+			return cd_fail_errno(plan->host->problems, old == NULL ? ENOENT : old->error,
+					     current, _("cannot read what is to be carried over"));
+		cd_permissions_apply(&change, &plan->permissions, i, old);
+		if (old != NULL && old->bytes != NULL && !cd_permissions_say_mode(&plan->permissions, i))
 			result = carry_acl(plan, &change, current);
 		if (result == 0)
 			result = add_change(plan, &change);

@@ -305,6 +305,14 @@ static int read_keys(struct spare *spare, struct cd_host *host, const char *dire
 	return result;
 }
 
+static bool gives_key(const struct cd_load *load)
+{
+	for (size_t i = 0; i < load->count; i++)
+		if (load->pieces[i].kind == CERTDEPLOY_MATERIAL_KEY)
+			return true;
+	return false;
+}
+
 int cd_store_load_given(struct cd_certificates *out, struct cd_host *host, const char *directory,
 			const char *name, const struct cd_load *load)
 {
@@ -313,7 +321,8 @@ int cd_store_load_given(struct cd_certificates *out, struct cd_host *host, const
 	int result = 0;
 
 	*out = (struct cd_certificates){0};
-	if (name != NULL && cd_store_name_is_valid(name))
+	/* With a key given nobody would look at them. */
+	if (name != NULL && cd_store_name_is_valid(name) && !gives_key(load))
 		result = read_keys(&spare, host, directory, name);
 	whole.spare_keys = spare.pieces;
 	whole.spare_count = spare.count;
