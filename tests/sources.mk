@@ -76,11 +76,15 @@ tests_unit_test_store_LDADD = $(LDADD) $(OPENSSL_LIBS)
 # Whose fcntl() can fail.
 tests_unit_test_process_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fcntl
 # A small host with fake servers.
-tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c tests/unit/host.h
+tests_unit_test_history_SOURCES = tests/unit/test-history.c tests/unit/host.c tests/unit/host.h $(unit_short)
+tests_unit_test_history_LDFLAGS = $(unit_short_flags)
+tests_unit_test_history_LDADD = $(LDADD) $(OPENSSL_LIBS)
 tests_unit_test_programs_SOURCES = tests/unit/test-programs.c tests/unit/host.c tests/unit/host.h $(unit_short)
 tests_unit_test_programs_LDFLAGS = $(unit_short_flags)
 tests_unit_test_programs_LDADD = $(LDADD) $(OPENSSL_LIBS)
-tests_unit_test_recovery_SOURCES = tests/unit/test-recovery.c tests/unit/host.c tests/unit/host.h
+tests_unit_test_recovery_SOURCES = tests/unit/test-recovery.c tests/unit/host.c tests/unit/host.h $(unit_short)
+tests_unit_test_recovery_LDFLAGS = $(unit_short_flags)
+tests_unit_test_recovery_LDADD = $(LDADD) $(OPENSSL_LIBS)
 tests_unit_test_together_SOURCES = tests/unit/test-together.c tests/unit/host.c tests/unit/host.h
 tests_unit_test_transaction_SOURCES = tests/unit/test-transaction.c tests/unit/host.c tests/unit/host.h
 # A configuration in a file tree of its own.

@@ -126,7 +126,8 @@ bool cd_state_has(const struct cd_state *state, const char *name)
 {
 	struct stat status;
 
-	return fstatat(state->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+	/* What cannot be looked at may well be there: whoever opens it is told why not. */
+	return fstatat(state->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 /* ---- who asks ---- */

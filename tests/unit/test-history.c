@@ -3,7 +3,9 @@
 #include "unit.h"
 
 #include "host.h"
+#include "short.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+	(void)short_met();
 	host_free(*state);
 	return 0;
 }
@@ -398,6 +401,124 @@ static void test_many_in_one_second(void **state)
 	assert_true(host_has(host, "etc/one.conf", "10\n"));
 }
 
+/* ---- whatever fails ---- */
+
+enum question { LIST, SHOW, DIFF, BACK, QUESTIONS };
+
+struct asking {
+	struct host *host;
+	enum question question;
+};
+
+static int ask_once(void *data)
+{
+	const struct certdeploy_transaction_report *report;
+	const struct asking *asking = data;
+	struct cd_vector list = {0}, files = {0};
+	struct cd_problems problems = {0};
+	struct cd_changes changes = {0};
+	const struct cd_root *root = &asking->host->root;
+	const char *state_directory = asking->host->transaction.state_directory, *diff, *id = NULL;
+	struct cd_touched *touched;
+	size_t count;
+	int result = 0;
+
+	switch (asking->question) {
+	case LIST:
+		result = cd_history_list(&list, &problems, root, state_directory);
+		break;
+	case SHOW:
+		result = cd_history_show(&report, &files, &problems, root, state_directory, NULL);
+		break;
+	case DIFF:
+		result = cd_history_diff(&diff, &problems, root, state_directory, NULL);
+		break;
+	case BACK:
+	case QUESTIONS:
+		result = cd_history_undo(&changes, &touched, &count, &id, &problems, root, state_directory,
+					 NULL, NULL, false);
+		break;
+	}
+	cd_changes_free(&changes);
+	cd_problems_free(&problems);
+	cd_vector_free(&list);
+	cd_vector_free(&files);
+	return result;
+}
+
+/* A run that makes, replaces and removes things, with copies beside. */
+static void deploy_everything(struct host *host)
+{
+	assert_int_equal(mkdir(host_path(host, "etc/gone"), 0755), 0);
+	host_put(host, "etc/gone/file", "file\n");
+	assert_int_equal(symlink("old", host_path(host, "etc/current")), 0);
+	host_begin(host, "deploy");
+	host->transaction.service_count = 0;
+	host->transaction.backup_beside = true;
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/store", NULL, NULL, false);
+	host_change(host, CD_CHANGE_FILE, "etc/store/key", "key", NULL, true);
+	host_change(host, CD_CHANGE_LINK, "etc/current", "new", NULL, false);
+	host_change(host, CD_CHANGE_REMOVE, "etc/gone", NULL, NULL, false);
+	assert_int_equal(host_run(host), 0);
+}
+
+static void test_whatever_fails_while_it_is_read(void **state)
+{
+	struct asking asking = {.host = *state};
+
+	(void)deploy(asking.host, NULL, "new two\n");
+	deploy_everything(asking.host);
+	for (asking.question = LIST; asking.question < QUESTIONS; asking.question++) {
+		assert_int_equal(ask_once(&asking), 0);
+		short_of_everything(ask_once, &asking);
+	}
+}
+
+static void in_host(struct host *host, const char *command)
+{
+	char line[256];
+
+	(void)snprintf(line, sizeof(line), "cd %s && %s", host->path, command);
+	assert_int_equal(system(line), 0);
+}
+
+/* All of them go, or none; that it failed is said; a copy beside never stays without its backup. */
+static void test_whatever_fails_while_old_ones_go(void **state)
+{
+	static const int faults[] = {ENOMEM, EIO, EACCES};
+	struct host *host = *state;
+	int recovered;
+
+	deploy_everything(host);
+	(void)deploy(host, NULL, "2\n");
+	(void)deploy(host, NULL, "3\n");
+	in_host(host, "mkdir kept && cp -a etc var kept");
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		bool met = true;
+
+		/* Each of the first ones, then fewer. */
+		for (long at = 1; met; at += 1 + at / 16) {
+			int result;
+			size_t count;
+
+			in_host(host, "rm -rf etc var && cp -a kept/etc kept/var .");
+			host_begin(host, "prune");
+			short_of(NULL, at, 1, faults[i]);
+			result = prune(host, 1);
+			met = short_met();
+			assert_true(met || result == 0);
+			assert_true(result <= 0);
+			assert_int_equal(recover(host, &recovered), 0);
+			count = count_history(host);
+			assert_true(count == 1 || (count == 3 && result != 0));
+			in_host(host, count == 1 ? "! ls etc | grep -q bak" : "ls etc | grep -q bak");
+			assert_false(
+				cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
+		}
+	}
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -416,6 +537,8 @@ int main(void)
 		TEST(test_pruning_interrupted),
 		TEST(test_pruning_fails),
 		TEST(test_many_in_one_second),
+		TEST(test_whatever_fails_while_it_is_read),
+		TEST(test_whatever_fails_while_old_ones_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

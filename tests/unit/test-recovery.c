@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "host.h"
+#include "short.h"
 
 #include "base/text.h"
 #include "change/journal.h"
@@ -35,6 +36,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+	(void)short_met();
 	host_free(*state);
 	return 0;
 }
@@ -425,6 +427,113 @@ static void test_what_others_changed_since_stays(void **state)
 	assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
 }
 
+/* ---- whatever fails on the way back ---- */
+
+static void in_host(struct host *host, const char *command)
+{
+	char line[512];
+
+	(void)snprintf(line, sizeof(line), "cd %s && %s", host->path, command);
+	assert_int_equal(system(line), 0);
+}
+
+/* Of each kind of thing one is made, one is replaced and one is removed; what is read waits elsewhere. */
+static void change_everything(struct host *host)
+{
+	host_begin(host, "deploy");
+	host->transaction.service_count = 0;
+	host->transaction.prove = die;
+	host->read_below = host_path(host, "etc/conf.d/");
+	host_file(host, "etc/one.conf", "new one\n", NULL);
+	host_file(host, "etc/conf.d/read", "new read\n", NULL);
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/store", NULL, NULL, false);
+	host_change(host, CD_CHANGE_FILE, "etc/store/key", "key", NULL, true);
+	host_change(host, CD_CHANGE_LINK, "etc/current", "new", NULL, false);
+	host_change(host, CD_CHANGE_REMOVE, "etc/gone", NULL, NULL, false);
+}
+
+static void assert_a_key_is_private(struct host *host)
+{
+	struct stat status;
+
+	if (stat(host_path(host, "etc/store/key"), &status) == 0)
+		assert_int_equal(status.st_mode & 077, 0);
+}
+
+static bool all_is_old(struct host *host)
+{
+	char target[16] = "";
+
+	return host_has(host, "etc/one.conf", "old one\n") &&
+	       host_has(host, "etc/conf.d/read", "old read\n") &&
+	       host_has(host, "etc/gone/file", "file\n") &&
+	       access(host_path(host, "etc/store"), F_OK) == -1 &&
+	       readlink(host_path(host, "etc/gone/link"), target, sizeof(target)) == 4 &&
+	       readlink(host_path(host, "etc/current"), target, sizeof(target)) == 3 &&
+	       memcmp(target, "old", 3) == 0;
+}
+
+static int recover_alone(struct host *host)
+{
+	int recovered;
+
+	host_begin(host, "recover");
+	host->transaction.service_count = 0;
+	host->read_below = NULL;
+	return cd_transaction_recover(&recovered, &host->transaction, false);
+}
+
+/*
+ * It says that it failed, or it did not; the key is nobody else's; and the next one finishes it. What it
+ * did twice and what it did not do again is all the same in the end.
+ */
+static void test_whatever_fails_on_the_way_back(void **state)
+{
+	static const int faults[] = {ENOMEM, EIO, EACCES};
+	struct host *host = *state;
+	pid_t child;
+	int status;
+
+	in_host(host, "mkdir etc/conf.d etc/gone && echo old read >etc/conf.d/read && echo file "
+		      ">etc/gone/file && "
+		      "ln -s file etc/gone/link && ln -s old etc/current");
+	child = fork();
+	if (child == 0) {
+		change_everything(host);
+		_exit(host_run(host) == 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_true(host_has(host, "etc/conf.d/read", "new read\n"));
+	in_host(host, "mkdir kept && cp -a etc var kept");
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		bool met = true;
+
+		/* Each of the first ones, then fewer. */
+		for (long at = 1; met; at += 1 + at / 16) {
+			int result;
+
+			in_host(host, "rm -rf etc var && cp -a kept/etc kept/var .");
+			host_begin(host, "recover");
+			short_of(NULL, at, 1, faults[i]);
+			result = recover_alone(host);
+			met = short_met();
+			assert_true(met || result == 0);
+			if (result != 0 && faults[i] == ENOMEM)
+				assert_true(result == CERTDEPLOY_ENOMEM || result == CERTDEPLOY_EBROKEN);
+			assert_a_key_is_private(host);
+			if (result == 0 && !all_is_old(host))
+				fail_msg("not old, and nothing was said: fault %d, call %ld", faults[i],
+					 at);
+			if (recover_alone(host) != 0 || !all_is_old(host))
+				fail_msg("not old in the end: fault %d, call %ld, %s", faults[i], at,
+					 host_error(host));
+			assert_false(
+				cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
+		}
+	}
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -445,6 +554,7 @@ int main(void)
 		TEST(test_a_state_that_others_can_change),
 		TEST(test_leftovers_from_before_it_began),
 		TEST(test_what_others_changed_since_stays),
+		TEST(test_whatever_fails_on_the_way_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
