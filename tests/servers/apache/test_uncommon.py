@@ -256,7 +256,65 @@ INCLUDED = {
         "Include one\n" + B, AB, NEW, files={"one": "<VirtualHost *:@port>\nInclude two\nInclude three\n</VirtualHost>\n", "two": "ServerName a.test\n", "three": "SSLEngine on\n" + PAIR},
     ),
 }
-ROWS = {**NAMES, **PLACES, **AROUND, **TLS, **MACROS, **INCLUDED}
+GRAMMAR = {
+    "classes that are none": Row(
+        "Include sub/[[:alpha:]].conf\nIncludeOptional sub/{a,b}.conf\n" + B, AB, NEW, files={"sub/a].conf": A, "sub/a.conf": "Bad\n", "sub/b.conf": "Bad\n"},
+    ),
+    "a bracket that is not closed": Row("Include sub/[a.conf\n" + B, AB, NEW, files={"sub/[a.conf": A, "sub/a.conf": "Bad\n"}),
+    "ranges and what is in no range": Row(
+        "Include sub/[0-9][!b-z].conf\nIncludeOptional sub/[z-a]*\nIncludeOptional sub/[]]x\n" + B, AB, NEW, files={"sub/1a.conf": A, "sub/1b.conf": "Bad\n", "sub/]x": "# x\n"},
+    ),
+    "hidden files by a pattern": Row("Include sub/.*.conf\nIncludeOptional sub/*.conf\n" + B, AB, NEW, files={"sub/.a.conf": A}),
+    "no address before the port": Row("<VirtualHost :@port>\n</VirtualHost>\n", refused="config-syntax", starts=False),
+    "nothing but a port": Row("<VirtualHost @port>\n</VirtualHost>\n", refused="config-syntax", starts=False),
+    "a port by its name": Row(host_of("@c\n").replace("*:@port", "*:https") + A + B, AB, NEW),
+    "Listen on every address, in other words": Row(A + B, AB, NEW, listen="Listen *:@port\n"),
+    "Listen on all of IPv4": Row(A.replace("*:", "0.0.0.0:") + B.replace("*:", "_default_:"), AB, NEW, listen="Listen 0.0.0.0:@port https\n"),
+    "an alias with a scheme": Row(B + A.replace("ServerName a.test", "ServerName a.test\nServerAlias https://c.test c.test:443 a.test"), {"a.test": "a", "c.test": "b"}, ("a.test",)),
+    "quotes around the words of conditions": Row(
+        '<IfModule "ssl_module">\n<IfVersion ">=" "2.4">\n' + A + "</IfVersion>\n</IfModule>\n<IfDefine 'X'>\n" + host_of("@c\n") + "</IfDefine>\n" + B, AB, NEW,
+    ),
+    "not not": Row("<IfDefine !!X>\n" + A + "</IfDefine>\n<IfModule !!ssl_module>\n" + B + "</IfModule>\n", AB, NEW),
+    "a macro that closes a host and opens the next": Row(
+        "<Macro Next $n>\n</VirtualHost>\n<VirtualHost *:@port>\nServerName $n\nSSLEngine on\n</Macro>\n" + A.replace("</VirtualHost>\n", "") + "Use Next b.test\n@b\n</VirtualHost>\n", AB, NEW,
+    ),
+    "a macro that closes a host and opens the next, as target": Row(
+        "<Macro Next $n>\n</VirtualHost>\n<VirtualHost *:@port>\nServerName $n\nSSLEngine on\n</Macro>\n" + B.replace("</VirtualHost>\n", "") + "Use Next a.test\n@a\n</VirtualHost>\n",
+        {"a.test": "a", "b.test": "b"}, refused=("config-not-understood", "Use Next"),
+    ),
+    "a macro's pair, and the host's own behind it": Row(
+        "<Macro Pair>\n@c\n</Macro>\n" + host_of("Use Pair\n@a\n") + B, AB, refused=("config-not-understood", "Use Pair"),
+    ),
+    "HTTP/2": Row(load("http2") + "Protocols h2 http/1.1\n" + A.replace("ServerName a.test", "ServerName a.test\nProtocols h2 h2c http/1.1\nH2Push off\nH2ModernTLSOnly off") + B, AB, NEW),
+    "a condition in a condition that is not read": Row(
+        "<IfModule mod_none.c>\n<IfDefine X>\n</IfDefine>\n<VirtualHost>\n<Directory />\n</Directory>\n</VirtualHost>\nUse Nothing\n${NOTHING}\n</IfModule>\n" + A + B, AB, NEW,
+    ),
+    "a false condition with what is no configuration": Row("<IfDefine X>\n)( ~ ' \"\n\\\n>> <\n</IfDefine>\n".replace(">> <\n", ">> \n") + A + B, AB, NEW),
+    "a variable in a section's name": Row("Define s VirtualHost\n" + A.replace("<VirtualHost", "<${s}").replace("</VirtualHost", "</${s}") + B, AB, NEW),
+    "a variable that ends a host": Row("Define e </VirtualHost>\n" + A.replace("</VirtualHost>", "${e}") + B, AB, NEW),
+    "a variable of two lines' words": Row('Define n "a.test d.test"\n' + A.replace("ServerName a.test", "ServerName x.a.test\nServerAlias ${n} ${N}") + B, {**AB, "d.test": "a"}, (*NEW, "d.test")),
+    "Define of Define": Row('Define d "Define x @a.pem"\n${d}\n' + host_of("SSLCertificateFile «${x}|@full»\n" + KEY) + B, AB, NEW),
+    "an Include by a variable": Row('Define i "Include sub/a.conf"\n${i}\n' + B, AB, NEW, files={"sub/a.conf": A}),
+    "a star with a backslash before it": Row(
+        "Include \"sub/\\*.conf\"\n" + B, files={"sub/*.conf": "# x\n"}, refused=("config-syntax", "Include"), starts=False,
+    ),
+    "a star with a backslash before it, and another": Row("Include \"sub/\\*.*f\"\n" + B, AB, NEW, files={"sub/*.conf": A, "sub/x.conf": "Bad\n"}),
+    "the same host in two files by a link": Row("Include sub/*.conf\n" + B, AB, NEW, files={"sub/a.conf": A}, links={"sub/b.conf": "a.conf"}),
+    "the pair by two links": Row(
+        host_of("Include one.inc\n") + B, AB, NEW, files={"p.inc": PAIR}, links={"one.inc": "two.inc", "two.inc": "p.inc"},
+    ),
+    "an empty file among the includes": Row("Include sub/*\n", AB, NEW, files={"sub/0": "", "sub/1": A, "sub/2": "\n", "sub/3": "#", "sub/4": B}),
+    "blanks at the ends of everything": Row((A + B).replace("\n", "  \t\n").replace("|@full»  \t", "|@full»  \t"), AB, NEW),
+    "names of directives in every case": Row(
+        "<virtualHOST *:@port>\nSERVERNAME a.test\nsslENGINE ON\nSSLcertificateFILE «@a.pem|@full»\nsslCERTIFICATEkeyfile «@a.key|@key»\n</VIRTUALhost>\n" + B, AB, NEW,
+    ),
+    "SSLEngine by a word of another case": Row(A.replace("SSLEngine on", "SSLEngine ON") + B.replace("SSLEngine on", 'SSLEngine "oN"'), AB, NEW),
+    "a main server with names and hosts without": Row(
+        "ServerName a.test\n" + A.replace("ServerName a.test\n", "") + B, AB, NEW,
+    ),
+    "the pair behind a section": Row(host_of("<Directory />\nOptions None\n</Directory>\n" + PAIR + "<Files x>\n</Files>\n") + B, AB, NEW),
+}
+ROWS = {**GRAMMAR, **NAMES, **PLACES, **AROUND, **TLS, **MACROS, **INCLUDED}
 
 
 @pytest.mark.parametrize("row", [pytest.param(r, id=n) for n, r in ROWS.items()])
