@@ -4,8 +4,7 @@
  *
  * lines.c      physical lines -> logical lines -> words, each byte known by its place in the file
  * variables.c  Define, ${NAME} and the environment
- * envvars.c    the shell file that sets the environment (Debian's envvars), with words.c, shell.c, commands.c: see
- *              shell.h
+ * envvars.c    the shell file that sets the environment (Debian's envvars); its parts: see shell.h
  * modules.c    which modules are there, the server's version; known.c: directives of each module
  * macros.c     <Macro>, Use
  * read.c       lines in reading order; includes.c: files; sections.c: conditions, virtual hosts, other
@@ -18,8 +17,8 @@
  * hosts.c      which virtual host answers for which name -> endpoints
  * amend.c      the model over edits, made of the one before them and the edited files
  * misdirected.c  names that would stop sharing a connection
- * pairs.c      what a virtual host is to serve; edit.c: the lines that say so; write.c: a value in
- *              Apache's grammar
+ * pairs.c      what a virtual host is to serve; places.c: where that is written; edit.c: lines that
+ *              are changed and added; write.c: a value in Apache's grammar
  * layouts.c    where distributions put things and how they control the server
  *
  * Everything is made in the reading's memory and never freed singly.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* edit.h - what edit.c and pairs.c hand to each other */
+/* edit.h - what edit.c, pairs.c and places.c hand to each other */
 #ifndef CD_APACHE_EDIT_H
 #define CD_APACHE_EDIT_H
 
@@ -49,9 +49,62 @@ int apache_insert(struct apache_plan *plan, struct apache_file *file, const stru
 
 /* ---- pairs.c ---- */
 
-int apache_plan_host(struct apache_plan *plan, const struct apache_work *work);
+/* Positions; more than this nobody has. */
+#define APACHE_PAIRS_MAX 16
+
+enum apache_fate {
+	APACHE_KEEP,
+	APACHE_GIVE, /* another certificate */
+	APACHE_DROP,
+};
+
+struct apache_position {
+	enum apache_fate fate;
+	const struct certdeploy_material *material;
+	const struct apache_ref *certificate; /* what is in force now; NULL: a new one */
+	const struct apache_ref *key;
+};
+
+struct apache_target {
+	struct apache_plan *plan;
+	const struct apache_work *work;
+	const struct apache_host *host;
+	struct apache_position pairs[APACHE_PAIRS_MAX];
+	size_t count;  /* pairs that will be there */
+	size_t before; /* of these, now */
+	bool kept;     /* one of another type stays */
+	/* the chain */
+	const struct apache_ref *chain; /* in force now */
+	bool chain_own;
+	bool leaf_only;          /* write the leaf alone, beside a chain file */
+	bool drop_chain;         /* take the own chain lines away */
+	const char *chain_value; /* the chain file wanted, or NULL */
+	struct apache_lines_to_add lines;
+};
+
+/** What is to stand at each position. */
+int apache_make_target(struct apache_target *target);
+/** Which chain file is to be in force, or none. */
+int apache_choose_chain(struct apache_target *target);
+/** The certificate, and the key, that a line at this position names. */
+const char *apache_new_certificate(const struct apache_target *target, size_t position);
+const char *apache_new_key(const struct apache_target *target, size_t position);
+/** The lines of a position are taken away. */
+bool apache_is_deleted(const struct apache_target *target, size_t position);
+/** The file of a material that a certificate line names. */
+const char *apache_certificate_value(const struct apache_target *target,
+				     const struct apache_position *pair);
+/** The key type of a certificate's file; NULL: it cannot be read. */
+const char *apache_type_of(const struct apache_target *target, const char *path);
+/** Whether others read this line, too. */
+bool apache_is_shared(const struct apache_target *target, const struct apache_ref *ref);
+int apache_refuse_number(const struct apache_target *target);
 /** Whether a certificate's names cover a host's, exact or wildcard. */
 bool apache_covers(const char *const *names, const char *name);
+
+/* ---- places.c ---- */
+
+int apache_plan_host(struct apache_plan *plan, const struct apache_work *work);
 
 /* ---- misdirected.c ---- */
 

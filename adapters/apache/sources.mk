@@ -21,6 +21,7 @@ libcertdeploy_internal_la_SOURCES += \
 	adapters/apache/modules.c \
 	adapters/apache/naming.c \
 	adapters/apache/pairs.c \
+	adapters/apache/places.c \
 	adapters/apache/proxied.c \
 	adapters/apache/read.c adapters/apache/read.h \
 	adapters/apache/sections.c \
