@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define REMEMBERED "/deployments" /* in the state directory */
+
 static struct cd_arena *arena_of(struct cd_work *work)
 {
 	return &work->journal.arena;
@@ -123,6 +125,20 @@ static int refuse_kind(struct cd_work *work, const struct cd_entry *entry)
 {
 	return cd_fail(work->problems, CERTDEPLOY_EREFUSED, "unsafe-path", entry->path, 0,
 		       _("something else stands where this is to be written"));
+}
+
+/* The lock and the records of runs, which nothing else takes the place of: what the store remembers may. */
+static int check_not_ours(struct cd_work *work, const struct cd_entry *entry)
+{
+	const char *state = work->state.path;
+	size_t length = state == NULL ? 0 : strlen(state);
+	const char *below = entry->path + length;
+
+	if (state == NULL || strncmp(entry->path, state, length) != 0 || *below != '/' ||
+	    strcmp(below, REMEMBERED) == 0 || strncmp(below, REMEMBERED "/", sizeof(REMEMBERED)) == 0)
+		return 0;
+	return cd_fail(work->problems, CERTDEPLOY_EREFUSED, "unsafe-path", entry->path, 0,
+		       _("the records of runs lie here; nothing else is put among them"));
 }
 
 static int check_names(struct cd_work *work, const struct cd_entry *entry, const struct stat *status)
@@ -462,6 +478,8 @@ int cd_work_add(struct cd_work *work, const struct cd_change *change)
 		return 0;
 	entry->diff = change->diff;
 	result = find_real(entry, work, follow);
+	if (result == 0)
+		result = check_not_ours(work, entry);
 	if (result == 0)
 		result = read_before(work, entry);
 	if (result == 0)

@@ -567,6 +567,30 @@ static void test_staged_files_keep_away_from_servers(void **state)
 	assert_no_litter(host);
 }
 
+/* A file in the place of the lock or of a record would undo what they are for. */
+static void test_the_records_are_nobodys_place(void **state)
+{
+	static const char *const names[] = {"lock", "journal", "backups/x", "audit.jsonl", "deploymentsx"};
+	struct host *host = *state;
+
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_equal(host_run(host), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		host_begin(host, "deploy");
+		host_file(host, "etc/one.conf", "newer\n", "one");
+		host_file(host, host_path(host, "var/state/%s", names[i]) + strlen(host->path) + 1,
+			  "certificate\n", NULL);
+		assert_int_equal(host_run(host), CERTDEPLOY_EREFUSED);
+		assert_string_equal(host_error(host), "unsafe-path");
+		assert_true(host_has(host, "etc/one.conf", "new one\n"));
+	}
+	assert_no_litter(host);
+	host_begin(host, "deploy");
+	host_change(host, CD_CHANGE_DIRECTORY, "var/state/deployments", NULL, NULL, false);
+	host_file(host, "var/state/deployments/www.json", "{}\n", NULL);
+	assert_int_equal(host_run(host), 0);
+}
+
 static void test_backups_beside(void **state)
 {
 	struct host *host = *state;
@@ -811,6 +835,7 @@ int main(void)
 		TEST(test_staged_files_keep_away_from_servers),
 		TEST(test_backups_beside),
 		TEST(test_no_backup_beside),
+		TEST(test_the_records_are_nobodys_place),
 		TEST(test_builds),
 		TEST(test_a_tree_runs_nothing),
 		TEST(test_cancelled_anywhere),
