@@ -429,6 +429,10 @@ struct certdeploy_assignment {
 	bool drop_other_types;
 };
 
+/** Whether both give the same certificates, so that one line may serve both endpoints. Since 0.1. */
+CERTDEPLOY_API bool certdeploy_same_materials(const struct certdeploy_assignment *one,
+					      const struct certdeploy_assignment *other);
+
 /* ---- rehearsal ---- */
 
 /** Since 0.1. */

@@ -18,16 +18,6 @@ static const char *const directive_names[] = {
 
 /* ---- who else ---- */
 
-bool apache_same_materials(const struct apache_work *one, const struct apache_work *other)
-{
-	size_t i = 0;
-
-	for (; one->materials[i] != NULL && other->materials[i] != NULL; i++)
-		if (one->materials[i] != other->materials[i])
-			return false;
-	return one->materials[i] == other->materials[i] && one->drop == other->drop;
-}
-
 static bool same_text(const struct apache_host *one, const struct apache_host *other)
 {
 	return one->file == other->file && one->opening.start == other->opening.start &&
@@ -45,7 +35,7 @@ static bool is_stranger(const struct apache_work *work, const struct apache_host
 	if (!other->live && same_text(other, work->host))
 		return false;
 	theirs = other->work;
-	return theirs == NULL || !apache_same_materials(work, theirs);
+	return theirs == NULL || !certdeploy_same_materials(work->assignment, theirs->assignment);
 }
 
 static bool has_line(const struct apache_host *host, const struct apache_file *file, size_t start)
@@ -291,10 +281,10 @@ static bool is_any_of(const struct certdeploy_material *const *materials,
 static bool is_there_already(const struct apache_work *work)
 {
 	for (size_t i = 0; i < work->host->pair_count; i++)
-		if (!is_any_of(work->materials, &work->host->pairs[i]))
+		if (!is_any_of(work->assignment->materials, &work->host->pairs[i]))
 			return false;
-	for (size_t i = 0; work->materials[i] != NULL; i++)
-		if (!has_pair_of(work->host, work->materials[i]))
+	for (size_t i = 0; work->assignment->materials[i] != NULL; i++)
+		if (!has_pair_of(work->host, work->assignment->materials[i]))
 			return false;
 	return true;
 }
@@ -303,8 +293,7 @@ static int add_work(struct apache_plan *plan, const struct certdeploy_assignment
 {
 	const struct certdeploy_endpoint *endpoint = assignment->endpoint;
 	const struct apache_answer *answer = endpoint->own;
-	struct apache_work work = {NULL, answer->serves, assignment->materials,
-				   assignment->drop_other_types};
+	struct apache_work work = {NULL, answer->serves, assignment};
 	const struct apache_work *there = work.host->work;
 	struct apache_work *added;
 	bool locked = endpoint->untouchable != NULL || work.host->use != NULL;
@@ -325,7 +314,7 @@ static int add_work(struct apache_plan *plan, const struct certdeploy_assignment
 			_("mod_md has a certificate for this virtual host, and it would be "
 			  "served instead of any other"));
 	if (there != NULL) {
-		if (!apache_same_materials(there, &work))
+		if (!certdeploy_same_materials(there->assignment, assignment))
 			return certdeploy_refuse(
 				plan->reading, "shared-lines", endpoint->file, endpoint->line,
 				_("the names of one virtual host cannot have different certificates"));
@@ -362,7 +351,8 @@ static const struct apache_work *whole_server(const struct apache_plan *plan)
 		if (host->refs != NULL)
 			return NULL;
 		work = host->work;
-		if (work == NULL || (first != NULL && !apache_same_materials(first, work)))
+		if (work == NULL ||
+		    (first != NULL && !certdeploy_same_materials(first->assignment, work->assignment)))
 			return NULL;
 		first = work;
 		count++;
@@ -381,7 +371,7 @@ static const struct apache_host *mixed_with_main(const struct apache_plan *plan,
 	const struct apache_model *model = plan->model;
 	size_t later = model->main.counts[APACHE_CERTIFICATE];
 
-	if (work->materials[1] != NULL && later < 2)
+	if (work->assignment->materials[1] != NULL && later < 2)
 		later = 2;
 	for (const struct apache_host *host = model->hosts; host != NULL; host = host->next) {
 		uint16_t certificates = host->counts[APACHE_CERTIFICATE], keys = host->counts[APACHE_KEY];

@@ -9,8 +9,7 @@
 struct apache_work {
 	struct apache_work *next;
 	struct apache_host *host;
-	const struct certdeploy_material *const *materials;
-	bool drop; /**< of other key types */
+	const struct certdeploy_assignment *assignment;
 };
 
 struct apache_added {
@@ -35,7 +34,6 @@ struct apache_lines_to_add {
 
 const struct apache_host *apache_sharer(const struct apache_plan *plan, const struct apache_work *work,
 					const struct apache_ref *ref);
-bool apache_same_materials(const struct apache_work *one, const struct apache_work *other);
 int apache_refuse_shared(const struct apache_plan *plan, const struct apache_work *work,
 			 const struct apache_ref *ref, const struct apache_host *other);
 /** Give a line another value; nothing when it has it. */

@@ -29,8 +29,8 @@ static bool gets_another(const struct apache_work *work)
 {
 	const char *now = work == NULL ? NULL : certificate_of(work->host);
 
-	for (size_t i = 0; now != NULL && work->materials[i] != NULL; i++) {
-		const struct certdeploy_paths *paths = &work->materials[i]->paths;
+	for (size_t i = 0; now != NULL && work->assignment->materials[i] != NULL; i++) {
+		const struct certdeploy_paths *paths = &work->assignment->materials[i]->paths;
 
 		if ((paths->fullchain != NULL && strcmp(now, paths->fullchain) == 0) ||
 		    strcmp(now, paths->certificate) == 0)
@@ -81,7 +81,8 @@ static int note_given(const struct apache_plan *plan, struct sharing **table,
 		if (sharing == NULL)
 			return CERTDEPLOY_ENOMEM;
 		sharing->given = host->work;
-	} else if (!apache_same_materials(sharing->given, host->work) && sharing->kept == NULL) {
+	} else if (!certdeploy_same_materials(sharing->given->assignment, host->work->assignment) &&
+		   sharing->kept == NULL) {
 		sharing->kept = host;
 	}
 	return 0;

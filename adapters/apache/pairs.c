@@ -29,9 +29,9 @@ const char *apache_type_of(const struct apache_target *target, const char *path)
 {
 	const struct certdeploy_leaf *leaf;
 
-	for (size_t i = 0; target->work->materials[i] != NULL; i++)
-		if (is_of(target->work->materials[i], path))
-			return target->work->materials[i]->key_type;
+	for (size_t i = 0; target->work->assignment->materials[i] != NULL; i++)
+		if (is_of(target->work->assignment->materials[i], path))
+			return target->work->assignment->materials[i]->key_type;
 	return certdeploy_leaf(&leaf, target->plan->reading, path) == 0 ? leaf->key_type : NULL;
 }
 
@@ -56,7 +56,7 @@ bool apache_covers(const char *const *names, const char *name)
 static bool still_good(const struct apache_target *target, const struct certdeploy_leaf *leaf)
 {
 	const struct apache_host *host = target->host;
-	const char *const *given = target->work->materials[0]->names;
+	const char *const *given = target->work->assignment->materials[0]->names;
 	const struct apache_name *name = host->server_name, *next = host->aliases;
 	bool any = false;
 
@@ -84,7 +84,7 @@ static int judge_other(struct apache_target *target, struct apache_position *pai
 	struct certdeploy_reading *reading = target->plan->reading;
 	const struct certdeploy_leaf *leaf;
 
-	if (target->work->drop) {
+	if (target->work->assignment->drop_other_types) {
 		pair->fate = APACHE_DROP;
 		return 0;
 	}
@@ -125,7 +125,7 @@ static void give(struct apache_position *pair, const struct certdeploy_material 
 /* To each position that is there its certificate, by key type. */
 static int match_types(struct apache_target *target)
 {
-	const struct certdeploy_material *const *materials = target->work->materials;
+	const struct certdeploy_material *const *materials = target->work->assignment->materials;
 	const char *types[APACHE_PAIRS_MAX] = {NULL};
 	int result = 0;
 
@@ -229,8 +229,8 @@ int apache_make_target(struct apache_target *target)
 	result = match_types(target);
 	if (result == 0 && (drops_what_stays(target) || shifts_keys(target)))
 		return apache_refuse_number(target);
-	for (size_t i = 0; result == 0 && target->work->materials[i] != NULL; i++) {
-		const struct certdeploy_material *material = target->work->materials[i];
+	for (size_t i = 0; result == 0 && target->work->assignment->materials[i] != NULL; i++) {
+		const struct certdeploy_material *material = target->work->assignment->materials[i];
 
 		if (is_given(target, material))
 			continue;
@@ -280,8 +280,8 @@ int apache_choose_chain(struct apache_target *target)
 {
 	const struct apache_model *model = target->plan->model;
 	const struct apache_host *host = target->host;
-	const struct certdeploy_material *first = target->work->materials[0];
-	bool several = target->kept || target->work->materials[1] != NULL;
+	const struct certdeploy_material *first = target->work->assignment->materials[0];
+	bool several = target->kept || target->work->assignment->materials[1] != NULL;
 	bool old = apache_version_compare(&model->version, 2, 4, 8) < 0;
 	bool base_chain = host != &model->main && apache_chain_ref(model, &model->main) != NULL;
 
@@ -332,7 +332,8 @@ const char *apache_new_certificate(const struct apache_target *target, size_t po
 	/* A dropped one is hidden behind the one that takes its place. */
 	if (pair->fate == APACHE_DROP)
 		return apache_certificate_value(
-			target, &(struct apache_position){.material = target->work->materials[0]});
+			target,
+			&(struct apache_position){.material = target->work->assignment->materials[0]});
 	return pair->certificate->value;
 }
 
@@ -343,7 +344,7 @@ const char *apache_new_key(const struct apache_target *target, size_t position)
 	if (pair->fate == APACHE_GIVE)
 		return pair->material->paths.key;
 	if (pair->fate == APACHE_DROP)
-		return target->work->materials[0]->paths.key;
+		return target->work->assignment->materials[0]->paths.key;
 	return pair->key == NULL ? pair->certificate->value : pair->key->value;
 }
 

@@ -216,8 +216,9 @@ static int write_behind(struct apache_target *target, const struct apache_ref *s
 	}
 	for (size_t i = keys; result == 0 && i < own; i++)
 		result = add_line(target, APACHE_KEY, target->pairs[i].certificate->value);
-	for (size_t i = 0; result == 0 && target->work->materials[i] != NULL; i++) {
-		const struct apache_position pair = {APACHE_GIVE, target->work->materials[i], NULL, NULL};
+	for (size_t i = 0; result == 0 && target->work->assignment->materials[i] != NULL; i++) {
+		const struct apache_position pair = {APACHE_GIVE, target->work->assignment->materials[i],
+						     NULL, NULL};
 
 		/* A later run must be able to read them all. */
 		if (own + i >= APACHE_PAIRS_MAX)
@@ -300,8 +301,9 @@ static bool is_served(const struct apache_target *target)
 	    (target->chain_value != NULL &&
 	     (target->chain == NULL || strcmp(target->chain->value, target->chain_value) != 0)))
 		return false;
-	for (size_t i = 0; target->work->materials[i] != NULL; i++) {
-		const struct apache_position wanted = {APACHE_GIVE, target->work->materials[i], NULL, NULL};
+	for (size_t i = 0; target->work->assignment->materials[i] != NULL; i++) {
+		const struct apache_position wanted = {APACHE_GIVE, target->work->assignment->materials[i],
+						       NULL, NULL};
 		bool found = false;
 
 		for (size_t j = count; j-- > 0 && !found;) {

@@ -326,16 +326,6 @@ struct use {
 	const struct certdeploy_assignment *first;
 };
 
-static bool same_materials(const struct certdeploy_assignment *one,
-			   const struct certdeploy_assignment *other)
-{
-	size_t i = 0;
-
-	while (one->materials[i] != NULL && one->materials[i] == other->materials[i])
-		i++;
-	return one->materials[i] == other->materials[i] && one->drop_other_types == other->drop_other_types;
-}
-
 static bool is_own(const struct dovecot_place *place)
 {
 	return place->own && place->effective.values[DOVECOT_CERT] != NULL;
@@ -373,7 +363,8 @@ static int note_use(struct dovecot_editor *editor, const struct certdeploy_endpo
 			return CERTDEPLOY_ENOMEM;
 		*use = (struct use){true, assignment};
 	}
-	if (assignment == NULL || !same_materials(use->first == NULL ? assignment : use->first, assignment))
+	if (assignment == NULL ||
+	    !certdeploy_same_materials(use->first == NULL ? assignment : use->first, assignment))
 		use->all = false;
 	if (use->first == NULL)
 		use->first = assignment;
@@ -451,7 +442,7 @@ static bool follows(const struct dovecot_editor *editor, const struct certdeploy
 			return false;
 	wider = dovecot_table_get(&editor->defaults, values[DOVECOT_CERT]->site,
 				  strlen(values[DOVECOT_CERT]->site));
-	return wider != NULL && same_materials(wider, assignment);
+	return wider != NULL && certdeploy_same_materials(wider, assignment);
 }
 
 /* Either the lines that decide, or new ones. */
@@ -498,7 +489,7 @@ static int edit_one(struct dovecot_editor *editor, struct dovecot_table *decider
 		return certdeploy_refuse(editor->reading, endpoint->untouchable, endpoint->file,
 					 endpoint->line, "%s", endpoint->note);
 	first = dovecot_table_get(deciders, key, strlen(key));
-	if (first != NULL && !same_materials(first, assignment))
+	if (first != NULL && !certdeploy_same_materials(first, assignment))
 		return certdeploy_refuse(editor->reading, "shared-lines", endpoint->file, endpoint->line,
 					 _("the same lines cannot name different certificates"));
 	/* What is changed in place is looked at again: other lines may belong to it. */

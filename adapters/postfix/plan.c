@@ -484,16 +484,6 @@ static void take(struct postfix_model *model, const struct certdeploy_assignment
 	report_off(model, assignment->endpoint);
 }
 
-static bool same_materials(const struct certdeploy_assignment *one,
-			   const struct certdeploy_assignment *other)
-{
-	size_t i = 0;
-
-	while (one->materials[i] != NULL && one->materials[i] == other->materials[i])
-		i++;
-	return one->materials[i] == other->materials[i] && one->drop_other_types == other->drop_other_types;
-}
-
 /* Where every row that takes its certificate from main.cf is meant, main.cf is what changes. */
 static int take_from_rows(struct postfix_model *model)
 {
@@ -508,7 +498,7 @@ static int take_from_rows(struct postfix_model *model)
 		if (!all[i]->tls || source == NULL || (source != &model->smtpd && !source->inherits))
 			continue;
 		if (source->assignment == NULL ||
-		    (common != NULL && !same_materials(common, source->assignment)))
+		    (common != NULL && !certdeploy_same_materials(common, source->assignment)))
 			return 0;
 		common = source->assignment;
 	}

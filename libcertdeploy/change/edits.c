@@ -164,3 +164,13 @@ int cd_edits_render(struct certdeploy_edits *edits)
 		edits->files.items[kept] = NULL;
 	return 0;
 }
+
+bool certdeploy_same_materials(const struct certdeploy_assignment *one,
+			       const struct certdeploy_assignment *other)
+{
+	size_t i = 0;
+
+	while (one->materials[i] != NULL && one->materials[i] == other->materials[i])
+		i++;
+	return one->materials[i] == other->materials[i] && one->drop_other_types == other->drop_other_types;
+}
