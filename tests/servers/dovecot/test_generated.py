@@ -179,3 +179,48 @@ def check_edit(oracle, leaf, seed):
 def test_edits(oracle, leaf, soak, part):
     """A name gets its certificate for every protocol; nobody else is served anything new."""
     assert any([check_edit(oracle, leaf, 5000 + 1000 * part + i) for i in range(250 if soak else 25)])
+
+
+def check_wide(oracle, leaf, seed):
+    """A deployment for the default, or for an address: whether there was something to change."""
+    tree = oracle.directory()
+    try:
+        made = accepted(seed, tree, oracle)
+        if made is None:
+            return False
+        config, r = made
+        address = r.choice([None, "10.0.0.1", "127.0.0.1", "fd00::5"])
+        meant = [(p, local, None) for p in PORTS for local in ([address] if address else [None, *HOWEVER[2:]])]
+        others = [(p, local, n) for p in PORTS for local in HOWEVER[1:] for n in [None] + ASKED]
+        others = r.sample([q for q in others if q not in meant], 10)
+        before = oracle.materials(config, meant + others)
+        about = f"seed {seed} {address or 'default'}\n"
+        argv = ["--service", "dovecot", "--cert", leaf.cert, "--key", leaf.key, "--chain", leaf.chain, "--accept", "name-mismatch",
+                "--drop-other-types", *(["--address", address] if address else ["--default"])]
+        done = Tool(root=tree).run("deploy", *argv)
+        assert done.status in (OK, REFUSED), about + str(done)
+        after = oracle.materials(config, meant + others)
+        if done.status == REFUSED:
+            assert after == before, about
+            return False
+        assert oracle.accepts(config), about
+        new = words([f"/etc/ssl/certdeploy/a.jp/current/{f}.pem" for f in ("fullchain", "key")], oracle)
+        for question, was, now in zip(meant, before, after):
+            left_out = now == was == "conflict" and "conflicting-filters" in done.codes
+            assert left_out or now[:2] == new or now[-1] == "no", f"{about}{question} {was} {now}\n{done}"
+        # a name without a certificate of its own there goes with the default
+        defaults = {was[0] for was in before[: len(meant)]}
+        for question, was, now in list(zip(meant + others, before, after))[len(meant) :]:
+            follows = was != "conflict" and was[0] in defaults and now[:2] == new
+            assert now == was or follows, f"{about}{question} {was} {now}\n{done}"
+        again = Tool(root=tree).run("plan", *argv)
+        assert not [f for f in again.files if "/dovecot/" in f], f"{about}{again}"
+        return True
+    finally:
+        shutil.rmtree(tree)
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_wide_edits(oracle, leaf, soak, part):
+    """The default, or one address, gets its certificate for every protocol; a name with one of its own keeps it."""
+    assert any([check_wide(oracle, leaf, 20000 + 1000 * part + i) for i in range(250 if soak else 20)])

@@ -20,6 +20,7 @@ CERT, KEY, CHAIN = "smtpd_tls_cert_file", "smtpd_tls_key_file", "smtpd_tls_chain
 LEGACY = [CERT, KEY, "smtpd_tls_eccert_file", "smtpd_tls_eckey_file", "smtpd_tls_dcert_file", "smtpd_tls_dkey_file"]
 SLOTS = [(CERT, KEY), (LEGACY[4], LEGACY[5]), (LEGACY[2], LEGACY[3])]
 MAY_CHANGE = {*LEGACY, CHAIN}
+OWN = ["svc_a", "svc_b"]  # set by options only, for options only: postconf shows main.cf as no service sees it
 PORTS = ["smtp", "submission", "smtps", "2525", "10.0.0.2:smtp", "[::1]:10025", "127.0.0.1:2526"]
 
 
@@ -39,8 +40,8 @@ class Generator:
     def path(self):
         return f"/{self.pick('etc', 'srv')}/{self.pick('a', 'bb', 'c-d', 'x.y', 'ü')}{self.random.randrange(9)}.pem"
 
-    def reference(self):
-        name = self.pick("myhostname", "mydomain", "mail_name", *self.user)
+    def reference(self, *more):
+        name = self.pick("myhostname", "mydomain", "mail_name", *self.user, *more)
         return self.pick(
             f"${name}",
             f"${{{name}}}",
@@ -106,12 +107,19 @@ class Generator:
             return self.pick(f"-o {{ {name} = {value} }}", f"-o {{{name}={value}}}")
         return f"-o {name}={value}"  # smtpd takes "-oname=value" too, but postconf 3.7 prints it cut off
 
+    def option_value(self):
+        if self.some(0.3):
+            return ""
+        return f"/d/{self.reference('service_name', *OWN)}{self.path()}" if self.some(0.3) else self.path()
+
     def row(self, name):
         options = []
         for parameter in [CHAIN, *LEGACY]:
             if self.some(0.15):
-                value = "" if self.some(0.3) else self.path()
-                options.append(self.option(parameter, value))
+                options.append(self.option(parameter, self.option_value()))
+        for parameter in OWN:
+            if self.some(0.2):
+                options.append(self.option(parameter, self.pick("v", "", "mail.example.test", "$mydomain", "${service_name}", "$our_a")))
         if self.some(0.5):
             options.append(self.option("syslog_name", "postfix/$service_name"))
         if self.some(0.2):
@@ -169,7 +177,8 @@ class Judge:
 def untouched(values):
     """Those that a plan must not change. postconf names made up ones only where something refers to them."""
     return {
-        k: v for k, v in values.items() if k.rpartition("/")[2] not in MAY_CHANGE and not k.startswith("our_")
+        k: v for k, v in values.items()
+        if k.rpartition("/")[2] not in MAY_CHANGE and not k.rpartition("/")[2].startswith(("our_", "svc_"))
     }
 
 
