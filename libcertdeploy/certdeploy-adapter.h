@@ -175,6 +175,8 @@ CERTDEPLOY_API enum certdeploy_file_type certdeploy_file_type(struct certdeploy_
 							      const char *path);
 /** Whether path itself is a symbolic link, wherever it leads. Records nothing. Since 0.1. */
 CERTDEPLOY_API bool certdeploy_is_link(struct certdeploy_reading *reading, const char *path);
+/** Whether everybody on this host may read or change the file, by its mode. Records nothing. Since 0.1. */
+CERTDEPLOY_API bool certdeploy_is_exposed(struct certdeploy_reading *reading, const char *path);
 
 /**
  * The names in a directory, sorted by strcmp, dotfiles included, without "." and "..".

@@ -164,6 +164,21 @@ static int compare(struct postfix_model *model, const struct postfix_map *map)
 	return result == 0 && comparison.differences != 0 ? CERTDEPLOY_EDIFFERENT : result;
 }
 
+/* postmap gives an index the mode of its source, but it holds the keys themselves. */
+static int report_exposed(struct postfix_model *model, const struct postfix_map *map)
+{
+	const char *index = certdeploy_format(model->reading, "%s%s", map->path, map->suffix);
+
+	if (index == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (certdeploy_is_exposed(model->reading, index))
+		certdeploy_report(
+			model->reading, CERTDEPLOY_WARNING, "key-exposed", index, 0,
+			_("everybody on this host may read the private keys in this index, or change "
+			  "them"));
+	return 0;
+}
+
 int postfix_inspect(struct certdeploy_reading *reading)
 {
 	struct postfix_model *model = certdeploy_model(reading);
@@ -172,7 +187,9 @@ int postfix_inspect(struct certdeploy_reading *reading)
 	for (const struct postfix_map *map = model->maps; map != NULL; map = map->next) {
 		if (map->kind != POSTFIX_MAP_INDEXED || map->lines.document == NULL)
 			continue;
-		result = compare(model, map);
+		result = report_exposed(model, map);
+		if (result == 0)
+			result = compare(model, map);
 		if (result == CERTDEPLOY_EDIFFERENT)
 			differs = result;
 		else if (result != 0)

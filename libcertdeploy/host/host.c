@@ -180,15 +180,29 @@ enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *pa
 	return S_ISDIR(status.st_mode) ? CERTDEPLOY_FILE_DIRECTORY : CERTDEPLOY_FILE_OTHER;
 }
 
-bool cd_host_is_link(struct cd_host *host, const char *path)
+/* Of the path itself, or (flags 0) of what it leads to. False: it cannot be looked at. */
+static bool look(struct stat *status, struct cd_host *host, const char *path, int flags)
 {
-	int fd = cd_open(&host->root, path, O_PATH | O_NOFOLLOW);
-	struct stat status;
-	bool is_link = fd != -1 && fstat(fd, &status) == 0 && S_ISLNK(status.st_mode);
+	int fd = cd_open(&host->root, path, O_PATH | flags);
+	bool seen = fd != -1 && fstat(fd, status) == 0;
 
 	if (fd != -1)
 		(void)close(fd);
-	return is_link;
+	return seen;
+}
+
+bool cd_host_is_link(struct cd_host *host, const char *path)
+{
+	struct stat status;
+
+	return look(&status, host, path, O_NOFOLLOW) && S_ISLNK(status.st_mode);
+}
+
+bool cd_host_is_exposed(struct cd_host *host, const char *path)
+{
+	struct stat status;
+
+	return look(&status, host, path, 0) && (status.st_mode & 0006) != 0;
 }
 
 static int by_name(const void *one, const void *other)

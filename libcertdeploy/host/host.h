@@ -31,6 +31,7 @@ int cd_host_document(struct certdeploy_document **out, struct cd_host *host, con
 int cd_host_directory(const char *const **names, struct cd_host *host, const char *path);
 enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *path);
 bool cd_host_is_link(struct cd_host *host, const char *path);
+bool cd_host_is_exposed(struct cd_host *host, const char *path);
 int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const char *path);
 int cd_host_resolve(const char *const **out, struct cd_host *host, const char *name);
 int cd_host_ask(const char **text, struct cd_host *host, const char *const *argv,

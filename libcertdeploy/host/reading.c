@@ -192,6 +192,11 @@ enum certdeploy_file_type certdeploy_file_type(struct certdeploy_reading *readin
 	return cd_host_file_type(reading->host, path);
 }
 
+bool certdeploy_is_exposed(struct certdeploy_reading *reading, const char *path)
+{
+	return cd_host_is_exposed(reading->host, path);
+}
+
 bool certdeploy_is_link(struct certdeploy_reading *reading, const char *path)
 {
 	return cd_host_is_link(reading->host, path);

@@ -303,6 +303,21 @@ def test_stale_index_is_found_and_mended(host, ca):
     assert served(mail, "a.example.test") == [one.sha256] * 3
 
 
+def test_index_that_everybody_reads(host, ca):
+    """postmap takes over the source's mode; the keys are in there. Made anew, it is root's alone."""
+    mail = host.postfix()
+    one, two = ca.leaf("a.example.test"), ca.leaf("b.example.test")
+    source = table(mail, "hash", f"a.example.test {one.combined}")
+    index = source.with_name("sni.db")
+    host.start()
+    assert "key-exposed" not in host.tool("verify").expect(0).codes
+    index.chmod(0o644)
+    assert host.tool("verify").expect(0).problem("key-exposed")["file"] == str(index)
+    deploy(host, two, "--hostname", "b.example.test").expect(0)
+    assert mode(index) & 0o007 == 0
+    assert "key-exposed" not in host.tool("verify").expect(0).codes
+
+
 def test_wildcard(host, ca):
     """".example.test" answers for names of any depth below, but not for an exact or nearer entry's."""
     mail = host.postfix()
