@@ -153,6 +153,8 @@ static void read_xattr(struct cd_json *json, const char *key, void *out)
 
 	if (bytes == NULL)
 		cd_json_lack_memory(json);
+	if (strlen(digits) % 2 != 0)
+		cd_json_refuse(json);
 	for (size_t i = 0; bytes != NULL && i < length; i++) {
 		int high = hex_digit(digits[2 * i]), low = hex_digit(digits[2 * i + 1]);
 
