@@ -500,12 +500,14 @@ static void test_whatever_fails_while_old_ones_go(void **state)
 		/* Each of the first ones, then fewer. */
 		for (long at = 1; met; at += 1 + at / 16) {
 			int result;
+			bool removed;
 			size_t count;
 
 			in_host(host, "rm -rf etc var && cp -a kept/etc kept/var .");
 			host_begin(host, "prune");
 			short_of(NULL, at, 1, faults[i]);
-			result = prune(host, 1);
+			result = cd_history_prune(&removed, &host->problems, &host->root,
+						  host->transaction.state_directory, 1, 0, 1);
 			met = short_met();
 			assert_true(met || result == 0);
 			assert_true(result <= 0);

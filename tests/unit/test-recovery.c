@@ -509,14 +509,11 @@ static bool all_is_old(struct host *host)
 	       memcmp(target, "old", 3) == 0;
 }
 
-static int recover_alone(struct host *host)
+static void begin_recovery(struct host *host)
 {
-	int recovered;
-
 	host_begin(host, "recover");
 	host->transaction.service_count = 0;
 	host->read_below = NULL;
-	return cd_transaction_recover(&recovered, &host->transaction, false);
 }
 
 /*
@@ -547,12 +544,12 @@ static void test_whatever_fails_on_the_way_back(void **state)
 
 		/* Each of the first ones, then fewer. */
 		for (long at = 1; met; at += 1 + at / 16) {
-			int result;
+			int result, recovered;
 
 			in_host(host, "rm -rf etc var && cp -a kept/etc kept/var .");
-			host_begin(host, "recover");
+			begin_recovery(host);
 			short_of(NULL, at, 1, faults[i]);
-			result = recover_alone(host);
+			result = cd_transaction_recover(&recovered, &host->transaction, false);
 			met = short_met();
 			assert_true(met || result == 0);
 			if (result != 0 && faults[i] == ENOMEM)
@@ -561,7 +558,9 @@ static void test_whatever_fails_on_the_way_back(void **state)
 			if (result == 0 && !all_is_old(host))
 				fail_msg("not old, and nothing was said: fault %d, call %ld", faults[i],
 					 at);
-			if (recover_alone(host) != 0 || !all_is_old(host))
+			begin_recovery(host);
+			if (cd_transaction_recover(&recovered, &host->transaction, false) != 0 ||
+			    !all_is_old(host))
 				fail_msg("not old in the end: fault %d, call %ld, %s", faults[i], at,
 					 host_error(host));
 			assert_false(
