@@ -186,6 +186,8 @@ struct apache_doubt {
 	size_t line;
 };
 
+/** Whether there is any. */
+bool apache_is_doubtful(const struct apache_variables *variables);
 /** Its value, if it has one, cannot be told. */
 int apache_doubt(struct apache_variables *variables, const char *name, const char *file, size_t line);
 /** Of no variable of the environment, until it is given another one. */

@@ -478,7 +478,7 @@ int apache_do_directive(struct apache_reader *reader, const struct apache_line *
 	if (directive == OPAQUE || (!directives[directive].reading && !is_in_place(reader, directive)))
 		return 0;
 	result = reaches_out(reader, directive, &state) ? apache_not_plain(reader, line, state) : 0;
-	if (result == 0)
+	if (result == 0 && apache_is_doubtful(model->variables))
 		result = check_doubt(reader, line, directive, at);
 	if (result != 0)
 		return result;

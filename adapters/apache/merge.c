@@ -68,8 +68,11 @@ const struct apache_ref *apache_chain_ref(const struct apache_model *model, cons
 const struct apache_ref *apache_doubtful_ref(const struct apache_model *model,
 					     const struct apache_host *host)
 {
-	const struct apache_ref *chain = apache_chain_ref(model, host);
+	const struct apache_ref *chain;
 
+	if (!apache_is_doubtful(model->variables))
+		return NULL;
+	chain = apache_chain_ref(model, host);
 	for (enum apache_kind kind = APACHE_CERTIFICATE; kind <= APACHE_KEY; kind++)
 		for (size_t i = 0; i < apache_merged_count(model, host, kind); i++) {
 			const struct apache_ref *ref = apache_merged_ref(model, host, kind, i);

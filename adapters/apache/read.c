@@ -101,7 +101,8 @@ int apache_handle_line(struct apache_reader *reader, struct apache_line *line)
 		return result;
 	name = line->text + word.content;
 	length = word.content_length;
-	result = apache_check_doubt(reader, line, word.start, word.end);
+	if (apache_is_doubtful(reader->model->variables))
+		result = apache_check_doubt(reader, line, word.start, word.end);
 	if (result != 0 || length == 0)
 		return result;
 	if (word.escaped) {

@@ -29,6 +29,7 @@ struct apache_variables {
 	struct value *values;  /* names in lower case */
 	struct value *environment;
 	const struct apache_doubt *lost; /* those of the environment that are not there may be */
+	bool doubtful;                   /* a value of the environment cannot be told, or could not be */
 	size_t used;
 };
 
@@ -163,11 +164,17 @@ const char *apache_environment_get(const struct apache_variables *variables, con
 	return value == NULL ? NULL : value->text;
 }
 
+bool apache_is_doubtful(const struct apache_variables *variables)
+{
+	return variables->doubtful;
+}
+
 static struct apache_doubt *new_doubt(struct apache_variables *variables, const char *name,
 				      const char *file, size_t line)
 {
 	struct apache_doubt *doubt = certdeploy_alloc(variables->reading, sizeof(*doubt));
 
+	variables->doubtful = true;
 	if (doubt != NULL)
 		*doubt = (struct apache_doubt){name, file, line};
 	return doubt;
@@ -208,7 +215,7 @@ const struct apache_doubt *apache_doubt_in(const struct apache_variables *variab
 {
 	const char *end = text + length, *at = text;
 
-	while ((at = memmem(at, (size_t)(end - at), "${", 2)) != NULL) {
+	while (variables->doubtful && (at = memmem(at, (size_t)(end - at), "${", 2)) != NULL) {
 		const char *name = at + 2, *close = memchr(name, '}', (size_t)(end - name));
 		const struct value *value;
 
