@@ -33,7 +33,9 @@ static bool is_blank(const struct dovecot_lines *lines, char byte)
 /* Where the comment of a line begins, or its end. Quotes hide a #; an unbalanced one hides all. */
 static size_t comment_start(const char *bytes, size_t start, size_t end)
 {
-	for (size_t at = start; at < end; at++) {
+	bool any = memchr(bytes + start, '#', end - start) != NULL;
+
+	for (size_t at = start; any && at < end; at++) {
 		char quote = bytes[at];
 
 		if (quote == '#')
