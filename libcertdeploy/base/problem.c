@@ -136,6 +136,24 @@ static void translate_parameters(const struct cd_problems *problems, struct cd_a
 		*parameters = list;
 }
 
+static bool equal(const char *one, const char *other)
+{
+	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+/* As of one host on each of its ports. An error counts each time: somebody asks whether there was one. */
+static bool is_said(const struct cd_problems *problems, const struct certdeploy_problem *problem)
+{
+	const struct certdeploy_problem *last =
+		problems->list.count == 0 ? NULL : problems->list.items[problems->list.count - 1];
+
+	return last != NULL && problem->severity != CERTDEPLOY_ERROR &&
+	       last->severity == problem->severity && last->line == problem->line &&
+	       last->order == problem->order && equal(last->code, problem->code) &&
+	       equal(last->file, problem->file) && equal(last->service, problem->service) &&
+	       equal(last->message, problem->message);
+}
+
 void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severity, const char *code,
 		  const char *file, size_t line, const char *format, va_list arguments)
 {
@@ -162,8 +180,9 @@ void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severit
 	problem->parameters = parameters;
 	problem->order = problems->order;
 	if (problem->code == NULL || problem->message == NULL ||
-	    (problem->service == NULL) != (problems->service == NULL) ||
-	    cd_vector_add(&problems->list, problem) != 0)
+	    (problem->service == NULL) != (problems->service == NULL))
+		problems->out_of_memory = true;
+	else if (!is_said(problems, problem) && cd_vector_add(&problems->list, problem) != 0)
 		problems->out_of_memory = true;
 }
 

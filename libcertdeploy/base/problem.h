@@ -21,7 +21,10 @@ struct cd_problems {
 
 void cd_problems_free(struct cd_problems *problems);
 
-/** Record a problem; its remedy is the code's own in problems.def. file may be NULL, line 0. */
+/**
+ * Record a problem; its remedy is the code's own in problems.def. file may be NULL, line 0. A warning or
+ * notice that says what the last one said is not recorded again.
+ */
 void cd_problem(struct cd_problems *problems, enum certdeploy_severity severity, const char *code,
 		const char *file, size_t line, const char *format, ...) CERTDEPLOY_PRINTF(6, 7);
 void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severity, const char *code,

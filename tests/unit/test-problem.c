@@ -88,6 +88,30 @@ static void test_own_copies(void **state)
 	cd_problems_free(&problems);
 }
 
+/* A host is warned of once, however many ports it has; an error counts each time. */
+static void test_what_was_said_last(void **state)
+{
+	struct cd_problems problems = {0};
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		cd_problem(&problems, CERTDEPLOY_WARNING, "name-mismatch", "/etc/x", 3, "%s", "www");
+	assert_int_equal(problems.list.count, 1);
+	cd_problem(&problems, CERTDEPLOY_WARNING, "name-mismatch", "/etc/x", 3, "%s", "mail");
+	cd_problem(&problems, CERTDEPLOY_WARNING, "name-mismatch", "/etc/x", 4, "%s", "mail");
+	cd_problem(&problems, CERTDEPLOY_WARNING, "name-mismatch", NULL, 4, "%s", "mail");
+	cd_problem(&problems, CERTDEPLOY_NOTICE, "name-mismatch", NULL, 4, "%s", "mail");
+	problems.service = "apache";
+	cd_problem(&problems, CERTDEPLOY_NOTICE, "name-mismatch", NULL, 4, "%s", "mail");
+	problems.order = 2;
+	cd_problem(&problems, CERTDEPLOY_NOTICE, "name-mismatch", NULL, 4, "%s", "mail");
+	assert_int_equal(problems.list.count, 7);
+	for (int i = 0; i < 2; i++)
+		cd_problem(&problems, CERTDEPLOY_ERROR, "name-mismatch", "/etc/x", 3, "%s", "www");
+	assert_int_equal(problems.list.count, 9);
+	cd_problems_free(&problems);
+}
+
 static void test_codes(void **state)
 {
 	const struct cd_problem_code *rows = cd_problem_codes();
@@ -105,9 +129,8 @@ static void test_codes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parameters),
-		cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_own_copies),
+		cmocka_unit_test(test_parameters), cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_own_copies), cmocka_unit_test(test_what_was_said_last),
 		cmocka_unit_test(test_codes),
 	};
 
