@@ -23,48 +23,9 @@
 
 extern const struct certdeploy_adapter cd_adapter_dovecot;
 
-struct fixture {
-	char root[TREE_PATH];
-	struct cd_problems problems;
-	struct cd_host host;
-	struct cd_arena arena;
-	struct cd_service service;
-	struct certdeploy_reading reading;
-	struct certdeploy_reading after; /* over the edits, once planned */
-	struct cd_overlay overlay;
-	struct certdeploy_edits edits;
-	struct certdeploy_assignment *assignments;
-	size_t assignment_count;
-	const struct certdeploy_material *const *materials;
-	bool drop;
-};
-
-static inline void put_bytes(const struct fixture *fixture, const char *path, const char *bytes,
-			     size_t length)
-{
-	tree_put(fixture->root, path, bytes, length);
-}
-
-static inline void put(const struct fixture *fixture, const char *path, const char *text)
-{
-	put_bytes(fixture, path, text, strlen(text));
-}
-
 static inline void fixture_open(struct fixture *fixture)
 {
-	memset(fixture, 0, sizeof(*fixture));
-	tree_make(fixture->root, "dovecot");
-}
-
-/* Read what was put there; the adapter's result. */
-static inline int fixture_read(struct fixture *fixture)
-{
-	fixture->service.name = "dovecot";
-	fixture->service.adapter = &cd_adapter_dovecot;
-	fixture->service.arena = &fixture->arena;
-	assert_int_equal(cd_host_open(&fixture->host, &fixture->problems, fixture->root), 0);
-	cd_reading_open(&fixture->reading, &fixture->host, &fixture->service, NULL);
-	return cd_adapter_dovecot.read(&fixture->reading);
+	fixture_begin(fixture, &cd_adapter_dovecot);
 }
 
 /* Read one file. */
@@ -73,21 +34,6 @@ static inline int read_conf(struct fixture *fixture, const char *text)
 	fixture_open(fixture);
 	put(fixture, CONF, text);
 	return fixture_read(fixture);
-}
-
-static inline void fixture_close(struct fixture *fixture)
-{
-	if (fixture->after.host != NULL)
-		cd_reading_close(&fixture->after);
-	cd_overlay_free(&fixture->overlay);
-	cd_edits_free(&fixture->edits);
-	cd_reading_close(&fixture->reading);
-	cd_host_close(&fixture->host);
-	cd_vector_free(&fixture->service.settings);
-	cd_arena_free(&fixture->arena);
-	cd_problems_free(&fixture->problems);
-	free(fixture->assignments);
-	tree_remove(fixture->root);
 }
 
 static inline const struct certdeploy_endpoint *find_endpoint(const struct certdeploy_reading *reading,
@@ -120,43 +66,11 @@ static inline const char *served(struct fixture *fixture, const struct certdeplo
 			       endpoint->pairs[1].certificate);
 }
 
-static inline int assign(void *user, const struct certdeploy_endpoint *endpoint)
-{
-	struct fixture *fixture = user;
-	size_t size = (fixture->assignment_count + 1) * sizeof(*fixture->assignments);
-
-	fixture->assignments = realloc(fixture->assignments, size);
-	assert_non_null(fixture->assignments);
-	fixture->assignments[fixture->assignment_count++] =
-		(struct certdeploy_assignment){endpoint, fixture->materials, fixture->drop};
-	return 0;
-}
-
-/* The code of the first error recorded, or "". */
-static inline const char *error_code(const struct fixture *fixture)
-{
-	const struct certdeploy_problem *first = cd_problems_error(&fixture->problems, 0);
-
-	return first == NULL ? "" : first->code;
-}
-
-static inline size_t error_line(const struct fixture *fixture)
-{
-	const struct certdeploy_problem *first = cd_problems_error(&fixture->problems, 0);
-
-	return first == NULL ? 0 : first->line;
-}
-
 /* Plan what was assigned, and read the result. */
 static inline int plan(struct fixture *fixture)
 {
-	int result;
+	int result = fixture_plan(fixture);
 
-	fixture->edits.problems = &fixture->problems;
-	result = cd_adapter_dovecot.plan(&fixture->reading, fixture->assignments, fixture->assignment_count,
-					 &fixture->edits);
-	if (result == 0)
-		result = cd_edits_render(&fixture->edits);
 	if (result == 0)
 		result = cd_overlay_edits(&fixture->overlay, &fixture->problems, &fixture->edits);
 	if (result != 0)
@@ -169,23 +83,13 @@ static inline int plan(struct fixture *fixture)
 static inline int plan_for(struct fixture *fixture, const char *hostname,
 			   const struct certdeploy_material *const *materials)
 {
-	size_t count;
-	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(&fixture->reading, &count);
-
 	fixture->materials = materials;
 	if (hostname != NULL)
 		assert_int_equal(
 			cd_adapter_dovecot.answers(&fixture->reading, hostname, true, assign, fixture), 0);
-	for (size_t i = 0; i < count && hostname == NULL; i++)
-		if (all[i]->name == NULL)
-			assign(fixture, all[i]);
+	else
+		assign_defaults(fixture, "");
 	return plan(fixture);
-}
-
-/* The new text of a file, or NULL where it stays as it is. */
-static inline const char *edited(const struct fixture *fixture, const char *path)
-{
-	return tree_edited(&fixture->edits, path);
 }
 
 static const char *const material_names[] = {"mail.example.jp", NULL};
@@ -235,10 +139,11 @@ __attribute__((unused)) static inline void check_edit(const char *before, const 
 __attribute__((unused)) static inline void check_refused(const char *text, const char *code, size_t line)
 {
 	struct fixture fixture;
+	size_t where = 0;
 
 	assert_int_equal(read_conf(&fixture, text), CERTDEPLOY_EREFUSED);
-	assert_string_equal(error_code(&fixture), code);
-	assert_int_equal(error_line(&fixture), line);
+	assert_string_equal(problem(&fixture, &where), code);
+	assert_int_equal(where, line);
 	fixture_close(&fixture);
 }
 
@@ -247,11 +152,12 @@ __attribute__((unused)) static inline void check_no_plan(const char *text, const
 							 const char *code, size_t line)
 {
 	struct fixture fixture;
+	size_t where = 0;
 
 	assert_int_equal(read_conf(&fixture, text), 0);
 	assert_int_equal(plan_for(&fixture, hostname, rsa), CERTDEPLOY_EREFUSED);
-	assert_string_equal(error_code(&fixture), code);
-	assert_int_equal(error_line(&fixture), line);
+	assert_string_equal(problem(&fixture, &where), code);
+	assert_int_equal(where, line);
 	fixture_close(&fixture);
 }
 

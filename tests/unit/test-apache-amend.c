@@ -26,7 +26,7 @@ const struct certdeploy_material rsa_material = {
 
 static const struct certdeploy_material *const rsa[] = {&rsa_material, NULL};
 
-static size_t count_kept(const struct apache_fixture *fixture, const struct certdeploy_reading *amended)
+static size_t count_kept(const struct fixture *fixture, const struct certdeploy_reading *amended)
 {
 	size_t before, after, kept = 0;
 	const struct certdeploy_endpoint *const *old = certdeploy_endpoints(&fixture->reading, &before);
@@ -43,15 +43,15 @@ static size_t count_kept(const struct apache_fixture *fixture, const struct cert
 /* Give a.test a certificate; how many endpoints are taken over as they are, 0: all is read again. */
 static void check(const char *config, const char *other, const char *site, size_t kept)
 {
-	struct apache_fixture fixture;
+	struct fixture fixture;
 	struct certdeploy_reading amended;
 	char *text;
 
-	open_fixture(&fixture);
+	fixture_open(&fixture);
 	put(&fixture, CONFIG, config);
 	put(&fixture, OTHER, other);
 	put(&fixture, SITE, site);
-	assert_int_equal(read_fixture(&fixture), 0);
+	assert_int_equal(fixture_read(&fixture), 0);
 	assert_int_equal(plan_for(&fixture, "a.test", rsa, false), 0);
 	text = listing_after(&fixture);
 	assert_non_null(strstr(text, "a.test " FULL));
@@ -60,7 +60,7 @@ static void check(const char *config, const char *other, const char *site, size_
 	assert_int_equal(cd_adapter_apache.read(&amended), 0);
 	assert_int_equal(count_kept(&fixture, &amended), kept);
 	cd_reading_close(&amended);
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 }
 
 /* The default, c.test, *.c.test and d.test stay, a.test and b.test change. */
@@ -143,7 +143,7 @@ static void test_whole(void **state)
 	      "<VirtualHost *:443>\nServerName a.test\nSSLEngine on\n</VirtualHost>\n", 0);
 }
 
-static const char *bytes_of(struct apache_fixture *fixture, const char *path)
+static const char *bytes_of(struct fixture *fixture, const char *path)
 {
 	const struct certdeploy_document *document = cd_table_get(&fixture->host.documents, path);
 
@@ -155,14 +155,14 @@ static const char *bytes_of(struct apache_fixture *fixture, const char *path)
 static void test_released(void **state)
 {
 	const struct certdeploy_document *other;
-	struct apache_fixture fixture;
+	struct fixture fixture;
 
 	(void)state;
-	open_fixture(&fixture);
+	fixture_open(&fixture);
 	put(&fixture, CONFIG, MAIN);
 	put(&fixture, OTHER, "# Ansible managed\n" OTHER_SITE);
 	put(&fixture, SITE, PLAIN_SITE);
-	assert_int_equal(read_fixture(&fixture), 0);
+	assert_int_equal(fixture_read(&fixture), 0);
 	assert_non_null(bytes_of(&fixture, CONFIG));
 	assert_null(bytes_of(&fixture, SITE));
 	assert_null(bytes_of(&fixture, OTHER));
@@ -173,13 +173,13 @@ static void test_released(void **state)
 	other = cd_table_get(&fixture.host.documents, OTHER);
 	assert_string_equal(other->head, "# Ansible managed\n" OTHER_SITE);
 	assert_null(bytes_of(&fixture, OTHER));
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 }
 
 /* Where its bytes lay may be anything else by now. */
 static void test_changed_since(void **state)
 {
-	struct apache_fixture fixture;
+	struct fixture fixture;
 
 	(void)state;
 	for (int gone = 0; gone < 2; gone++) {
@@ -192,30 +192,30 @@ static void test_changed_since(void **state)
 		assert_int_equal(plan_for(&fixture, "a.test", rsa, false), CERTDEPLOY_EREFUSED);
 		assert_string_equal(problem(&fixture, NULL), "changed-since");
 		assert_int_equal(fixture.edits.files.count, 0);
-		close_fixture(&fixture);
+		fixture_close(&fixture);
 	}
 }
 
 /* Under a second name it is the same document, whose bytes were released under the first one. */
 static void test_two_names(void **state)
 {
-	struct apache_fixture fixture;
+	struct fixture fixture;
 	const struct certdeploy_document *document;
 
 	(void)state;
-	open_fixture(&fixture);
+	fixture_open(&fixture);
 	put(&fixture, CONFIG, MAIN);
 	put(&fixture, SITE, PLAIN_SITE);
 	assert_int_equal(symlink("site.conf", cd_arena_format(&fixture.arena, "%s%s", fixture.root,
 							      "/etc/apache2/sites-enabled/twice.conf")),
 			 0);
-	assert_int_equal(read_fixture(&fixture), 0);
+	assert_int_equal(fixture_read(&fixture), 0);
 	document = cd_table_get(&fixture.host.documents, SITE);
 	assert_non_null(document);
 	assert_ptr_equal(document,
 			 cd_table_get(&fixture.host.documents, "/etc/apache2/sites-enabled/twice.conf"));
 	assert_string_equal(document->bytes, PLAIN_SITE);
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 }
 
 int main(void)

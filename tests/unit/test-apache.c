@@ -29,7 +29,7 @@ static const struct certdeploy_material *const both[] = {&rsa_material, &ecdsa_m
 /* Plan one RSA certificate for a name and compare the site's file. NULL: unchanged. */
 static void check_edit(const char *name, const char *before, const char *after)
 {
-	struct apache_fixture fixture;
+	struct fixture fixture;
 	const char *text;
 
 	assert_int_equal(read_site(&fixture, before), 0);
@@ -42,27 +42,27 @@ static void check_edit(const char *name, const char *before, const char *after)
 		assert_string_equal(text, after);
 	}
 	assert_null(edited(&fixture, CONFIG));
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 }
 
 static void check_listing(const char *site, const char *want)
 {
-	struct apache_fixture fixture;
+	struct fixture fixture;
 
 	assert_int_equal(read_site(&fixture, site), 0);
 	assert_string_equal(listing(&fixture.reading), want);
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 }
 
 static void check_refused(const char *site, const char *code, size_t line)
 {
-	struct apache_fixture fixture;
+	struct fixture fixture;
 	size_t at = 0;
 
 	assert_int_equal(read_site(&fixture, site), CERTDEPLOY_EREFUSED);
 	assert_string_equal(problem(&fixture, &at), code);
 	assert_int_equal(at, line);
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 }
 
 #define PAIR(c, k) "SSLCertificateFile " c "\nSSLCertificateKeyFile " k "\n"
@@ -176,45 +176,45 @@ static void test_variables(void **state)
 static void test_shared_snippet(void **state)
 {
 	static const char *const snippet = "/etc/apache2/pair.inc";
-	struct apache_fixture fixture;
+	struct fixture fixture;
 
 	(void)state;
-	open_fixture(&fixture);
+	fixture_open(&fixture);
 	put(&fixture, CONFIG, MAIN);
 	put(&fixture, snippet, PAIR(FULL, KEY));
 	put(&fixture, SITE, HOST("a.test", "  Include pair.inc\n") HOST("b.test", "  Include pair.inc\n"));
-	assert_int_equal(read_fixture(&fixture), 0);
+	assert_int_equal(fixture_read(&fixture), 0);
 	/* there already: nothing to do for one, nor for both */
 	assert_int_equal(plan_for(&fixture, "a.test", rsa, false), 0);
 	assert_int_equal(fixture.edits.files.count, 0);
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 
-	open_fixture(&fixture);
+	fixture_open(&fixture);
 	put(&fixture, CONFIG, MAIN);
 	put(&fixture, snippet, PAIR("/s.pem", "/s.key"));
 	put(&fixture, SITE, HOST("a.test", "  Include pair.inc\n") HOST("b.test", "  Include pair.inc\n"));
-	assert_int_equal(read_fixture(&fixture), 0);
+	assert_int_equal(fixture_read(&fixture), 0);
 	/* /s.pem cannot be read: whether the new pair would hide it is not known */
 	assert_int_equal(plan_for(&fixture, "a.test", rsa, false), CERTDEPLOY_EREFUSED);
 	assert_string_equal(problem(&fixture, NULL), "shared-lines");
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 
-	open_fixture(&fixture);
+	fixture_open(&fixture);
 	put(&fixture, CONFIG, MAIN);
 	put(&fixture, snippet, PAIR("/s.pem", "/s.key"));
 	put(&fixture, SITE, HOST("a.test", "  Include pair.inc\n") HOST("b.test", "  Include pair.inc\n"));
-	assert_int_equal(read_fixture(&fixture), 0);
+	assert_int_equal(fixture_read(&fixture), 0);
 	assert_int_equal(plan_for(&fixture, "*", rsa, false), 0);
 	assert_string_equal(edited(&fixture, snippet), PAIR(FULL, KEY));
 	assert_null(edited(&fixture, SITE));
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 
 	/* one more for one of them */
-	open_fixture(&fixture);
+	fixture_open(&fixture);
 	put(&fixture, CONFIG, MAIN);
 	put(&fixture, snippet, PAIR(FULL, KEY));
 	put(&fixture, SITE, HOST("a.test", "  Include pair.inc\n") HOST("b.test", "  Include pair.inc\n"));
-	assert_int_equal(read_fixture(&fixture), 0);
+	assert_int_equal(fixture_read(&fixture), 0);
 	assert_int_equal(plan_for(&fixture, "a.test", both, false), 0);
 	assert_null(edited(&fixture, snippet));
 	assert_string_equal(edited(&fixture, SITE),
@@ -222,12 +222,12 @@ static void test_shared_snippet(void **state)
 				 "  Include pair.inc\n  SSLCertificateFile " STORE "fullchain-ecdsa.pem\n"
 				 "  SSLCertificateKeyFile " STORE "key-ecdsa.pem\n")
 				    HOST("b.test", "  Include pair.inc\n"));
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 }
 
 static void test_two_types(void **state)
 {
-	struct apache_fixture fixture;
+	struct fixture fixture;
 
 	(void)state;
 	assert_int_equal(read_site(&fixture, HOST("a.test", PAIR("/a.pem", "/a.key"))), 0);
@@ -235,11 +235,11 @@ static void test_two_types(void **state)
 	assert_string_equal(
 		edited(&fixture, SITE),
 		HOST("a.test", PAIR(FULL, KEY) PAIR(STORE "fullchain-ecdsa.pem", STORE "key-ecdsa.pem")));
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 	assert_int_equal(
 		read_site(&fixture, HOST("a.test", PAIR("/a.pem", "/a.key") PAIR("/b.pem", "/b.key"))), 0);
 	assert_int_equal(plan_for(&fixture, "a.test", rsa, true), 0);
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 }
 
 static void test_who_answers(void **state)
@@ -307,7 +307,7 @@ static void test_conditions(void **state)
 
 static void test_macros(void **state)
 {
-	struct apache_fixture fixture;
+	struct fixture fixture;
 	size_t line = 0;
 	static const char site[] = "<Macro Site $name ${n}>\n" HOST(
 		"$name", PAIR("/$name.pem", "/$name.key")) "</Macro>\n"
@@ -319,12 +319,12 @@ static void test_macros(void **state)
 			    "*:443 a.test /a.test.pemconfig-not-understood\n*:443 b.test /b\n");
 	assert_int_equal(read_site(&fixture, site), 0);
 	assert_int_equal(plan_for(&fixture, "b.test", rsa, false), 0);
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 	assert_int_equal(read_site(&fixture, site), 0);
 	assert_int_equal(plan_for(&fixture, "a.test", rsa, false), CERTDEPLOY_EREFUSED);
 	assert_string_equal(problem(&fixture, &line), "config-not-understood");
 	assert_int_equal(line, 9);
-	close_fixture(&fixture);
+	fixture_close(&fixture);
 }
 
 static void test_refused(void **state)

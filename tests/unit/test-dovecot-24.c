@@ -245,7 +245,7 @@ static void plan_types(const char *before, const struct certdeploy_material *con
 	fixture.drop = drop;
 	if (want == NULL) {
 		assert_int_equal(plan_for(&fixture, NULL, materials), CERTDEPLOY_EREFUSED);
-		assert_string_equal(error_code(&fixture), "other-key-type");
+		assert_string_equal(problem(&fixture, NULL), "other-key-type");
 	} else {
 		assert_int_equal(plan_for(&fixture, NULL, materials), 0);
 		assert_string_equal(edited(&fixture, CONF), want);

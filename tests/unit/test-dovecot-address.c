@@ -38,10 +38,11 @@ static void check_block(const char *before, const char *address, const char *lis
 static void check_no_block(const char *before, const char *address, const char *code, size_t line)
 {
 	struct fixture fixture;
+	size_t where = 0;
 
 	assert_int_equal(plan_address(&fixture, before, address), CERTDEPLOY_EREFUSED);
-	assert_string_equal(error_code(&fixture), code);
-	assert_int_equal(error_line(&fixture), line);
+	assert_string_equal(problem(&fixture, &where), code);
+	assert_int_equal(where, line);
 	fixture_close(&fixture);
 }
 

@@ -18,17 +18,17 @@
 
 static const struct certdeploy_material *const rsa[] = {&rsa_material, NULL};
 
-static int read_with_map(struct postfix_fixture *fixture, const char *main_cf, const char *map)
+static int read_with_map(struct fixture *fixture, const char *main_cf, const char *map)
 {
 	fixture_open(fixture);
-	put_text(fixture, MAIN, main_cf);
-	put_text(fixture, MASTER, LISTENERS);
+	put(fixture, MAIN, main_cf);
+	put(fixture, MASTER, LISTENERS);
 	if (map != NULL)
-		put_text(fixture, MAP, map);
+		put(fixture, MAP, map);
 	return fixture_read(fixture);
 }
 
-static const struct certdeploy_build *only_build(const struct postfix_fixture *fixture)
+static const struct certdeploy_build *only_build(const struct fixture *fixture)
 {
 	assert_int_equal(fixture->edits.builds.count, 1);
 	return &((const struct cd_build *)fixture->edits.builds.items[0])->build;
@@ -36,7 +36,7 @@ static const struct certdeploy_build *only_build(const struct postfix_fixture *f
 
 static void test_endpoints(void **state)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 	const struct certdeploy_endpoint *one;
 
 	(void)state;
@@ -68,7 +68,7 @@ static void test_endpoints(void **state)
 
 static void test_entry_changes(void **state)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 	const struct certdeploy_build *build;
 
 	(void)state;
@@ -97,7 +97,7 @@ static void test_entry_changes(void **state)
 
 static void test_renewal_builds_the_index_anew(void **state)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 
 	(void)state;
 	assert_int_equal(read_with_map(&fixture, BASE "tls_server_sni_maps = lmdb:" MAP "\n",
@@ -112,7 +112,7 @@ static void test_renewal_builds_the_index_anew(void **state)
 
 static void test_name_is_added(void **state)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 
 	(void)state;
 	/* a domain's entry covers it, yet the name gets its own */
@@ -144,7 +144,7 @@ static void test_name_is_added(void **state)
 
 static void test_inline(void **state)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 
 	(void)state;
 	assert_int_equal(
@@ -170,7 +170,7 @@ static void test_inline(void **state)
 
 static void test_own_name_is_the_default(void **state)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 
 	(void)state;
 	assert_int_equal(read_with_map(&fixture, BASE, NULL), 0);
@@ -182,13 +182,13 @@ static void test_own_name_is_the_default(void **state)
 
 static void test_lost_source_is_refused(void **state)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 
 	(void)state;
 	fixture_open(&fixture);
-	put_text(&fixture, MAIN, BASE "tls_server_sni_maps = hash:" MAP "\n");
-	put_text(&fixture, MASTER, LISTENERS);
-	put_text(&fixture, MAP ".db", "index");
+	put(&fixture, MAIN, BASE "tls_server_sni_maps = hash:" MAP "\n");
+	put(&fixture, MASTER, LISTENERS);
+	put(&fixture, MAP ".db", "index");
 	assert_int_equal(fixture_read(&fixture), 0);
 	assert_int_equal(plan_name(&fixture, "www.example.jp", rsa), CERTDEPLOY_EREFUSED);
 	assert_string_equal(problem(&fixture, NULL), "config-not-understood");
@@ -198,7 +198,7 @@ static void test_lost_source_is_refused(void **state)
 /* CPU of reading a table of so many names and planning for one of them. */
 static clock_t cost_of(int names)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 	size_t length = 0, room = (size_t)names * 64, count;
 	char *map = malloc(room);
 	clock_t start;

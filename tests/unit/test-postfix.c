@@ -15,7 +15,7 @@ static const struct certdeploy_material *const both[] = {&rsa_material, &ecdsa_m
 static void check_edit(const char *main_cf, const char *master_cf, const char *want_main,
 		       const char *want_master)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 	const char *text;
 
 	assert_int_equal(read_pair(&fixture, main_cf, master_cf), 0);
@@ -53,7 +53,7 @@ static void test_stock_debian(void **state)
 
 static void test_endpoints(void **state)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 	const struct certdeploy_endpoint *one;
 
 	(void)state;
@@ -208,7 +208,7 @@ static void test_empty_options(void **state)
 
 static void test_nothing_is_added_inside_an_open_brace(void **state)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 	size_t where = 0;
 
 	(void)state;
@@ -233,7 +233,7 @@ static void test_nothing_is_added_inside_an_open_brace(void **state)
 
 static void test_one_address_gets_its_own(void **state)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 
 	(void)state;
 	assert_int_equal(read_pair(&fixture, "smtpd_tls_cert_file = /a\nsmtpd_tls_key_file = /k\n",
@@ -249,7 +249,7 @@ static void test_one_address_gets_its_own(void **state)
 
 static void test_two_key_types(void **state)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 
 	(void)state;
 	assert_int_equal(
@@ -283,7 +283,7 @@ static void test_two_key_types(void **state)
 
 static void check_refused(const char *main_cf, const char *master_cf, const char *code, size_t line)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 	size_t where = 0;
 
 	assert_int_equal(read_pair(&fixture, main_cf, master_cf), CERTDEPLOY_EREFUSED);
@@ -308,7 +308,7 @@ static void test_broken_files_are_refused(void **state)
 
 static void test_unknown_things_are_opaque(void **state)
 {
-	struct postfix_fixture fixture;
+	struct fixture fixture;
 
 	(void)state;
 	assert_int_equal(read_pair(&fixture, "  ignored\n  too\nUnknown_thing = \"{<\\\nother = ${open\n",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tree.c - a configuration in a file tree of its own, and what an adapter said of it */
+/* tree.c - a configuration in a file tree of its own, read and planned by an adapter */
 #include "unit.h"
 
 #include "tree.h"
@@ -40,19 +40,97 @@ void tree_remove(const char *root)
 	assert_int_equal(system(command), 0);
 }
 
-const char *tree_problem(const struct cd_problems *problems, size_t *line)
+void fixture_begin(struct fixture *fixture, const struct certdeploy_adapter *adapter)
 {
-	const struct certdeploy_problem *first = cd_problems_error(problems, 0);
-
-	if (first == NULL && problems->list.count != 0)
-		first = problems->list.items[0];
-	if (first != NULL && line != NULL)
-		*line = first->line;
-	return first == NULL ? "" : first->code;
+	memset(fixture, 0, sizeof(*fixture));
+	tree_make(fixture->root, adapter->name);
+	fixture->service.name = adapter->name;
+	fixture->service.adapter = adapter;
+	fixture->service.arena = &fixture->arena;
 }
 
-const char *tree_edited(const struct certdeploy_edits *edits, const char *path)
+void fixture_close(struct fixture *fixture)
 {
+	if (fixture->after.host != NULL)
+		cd_reading_close(&fixture->after);
+	cd_overlay_free(&fixture->overlay);
+	cd_edits_free(&fixture->edits);
+	cd_reading_close(&fixture->reading);
+	cd_host_close(&fixture->host);
+	cd_vector_free(&fixture->service.settings);
+	cd_arena_free(&fixture->arena);
+	cd_problems_free(&fixture->problems);
+	free(fixture->assignments);
+	tree_remove(fixture->root);
+}
+
+void put_bytes(const struct fixture *fixture, const char *path, const char *bytes, size_t length)
+{
+	tree_put(fixture->root, path, bytes, length);
+}
+
+void put(const struct fixture *fixture, const char *path, const char *text)
+{
+	put_bytes(fixture, path, text, strlen(text));
+}
+
+void set(struct fixture *fixture, const char *key, const char *value)
+{
+	const char *const values[] = {value, NULL};
+
+	assert_int_equal(cd_service_set(&fixture->service, key, values), 0);
+}
+
+int fixture_read(struct fixture *fixture)
+{
+	assert_int_equal(cd_host_open(&fixture->host, &fixture->problems, fixture->root), 0);
+	cd_reading_open(&fixture->reading, &fixture->host, &fixture->service, NULL);
+	return fixture->service.adapter->read(&fixture->reading);
+}
+
+const struct certdeploy_endpoint *endpoint(const struct fixture *fixture, size_t index)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(&fixture->reading, &count);
+
+	return index < count ? all[index] : NULL;
+}
+
+int assign(void *user, const struct certdeploy_endpoint *one)
+{
+	struct fixture *fixture = user;
+	size_t size = (fixture->assignment_count + 1) * sizeof(*fixture->assignments);
+
+	fixture->assignments = realloc(fixture->assignments, size);
+	assert_non_null(fixture->assignments);
+	fixture->assignments[fixture->assignment_count++] =
+		(struct certdeploy_assignment){one, fixture->materials, fixture->drop};
+	return 0;
+}
+
+void assign_defaults(struct fixture *fixture, const char *listen)
+{
+	const struct certdeploy_endpoint *one;
+
+	for (size_t i = 0; (one = endpoint(fixture, i)) != NULL; i++)
+		if (one->name == NULL && strncmp(one->listen, listen, strlen(listen)) == 0)
+			(void)assign(fixture, one);
+}
+
+int fixture_plan(struct fixture *fixture)
+{
+	int result;
+
+	fixture->edits.problems = &fixture->problems;
+	result = fixture->service.adapter->plan(&fixture->reading, fixture->assignments,
+						fixture->assignment_count, &fixture->edits);
+	return result == 0 ? cd_edits_render(&fixture->edits) : result;
+}
+
+const char *edited(const struct fixture *fixture, const char *path)
+{
+	const struct certdeploy_edits *edits = &fixture->edits;
+
 	for (size_t i = 0; i < edits->files.count; i++) {
 		const struct cd_file_edit *file = edits->files.items[i];
 
@@ -60,4 +138,16 @@ const char *tree_edited(const struct certdeploy_edits *edits, const char *path)
 			return file->bytes;
 	}
 	return NULL;
+}
+
+const char *problem(const struct fixture *fixture, size_t *line)
+{
+	const struct cd_problems *problems = &fixture->problems;
+	const struct certdeploy_problem *first = cd_problems_error(problems, 0);
+
+	if (first == NULL && problems->list.count != 0)
+		first = problems->list.items[0];
+	if (first != NULL && line != NULL)
+		*line = first->line;
+	return first == NULL ? "" : first->code;
 }
