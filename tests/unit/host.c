@@ -280,3 +280,35 @@ const char *host_error(const struct host *host)
 	}
 	return code;
 }
+
+size_t host_history(struct host *host)
+{
+	struct cd_vector list = {0};
+	size_t count;
+
+	if (cd_history_list(&list, &host->problems, &host->root, host_path(host, "var/state")) != 0)
+		fail("history");
+	count = list.count;
+	cd_vector_free(&list);
+	return count;
+}
+
+struct host *host_ready(unsigned services, unsigned running)
+{
+	struct host *host = host_new();
+
+	host_put(host, "etc/one.conf", "old one\n");
+	host_put(host, "etc/two.conf", "old two\n");
+	for (unsigned i = 0; i < services; i++)
+		host_service(host, i);
+	for (unsigned i = 0; i < running; i++)
+		host_start(host, i);
+	host_begin(host, "deploy");
+	return host;
+}
+
+int host_tear_down(void **state)
+{
+	host_free(*state);
+	return 0;
+}

@@ -29,8 +29,15 @@ struct host {
 const char *host_path(struct host *host, const char *format, ...) CERTDEPLOY_PRINTF(2, 3);
 
 struct host *host_new(void);
+/**
+ * With etc/one.conf and etc/two.conf, "old one\n" and "old two\n", and so many services, of which so many
+ * run; about to deploy.
+ */
+struct host *host_ready(unsigned services, unsigned running);
 /** Ends the fake servers and removes the directory. */
 void host_free(struct host *host);
+/** The same as cmocka calls it. */
+int host_tear_down(void **state);
 
 void host_put(struct host *host, const char *name, const char *text);
 /** The content, to be freed; NULL: no such file. */
@@ -43,6 +50,8 @@ void host_file(struct host *host, const char *name, const char *text, const char
 void host_change(struct host *host, enum cd_change_kind kind, const char *name, const char *text,
 		 const char *service, bool secret);
 int host_run(struct host *host);
+/** How many runs the history knows. */
+size_t host_history(struct host *host);
 
 /**
  * Make service number i, called "one" or "two", with the configuration etc/one.conf. Its server reads

@@ -14,23 +14,7 @@
 
 static int set_up(void **state)
 {
-	struct host *host = host_new();
-
-	host_put(host, "etc/one.conf", "old one\n");
-	host_put(host, "etc/two.conf", "old two\n");
-	host_service(host, 0);
-	host_service(host, 1);
-	host_start(host, 0);
-	host_start(host, 1);
-	host_begin(host, "deploy");
-	*state = host;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)short_met();
-	host_free(*state);
+	*state = host_ready(2, 2);
 	return 0;
 }
 
@@ -67,18 +51,6 @@ static int roll_back(struct host *host, const char *id, const char *service, con
 		result = host_run(host);
 	host->transaction.service_count = HOST_SERVICES;
 	return result;
-}
-
-static size_t count_history(struct host *host)
-{
-	struct cd_vector list = {0};
-	size_t count;
-
-	assert_int_equal(cd_history_list(&list, &host->problems, &host->root, host_path(host, "var/state")),
-			 0);
-	count = list.count;
-	cd_vector_free(&list);
-	return count;
 }
 
 static void test_list_and_show(void **state)
@@ -199,7 +171,7 @@ static void test_a_damaged_backup(void **state)
 		assert_true(host_has(host, "etc/two.conf", "new two\n"));
 	}
 	/* It is listed all the same. */
-	assert_int_equal(count_history(host), 1);
+	assert_int_equal(host_history(host), 1);
 }
 
 /* What is no backup is none, whatever it is called; the backups may be no directory at all. */
@@ -214,7 +186,7 @@ static void test_what_is_no_backup(void **state)
 	(void)deploy(host, "new one\n", NULL);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		host_put(host, cd_arena_format(&host->texts, "var/state/backups/%s", names[i]), "");
-	assert_int_equal(count_history(host), 1);
+	assert_int_equal(host_history(host), 1);
 	assert_int_equal(cd_history_diff(&diff, &host->problems, &host->root, host_path(host, "var/state"),
 					 "20000101T000000Z-1"),
 			 CERTDEPLOY_ENOTFOUND);
@@ -287,29 +259,29 @@ static void test_pruning(void **state)
 		(void)snprintf(text, sizeof(text), "%d\n", i);
 		(void)deploy(host, text, NULL);
 	}
-	assert_int_equal(count_history(host), 5);
+	assert_int_equal(host_history(host), 5);
 	assert_int_equal(cd_history_prune(&removed, &host->problems, &host->root,
 					  host_path(host, "var/state"), 2, 3600, 1),
 			 0);
 	assert_false(removed);
-	assert_int_equal(count_history(host), 5);
+	assert_int_equal(host_history(host), 5);
 	assert_int_equal(cd_history_prune(&removed, &host->problems, &host->root,
 					  host_path(host, "var/state"), 2, 0, 1),
 			 0);
 	assert_true(removed);
-	assert_int_equal(count_history(host), 2);
+	assert_int_equal(host_history(host), 2);
 	host_begin(host, "deploy");
 	host->transaction.keep = 1;
 	host->transaction.backup_beside = true;
 	host_file(host, "etc/one.conf", "last\n", "one");
 	assert_int_equal(host_run(host), 0);
-	assert_int_equal(count_history(host), 1);
+	assert_int_equal(host_history(host), 1);
 	/* The copy beside goes with its backup. */
 	assert_int_equal(cd_history_prune(&removed, &host->problems, &host->root,
 					  host_path(host, "var/state"), 0, 0, 1),
 			 0);
 	assert_true(removed);
-	assert_int_equal(count_history(host), 0);
+	assert_int_equal(host_history(host), 0);
 	{
 		char command[128];
 
@@ -347,14 +319,14 @@ static void test_pruning_interrupted(void **state)
 	assert_true(cd_transaction_is_interrupted(&host->root, state_directory));
 	assert_int_equal(recover(host, &recovered), 0);
 	assert_int_equal(recovered, 0);
-	assert_int_equal(count_history(host), 3);
+	assert_int_equal(host_history(host), 3);
 	assert_false(cd_transaction_is_interrupted(&host->root, state_directory));
 	host_put(host, "var/state/prune",
 		 cd_arena_format(&host->texts, "%s\n%s\n20000101T000000Z-1\n", first, second));
 	assert_true(cd_transaction_is_interrupted(&host->root, state_directory));
 	assert_int_equal(recover(host, &recovered), 0);
 	assert_int_equal(recovered, 4);
-	assert_int_equal(count_history(host), 1);
+	assert_int_equal(host_history(host), 1);
 	assert_false(cd_transaction_is_interrupted(&host->root, state_directory));
 	assert_null(host_get(host, "var/state/prune"));
 }
@@ -376,11 +348,11 @@ static void test_pruning_fails(void **state)
 	assert_int_equal(prune(host, 1), CERTDEPLOY_EFAILED);
 	assert_string_equal(host_error(host), "io-error");
 	(void)deploy(host, "3\n", NULL);
-	assert_int_equal(count_history(host), 3);
+	assert_int_equal(host_history(host), 3);
 	assert_int_equal(unlink(host_path(host, "var/state/pruned")), 0);
 	assert_int_equal(recover(host, &recovered), 0);
 	assert_int_equal(recovered, 4);
-	assert_int_equal(count_history(host), 2);
+	assert_int_equal(host_history(host), 2);
 }
 
 /* A number that pruning has set free is not given again: the newest stays the newest. */
@@ -512,7 +484,7 @@ static void test_whatever_fails_while_old_ones_go(void **state)
 			assert_true(met || result == 0);
 			assert_true(result <= 0);
 			assert_int_equal(recover(host, &recovered), 0);
-			count = count_history(host);
+			count = host_history(host);
 			assert_true(count == 1 || (count == 3 && result != 0));
 			in_host(host, count == 1 ? "! ls etc | grep -q bak" : "ls etc | grep -q bak");
 			assert_false(
@@ -521,7 +493,7 @@ static void test_whatever_fails_while_old_ones_go(void **state)
 	}
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, host_tear_down)
 
 int main(void)
 {

@@ -12,21 +12,11 @@
 
 static int set_up(void **state)
 {
-	struct host *host = host_new();
+	struct host *host = host_ready(0, 0);
 
-	host_put(host, "etc/one.conf", "old one\n");
-	host_put(host, "etc/two.conf", "old two\n");
 	host_put(host, "run/build", "#!/bin/sh\nf=${1#hash:}\ntr '\\0' N <\"$f\" >\"$f.db\"\n");
 	assert_int_equal(chmod(host_path(host, "run/build"), 0755), 0);
-	host_begin(host, "deploy");
 	*state = host;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)short_met();
-	host_free(*state);
 	return 0;
 }
 
@@ -393,7 +383,7 @@ static void test_without_a_look_at_the_ports(void **state)
 	assert_true(host_serves(host, 0, "new one\n"));
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, host_tear_down)
 
 int main(void)
 {

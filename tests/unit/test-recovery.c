@@ -23,21 +23,7 @@
 
 static int set_up(void **state)
 {
-	struct host *host = host_new();
-
-	host_put(host, "etc/one.conf", "old one\n");
-	host_put(host, "etc/two.conf", "old two\n");
-	host_service(host, 0);
-	host_start(host, 0);
-	host_begin(host, "deploy");
-	*state = host;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)short_met();
-	host_free(*state);
+	*state = host_ready(1, 1);
 	return 0;
 }
 
@@ -569,7 +555,7 @@ static void test_whatever_fails_on_the_way_back(void **state)
 	}
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, host_tear_down)
 
 int main(void)
 {

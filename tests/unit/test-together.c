@@ -16,18 +16,7 @@
 
 static int set_up(void **state)
 {
-	struct host *host = host_new();
-
-	host_put(host, "etc/one.conf", "old\n");
-	host_put(host, "etc/two.conf", "old\n");
-	host_begin(host, "deploy");
-	*state = host;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	host_free(*state);
+	*state = host_ready(0, 0);
 	return 0;
 }
 
@@ -40,18 +29,6 @@ static int deploy(struct host *host, const char *text, unsigned wait)
 	host_file(host, "etc/one.conf", text, NULL);
 	host_file(host, "etc/two.conf", text, NULL);
 	return host_run(host);
-}
-
-static size_t count_history(struct host *host)
-{
-	struct cd_vector list = {0};
-	size_t count;
-
-	assert_int_equal(cd_history_list(&list, &host->problems, &host->root, host_path(host, "var/state")),
-			 0);
-	count = list.count;
-	cd_vector_free(&list);
-	return count;
 }
 
 static void assert_one_of_them(struct host *host)
@@ -89,7 +66,7 @@ static void test_processes(void **state)
 	}
 	assert_one_of_them(host);
 	/* Of two equal ones that follow each other, the second finds nothing to do. */
-	assert_in_range(count_history(host), AT_ONCE / 2, AT_ONCE);
+	assert_in_range(host_history(host), AT_ONCE / 2, AT_ONCE);
 }
 
 static void *deploy_often(void *path)
@@ -127,7 +104,7 @@ static void test_threads(void **state)
 		assert_null(failed);
 	}
 	assert_one_of_them(host);
-	assert_int_equal(count_history(host), 40);
+	assert_int_equal(host_history(host), 40);
 }
 
 static int hold(void *user, const char *what, size_t done, size_t total)
@@ -195,7 +172,7 @@ static void test_somebody_edits_meanwhile(void **state)
 		int status, result;
 		pid_t child;
 
-		host_put(host, "etc/one.conf", "old\n");
+		host_put(host, "etc/one.conf", "old one\n");
 		child = fork();
 		if (child == 0) {
 			(void)usleep((useconds_t)i * 200);
@@ -218,9 +195,9 @@ static void test_somebody_edits_meanwhile(void **state)
 									 : CERTDEPLOY_EROLLEDBACK);
 			assert_string_equal(host_error(host), "changed-since");
 			assert_true(host_has(host, "etc/one.conf", "edited\n"));
-			assert_true(host_has(host, "etc/two.conf", "old\n"));
+			assert_true(host_has(host, "etc/two.conf", "old two\n"));
 		}
-		host_put(host, "etc/two.conf", "old\n");
+		host_put(host, "etc/two.conf", "old two\n");
 	}
 	assert_int_equal(done + gave_way, 60);
 	assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
@@ -251,11 +228,11 @@ static void test_an_edit_after_all_is_staged(void **state)
 	assert_string_equal(host_error(host), "changed-since");
 	assert_true(host->transaction.stale);
 	assert_true(host_has(host, "etc/one.conf", "edited\n"));
-	assert_true(host_has(host, "etc/two.conf", "old\n"));
-	assert_int_equal(count_history(host), 0);
+	assert_true(host_has(host, "etc/two.conf", "old two\n"));
+	assert_int_equal(host_history(host), 0);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, host_tear_down)
 
 int main(void)
 {

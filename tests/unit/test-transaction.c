@@ -17,21 +17,7 @@
 
 static int set_up(void **state)
 {
-	struct host *host = host_new();
-
-	host_put(host, "etc/one.conf", "old one\n");
-	host_put(host, "etc/two.conf", "old two\n");
-	host_service(host, 0);
-	host_service(host, 1);
-	host_start(host, 0);
-	host_begin(host, "deploy");
-	*state = host;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	host_free(*state);
+	*state = host_ready(2, 1);
 	return 0;
 }
 
@@ -807,7 +793,7 @@ static void test_our_lock_cannot_be_had(void **state)
 	assert_true(host_has(host, "etc/one.conf", "old one\n"));
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, host_tear_down)
 
 int main(void)
 {
