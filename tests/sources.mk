@@ -52,7 +52,7 @@ unit_short = tests/unit/short.c tests/unit/short.h
 unit_comma = ,
 unit_short_wrapped = malloc calloc realloc strdup strndup read write fstat mkdir mkdtemp futimens fdopendir readdir \
 	openat open close fstatat mkdirat unlinkat fchmod fchown fsync syncfs socket flistxattr fgetxattr fsetxattr \
-	fremovexattr fcntl syscall EVP_MD_CTX_new EVP_DigestInit_ex EVP_DigestUpdate EVP_DigestFinal_ex EVP_Digest \
+	fremovexattr renameat symlinkat fchownat utimensat lseek pread statx fcntl syscall EVP_MD_CTX_new EVP_DigestInit_ex EVP_DigestUpdate EVP_DigestFinal_ex EVP_Digest \
 	cd_run
 unit_short_flags = $(AM_LDFLAGS) $(unit_short_wrapped:%=-Wl$(unit_comma)--wrap=%)
 tests_unit_test_edits_SOURCES = tests/unit/test-edits.c $(unit_short)

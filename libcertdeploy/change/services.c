@@ -172,23 +172,21 @@ int cd_services_watch(struct cd_work *work)
 
 /* ---- the way back ---- */
 
-/* What note_reload() has written; a torn last line means any service. NULL: no reload was begun. */
-static char *read_reloaded(struct cd_work *work)
+/*
+ * What note_reload() has written, kept in *bytes; a torn last line, and notes that cannot be read, mean any
+ * service. NULL: no reload was begun.
+ */
+static const char *read_reloaded(char **bytes, struct cd_work *work)
 {
-	int fd = work->directory == -1 ? -1 : cd_disk_open(work->directory, CD_RELOADED, O_RDONLY, 0);
-	char *bytes = NULL;
+	int fd = cd_disk_open(work->directory, CD_RELOADED, O_RDONLY | O_NONBLOCK, 0);
 	size_t length = 0;
+	int error = fd == -1 ? errno : cd_read_fd(bytes, &length, NULL, fd, (size_t)1 << 20);
 
-	if (fd == -1)
-		return NULL;
-	if (cd_read_fd(&bytes, &length, NULL, fd, (size_t)1 << 20) != 0)
-		bytes = NULL;
-	(void)close(fd);
-	if (length == 0) {
-		free(bytes);
-		bytes = NULL;
-	}
-	return bytes;
+	if (fd != -1)
+		(void)close(fd);
+	if (error != 0)
+		return error == ENOENT ? NULL : "?";
+	return length == 0 ? NULL : *bytes;
 }
 
 static bool was_reloaded(const char *noted, const char *service)
@@ -207,7 +205,7 @@ static bool was_reloaded(const char *noted, const char *service)
 
 static struct cd_touched *touched_of(struct cd_work *work, const char *name)
 {
-	for (size_t i = 0; work->asked != NULL && i < work->asked->service_count; i++)
+	for (size_t i = 0; i < work->asked->service_count; i++)
 		if (strcmp(work->asked->services[i].control.name, name) == 0)
 			return &work->asked->services[i];
 	return NULL;
@@ -261,12 +259,13 @@ static bool any_ran(const struct cd_work *work)
 int cd_services_revive(struct cd_work *work, bool prove)
 {
 	struct cd_transaction *asked = work->asked;
-	char *noted;
+	char *bytes = NULL;
+	const char *noted;
 	int result;
 
 	if (!work->root->live || !asked->reload || !any_ran(work))
 		return 0;
-	noted = read_reloaded(work);
+	noted = read_reloaded(&bytes, work);
 	result = revive_all(work, noted, false);
 	/*
 	 * A server may have taken the reload and serve nothing: Postfix leaves a service that met a
@@ -279,6 +278,6 @@ int cd_services_revive(struct cd_work *work, bool prove)
 				work->problems, CERTDEPLOY_EFAILED, "rollback-failed", NULL, 0,
 				_("the files are as before, but the servers do not serve as before"));
 	}
-	free(noted);
+	free(bytes);
 	return result;
 }

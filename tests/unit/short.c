@@ -93,8 +93,30 @@ WRAP(int, EVP_Digest,
      (const void *bytes, size_t size, unsigned char *out, unsigned *length, const EVP_MD *type,
       ENGINE *engine),
      (bytes, size, out, length, type, engine), true, 0)
+WRAP(int, renameat, (int from, const char *old, int to, const char *new), (from, old, to, new), false, -1)
+WRAP(int, symlinkat, (const char *target, int fd, const char *name), (target, fd, name), false, -1)
+WRAP(int, fchownat, (int fd, const char *name, uid_t user, gid_t group, int flags),
+     (fd, name, user, group, flags), false, -1)
+WRAP(int, utimensat, (int fd, const char *name, const struct timespec *times, int flags),
+     (fd, name, times, flags), false, -1)
+WRAP(off_t, lseek, (int fd, off_t offset, int whence), (fd, offset, whence), false, -1)
+WRAP(ssize_t, pread, (int fd, void *bytes, size_t size, off_t at), (fd, bytes, size, at), false, -1)
 WRAP(DIR *, fdopendir, (int fd), (fd), false, NULL)
 WRAP(struct dirent *, readdir, (DIR * stream), (stream), false, NULL)
+
+/* Where it fails with nothing, the file has every attribute, as one that is mounted or cannot be changed.
+ */
+int __real_statx(int fd, const char *name, int flags, unsigned mask, struct statx *status);
+int __wrap_statx(int fd, const char *name, int flags, unsigned mask, struct statx *status);
+int __wrap_statx(int fd, const char *name, int flags, unsigned mask, struct statx *status)
+{
+	bool bad = fails("statx", false);
+	int result = bad && number != 0 ? -1 : __real_statx(fd, name, flags, mask, status);
+
+	if (bad && result == 0)
+		status->stx_attributes = UINT64_MAX;
+	return result;
+}
 
 int __real_openat(int fd, const char *name, int flags, ...);
 int __wrap_openat(int fd, const char *name, int flags, ...);

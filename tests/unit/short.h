@@ -16,7 +16,7 @@ void short_of_everything(int (*operate)(void *data), void *data);
 
 /**
  * Of the calls with these names, divided by blanks, so many fail with this errno, from the at-th on; 0, of
- * write(): it writes nothing.
+ * write(): it writes nothing; of statx(): the file has every attribute.
  */
 void short_of(const char *names, long at, long count, int fault);
 /** Whether one has failed; from here on none does. */

@@ -35,7 +35,7 @@ static int die(void *user)
 }
 
 /* A run that is killed when it looks at the ports: files are new, the server has been told. */
-static void interrupt(struct host *host, const char *one)
+static void run_and_die(struct host *host, void (*change)(struct host *host))
 {
 	pid_t child = fork();
 	int status;
@@ -43,16 +43,26 @@ static void interrupt(struct host *host, const char *one)
 	if (child == 0) {
 		host_begin(host, "deploy");
 		host->transaction.prove = die;
-		host_file(host, "etc/one.conf", one, "one");
-		host_file(host, "etc/two.conf", "new two\n", NULL);
-		host_change(host, CD_CHANGE_DIRECTORY, "etc/store", NULL, NULL, false);
-		host_change(host, CD_CHANGE_FILE, "etc/store/key", "key", NULL, true);
+		change(host);
 		_exit(host_run(host) == 0 ? 0 : 1);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
 	host_begin(host, "recover");
 	assert_true(cd_transaction_is_interrupted(&host->root, host->transaction.state_directory));
+}
+
+static void change_some(struct host *host)
+{
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	host_file(host, "etc/two.conf", "new two\n", NULL);
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/store", NULL, NULL, false);
+	host_change(host, CD_CHANGE_FILE, "etc/store/key", "key", NULL, true);
+}
+
+static void interrupt(struct host *host)
+{
+	run_and_die(host, change_some);
 }
 
 static int recover(struct host *host, int *recovered, bool force)
@@ -76,7 +86,7 @@ static void test_interrupted_when_all_was_switched(void **state)
 	struct host *host = *state;
 	int recovered;
 
-	interrupt(host, "new one\n");
+	interrupt(host);
 	assert_true(host_has(host, "run/one.served", "new one\n"));
 	assert_int_equal(recover(host, &recovered, false), 0);
 	assert_int_equal(recovered, 1);
@@ -93,7 +103,7 @@ static void test_a_reload_that_hangs_costs_its_limit_once(void **state)
 	time_t begun;
 
 	host->services[0].control.timeout = 3;
-	interrupt(host, "new one\n");
+	interrupt(host);
 	host_put(host, "run/hang", "");
 	begun = time(NULL);
 	assert_int_equal(recover(host, &recovered, false), 0);
@@ -108,7 +118,7 @@ static void test_servers_can_be_left_alone(void **state)
 	char *before, *after;
 	int recovered;
 
-	interrupt(host, "new one\n");
+	interrupt(host);
 	before = host_get(host, "run/one.log");
 	host_begin(host, "recover");
 	host->transaction.reload = false;
@@ -166,7 +176,7 @@ static void test_attributes_with_any_name(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (setxattr(host_path(host, "etc/one.conf"), names[i], "kept", 4, 0) != 0)
 			skip();
-	interrupt(host, "new one\n");
+	interrupt(host);
 	assert_int_equal(unlink(host_path(host, "etc/one.conf")), 0);
 	host_put(host, "etc/one.conf", "new one\n");
 	assert_int_equal(recover(host, &(int){0}, false), 0);
@@ -224,7 +234,7 @@ static void test_a_damaged_record(void **state)
 	struct host *host = *state;
 	char *text;
 
-	interrupt(host, "new one\n");
+	interrupt(host);
 	text = manifest(host);
 	text[strlen(text) / 2] ^= 1;
 	host_put(host, MANIFEST, text);
@@ -237,7 +247,7 @@ static void test_a_torn_record(void **state)
 	struct host *host = *state;
 	char *text;
 
-	interrupt(host, "new one\n");
+	interrupt(host);
 	text = manifest(host);
 	text[strlen(text) - 2] = '\0';
 	host_put(host, MANIFEST, text);
@@ -249,7 +259,7 @@ static void test_a_record_that_is_missing(void **state)
 {
 	struct host *host = *state;
 
-	interrupt(host, "new one\n");
+	interrupt(host);
 	assert_int_equal(unlink(host_path(host, MANIFEST)), 0);
 	assert_refused(host);
 }
@@ -259,7 +269,7 @@ static void test_a_record_of_somebody_else(void **state)
 {
 	struct host *host = *state;
 
-	interrupt(host, "new one\n");
+	interrupt(host);
 	assert_int_equal(chmod(host_path(host, MANIFEST), 0666), 0);
 	assert_refused(host);
 }
@@ -268,7 +278,7 @@ static void test_a_directory_of_somebody_else(void **state)
 {
 	struct host *host = *state;
 
-	interrupt(host, "new one\n");
+	interrupt(host);
 	assert_int_equal(chmod(host_path(host, "var/state/journal"), 0777), 0);
 	assert_refused(host);
 }
@@ -352,7 +362,7 @@ static void test_records_that_no_run_has_written(void **state)
 	struct host *host = *state;
 	char *text, *body;
 
-	interrupt(host, "new one\n");
+	interrupt(host);
 	text = manifest(host);
 	body = strchr(text, '\n') + 1;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -389,7 +399,7 @@ static void test_a_state_that_others_can_change(void **state)
 	const char *place = host_path(host, "var/state");
 	int recovered;
 
-	interrupt(host, "new one\n");
+	interrupt(host);
 	assert_int_equal(chmod(place, 0777), 0);
 	assert_int_equal(recover(host, &recovered, false), CERTDEPLOY_EREFUSED);
 	assert_string_equal(host_error(host), "unsafe-path");
@@ -430,7 +440,7 @@ static void test_what_others_changed_since_stays(void **state)
 	const struct certdeploy_problem *problem = NULL;
 	int recovered;
 
-	interrupt(host, "new one\n");
+	interrupt(host);
 	host_put(host, "etc/two.conf", "edited\n");
 	host_put(host, "etc/store/mine", "mine\n");
 	assert_int_equal(recover(host, &recovered, false), 0);
@@ -449,8 +459,6 @@ static void test_what_others_changed_since_stays(void **state)
 	assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
 }
 
-/* ---- whatever fails on the way back ---- */
-
 static void in_host(struct host *host, const char *command)
 {
 	char line[512];
@@ -459,14 +467,20 @@ static void in_host(struct host *host, const char *command)
 	assert_int_equal(system(line), 0);
 }
 
+/* ---- whatever fails on the way back ---- */
+
+static void furnish(struct host *host)
+{
+	in_host(host, "mkdir etc/conf.d etc/gone && echo old read >etc/conf.d/read && echo file "
+		      ">etc/gone/file && "
+		      "ln -s file etc/gone/link && ln -s old etc/current");
+}
+
 /* Of each kind of thing one is made, one is replaced and one is removed; what is read waits elsewhere. */
 static void change_everything(struct host *host)
 {
-	host_begin(host, "deploy");
-	host->transaction.service_count = 0;
-	host->transaction.prove = die;
 	host->read_below = host_path(host, "etc/conf.d/");
-	host_file(host, "etc/one.conf", "new one\n", NULL);
+	host_file(host, "etc/one.conf", "new one\n", "one");
 	host_file(host, "etc/conf.d/read", "new read\n", NULL);
 	host_change(host, CD_CHANGE_DIRECTORY, "etc/store", NULL, NULL, false);
 	host_change(host, CD_CHANGE_FILE, "etc/store/key", "key", NULL, true);
@@ -482,77 +496,199 @@ static void assert_a_key_is_private(struct host *host)
 		assert_int_equal(status.st_mode & 077, 0);
 }
 
-static bool all_is_old(struct host *host)
+static bool leads_to(struct host *host, const char *name, const char *wanted)
 {
 	char target[16] = "";
 
+	return readlink(host_path(host, "%s", name), target, sizeof(target) - 1) > 0 &&
+	       strcmp(target, wanted) == 0;
+}
+
+static bool all_is_old(struct host *host)
+{
 	return host_has(host, "etc/one.conf", "old one\n") &&
 	       host_has(host, "etc/conf.d/read", "old read\n") &&
 	       host_has(host, "etc/gone/file", "file\n") &&
 	       access(host_path(host, "etc/store"), F_OK) == -1 &&
-	       readlink(host_path(host, "etc/gone/link"), target, sizeof(target)) == 4 &&
-	       readlink(host_path(host, "etc/current"), target, sizeof(target)) == 3 &&
-	       memcmp(target, "old", 3) == 0;
+	       leads_to(host, "etc/gone/link", "file") && leads_to(host, "etc/current", "old");
 }
 
-static void begin_recovery(struct host *host)
+static bool all_is_new(struct host *host)
 {
-	host_begin(host, "recover");
-	host->transaction.service_count = 0;
-	host->read_below = NULL;
+	return host_has(host, "etc/one.conf", "new one\n") &&
+	       host_has(host, "etc/conf.d/read", "new read\n") && host_has(host, "etc/store/key", "key") &&
+	       access(host_path(host, "etc/gone"), F_OK) == -1 && leads_to(host, "etc/current", "new");
 }
+
+static void keep(struct host *host)
+{
+	in_host(host, "mkdir kept && cp -a etc var run kept");
+}
+
+/* The server reads its configuration when it is told to. */
+static void restore(struct host *host, const char *change)
+{
+	char line[256];
+
+	(void)snprintf(line, sizeof(line),
+		       "rm -rf etc var && cp -a kept/etc kept/var . && cp kept/run/one.served run && %s",
+		       change);
+	in_host(host, line);
+}
+
+/* ---- */
+
+/*
+ * The way back and the way there, of which each call fails in turn: all of those that are made seldom,
+ * fewer of the others.
+ */
+static const struct {
+	const char *names;
+	int fault;
+} calls[] = {
+	{"malloc calloc realloc strdup strndup", ENOMEM},
+	{"EVP_MD_CTX_new", ENOMEM},
+	{"EVP_DigestInit_ex", ENOMEM},
+	{"EVP_DigestUpdate", ENOMEM},
+	{"EVP_DigestFinal_ex", ENOMEM},
+	{"EVP_Digest", ENOMEM},
+	{"cd_run", ENOMEM},
+	{"read", EIO},
+	{"pread", EIO},
+	{"write", ENOSPC},
+	{"lseek", EIO},
+	{"close", EDQUOT},
+	{"open", EMFILE},
+	{"openat", EMFILE},
+	{"syscall", EIO},
+	{"fcntl", EMFILE},
+	{"fdopendir", EMFILE},
+	{"readdir", EIO},
+	{"fstat", EIO},
+	{"fstatat", EIO},
+	{"statx", EIO},
+	{"mkdirat", EROFS},
+	{"symlinkat", ENOSPC},
+	{"renameat", EIO},
+	{"unlinkat", EROFS},
+	{"fchmod", EROFS},
+	{"fchown", EROFS},
+	{"fchownat", EROFS},
+	{"futimens", EROFS},
+	{"utimensat", EROFS},
+	{"flistxattr", EIO},
+	{"fremovexattr", EIO},
+	{"fsync", EIO},
+	{"syncfs", EIO},
+};
+
+/* once() says whether the call was made so often. */
+static void fail_each(bool (*once)(struct host *host, const void *data, size_t call, long at),
+		      struct host *host, const void *data, long thin)
+{
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		for (long at = 1; once(host, data, i, at); at += 1 + at / thin)
+			assert_a_key_is_private(host);
+}
+
+static void assert_ends(struct host *host, bool new, bool served, size_t call, long at)
+{
+	if (!(new ? all_is_new(host) : all_is_old(host)))
+		fail_msg("not %s: %s, %ld, %s", new ? "new" : "old", calls[call].names, at,
+			 host_error(host));
+	if (served && !host_serves(host, 0, new ? "new one\n" : "old one\n"))
+		fail_msg("not served: %s, %ld, %s", calls[call].names, at, host_error(host));
+}
+
+struct leftover {
+	const char *prepare; /* what a killed run has left is made this */
+	bool new;            /* its changes stay */
+	bool force;
+};
 
 /*
  * It says that it failed, or it did not; the key is nobody else's; and the next one finishes it. What it
  * did twice and what it did not do again is all the same in the end.
  */
+static bool recover_once(struct host *host, const void *data, size_t call, long at)
+{
+	const struct leftover *leftover = data;
+	int recovered, result;
+	bool met;
+
+	restore(host, leftover->prepare);
+	host_begin(host, "recover");
+	host->read_below = NULL;
+	short_of(calls[call].names, at, 1, calls[call].fault);
+	result = cd_transaction_recover(&recovered, &host->transaction, leftover->force);
+	met = short_met();
+	assert_true(met || result == 0);
+	if (result != 0 && calls[call].fault == ENOMEM && !leftover->force)
+		assert_true(result == CERTDEPLOY_ENOMEM || result == CERTDEPLOY_EBROKEN);
+	if (result == 0)
+		assert_ends(host, leftover->new, true, call, at);
+	assert_int_equal(recover(host, &recovered, leftover->force), 0);
+	/* A server that could not be told is told no more, but a person. */
+	assert_ends(host, leftover->new, result != CERTDEPLOY_EBROKEN, call, at);
+	assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
+	return met;
+}
+
 static void test_whatever_fails_on_the_way_back(void **state)
 {
-	static const int faults[] = {ENOMEM, EIO, EACCES};
+	static const struct leftover leftovers[] = {
+		{.prepare = ":"},
+		/* Nobody knows who has been told: all are told again. */
+		{.prepare = "cd var/state/journal && rm reloaded && mkdir reloaded"},
+		{.prepare = "mv var/state/journal var/state/committed", .new = true},
+		{.prepare = "echo none >>var/state/journal/manifest", .new = true, .force = true},
+		{.prepare = "rm var/state/journal/manifest", .new = true, .force = true},
+		{.prepare = "echo 20000101T000000Z-1 >var/state/prune"},
+	};
 	struct host *host = *state;
-	pid_t child;
-	int status;
 
-	in_host(host, "mkdir etc/conf.d etc/gone && echo old read >etc/conf.d/read && echo file "
-		      ">etc/gone/file && "
-		      "ln -s file etc/gone/link && ln -s old etc/current");
-	child = fork();
-	if (child == 0) {
-		change_everything(host);
-		_exit(host_run(host) == 0 ? 0 : 1);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFSIGNALED(status));
-	assert_true(host_has(host, "etc/conf.d/read", "new read\n"));
-	in_host(host, "mkdir kept && cp -a etc var kept");
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		bool met = true;
+	furnish(host);
+	run_and_die(host, change_everything);
+	assert_true(all_is_new(host));
+	keep(host);
+	for (size_t i = 0; i < sizeof(leftovers) / sizeof(leftovers[0]); i++)
+		fail_each(recover_once, host, &leftovers[i], i == 0 ? 8 : 1);
+}
 
-		/* Each of the first ones, then fewer. */
-		for (long at = 1; met; at += 1 + at / 16) {
-			int result, recovered;
+/* All is new, or all is old; and what it could not clean up the next one does. */
+static bool deploy_once(struct host *host, const void *data, size_t call, long at)
+{
+	int recovered, result;
+	bool met;
 
-			in_host(host, "rm -rf etc var && cp -a kept/etc kept/var .");
-			begin_recovery(host);
-			short_of(NULL, at, 1, faults[i]);
-			result = cd_transaction_recover(&recovered, &host->transaction, false);
-			met = short_met();
-			assert_true(met || result == 0);
-			if (result != 0 && faults[i] == ENOMEM)
-				assert_true(result == CERTDEPLOY_ENOMEM || result == CERTDEPLOY_EBROKEN);
-			assert_a_key_is_private(host);
-			if (result == 0 && !all_is_old(host))
-				fail_msg("not old, and nothing was said: fault %d, call %ld", faults[i],
-					 at);
-			begin_recovery(host);
-			if (cd_transaction_recover(&recovered, &host->transaction, false) != 0 ||
-			    !all_is_old(host))
-				fail_msg("not old in the end: fault %d, call %ld, %s", faults[i], at,
-					 host_error(host));
-			assert_false(
-				cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
-		}
-	}
+	(void)data;
+	restore(host, ":");
+	host_begin(host, "deploy");
+	host->transaction.backup_beside = true;
+	host->transaction.keep = 1;
+	host->transaction.watch = 0;
+	change_everything(host);
+	short_of(calls[call].names, at, 1, calls[call].fault);
+	result = host_run(host);
+	met = short_met();
+	assert_true(met || result == 0);
+	if (result != CERTDEPLOY_EBROKEN)
+		assert_ends(host, result == 0, true, call, at);
+	assert_int_equal(recover(host, &recovered, false), 0);
+	assert_ends(host, result == 0, result != CERTDEPLOY_EBROKEN, call, at);
+	assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
+	return met;
+}
+
+static void test_whatever_fails_on_the_way_there(void **state)
+{
+	struct host *host = *state;
+
+	furnish(host);
+	host_file(host, "etc/two.conf", "new two\n", NULL);
+	assert_int_equal(host_run(host), 0);
+	keep(host);
+	fail_each(deploy_once, host, NULL, 8);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, host_tear_down)
@@ -576,6 +712,7 @@ int main(void)
 		TEST(test_leftovers_from_before_it_began),
 		TEST(test_what_others_changed_since_stays),
 		TEST(test_whatever_fails_on_the_way_back),
+		TEST(test_whatever_fails_on_the_way_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
