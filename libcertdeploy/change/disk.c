@@ -209,6 +209,11 @@ int cd_disk_digest(char digest[CD_SHA256_TEXT], int directory, const char *name)
 	return error;
 }
 
+bool cd_disk_is_gone(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EISDIR;
+}
+
 bool cd_disk_is_mounted(int directory, const char *name)
 {
 #ifdef STATX_ATTR_MOUNT_ROOT

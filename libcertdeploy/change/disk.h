@@ -31,6 +31,8 @@ int cd_disk_put(int directory, const char *name, const void *bytes, size_t lengt
 int cd_disk_copy(int to, int from, char digest[CD_SHA256_TEXT], off_t *size);
 /** SHA-256 of a regular file. */
 int cd_disk_digest(char digest[CD_SHA256_TEXT], int directory, const char *name);
+/** Of opening a path: something else stands there, or on the way to it, or nothing. */
+bool cd_disk_is_gone(int error);
 /** Something is mounted at this name; false where the kernel does not say. */
 bool cd_disk_is_mounted(int directory, const char *name);
 /** A mark (chattr +i, +a) keeps it, or what is in it, from being replaced. name "": the directory. */

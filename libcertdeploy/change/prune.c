@@ -17,12 +17,6 @@
 
 #define LIST_LIMIT ((size_t)16 << 20)
 
-/* Something else stands there, or nothing. */
-static bool is_gone(int error)
-{
-	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EISDIR;
-}
-
 /*
  * A copy beside its original goes where it is still ours. The backup, which knows of it, goes when the copy
  * has gone for good.
@@ -34,11 +28,11 @@ static int remove_copy(const struct cd_state *state, const struct cd_entry *entr
 	int directory = cd_disk_parent(&name, state->root, entry->path), error;
 
 	if (directory == -1)
-		return is_gone(errno) ? 0 : errno;
+		return cd_disk_is_gone(errno) ? 0 : errno;
 	error = cd_disk_digest(digest, directory, name);
 	if (error == 0 && strcmp(digest, entry->after.digest) == 0 && unlinkat(directory, name, 0) == -1)
 		error = errno;
-	error = is_gone(error) ? 0 : error;
+	error = cd_disk_is_gone(error) ? 0 : error;
 	if (error == 0 && fsync(directory) == -1)
 		error = errno;
 	(void)close(directory);

@@ -120,11 +120,13 @@ static int undo_one(struct cd_work *work, const struct cd_entry *entry, size_t *
 	struct cd_side now;
 	char *target = NULL;
 
-	if (directory == -1) {
-		/* Its directory is gone, or never came. */
-		if ((errno == ENOENT || errno == ENOTDIR) && entry->before.kind == CD_SIDE_NOTHING)
-			return 0;
+	if (directory == -1 && !cd_disk_is_gone(errno))
 		return errno;
+	if (directory == -1) {
+		/* Its directory never came, or somebody has taken it away. */
+		if (entry->before.kind != CD_SIDE_NOTHING)
+			tell_foreign(work, entry, foreign);
+		return 0;
 	}
 	error = cd_side_look(&now, &target, &identity, directory, name);
 	if (error == 0 && !cd_side_same(&now, target, &entry->before)) {

@@ -405,7 +405,7 @@ static int flush_parent(struct cd_work *work, const char *path, struct cd_table 
 
 	/* What has gone needs no flush; its own parent is among the others. */
 	if (fd == -1)
-		return errno == ENOENT ? 0 : errno;
+		return cd_disk_is_gone(errno) ? 0 : errno;
 	error = 0;
 	if (cd_table_get_bytes(seen, path, length) == NULL) {
 		error = cd_flush_add(flush, fd);
@@ -445,7 +445,7 @@ static int clean_one(struct cd_work *work, const char *path, bool for_good)
 	int directory = cd_disk_parent(&name, work->root, path), error;
 
 	if (directory == -1)
-		return errno == ENOENT ? 0 : errno;
+		return cd_disk_is_gone(errno) ? 0 : errno;
 	error = cd_disk_remove(directory, name);
 	if (error == 0 && for_good && fsync(directory) == -1)
 		error = errno;

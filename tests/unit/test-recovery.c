@@ -467,6 +467,39 @@ static void in_host(struct host *host, const char *command)
 	assert_int_equal(system(line), 0);
 }
 
+static void change_in_directories(struct host *host)
+{
+	change_some(host);
+	host_file(host, "etc/sub/three.conf", "new three\n", NULL);
+	host_change(host, CD_CHANGE_REMOVE, "etc/gone", NULL, NULL, false);
+}
+
+/* Nothing can be put into a directory that somebody has taken away, or where they put a file of theirs. */
+static void test_directories_that_have_gone_since(void **state)
+{
+	static const char *const commands[] = {
+		"rm -r etc/store && echo mine >etc/store", "rm -r etc/sub",
+		"rm -r etc/sub && echo mine >etc/sub",     "echo mine >etc/gone",
+		"mv etc/sub sub && ln -s ../sub etc/sub",
+	};
+	struct host *host = *state;
+	int recovered;
+
+	in_host(host, "mkdir etc/sub etc/gone && echo old >etc/sub/three.conf && echo file >etc/gone/file");
+	run_and_die(host, change_in_directories);
+	in_host(host, "mkdir kept && cp -a etc var kept");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		in_host(host, "rm -rf etc var && cp -a kept/etc kept/var .");
+		in_host(host, commands[i]);
+		assert_int_equal(recover(host, &recovered, false), 0);
+		assert_int_equal(recovered, 3);
+		assert_true(host_has(host, "etc/one.conf", "old one\n"));
+		if (strstr(commands[i], "mine") != NULL)
+			assert_true(host_has(host, strstr(commands[i], ">") + 1, "mine\n"));
+		assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
+	}
+}
+
 /* ---- whatever fails on the way back ---- */
 
 static void furnish(struct host *host)
@@ -711,6 +744,7 @@ int main(void)
 		TEST(test_a_state_that_others_can_change),
 		TEST(test_leftovers_from_before_it_began),
 		TEST(test_what_others_changed_since_stays),
+		TEST(test_directories_that_have_gone_since),
 		TEST(test_whatever_fails_on_the_way_back),
 		TEST(test_whatever_fails_on_the_way_there),
 	};
