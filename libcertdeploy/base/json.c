@@ -248,7 +248,7 @@ void cd_json_read_bool(struct cd_json *json, void *field)
 
 /* ---- arrays and objects ---- */
 
-static void open(struct cd_json *json, char bracket)
+static void step_in(struct cd_json *json, char bracket)
 {
 	expect(json, bracket);
 	if (++json->depth > DEPTH_LIMIT)
@@ -271,7 +271,7 @@ static bool goes_on(struct cd_json *json, char bracket, bool first)
 
 void cd_json_array(struct cd_json *json, cd_json_reader *read, void *out)
 {
-	open(json, '[');
+	step_in(json, '[');
 	for (bool first = true; goes_on(json, ']', first); first = false)
 		read(json, out);
 }
@@ -279,7 +279,7 @@ void cd_json_array(struct cd_json *json, cd_json_reader *read, void *out)
 void cd_json_members(struct cd_json *json, void (*read)(struct cd_json *json, const char *key, void *out),
 		     void *out)
 {
-	open(json, '{');
+	step_in(json, '{');
 	for (bool first = true; goes_on(json, '}', first); first = false) {
 		const char *key = cd_json_string(json);
 
