@@ -596,6 +596,65 @@ static void test_locks(void **state)
 	cd_problems_free(&problems);
 }
 
+/* ---- the state directory ---- */
+
+static void test_a_state_directory_that_cannot_be_made(void **state)
+{
+	static const char *const calls[] = {"mkdirat", "openat", "syscall",
+					    "fstat",   "fsync",  "strdup malloc"};
+	struct work *work = *state;
+	struct cd_state opened;
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		bool met = true;
+
+		for (long at = 1; met; at++) {
+			struct cd_problems problems = {0};
+			int result;
+
+			(void)cd_disk_remove(work->directory, "var");
+			short_of(calls[i], at, 1, i == 5 ? ENOMEM : EIO);
+			result = cd_state_open(&opened, &problems, &work->root, "/var/lib/state", true);
+			met = short_met();
+			assert_true(met || result == 0);
+			assert_int_equal(opened.directory != -1, result == 0);
+			cd_state_close(&opened);
+			assert_int_equal(
+				cd_state_open(&opened, &problems, &work->root, "/var/lib/state", true), 0);
+			cd_state_close(&opened);
+			cd_problems_free(&problems);
+		}
+	}
+}
+
+static void test_who_asks(void **state)
+{
+	struct work *work = *state;
+	const char *plain, *who;
+
+	assert_int_equal(unsetenv("SUDO_USER"), 0);
+	plain = cd_who(&work->arena);
+	assert_int_equal(setenv("SUDO_USER", "", 1), 0);
+	who = cd_who(&work->arena);
+	assert_string_equal(who, plain);
+	assert_int_equal(setenv("SUDO_USER", "ta\nro", 1), 0);
+	who = cd_who(&work->arena);
+	assert_non_null(strstr(who, " (sudo: ta"));
+	assert_null(strchr(who, '\n'));
+	assert_int_equal(unsetenv("SUDO_USER"), 0);
+	/* Of a user whom the file does not know, or where it cannot be read, the number is enough. */
+	short_of("open", 1, 1, EACCES);
+	who = cd_who(&work->arena);
+	assert_true(short_met());
+	assert_in_range(who[0], '0', '9');
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(seteuid(54321), 0);
+	who = cd_who(&work->arena);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(strncmp(who, "54321", 5), 0);
+}
+
 /* ---- the system's log ---- */
 
 #define LONGEST 8192
@@ -651,6 +710,8 @@ int main(void)
 		TEST(test_lists_that_fail),
 		TEST(test_shared_flushes),
 		TEST(test_locks),
+		TEST(test_a_state_directory_that_cannot_be_made),
+		TEST(test_who_asks),
 		TEST(test_lines_of_the_log),
 	};
 

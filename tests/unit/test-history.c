@@ -35,6 +35,14 @@ static const char *deploy(struct host *host, const char *one, const char *two)
 	return id;
 }
 
+static void in_host(struct host *host, const char *command)
+{
+	char line[256];
+
+	(void)snprintf(line, sizeof(line), "cd %s && %s", host->path, command);
+	assert_int_equal(system(line), 0);
+}
+
 /* Roll back by the history, as the library does. */
 static int roll_back(struct host *host, const char *id, const char *service, const char *file, bool force)
 {
@@ -248,6 +256,102 @@ static void test_failed_runs_are_in_the_history(void **state)
 	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), CERTDEPLOY_ENOTFOUND);
 }
 
+static int prune(struct host *host, unsigned keep)
+{
+	bool removed;
+
+	host_begin(host, "prune");
+	return cd_history_prune(&removed, &host->problems, &host->root, host_path(host, "var/state"), keep,
+				0, 1);
+}
+
+/* What somebody has put back by hand is as it should be, and the rest follows. */
+static void test_what_is_as_before_already(void **state)
+{
+	struct host *host = *state;
+
+	(void)deploy(host, "new one\n", "new two\n");
+	host_put(host, "etc/one.conf", "old one\n");
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_true(host_has(host, "etc/two.conf", "old two\n"));
+}
+
+/* By the path that was asked for too; what belongs to no service is no one service's. */
+static void test_a_file_by_another_path(void **state)
+{
+	struct host *host = *state;
+
+	assert_int_equal(symlink("one.conf", host_path(host, "etc/enabled")), 0);
+	host_file(host, "etc/enabled", "new one\n", NULL);
+	host_file(host, "etc/two.conf", "new two\n", "two");
+	assert_int_equal(host_run(host), 0);
+	assert_int_equal(roll_back(host, NULL, "two", NULL, false), 0);
+	assert_true(host_has(host, "etc/one.conf", "new one\n"));
+	assert_true(host_has(host, "etc/two.conf", "old two\n"));
+	host_begin(host, "deploy");
+	host_file(host, "etc/enabled", "newer one\n", NULL);
+	assert_int_equal(host_run(host), 0);
+	assert_int_equal(roll_back(host, NULL, NULL, host_path(host, "etc/none"), false), 0);
+	assert_true(host_has(host, "etc/one.conf", "newer one\n"));
+}
+
+/* A run that is filed twice, as it ended and as it was put back. */
+static void test_one_run_with_two_results(void **state)
+{
+	struct host *host = *state;
+	const char *id = deploy(host, "new one\n", NULL), *diff;
+
+	in_host(host, cd_arena_format(&host->texts,
+				      "cp -a var/state/backups/%s var/state/backups/%s.broken", id, id));
+	assert_int_equal(host_history(host), 2);
+	assert_int_equal(cd_history_diff(&diff, &host->problems, &host->root, host_path(host, "var/state"),
+					 cd_arena_format(&host->texts, "%s.broken", id)),
+			 0);
+}
+
+/* Copies beside originals that are not ours any more, or cannot be, keep no backup; and stay. */
+static void test_copies_that_have_gone(void **state)
+{
+	static const char *const commands[] = {
+		"rm -r etc/sub",
+		"rm -r etc/sub && touch etc/sub",
+		"rm -r etc/sub && ln -s . etc/sub",
+		"for i in etc/sub/*.bak; do echo mine >$i; done",
+		"for i in etc/sub/*.bak; do rm $i; mkdir $i; done",
+		"for i in etc/sub/*.bak; do rm $i; ln -s x $i; done",
+		"for i in var/state/backups/*/manifest; do echo damaged >>$i; done",
+		"rm var/state/backups/*/manifest",
+	};
+	struct host *host = *state;
+
+	in_host(host, "mkdir etc/sub && echo old >etc/sub/file");
+	host->transaction.backup_beside = true;
+	host_file(host, "etc/sub/file", "new\n", NULL);
+	assert_int_equal(host_run(host), 0);
+	in_host(host, "mkdir kept && cp -a etc var kept");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		in_host(host, "rm -rf etc var && cp -a kept/etc kept/var .");
+		in_host(host, commands[i]);
+		assert_int_equal(prune(host, 0), 0);
+		assert_int_equal(host_history(host), 0);
+		if (strstr(commands[i], "mine") != NULL)
+			in_host(host, "grep -q mine etc/sub/*.bak");
+	}
+}
+
+/* Where no run has been, or its backups are away, there is nothing to prune. */
+static void test_pruning_nothing(void **state)
+{
+	struct host *host = *state;
+
+	assert_int_equal(prune(host, 0), 0);
+	(void)deploy(host, "1\n", NULL);
+	in_host(host, "mv var/state/backups var/state/away");
+	assert_int_equal(prune(host, 0), 0);
+	in_host(host, "test -d var/state/away");
+}
+
 static void test_pruning(void **state)
 {
 	struct host *host = *state;
@@ -288,15 +392,6 @@ static void test_pruning(void **state)
 		(void)snprintf(command, sizeof(command), "! ls %s/etc | grep bak", host->path);
 		assert_int_equal(system(command), 0);
 	}
-}
-
-static int prune(struct host *host, unsigned keep)
-{
-	bool removed;
-
-	host_begin(host, "prune");
-	return cd_history_prune(&removed, &host->problems, &host->root, host_path(host, "var/state"), keep,
-				0, 1);
 }
 
 static int recover(struct host *host, int *recovered)
@@ -375,7 +470,7 @@ static void test_many_in_one_second(void **state)
 
 /* ---- whatever fails ---- */
 
-enum question { LIST, SHOW, DIFF, BACK, QUESTIONS };
+enum question { LIST, SHOW, DIFF, NONE, BACK, QUESTIONS };
 
 struct asking {
 	struct host *host;
@@ -404,6 +499,10 @@ static int ask_once(void *data)
 		break;
 	case DIFF:
 		result = cd_history_diff(&diff, &problems, root, state_directory, NULL);
+		break;
+	case NONE:
+		result = cd_history_show(&report, &files, &problems, root, state_directory,
+					 "20000101T000000Z-1");
 		break;
 	case BACK:
 	case QUESTIONS:
@@ -439,20 +538,14 @@ static void test_whatever_fails_while_it_is_read(void **state)
 {
 	struct asking asking = {.host = *state};
 
+	host_file(asking.host, "etc/one.conf", "SYNTAX\n", "one");
+	assert_int_equal(host_run(asking.host), CERTDEPLOY_EROLLEDBACK);
 	(void)deploy(asking.host, NULL, "new two\n");
 	deploy_everything(asking.host);
 	for (asking.question = LIST; asking.question < QUESTIONS; asking.question++) {
-		assert_int_equal(ask_once(&asking), 0);
+		assert_int_equal(ask_once(&asking), asking.question == NONE ? CERTDEPLOY_ENOTFOUND : 0);
 		short_of_everything(ask_once, &asking);
 	}
-}
-
-static void in_host(struct host *host, const char *command)
-{
-	char line[256];
-
-	(void)snprintf(line, sizeof(line), "cd %s && %s", host->path, command);
-	assert_int_equal(system(line), 0);
 }
 
 /* All of them go, or none; that it failed is said; a copy beside never stays without its backup. */
@@ -508,6 +601,11 @@ int main(void)
 		TEST(test_one_service_and_one_file),
 		TEST(test_failed_runs_are_in_the_history),
 		TEST(test_pruning),
+		TEST(test_what_is_as_before_already),
+		TEST(test_a_file_by_another_path),
+		TEST(test_one_run_with_two_results),
+		TEST(test_copies_that_have_gone),
+		TEST(test_pruning_nothing),
 		TEST(test_pruning_interrupted),
 		TEST(test_pruning_fails),
 		TEST(test_many_in_one_second),

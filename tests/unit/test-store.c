@@ -5,6 +5,7 @@
 
 #include "certificate/store.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,7 @@ static int drop_certificates(void **state)
 /* Run a command on a path inside the tree. */
 static void run(const char *command, const struct work *work, const char *path)
 {
-	char line[256];
+	char line[320];
 
 	(void)snprintf(line, sizeof(line), "cd %s && %s %s%s", work->path, command, work->path, path);
 	assert_int_equal(system(line), 0);
@@ -408,6 +409,114 @@ static void test_another_type_that_is_not_good_any_more(void **state)
 	end_planning(work);
 }
 
+/* Types that are not given stay, each under its names; the plain ones are free when theirs is dropped. */
+static void test_three_key_types(void **state)
+{
+	struct issued *third =
+		issue(&(struct wish){.names = "DNS:" NAME, .issuer = middle, .type = "ed25519"});
+	struct work *work = *state;
+
+	install(work, ec, NOW);
+	install(work, rsa, NOW + 1);
+	assert_int_equal(plan_leaf(work, third, NOW + 2), 0);
+	assert_string_equal(work->materials[0]->paths.certificate, CURRENT "cert-ed25519.pem");
+	assert_non_null(work->materials[1]);
+	assert_non_null(work->materials[2]);
+	assert_null(work->materials[3]);
+	end_planning(work);
+	/* Not yet valid again, by the clock. */
+	assert_int_equal(plan_leaf(work, third, NOW - 100 * DAY), CERTDEPLOY_EREFUSED);
+	assert_true(told(work, "other-key-type"));
+	end_planning(work);
+	begin(work);
+	work->request.drop_other_types = true;
+	add_leaf(work, rsa, true);
+	give(&work->loading, CERT, pem_certificate(third));
+	give(&work->loading, KEY, pem_key(third));
+	assert_int_equal(plan(work), 0);
+	assert_string_equal(work->materials[0]->paths.certificate, CURRENT "cert-rsa.pem");
+	assert_string_equal(work->materials[1]->paths.certificate, CURRENT "cert.pem");
+	end_planning(work);
+}
+
+/* What else may lie in a generation: none of it is taken for a certificate of ours. */
+static void test_what_lies_in_a_generation(void **state)
+{
+	static const char *const names[] = {
+		"certain.pem", "cert.txt",   "cert-a-name-that-is-far-too-long-for-us.pem",
+		"cert-1.pem",  "cert-2.pem", "cert-3.pem",
+		"cert-4.pem",  "cert-5.pem", "cert-6.pem",
+		"cert-7.pem",  "cert-8.pem"};
+	struct work *work = *state;
+	struct cd_certificates certificates = {0};
+	struct cd_load load = {.need_key = true, .now = NOW};
+	char path[128];
+
+	install(work, rsa, NOW);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(path, sizeof(path), CURRENT "%s", names[i]);
+		run("echo junk >", work, path);
+		assert_int_equal(plan_leaf(work, rsa, NOW + 60), 0);
+		/* What is none of ours changes nothing; what might be one is left behind. */
+		assert_int_equal(work->changes.list.count, i < 3 ? 0 : 7);
+		end_planning(work);
+	}
+	run("rm -f", work, CURRENT "cert-*.pem");
+	/* A certificate that is none any more is made again; a key that is gone is said. */
+	run("echo junk >", work, CURRENT "cert.pem");
+	assert_int_equal(plan_leaf(work, rsa, NOW + 60), 0);
+	assert_int_equal(work->changes.list.count, 7);
+	carry_out(work);
+	end_planning(work);
+	run("rm", work, CURRENT "key.pem");
+	begin(work);
+	assert_int_equal(cd_store_load(&certificates, &work->host, STORE, NAME, &load), CERTDEPLOY_EFAILED);
+	cd_certificates_free(&certificates);
+	end_planning(work);
+}
+
+/* The current one may be an old one, which somebody has gone back to, or none. */
+static void test_the_current_generation_stays(void **state)
+{
+	static const char *const commands[] = {
+		"ln -sfn $(ls ." STORE "/" NAME " | head -n 1)",
+		"rm",
+	};
+	struct work *work = *state;
+
+	for (int i = 0; i < 4; i++)
+		install(work, issue(&(struct wish){.names = "DNS:" NAME, .issuer = middle}), NOW + i);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		run(commands[i], work, STORE "/" NAME "/current");
+		assert_int_equal(plan_leaf(work, ec, NOW + 9), 0);
+		for (size_t k = 0; i == 0 && k < work->changes.list.count; k++)
+			if (((struct cd_change *)work->changes.list.items[k])->kind == CD_CHANGE_REMOVE)
+				assert_null(strstr(((struct cd_change *)work->changes.list.items[k])->path,
+						   "/20270115T080000Z-"));
+		end_planning(work);
+	}
+}
+
+static void test_a_store_of_one_component(void **state)
+{
+	struct work *work = *state;
+
+	begin(work);
+	work->request.directory = "/store";
+	add_leaf(work, rsa, false);
+	assert_int_equal(plan(work), 0);
+	assert_string_equal(((struct cd_change *)work->changes.list.items[0])->path, "/store");
+	carry_out(work);
+	end_planning(work);
+	/* And the same again, of which the chain is empty. */
+	begin(work);
+	work->request.directory = "/store";
+	add_leaf(work, rsa, false);
+	assert_int_equal(plan(work), 0);
+	assert_int_equal(work->changes.list.count, 0);
+	end_planning(work);
+}
+
 static void test_old_generations_go(void **state)
 {
 	struct work *work = *state;
@@ -529,6 +638,109 @@ static void test_chosen_paths_that_make_no_sense(void **state)
 	end_planning(work);
 }
 
+/* With a name and paths that are chosen there is one certificate; with none of a chain there is no such
+ * file. */
+static void test_chosen_paths_and_what_is_given(void **state)
+{
+	struct work *work = *state;
+
+	begin(work);
+	work->request.chosen = &work->chosen;
+	work->chosen = (struct certdeploy_paths){.certificate = "/p/c", .key = "/p/k"};
+	add_leaf(work, rsa, true);
+	give(&work->loading, CERT, pem_certificate(ec));
+	give(&work->loading, KEY, pem_key(ec));
+	assert_int_equal(plan(work), CERTDEPLOY_EUSAGE);
+	end_planning(work);
+
+	begin(work);
+	work->request.name = NULL;
+	work->request.chosen = &work->chosen;
+	work->chosen = (struct certdeploy_paths){.fullchain = "/p/f", .chain = "/p/ch", .key = "/p/k"};
+	add_leaf(work, rsa, false);
+	assert_int_equal(plan(work), 0);
+	assert_string_equal(change_of(work, "f")->bytes, pem_certificate(rsa));
+	assert_string_equal(work->materials[0]->paths.certificate, "/p/f");
+	assert_null(work->materials[0]->paths.chain);
+	end_planning(work);
+}
+
+/* A mistyped path costs no configuration; what is empty, or material in any form, is replaced. */
+static void test_what_stands_at_a_chosen_path(void **state)
+{
+	static const struct {
+		const char *command;
+		int result;
+		const char *code;
+	} cases[] = {{"echo Listen 443 >", CERTDEPLOY_EREFUSED, "not-material"},
+		     {"mkdir -p", CERTDEPLOY_EFAILED, "io-error"},
+		     {":>", 0, NULL},
+		     {"printf '0\\202' >", 0, NULL},
+		     {"echo -----BEGIN CERTIFICATE----- >", 0, NULL}};
+	struct work *work = *state;
+
+	run("mkdir", work, "/p");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		run(cases[i].command, work, "/p/c");
+		begin(work);
+		work->request.name = NULL;
+		work->request.chosen = &work->chosen;
+		work->chosen = (struct certdeploy_paths){.certificate = "/p/c", .key = "/p/k"};
+		add_leaf(work, rsa, true);
+		assert_int_equal(plan(work), cases[i].result);
+		assert_int_equal(work->changes.list.count, cases[i].result == 0 ? 2 : 0);
+		if (cases[i].code != NULL)
+			assert_true(told(work, cases[i].code));
+		end_planning(work);
+		run("rm -rf", work, "/p/c");
+	}
+}
+
+/* What no caller of the tool can ask for, and the store refuses by itself. */
+static void test_what_cannot_be_stored(void **state)
+{
+	static const char *const rules[] = {"nonsense", NULL};
+	struct work *work = *state;
+	struct cd_certificates many = {0};
+	struct cd_certificate keyless;
+
+	begin(work);
+	add_leaf(work, rsa, true);
+	assert_loads(&work->loading);
+	for (size_t i = 0; i < 9; i++)
+		assert_int_equal(cd_vector_add(&many.list, work->loading.certificates.list.items[0]), 0);
+	work->request.certificates = &many;
+	assert_int_equal(plan_once(work), CERTDEPLOY_EREFUSED);
+	keyless = *(struct cd_certificate *)many.list.items[0];
+	keyless.key_pem = NULL;
+	many.list.items[0] = &keyless;
+	many.list.count = 1;
+	assert_int_equal(plan_once(work), CERTDEPLOY_EREFUSED);
+	work->request.certificates = &work->loading.certificates;
+	work->request.permissions = rules;
+	assert_int_equal(plan_once(work), CERTDEPLOY_EUSAGE);
+	cd_vector_free(&many.list);
+	end_planning(work);
+}
+
+/* For a name that shall be new. */
+static void test_a_name_that_is_taken(void **state)
+{
+	struct work *work = *state;
+
+	for (int i = 0; i < 3; i++) {
+		begin(work);
+		work->request.fresh = true;
+		add_leaf(work, i < 2 ? rsa : ec, true);
+		assert_int_equal(plan(work), i < 2 ? 0 : CERTDEPLOY_EREFUSED);
+		assert_int_equal(told(work, "name-taken"), i == 2);
+		assert_int_equal(work->changes.list.count, i == 0 ? 11 : 0);
+		if (i == 0)
+			carry_out(work);
+		end_planning(work);
+	}
+}
+
 static void test_names_that_are_no_names(void **state)
 {
 	static const char *const names[] = {"../x", "a/b", ".", "", "-a", "A", "x\ny"};
@@ -635,6 +847,37 @@ static void test_load_and_list(void **state)
 	end_planning(work);
 }
 
+/* No path can be made of it: there is nothing of it. */
+static void test_a_store_whose_path_is_too_long(void **state)
+{
+	struct work *work = *state;
+	struct cd_certificates certificates = {0};
+	struct cd_vector reports = {0};
+	struct cd_load load = {.now = NOW};
+	static char path[PATH_MAX + 8];
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[0] = '/';
+	begin(work);
+	give(&work->loading, CERT, pem_certificate(ec));
+	load.pieces = work->loading.pieces;
+	load.count = 1;
+	assert_int_not_equal(cd_store_load_given(&certificates, &work->host, path, NAME, &load), 0);
+	cd_certificates_free(&certificates);
+	assert_int_not_equal(cd_store_load_given(&certificates, &work->host, STORE, NULL, &load), 0);
+	cd_certificates_free(&certificates);
+	assert_int_not_equal(cd_store_load_given(&certificates, &work->host, STORE, "../x", &load), 0);
+	cd_certificates_free(&certificates);
+	give(&work->loading, KEY, pem_key(ec));
+	give(&work->loading, CHAIN, pem_certificate(middle));
+	load.count = 3;
+	assert_int_equal(cd_store_load_given(&certificates, &work->host, path, NAME, &load), 0);
+	cd_certificates_free(&certificates);
+	assert_int_equal(cd_store_describe(&reports, &work->host, path, NAME), 0);
+	assert_int_equal(reports.count, 0);
+	end_planning(work);
+}
+
 enum question { LOAD, COMPLETE, LIST, OWNER, QUESTIONS };
 
 struct asking {
@@ -708,14 +951,23 @@ int main(void)
 		TEST(test_two_key_types),
 		TEST(test_file_names_stay_with_their_type),
 		TEST(test_another_type_that_is_not_good_any_more),
+		TEST(test_three_key_types),
+		TEST(test_what_lies_in_a_generation),
+		TEST(test_the_current_generation_stays),
+		TEST(test_a_store_of_one_component),
 		TEST(test_old_generations_go),
 		TEST(test_chosen_paths),
 		TEST(test_chosen_paths_for_every_part),
 		TEST(test_chosen_paths_that_make_no_sense),
+		TEST(test_chosen_paths_and_what_is_given),
+		TEST(test_what_stands_at_a_chosen_path),
+		TEST(test_what_cannot_be_stored),
+		TEST(test_a_name_that_is_taken),
 		TEST(test_names_that_are_no_names),
 		TEST(test_a_store_that_others_may_change),
 		TEST(test_whose_key_it_is),
 		TEST(test_load_and_list),
+		TEST(test_a_store_whose_path_is_too_long),
 		TEST(test_whatever_fails_while_it_is_read),
 	};
 

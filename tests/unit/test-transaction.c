@@ -485,6 +485,30 @@ static void test_the_line_of_many_files(void **state)
 	free(audit);
 }
 
+/* A line that a killed run has torn gets its end; the system's log shows the first certificates only. */
+static void test_a_line_behind_a_torn_one(void **state)
+{
+	static const char *const certificates[] = {"1", "2", "3", "4", "5", "6", "7", "8", "9", NULL};
+	struct host *host = *state;
+	char *audit;
+
+	host->transaction.service_count = 0;
+	host->transaction.syslog = host_path(host, "run/none");
+	host_file(host, "etc/one.conf", "new one\n", NULL);
+	assert_int_equal(host_run(host), 0);
+	host_put(host, "var/state/audit.jsonl", "{\"torn");
+	host_begin(host, "deploy");
+	host->transaction.syslog = host_path(host, "run/none");
+	host->transaction.certificates = certificates;
+	host_file(host, "etc/one.conf", "newer one\n", NULL);
+	assert_int_equal(host_run(host), 0);
+	audit = host_get(host, "var/state/audit.jsonl");
+	assert_non_null(audit);
+	assert_int_equal(strncmp(audit, "{\"torn\n{\"time\"", 14), 0);
+	assert_non_null(strstr(audit, "\"9\""));
+	free(audit);
+}
+
 static void test_unsafe_places(void **state)
 {
 	struct host *host = *state;
@@ -815,6 +839,7 @@ int main(void)
 		TEST(test_removals_of_nothing),
 		TEST(test_permissions_that_are_asked_for),
 		TEST(test_the_line_of_many_files),
+		TEST(test_a_line_behind_a_torn_one),
 		TEST(test_unsafe_places),
 		TEST(test_nothing_to_do),
 		TEST(test_attributes_stay),
