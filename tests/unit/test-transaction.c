@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
@@ -231,6 +232,93 @@ static void test_what_is_not_proven_goes_back(void **state)
 	assert_int_equal(host_run(host), CERTDEPLOY_EBROKEN);
 	assert_true(host_has(host, "etc/one.conf", "old one\n"));
 	assert_true(host_runs(host, 0));
+}
+
+static int prove_and_edit(void *user)
+{
+	struct host *host = user;
+
+	host_put(host, "etc/two.conf", "edited\n");
+	return cd_fail(&host->problems, CERTDEPLOY_EFAILED, "served-other", NULL, 0, "not proven");
+}
+
+/* What somebody has edited while the run was at work stays on the way back, and a person is told. */
+static void test_what_is_edited_meanwhile_stays(void **state)
+{
+	struct host *host = *state;
+
+	host->transaction.prove = prove_and_edit;
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	host_file(host, "etc/two.conf", "new two\n", "two");
+	assert_int_equal(host_run(host), CERTDEPLOY_EBROKEN);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_true(host_has(host, "etc/two.conf", "edited\n"));
+	assert_true(host_serves(host, 0, "old one\n"));
+	assert_no_litter(host);
+}
+
+/* The state directory's path is checked before anything is looked at; all records may be kept. */
+static void test_state_directories_that_cannot_be(void **state)
+{
+	struct host *host = *state;
+
+	for (int i = 0; i < 2; i++) {
+		host_begin(host, "deploy");
+		host->transaction.state_directory = "relative";
+		host_file(host, "etc/one.conf", "new one\n", "one");
+		assert_int_equal(i == 0 ? host_run(host) : cd_transaction_look(&host->transaction),
+				 CERTDEPLOY_EREFUSED);
+		assert_string_equal(host_error(host), "unsafe-path");
+		assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	}
+	host_begin(host, "deploy");
+	host->transaction.keep = 0;
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_equal(host_run(host), 0);
+	assert_int_equal(host_history(host), 1);
+}
+
+struct mapped {
+	char *byte;
+	bool late;
+};
+
+/* Before the originals are copied, or when the new files are written. */
+static int write_mapped(void *user, const char *what, size_t done, size_t total)
+{
+	const struct mapped *mapped = user;
+
+	(void)what;
+	(void)done;
+	if (total != 0 || !mapped->late)
+		*mapped->byte = 'N';
+	return 0;
+}
+
+/* A write through a mapping need not show in the times: the bytes are compared too. */
+static void test_a_file_that_is_mapped(void **state)
+{
+	struct host *host = *state;
+	int fd = open(host_path(host, "etc/one.conf"), O_RDWR | O_CLOEXEC);
+	struct mapped mapped = {.byte = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)};
+
+	assert_ptr_not_equal(mapped.byte, MAP_FAILED);
+	for (int i = 0; i < 2; i++) {
+		*mapped.byte = 'O';
+		mapped.late = i == 1;
+		host_begin(host, "deploy");
+		host->transaction.is_read = NULL;
+		host->transaction.prove = host->transaction.prove_old = NULL;
+		host->transaction.progress = write_mapped;
+		host->transaction.user = &mapped;
+		host_file(host, "etc/one.conf", "new one\n", "one");
+		assert_int_equal(host_run(host), CERTDEPLOY_EREFUSED);
+		assert_string_equal(host_error(host), "changed-since");
+		assert_true(host_has(host, "etc/one.conf", "Nld one\n"));
+		assert_no_litter(host);
+	}
+	assert_int_equal(munmap(mapped.byte, 1), 0);
+	(void)close(fd);
 }
 
 static void test_what_was_read_must_still_be_there(void **state)
@@ -829,6 +917,9 @@ int main(void)
 		TEST(test_a_server_that_dies_is_started_again),
 		TEST(test_a_hanging_reload_is_ended),
 		TEST(test_what_is_not_proven_goes_back),
+		TEST(test_what_is_edited_meanwhile_stays),
+		TEST(test_state_directories_that_cannot_be),
+		TEST(test_a_file_that_is_mapped),
 		TEST(test_what_was_read_must_still_be_there),
 		TEST(test_links_are_kept_and_hard_links_refused),
 		TEST(test_two_paths_to_one_file),
