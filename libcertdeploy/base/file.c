@@ -84,21 +84,15 @@ bool cd_identity_same(const struct cd_identity *one, const struct cd_identity *o
 	       same_time(&one->modified, &other->modified) && same_time(&one->changed, &other->changed);
 }
 
-static int errno_of(int result)
-{
-	return result == CERTDEPLOY_EPERMISSION ? EACCES : result == CERTDEPLOY_ENOMEM ? ENOMEM : ENOENT;
-}
-
 static int walk_open(const struct cd_root *root, const char *path, int flags)
 {
 	struct cd_problems ignored = {0};
 	struct cd_place place;
 	int result = cd_place_find(&place, &ignored, root, path, CD_TRUST_ANY);
 	int fd = result == 0 ? openat(place.directory, place.name, flags | O_NOFOLLOW) : -1;
-	int error = result == 0 ? errno : errno_of(result);
+	int error = result == 0 ? errno : result == CERTDEPLOY_ENOMEM ? ENOMEM : place.error;
 
-	if (result == 0)
-		cd_place_close(&place);
+	cd_place_close(&place);
 	cd_problems_free(&ignored);
 	errno = error;
 	return fd;
@@ -269,6 +263,7 @@ struct walk {
 	struct cd_buffer path; /* the real path so far, "" for the root */
 	char *rest;            /* what is still to follow; owned */
 	unsigned links;
+	int error; /* why it goes no further */
 };
 
 static void walk_to(struct walk *walk, int directory)
@@ -280,6 +275,7 @@ static void walk_to(struct walk *walk, int directory)
 
 static int walk_fail(struct walk *walk, int error)
 {
+	walk->error = error;
 	if (error == ENOENT || error == ENOTDIR)
 		return cd_fail(walk->problems, CERTDEPLOY_ENOTFOUND, "not-found", walk->asked, 0,
 			       _("no such file or directory"));
@@ -440,6 +436,7 @@ int cd_place_find(struct cd_place *place, struct cd_problems *problems, const st
 		result = walk_step(&walk, place, &done);
 	if (result != 0)
 		cd_place_close(place);
+	place->error = walk.error;
 	walk_to(&walk, root->fd);
 	cd_buffer_free(&walk.path);
 	free(walk.rest);

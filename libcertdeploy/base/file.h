@@ -66,6 +66,7 @@ struct cd_place {
 	char *name;    /**< one component; belongs to the place */
 	char *path;    /**< the whole real path as seen from inside the root; belongs to the place */
 	struct cd_identity identity; /**< of what stands there, not followed; exists false: nothing */
+	int error;                   /**< the errno of what could not be followed */
 };
 
 enum cd_trust {

@@ -170,6 +170,8 @@ enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *pa
 	error = errno;
 	if (fd != -1)
 		(void)close(fd);
+	if (result == -1 && error == ENOMEM)
+		(void)cd_fail_memory(host->problems);
 	/* What a failed look says nothing about is not taken for absent. */
 	if (result == -1)
 		return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG

@@ -164,26 +164,58 @@ static bool opens_what_is_meant(const struct tree *tree)
 	       kind_of(tree, "/none/real", O_NOFOLLOW) == 0;
 }
 
-static void test_a_link_is_opened_itself_on_every_kernel(void **state)
+static int error_of(const struct tree *tree, const char *path)
 {
-	struct tree *tree = *state;
-	char path[256];
+	int fd = cd_open(&tree->root, path, O_RDONLY);
+
+	if (fd == -1)
+		return errno;
+	(void)close(fd);
+	return 0;
+}
+
+/* What is not there is told from what cannot be looked at. */
+static bool says_why_not(const struct tree *tree)
+{
+	char longest[400] = "/";
+
+	memset(longest + 1, 'x', 300);
+	return error_of(tree, "/etc/real") == 0 && error_of(tree, "/etc/none") == ENOENT &&
+	       error_of(tree, "/none/real") == ENOENT && error_of(tree, "/etc/real/x") == ENOTDIR &&
+	       error_of(tree, "/etc/loop") == ELOOP && error_of(tree, longest) == ENAMETOOLONG;
+}
+
+static void on_every_kernel(bool (*holds)(const struct tree *tree), const struct tree *tree)
+{
 	int status;
 	pid_t child;
 
-	(void)snprintf(path, sizeof(path), "%s/way", tree->path);
-	assert_int_equal(symlink("/etc", path), 0);
-	assert_true(opens_what_is_meant(tree));
+	assert_true(holds(tree));
 	child = fork();
 	if (child == 0) {
 		become_old();
-		_exit(opens_what_is_meant(tree) ? 0 : 1);
+		_exit(holds(tree) ? 0 : 1);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == 77)
 		skip();
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void test_a_link_is_opened_itself_on_every_kernel(void **state)
+{
+	struct tree *tree = *state;
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/way", tree->path);
+	assert_int_equal(symlink("/etc", path), 0);
+	on_every_kernel(opens_what_is_meant, tree);
+}
+
+static void test_why_nothing_is_opened_on_every_kernel(void **state)
+{
+	on_every_kernel(says_why_not, *state);
 }
 
 static void test_paths_worth_writing(void **state)
@@ -206,6 +238,7 @@ int main(void)
 		TEST(test_refusals),
 		TEST(test_reading),
 		TEST(test_a_link_is_opened_itself_on_every_kernel),
+		TEST(test_why_nothing_is_opened_on_every_kernel),
 		TEST(test_paths_worth_writing),
 	};
 
