@@ -428,7 +428,6 @@ struct apache_host {
 	bool overruled;     /**< mod_md's files come behind its own */
 	bool live;          /**< has an endpoint */
 	bool no_name;       /**< has no ServerName */
-	bool keyless;       /**< one of its certificates has another one's key */
 	bool of_core;       /**< has a configuration of the core, and so a protocol of its own */
 };
 

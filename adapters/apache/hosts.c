@@ -182,10 +182,6 @@ static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoi
 			model->reading,
 			_("the path in line %u has a variable whose value only a shell can tell (%s:%zu)"),
 			(unsigned)doubtful->number, doubtful->doubt->file, doubtful->doubt->line);
-	} else if (host->keyless) {
-		endpoint->untouchable = "config-not-understood";
-		endpoint->note = _("certificates of two key types have the same key here: which belong "
-				   "together cannot be told");
 	} else if (apache_has_stray_key(model, host)) {
 		endpoint->untouchable = "config-not-understood";
 		endpoint->note =

@@ -8,9 +8,6 @@
 
 #include <string.h>
 
-/* Nobody has more certificates in one host; each is compared with all before it. */
-#define PAIRS_COMPARED 16
-
 static const struct apache_ref *nth_ref(const struct apache_host *host, enum apache_kind kind,
 					size_t wanted)
 {
@@ -80,7 +77,7 @@ const struct apache_ref *apache_doubtful_ref(const struct apache_model *model,
 		for (size_t i = 0; i < apache_merged_count(model, host, kind); i++) {
 			const struct apache_ref *ref = apache_merged_ref(model, host, kind, i);
 
-			if (ref != NULL && ref->doubt != NULL)
+			if (ref->doubt != NULL)
 				return ref;
 		}
 	return chain == NULL || chain->doubt == NULL ? NULL : chain;
@@ -118,53 +115,13 @@ static size_t add_confcmd(const struct apache_host *host, struct certdeploy_pair
 	return 1;
 }
 
-static struct certdeploy_pair pair_at(const struct apache_model *model, const struct apache_host *host,
-				      const struct apache_ref *certificate, size_t position)
-{
-	const struct apache_ref *key = apache_merged_ref(model, host, APACHE_KEY, position);
-	const struct apache_ref *chain = apache_chain_ref(model, host);
-
-	return (struct certdeploy_pair){certificate->value, key == NULL ? certificate->value : key->value,
-					chain == NULL ? NULL : chain->value, ref_file(certificate),
-					certificate->number};
-}
-
-static const char *type_of(struct certdeploy_reading *reading, const char *certificate)
-{
-	const struct certdeploy_leaf *leaf;
-
-	return certdeploy_leaf(&leaf, reading, certificate) == 0 ? leaf->key_type : NULL;
-}
-
-/*
- * A key that belongs to a certificate before, of another type: httpd starts, but has no key for this one
- * and never serves it.
- */
-static bool lacks_key(struct certdeploy_reading *reading, const struct certdeploy_pair *pairs, size_t last)
-{
-	const struct certdeploy_pair *pair = &pairs[last];
-
-	for (size_t i = 0; i < last && last < PAIRS_COMPARED; i++) {
-		const char *one, *other;
-
-		if (strcmp(pairs[i].key, pair->key) != 0 ||
-		    strcmp(pairs[i].certificate, pair->certificate) == 0)
-			continue;
-		one = type_of(reading, pairs[i].certificate);
-		other = type_of(reading, pair->certificate);
-		if (one != NULL && other != NULL && strcmp(one, other) != 0)
-			return true;
-	}
-	return false;
-}
-
 int apache_make_pairs(struct apache_model *model, struct apache_host *host)
 {
 	size_t count = apache_merged_count(model, host, APACHE_CERTIFICATE);
+	const struct apache_ref *chain = apache_chain_ref(model, host);
 	const struct apache_host *base = host == &model->main ? NULL : &model->main;
-	const struct apache_ref *certificate;
 	struct certdeploy_pair *pairs;
-	size_t used = 0, extra = base != NULL && names_certificate(base) ? 1 : 0;
+	size_t extra = base != NULL && names_certificate(base) ? 1 : 0;
 
 	extra += names_certificate(host) ? 1 : 0;
 	if (count + extra > UINT16_MAX)
@@ -173,8 +130,6 @@ int apache_make_pairs(struct apache_model *model, struct apache_host *host)
 	host->pair_count = (uint16_t)(count + extra);
 	if (base != NULL && host->refs == NULL && !names_certificate(host)) {
 		host->pairs = base->pairs;
-		host->pair_count = base->pair_count;
-		host->keyless = base->keyless;
 		return 0;
 	}
 	if (count + extra == 0)
@@ -182,19 +137,21 @@ int apache_make_pairs(struct apache_model *model, struct apache_host *host)
 	pairs = certdeploy_alloc(model->reading, (count + extra) * sizeof(*pairs));
 	if (pairs == NULL)
 		return CERTDEPLOY_ENOMEM;
-	for (size_t i = 0; (certificate = apache_merged_ref(model, host, APACHE_CERTIFICATE, i)) != NULL;
-	     i++) {
-		pairs[used] = pair_at(model, host, certificate, i);
-		if (lacks_key(model->reading, pairs, used))
-			host->keyless = true;
-		else
-			used++;
+	for (size_t i = 0; i < count; i++) {
+		const struct apache_ref *certificate =
+			apache_merged_ref(model, host, APACHE_CERTIFICATE, i);
+		const struct apache_ref *key = apache_merged_ref(model, host, APACHE_KEY, i);
+
+		pairs[i].certificate = certificate->value;
+		pairs[i].key = key == NULL ? certificate->value : key->value;
+		pairs[i].chain = chain == NULL ? NULL : chain->value;
+		pairs[i].file = ref_file(certificate);
+		pairs[i].line = certificate->number;
 	}
 	/* Applied behind all others, the main server's first. */
 	if (base != NULL)
-		used += add_confcmd(base, &pairs[used]);
-	used += add_confcmd(host, &pairs[used]);
+		count += add_confcmd(base, &pairs[count]);
+	(void)add_confcmd(host, &pairs[count]);
 	host->pairs = pairs;
-	host->pair_count = (uint16_t)used;
 	return 0;
 }
