@@ -52,6 +52,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/certificate/csr.c \
 	libcertdeploy/certificate/decoder.c \
 	libcertdeploy/certificate/fields.c \
+	libcertdeploy/certificate/fits.c \
 	libcertdeploy/certificate/issue.c libcertdeploy/certificate/issue.h \
 	libcertdeploy/certificate/issuer.c \
 	libcertdeploy/certificate/key.c \

@@ -180,14 +180,17 @@ bool cd_was_unsupported(void);
 void *cd_legacy(struct cd_given *given);
 /** Why an encryption cannot be undone: it is unknown, or old and this system lacks the provider. */
 const char *cd_unsupported_text(const struct cd_given *given);
+/** Name of a key type: "rsa", "ecdsa", "ed25519", …; "unknown". */
+const char *cd_key_type(X509 *certificate);
+const char *cd_key_type_of(const EVP_PKEY *key);
+
+/* ---- fits.c ---- */
+
 /**
  * Does this key belong to that certificate? By value, then by what the numbers of both halves say, or by a
  * signature made and verified. Returns 0, or CERTDEPLOY_ENOMEM, not recorded.
  */
 int cd_key_fits(bool *fits, EVP_PKEY *key, X509 *certificate);
-/** Name of a key type: "rsa", "ecdsa", "ed25519", …; "unknown". */
-const char *cd_key_type(X509 *certificate);
-const char *cd_key_type_of(const EVP_PKEY *key);
 
 /* ---- normal.c ---- */
 
