@@ -68,15 +68,17 @@ int postfix_table_put(struct postfix_table *table, struct certdeploy_reading *re
 		      const void *value)
 {
 	struct postfix_table_entry *entry, *added;
+	unsigned length = (unsigned)strlen(name), hash;
 
-	HASH_FIND_STR(table->entries, name, entry);
+	HASH_VALUE(name, length, hash);
+	HASH_FIND_BYHASHVALUE(hh, table->entries, name, length, hash, entry);
 	if (entry == NULL) {
 		entry = certdeploy_alloc(reading, sizeof(*entry));
 		if (entry == NULL)
 			return CERTDEPLOY_ENOMEM;
 		entry->name = name;
-		HASH_ADD_KEYPTR(hh, table->entries, entry->name, strlen(entry->name), entry);
-		HASH_FIND_STR(table->entries, name, added);
+		HASH_ADD_KEYPTR_BYHASHVALUE(hh, table->entries, entry->name, length, hash, entry);
+		HASH_FIND_BYHASHVALUE(hh, table->entries, name, length, hash, added);
 		if (added == NULL)
 			return CERTDEPLOY_ENOMEM;
 	}

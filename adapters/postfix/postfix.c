@@ -17,6 +17,23 @@ static int found(struct certdeploy_reading *reading, struct certdeploy_finder *f
 	return name == NULL || configs[0] == NULL ? CERTDEPLOY_ENOMEM : certdeploy_found(finder, settings);
 }
 
+#define INSTANCES "multi_instance_directories"
+
+/* A parameter's name stands in one piece: without it nothing needs to be taken apart. */
+static int names_instances(bool *out, struct certdeploy_reading *reading, const char *path)
+{
+	const struct certdeploy_document *document;
+	int result = certdeploy_read(&document, reading, path);
+	size_t length;
+	const char *bytes;
+
+	if (result != 0)
+		return result;
+	bytes = certdeploy_document_bytes(document, &length);
+	*out = memmem(bytes, length, INSTANCES, strlen(INSTANCES)) != NULL;
+	return 0;
+}
+
 /*
  * The other instances that multi_instance_directories lists, each by its own name. What is wrong with one
  * of them is for its own reading to say.
@@ -26,14 +43,18 @@ static int find_instances(struct certdeploy_reading *reading, struct certdeploy_
 {
 	struct postfix_model model = {.reading = reading, .directory = directory};
 	const char *const *others, *text;
+	bool named = false;
 	int result;
 
 	model.main_path = certdeploy_format(reading, "%s/main.cf", directory);
 	if (model.main_path == NULL)
 		return CERTDEPLOY_ENOMEM;
+	result = names_instances(&named, reading, model.main_path);
+	if (result != 0 || !named)
+		return result;
 	result = postfix_main_read(&model.main, reading, model.main_path, true);
 	if (result == 0)
-		result = postfix_value(&text, &model, NULL, "multi_instance_directories");
+		result = postfix_value(&text, &model, NULL, INSTANCES);
 	if (result == 0)
 		result = postfix_split_list(&others, reading, text, false);
 	for (; result == 0 && *others != NULL; others++) {
