@@ -336,6 +336,11 @@ struct certdeploy_endpoint {
 	const void *own;  /**< the adapter's own */
 	/** A client on this host is served what other lines say: this cannot be probed from here. */
 	bool unseen;
+	/**
+	 * Has a name, but is served what its address's default is, instead of what the lines about the name
+	 * say. There is another one of the name that those lines decide: by a name that one is chosen.
+	 */
+	bool hidden;
 };
 
 /** Add an endpoint to the reading; the structure is copied, what it points to is not. Since 0.1. */

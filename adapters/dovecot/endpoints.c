@@ -239,6 +239,7 @@ int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_m
 		.is_default = place->name == NULL,
 		.tls = !says_no(root_ssl) && !says_no(place->effective.values[DOVECOT_SSL]),
 		.inherited = !place->own && certificate != NULL,
+		.hidden = place->hidden,
 		.own = place,
 	};
 	if (place->name == NULL)

@@ -134,7 +134,8 @@ static int take(void *user, const struct certdeploy_endpoint *endpoint)
 	struct cd_chosen *chosen = choosing->chosen;
 	int result;
 
-	if (cd_table_get_bytes(&chosen->known, &endpoint, sizeof(endpoint)) != NULL)
+	/* One that is hidden goes with its address's default, or comes to light with its name. */
+	if (endpoint->hidden || cd_table_get_bytes(&chosen->known, &endpoint, sizeof(endpoint)) != NULL)
 		return 0;
 	result = may_touch(choosing, endpoint);
 	if (result != 0)

@@ -107,16 +107,25 @@ def test_an_address_beside_a_name(live, ca, oracle):
 
 @pytest.mark.parametrize("oracle", ["2.4"], indirect=True)
 @pytest.mark.parametrize("live", [[("local_name known.test", "name"), ("local 127.0.0.2", "here")]], indirect=True)
-def test_a_name_before_an_address(live, ca):
+@pytest.mark.parametrize("how", [("--hostname", "known.test"), ("--hostname", "~^known"), ()], ids=["name", "pattern", "covered"])
+def test_a_name_before_an_address(live, ca, how):
     """Which hides it there: the name's block moves behind it, and the address keeps its own."""
     new, here = ca.leaf("known.test"), {"address": "127.0.0.2"}
     assert live.served("imaps", "known.test", **here) == live.known["here"][1]
     shown = {e["listen"].partition(":")[0]: e["certificate"] for e in live.tool.run("list").endpoints if e["name"] == "known.test"}
     assert shown["127.0.0.2"] == live.known["here"][0]
-    proven(live.deploy(new, "--hostname", "known.test"), live)
+    proven(live.deploy(new, *how), live)
     assert {live.served("imaps", "known.test"), live.served("imaps", "known.test", **here)} == {new.sha256}
     assert (live.served("imaps"), live.served("imaps", **here)) == (live.known["old"][1], live.known["here"][1])
-    assert not live.deploy(new, "--hostname", "known.test").expect().json["changed"]
+    assert not live.deploy(new, *how).expect().json["changed"]
+
+
+@pytest.mark.parametrize("oracle", ["2.4"], indirect=True)
+@pytest.mark.parametrize("live", [[("local_name known.test", "name"), ("local 127.0.0.2", "here")]], indirect=True)
+def test_all_where_an_address_hides_a_name(live, ca):
+    new = ca.leaf("known.test")
+    proven(live.deploy(new, "--all"), live)
+    assert {live.served("imaps", n, address=a) for n in (None, "known.test") for a in ("127.0.0.1", "127.0.0.2")} == {new.sha256}
 
 
 @pytest.mark.parametrize("live", [[("local_name known.test", "name")]], indirect=True)
