@@ -179,17 +179,41 @@ static int report_exposed(struct postfix_model *model, const struct postfix_map 
 	return 0;
 }
 
+/* Of a table that is not there smtpd says so to its log only, whenever a client asks for a name. */
+static int check_there(struct postfix_model *model, const struct postfix_map *map)
+{
+	bool file = map->kind == POSTFIX_MAP_INDEXED || map->kind == POSTFIX_MAP_TEXT;
+	const char *opened = certdeploy_format(model->reading, "%s%s", map->path, map->suffix);
+	const struct certdeploy_leaf *leaf;
+
+	if (opened == NULL)
+		return CERTDEPLOY_ENOMEM;
+	/* One without a name in the configuration would be ours, to be made. */
+	if (!file || map->unnamed != NULL ||
+	    certdeploy_leaf(&leaf, model->reading, opened) != CERTDEPLOY_ENOTFOUND)
+		return 0;
+	certdeploy_report(model->reading, CERTDEPLOY_ERROR, "not-found", opened, 0,
+			  _("this table is not there: clients that ask for a name are turned away"));
+	return CERTDEPLOY_EDIFFERENT;
+}
+
+static int inspect_map(struct postfix_model *model, const struct postfix_map *map)
+{
+	int result = check_there(model, map);
+
+	if (result != 0 || map->kind != POSTFIX_MAP_INDEXED || map->lines.document == NULL)
+		return result;
+	result = report_exposed(model, map);
+	return result == 0 ? compare(model, map) : result;
+}
+
 int postfix_inspect(struct certdeploy_reading *reading)
 {
 	struct postfix_model *model = certdeploy_model(reading);
 	int differs = 0, result = 0;
 
 	for (const struct postfix_map *map = model->maps; map != NULL; map = map->next) {
-		if (map->kind != POSTFIX_MAP_INDEXED || map->lines.document == NULL)
-			continue;
-		result = report_exposed(model, map);
-		if (result == 0)
-			result = compare(model, map);
+		result = inspect_map(model, map);
 		if (result == CERTDEPLOY_EDIFFERENT)
 			differs = result;
 		else if (result != 0)

@@ -265,6 +265,24 @@ def test_lost_source(host, ca):
     assert host.configuration() == before
 
 
+@pytest.mark.parametrize(("kind", "suffix"), [("texthash", ""), ("hash", ".db")])
+def test_table_that_is_not_there(host, ca, kind, suffix):
+    """Whoever asks for a name is turned away: verify says so, and the first name makes the table."""
+    mail = host.postfix()
+    one, source = ca.leaf("www.example.test"), mail.home / "sni"
+    mail.set(tls_server_sni_maps=f"{kind}:{source}")
+    host.start()
+    assert served(mail, "www.example.test") == served(mail, "other.example.test") == [None] * 3
+    assert host.tool("verify").expect(8, "not-found").problem("not-found")["file"] == f"{source}{suffix}"
+    deploy(host, one, "--hostname", "www.example.test").expect(0)
+    assert mode(source) == 0o600
+    assert served(mail, "www.example.test") == [one.sha256] * 3
+    assert served(mail, "other.example.test") == [host.old.sha256] * 3
+    assert "not-found" not in host.tool("verify").expect(0).codes
+    host.tool("rollback", "--no-verify").expect(0)
+    assert not list(mail.home.glob("sni*"))
+
+
 def test_missing_file_of_another_name_is_told(host, ca):
     mail = host.postfix()
     one = ca.leaf("www.example.test")
