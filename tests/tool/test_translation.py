@@ -94,6 +94,11 @@ def test_every_message_is_translated(messages, japanese):
     assert [m for m, entry in japanese.items() if "fuzzy" in entry["flags"]] == []
 
 
+def test_no_translation_is_left_over(messages, japanese):
+    unused = set(japanese) - {message["msgid"] for message in messages}
+    assert sorted(unused) == [], "no message of the sources any more: take them out of po/ja.po"
+
+
 def test_same_arguments(messages, japanese):
     for message in messages:
         entry = japanese.get(message["msgid"])
