@@ -24,20 +24,45 @@ static bool is_ascii(const char *name)
 	return true;
 }
 
+/* An IPv6 address, also in brackets as URLs have it, in its shortest spelling; false: it is none. */
+static bool shortest_ipv6(char out[INET6_ADDRSTRLEN], const char *name)
+{
+	size_t length = strlen(name);
+	bool brackets = length > 2 && name[0] == '[' && name[length - 1] == ']';
+	unsigned char address[16];
+
+	length -= brackets ? 2 : 0;
+	if (strchr(name, ':') == NULL || length >= INET6_ADDRSTRLEN)
+		return false;
+	memcpy(out, name + brackets, length);
+	out[length] = '\0';
+	return inet_pton(AF_INET6, out, address) == 1 &&
+	       inet_ntop(AF_INET6, address, out, INET6_ADDRSTRLEN) != NULL;
+}
+
+/* DNS ends a whole name with a dot; certificates, SNI and configurations hold it without. */
+static void drop_last_dot(char *name)
+{
+	size_t length = name == NULL ? 0 : strlen(name);
+
+	if (length > 1 && name[length - 1] == '.' && name[length - 2] != '.')
+		name[length - 1] = '\0';
+}
+
 char *cd_hostname_ascii(struct cd_arena *arena, const char *name)
 {
 	bool wildcard = strncmp(name, "*.", 2) == 0;
 	char text[INET6_ADDRSTRLEN], *mapped = NULL, *copy;
-	unsigned char address[16];
 
-	if (strchr(name, ':') != NULL && inet_pton(AF_INET6, name, address) == 1 &&
-	    inet_ntop(AF_INET6, address, text, sizeof(text)) != NULL)
+	if (shortest_ipv6(text, name))
 		return cd_arena_string(arena, text);
 	if (is_ascii(name) || idn2_to_ascii_8z(name + (wildcard ? 2 : 0), &mapped,
 					       IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
-		return cd_arena_string(arena, name);
-	copy = cd_arena_format(arena, "%s%s", wildcard ? "*." : "", mapped);
+		copy = cd_arena_string(arena, name);
+	else
+		copy = cd_arena_format(arena, "%s%s", wildcard ? "*." : "", mapped);
 	idn2_free(mapped);
+	drop_last_dot(copy);
 	return copy;
 }
 

@@ -10,8 +10,9 @@
 bool cd_is_ipv4(const char *name);
 
 /**
- * The form that certificates hold: `日本語.jp` as `xn--wgv71a119e.jp`, an IPv6 address in its shortest
- * spelling. What cannot be mapped stays as it is. NULL: memory is short.
+ * The form that certificates hold: `日本語.jp` as `xn--wgv71a119e.jp`, `example.jp.` without its last dot,
+ * an IPv6 address, in brackets or not, in its shortest spelling. What cannot be mapped stays as it is.
+ * NULL: memory is short.
  */
 char *cd_hostname_ascii(struct cd_arena *arena, const char *name);
 

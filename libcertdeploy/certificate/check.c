@@ -373,22 +373,54 @@ static void check_twin(struct check *check, const char *const *names)
 			   check->place->line, _("the certificate covers %s but not www.%s"), name, name);
 }
 
-static void check_names(struct check *check)
+/* Each label has a length, and a * stands for the whole first of three or more: others match no host. */
+static bool matches_hosts(const ASN1_STRING *text)
 {
-	GENERAL_NAMES *alternatives = X509_get_ext_d2i(check->x509, NID_subject_alt_name, NULL, NULL);
-	const char *const *names = NULL;
-	int count = sk_GENERAL_NAME_num(alternatives);
-	bool bad = false, nul = false, address = false;
+	const char *name = (const char *)ASN1_STRING_get0_data(text);
+	int length = ASN1_STRING_length(text), label = 0, dots = 0;
 
-	if (count > CD_NAMES_LIMIT)
-		refuse(check, "too-large", check->place, _("the certificate has more than %d names"),
-		       CD_NAMES_LIMIT);
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < length; i++) {
+		if (name[i] == '*' && (i != 0 || length < 2 || name[1] != '.'))
+			return false;
+		if (name[i] == '.' && label == 0)
+			return false;
+		label = name[i] == '.' ? 0 : label + 1;
+		dots += name[i] == '.';
+		if (label > 63)
+			return false;
+	}
+	return label > 0 && (name[0] != '*' || dots > 1);
+}
+
+static void check_useless_name(struct check *check, const ASN1_STRING *text)
+{
+	const char *name = cd_arena_copy(&check->problems->arena, (const char *)ASN1_STRING_get0_data(text),
+					 (size_t)ASN1_STRING_length(text));
+
+	if (name == NULL)
+		note(check, cd_fail_memory(check->problems));
+	else
+		cd_problem(check->problems, CERTDEPLOY_WARNING, "malformed", check->place->origin,
+			   check->place->line,
+			   _("the certificate has the name %s, which browsers match with no host"), name);
+}
+
+/* How the names are written. */
+static void check_spelling(struct check *check, const GENERAL_NAMES *alternatives)
+{
+	bool bad = false, nul = false, address = false;
+	const ASN1_STRING *useless = NULL;
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(alternatives); i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(alternatives, i);
 
-		bad = bad || (name->type == GEN_DNS && !is_name_text(name->d.dNSName));
-		nul = nul || (name->type == GEN_DNS && has_nul(name->d.dNSName));
-		address = address || (name->type == GEN_DNS && is_address_text(name->d.dNSName));
+		if (name->type != GEN_DNS)
+			continue;
+		bad = bad || !is_name_text(name->d.dNSName);
+		nul = nul || has_nul(name->d.dNSName);
+		address = address || is_address_text(name->d.dNSName);
+		if (useless == NULL && !matches_hosts(name->d.dNSName))
+			useless = name->d.dNSName;
 	}
 	/* A name that ends early for one reader and not for another is an attack (CVE-2009-2408). */
 	if (nul)
@@ -401,6 +433,20 @@ static void check_names(struct check *check)
 			check->problems, CERTDEPLOY_WARNING, "malformed", check->place->origin,
 			check->place->line,
 			_("an IP address stands among the host names, where clients do not look for it"));
+	else if (useless != NULL)
+		check_useless_name(check, useless);
+}
+
+static void check_names(struct check *check)
+{
+	GENERAL_NAMES *alternatives = X509_get_ext_d2i(check->x509, NID_subject_alt_name, NULL, NULL);
+	const char *const *names = NULL;
+	int count = sk_GENERAL_NAME_num(alternatives);
+
+	if (count > CD_NAMES_LIMIT)
+		refuse(check, "too-large", check->place, _("the certificate has more than %d names"),
+		       CD_NAMES_LIMIT);
+	check_spelling(check, alternatives);
 	GENERAL_NAMES_free(alternatives);
 	if (count > CD_NAMES_LIMIT)
 		return;

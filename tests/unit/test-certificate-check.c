@@ -217,6 +217,16 @@ static void test_names(void **state)
 
 static void test_names_that_are_no_host_names(void **state)
 {
+	static const char *const useless[] = {
+		SITE ",DNS:*.*.example.jp",
+		SITE ",DNS:f*.example.jp",
+		SITE ",DNS:www.*.example.jp",
+		SITE ",DNS:*.jp",
+		SITE ",DNS:*",
+		SITE ",DNS:www.example.jp.",
+		SITE ",DNS:.example.jp",
+		SITE ",DNS:a..example.jp",
+	};
 	struct loading loading;
 	const struct cd_certificate *certificate;
 
@@ -224,6 +234,12 @@ static void test_names_that_are_no_host_names(void **state)
 	acceptable((struct wish){.names = "DNS:a.example,DNS:b example"}, "malformed");
 	acceptable((struct wish){.names = "DNS:a.example,DNS:a\x1b[31m.example"}, "malformed");
 	silent((struct wish){.names = "DNS:a.example,DNS:_dmarc.b.example,DNS:*.c.example"}, "malformed");
+	/* A * is the whole first label and has two or more behind it (RFC 9525, 6.3): so browsers have it.
+	 */
+	for (size_t i = 0; i < sizeof(useless) / sizeof(*useless); i++)
+		noted((struct wish){.names = useless[i]}, "malformed", CERTDEPLOY_WARNING);
+	silent((struct wish){.names = "DNS:localhost,DNS:x--.example.jp,DNS:*.xn--wgv71a119e.jp"},
+	       "malformed");
 	/* The common name counts only where there is nothing else, and then as a host name only. */
 	load_wish(&loading, (struct wish){.name = "evil\nname", .names = "DNS:A.Example"}, NULL);
 	assert_int_equal(loading.result, 0);

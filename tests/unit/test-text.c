@@ -94,6 +94,13 @@ static void test_two_forms_of_names(void **state)
 	ascii("straße.example", "xn--strae-oqa.example");
 	ascii("www.example.jp", "www.example.jp");
 	ascii("2001:0DB8:0:0::1", "2001:db8::1");
+	ascii("[2001:0DB8:0:0::1]", "2001:db8::1");
+	ascii("[2001:0DB8:0:0::1", "[2001:0DB8:0:0::1");
+	ascii("[192.0.2.1]", "[192.0.2.1]");
+	ascii("www.example.jp.", "www.example.jp");
+	ascii("日本語。jp。", "xn--wgv71a119e.jp");
+	ascii("www.example.jp..", "www.example.jp..");
+	ascii(".", ".");
 	ascii("\xff.example", "\xff.example");
 	unicode("xn--wgv71a119e.jp", "日本語.jp");
 	unicode("*.xn--wgv71a119e.jp", "*.日本語.jp");
