@@ -54,16 +54,26 @@ static int plan_service(struct cd_plan *plan, size_t service)
 	return seen->service.adapter->plan(&seen->reading, assignments, count, &plan->edits);
 }
 
+static bool will_reload(const struct cd_plan *plan, const struct cd_seen *seen)
+{
+	return plan->inventory.host.root.live && seen->running != 0 &&
+	       cd_request_flag(plan->request, CERTDEPLOY_NO_RELOAD, 0) == 0;
+}
+
 static int plan_edits(struct cd_plan *plan)
 {
 	int result = 0;
 
 	for (size_t i = 0; result == 0 && i < plan->inventory.services.count; i++) {
 		const struct cd_seen *seen = plan->inventory.services.items[i];
+		size_t from = plan->problems->list.count;
 
 		plan->problems->service = cd_arena_string(&plan->problems->arena, seen->service.name);
 		result = plan_service(plan, i);
 		plan->problems->service = NULL;
+		/* An adapter says what a reload does; it does not know whether there is one. */
+		if (!will_reload(plan, seen))
+			cd_problems_drop(plan->problems, from, "sessions-end");
 	}
 	if (result == 0)
 		result = cd_edits_render(&plan->edits);

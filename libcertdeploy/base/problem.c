@@ -287,3 +287,19 @@ void cd_problems_soften(struct cd_problems *problems, size_t from)
 			problem->severity = CERTDEPLOY_WARNING;
 	}
 }
+
+void cd_problems_drop(struct cd_problems *problems, size_t from, const char *code)
+{
+	size_t kept = from;
+
+	for (size_t i = from; i < problems->list.count; i++) {
+		struct certdeploy_problem *problem = problems->list.items[i];
+
+		if (strcmp(problem->code, code) != 0)
+			problems->list.items[kept++] = problem;
+	}
+	if (kept == problems->list.count)
+		return;
+	problems->list.items[kept] = NULL;
+	problems->list.count = kept;
+}

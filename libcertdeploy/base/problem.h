@@ -55,6 +55,8 @@ bool cd_problems_failed(const struct cd_problems *problems, size_t from);
 
 /** Turn the errors recorded at or after position from into warnings. */
 void cd_problems_soften(struct cd_problems *problems, size_t from);
+/** Take back what was recorded with this code at or after position from. */
+void cd_problems_drop(struct cd_problems *problems, size_t from, const char *code);
 
 /** One row of problems.def, for the manual and the tests. */
 struct cd_problem_code {

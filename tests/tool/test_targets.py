@@ -35,3 +35,9 @@ def test_a_pattern_that_meets_nothing(tool, plan, pattern):
 def test_no_pattern(tool, plan):
     for run in (tool("list", "--hostname", "~("), plan("--hostname", "~(")):
         assert run.expect(2).problem("usage")["message"] == '"(" is not a usable pattern'
+
+
+def test_nothing_is_said_of_a_reload_where_there_is_none(plan):
+    """A tree has no server whose sessions could end."""
+    run = plan("--default", "--service", "dovecot").expect(0)
+    assert run.states["dovecot"] == "planned" and "sessions-end" not in run.codes

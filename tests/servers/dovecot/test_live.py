@@ -187,6 +187,8 @@ def test_sessions_at_the_reload(oracle, ca, stay):
         dovecot.start()
         with socket.create_connection(("127.0.0.1", dovecot.ports["imap"]), timeout=20) as client:
             assert client.recv(4096).startswith(b"* OK")
+            left = dovecot.deploy(ca.leaf("a.test"), "--default", "--dry-run", "--no-reload").expect()
+            assert "sessions-end" not in left.codes
             done = dovecot.deploy(ca.leaf("a.test"), "--default").expect()
             assert ("sessions-end" in done.codes) == (not stay)
             time.sleep(SHUTDOWN if stay else 0)
