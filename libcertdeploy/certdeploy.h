@@ -446,6 +446,8 @@ struct certdeploy_service_report {
 	const char *state;
 	int running;                                               /**< 1 yes, 0 no, -1 not known */
 	const struct certdeploy_endpoint_report *const *endpoints; /**< NULL-terminated */
+	/** the transaction that changed it, or tried to; NULL: none. One for all but with KEEP_GOING. */
+	const char *transaction;
 };
 
 /** Since 0.1. */

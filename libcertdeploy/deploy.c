@@ -103,6 +103,7 @@ static int report_services(struct certdeploy_result *result, struct cd_plan *pla
 		}
 		service->state = transaction->services[at].state;
 		service->action = transaction->services[at].action;
+		service->transaction = result->transaction;
 		at++;
 	}
 	return code;
@@ -532,7 +533,7 @@ static int deploy_each(struct certdeploy_result *result, const struct certdeploy
 {
 	struct cd_inventory inventory;
 	struct tally tally = {0};
-	bool changed = false;
+	const char *transaction = NULL; /* the last that changed something */
 	int code = cd_inventory_open(&inventory, result->cd, &result->problems, request, false);
 
 	if (code == 0 && inventory.services.count == 0)
@@ -543,10 +544,12 @@ static int deploy_each(struct certdeploy_result *result, const struct certdeploy
 
 		result->changed = false;
 		code = deploy_alone(result, request, seen->service.name, &tally);
-		changed = changed || result->changed;
+		transaction = result->changed ? result->transaction : transaction;
 	}
 	cd_inventory_close(&inventory);
-	result->changed = changed;
+	result->changed = transaction != NULL;
+	if (result->changed)
+		result->transaction = transaction;
 	if (code != 0)
 		return code;
 	if (tally.done == 0)

@@ -324,6 +324,7 @@ static int report_touched(struct certdeploy_result *result, const struct cd_tran
 		report->state = touched->state == NULL ? "unchanged" : touched->state;
 		report->running = touched->was_running;
 		report->endpoints = none;
+		report->transaction = transaction->id[0] == '\0' ? NULL : result->transaction;
 	}
 	return 0;
 }

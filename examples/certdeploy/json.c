@@ -119,11 +119,11 @@ static json_t *service_object(const struct certdeploy_service_report *report)
 			json_decref(endpoints);
 			return NULL;
 		}
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(report->name), "adapter",
-			 text(report->adapter), "version", text(report->version), "config",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(report->name),
+			 "adapter", text(report->adapter), "version", text(report->version), "config",
 			 text(report->config), "action", text(report->action), "state", text(report->state),
 			 "running", report->running < 0 ? json_null() : json_boolean(report->running),
-			 "endpoints", endpoints);
+			 "endpoints", endpoints, "transaction", text(report->transaction));
 }
 
 static json_t *file_object(const struct certdeploy_file_report *report)

@@ -105,18 +105,42 @@ void print_changed_files(const struct tool *tool, const struct certdeploy_result
 	table_free(&table);
 }
 
+static bool is_put_back(const struct certdeploy_service_report *service)
+{
+	return service->state != NULL &&
+	       (strcmp(service->state, "rolled-back") == 0 || strcmp(service->state, "failed") == 0);
+}
+
+static void print_transaction(const char *id, bool stands)
+{
+	if (stands)
+		put_line(stdout, _("Transaction %s. To undo it: certdeploy rollback %s\n"), id, id);
+	else
+		put_line(stdout, _("Transaction %s\n"), id);
+}
+
+/* One for all, or with --keep-going one a service: each is undone by its own id, and some may be already.
+ */
+static void print_transactions(const struct certdeploy_result *result)
+{
+	const char *last = certdeploy_result_transaction(result);
+	const struct certdeploy_service_report *service;
+
+	for (size_t i = 0; (service = certdeploy_result_service(result, i)) != NULL; i++) {
+		if (service->transaction == NULL || last == NULL || strcmp(service->transaction, last) == 0)
+			continue;
+		print_transaction(service->transaction, !is_put_back(service));
+	}
+	if (last != NULL)
+		print_transaction(last, certdeploy_result_changed(result));
+}
+
 void print_outcome(const struct tool *tool, const struct certdeploy_result *result)
 {
-	const char *transaction = certdeploy_result_transaction(result);
-	int code = certdeploy_result_code(result);
-
 	print_changed_files(tool, result);
 	print_services(tool, result);
-	if (transaction != NULL && code == 0 && certdeploy_result_changed(result))
-		put_line(stdout, _("Transaction %s. To undo it: certdeploy rollback %s\n"), transaction,
-			 transaction);
-	else if (transaction != NULL)
-		put_line(stdout, _("Transaction %s\n"), transaction);
-	else if (code == 0 && certdeploy_result_file(result, 0) == NULL)
+	print_transactions(result);
+	if (certdeploy_result_transaction(result) == NULL && certdeploy_result_code(result) == 0 &&
+	    certdeploy_result_file(result, 0) == NULL)
 		put_line(stdout, "%s\n", _("Nothing to do."));
 }

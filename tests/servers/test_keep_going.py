@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """--keep-going: each service is a transaction of its own; and a rollback is proven on the ports like a deployment."""
 
+import re
+
 import pytest
 
 from harness.scene import Clock, Scene, material
@@ -24,6 +26,38 @@ def test_one_service_fails_and_the_other_changes(host, leaf):
     assert result.json["changed"] is True
     assert set(web.served().values()) == {leaf.sha256}
     assert set(mail.served().values()) == {host.old.sha256}
+    # the transaction is the one that stands
+    ids = {s["name"]: s["transaction"] for s in result.json["services"]}
+    assert result.json["transaction"] == ids["apache"] != ids["dovecot"]
+    assert host.tool("show", ids["dovecot"]).json["history"][0]["result"] == "rolled-back"
+    host.tool("rollback", ids["apache"]).expect(OK)
+    assert set(host.served().values()) == {host.old.sha256}
+
+
+@pytest.mark.needs("apache", "dovecot")
+def test_how_to_undo_is_said_of_what_stands_and_of_all_of_it(host, leaf):
+    host.apache(), host.dovecot()
+    host.start()
+    host.write_config(overrides={"dovecot": {"test": ("/bin/false",)}})
+    asked = ("deploy", "--keep-going", "--default", *material(leaf))
+    partly = host.tool.text(*asked)
+    assert partly.status == PARTIAL
+    ids = [t["id"] for t in host.tool("history").json["history"]]
+    assert undone(partly.out) == [ids[1]] and f"Transaction {ids[0]}\n" in partly.out
+    host.tool("rollback", ids[1]).expect(OK)
+    host.write_config()
+    whole = host.tool.text(*asked)
+    assert whole.status == OK
+    said = undone(whole.out)
+    assert said == [t["id"] for t in reversed(host.tool("history").json["history"][:2])]
+    for transaction in said:
+        host.tool("rollback", transaction).expect(OK)
+    assert set(host.served().values()) == {host.old.sha256}
+
+
+def undone(text):
+    """The transactions that a person is told to roll back."""
+    return re.findall(r"^Transaction (\S+)\. To undo it: certdeploy rollback \1$", text, re.M)
 
 
 @pytest.mark.needs("apache", "dovecot")

@@ -214,7 +214,8 @@ static void tell(struct certdeploy_result *result, bool evil)
 								.action = "reload",
 								.state = evil ? "rolled-back" : "verified",
 								.running = 1,
-								.endpoints = result->endpoints};
+								.endpoints = result->endpoints,
+								.transaction = "20261121T201136Z-1"};
 	result->file[0] = (struct certdeploy_file_report){.path = path, .change = "edited", .backup = path};
 	result->past = (struct certdeploy_transaction_report){.id = "20261121T201136Z-1",
 							      .time = 1795291896,
