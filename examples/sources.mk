@@ -29,6 +29,7 @@ tool_sources = examples/certdeploy/tool.h examples/certdeploy/request.h \
 	examples/certdeploy/outcome.c \
 	examples/certdeploy/outputs.c \
 	examples/certdeploy/plan.c \
+	examples/certdeploy/problems.c \
 	examples/certdeploy/prune.c \
 	examples/certdeploy/recover.c \
 	examples/certdeploy/request.c \

@@ -179,51 +179,6 @@ int life_left(const struct certdeploy_certificate_report *report)
 	return now <= report->not_before ? 100 : (int)((report->not_after - now) * 100 / life);
 }
 
-static const char *severity_name(enum certdeploy_severity severity)
-{
-	switch (severity) {
-	case CERTDEPLOY_ERROR:
-		return _("error");
-	case CERTDEPLOY_WARNING:
-		return _("warning");
-	default:
-		return _("notice");
-	}
-}
-
-void print_problem(const struct tool *tool, const struct certdeploy_problem *problem)
-{
-	enum style style = problem->severity == CERTDEPLOY_ERROR     ? STYLE_BAD
-			   : problem->severity == CERTDEPLOY_WARNING ? STYLE_WARN
-								     : STYLE_DIM;
-
-	if (tool->verbosity < 0 && problem->severity != CERTDEPLOY_ERROR)
-		return;
-	(void)fputs("certdeploy: ", stderr);
-	(void)fprintf(stderr, "%s%s%s: ", styled(tool->color_err, style), severity_name(problem->severity),
-		      styled(tool->color_err, STYLE_PLAIN));
-	if (problem->service != NULL)
-		put_line(stderr, "%s: ", problem->service);
-	if (problem->file != NULL) {
-		put_safe(stderr, problem->file);
-		if (problem->line != 0)
-			(void)fprintf(stderr, ":%zu", problem->line);
-		(void)fputs(": ", stderr);
-	}
-	put_safe(stderr, problem->message);
-	(void)fprintf(stderr, " [%s]\n", problem->code);
-	if (problem->fix != NULL && problem->fix[0] != '\0')
-		put_line(stderr, "  %s\n", problem->fix);
-}
-
-void print_problems(const struct tool *tool, const struct certdeploy_result *result)
-{
-	const struct certdeploy_problem *problem;
-
-	for (size_t i = 0; (problem = certdeploy_result_problem(result, i)) != NULL; i++)
-		print_problem(tool, problem);
-}
-
 /* ---- the diff ---- */
 
 static enum style diff_style(const char *line)

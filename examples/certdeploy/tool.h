@@ -301,9 +301,14 @@ const char *show_time(char buffer[32], int64_t time);
 const char *show_days(char buffer[64], int64_t when);
 /** Percent of a certificate's life that is left, 0 to 100. */
 int life_left(const struct certdeploy_certificate_report *report);
-void print_problem(const struct tool *tool, const struct certdeploy_problem *problem);
-void print_problems(const struct tool *tool, const struct certdeploy_result *result);
 void print_diff(const struct tool *tool, const char *diff);
+
+/* ---- problems.c ---- */
+
+void print_problem(const struct tool *tool, const struct certdeploy_problem *problem);
+/** Those of a result; without -v a notice that is true of many places is told once, with their number. */
+void print_problems(const struct tool *tool, const struct certdeploy_result *result);
+
 /* ---- outputs.c ---- */
 
 /** Refuse before anything is made: a file that is there is never overwritten. 0 or a code. */

@@ -37,6 +37,24 @@ def test_no_pattern(tool, plan):
         assert run.expect(2).problem("usage")["message"] == '"(" is not a usable pattern'
 
 
+def test_what_is_true_of_a_whole_batch_is_told_once(tool, root, pki, tmp_path):  # noqa: F811
+    """For people; in JSON each object has its own."""
+    authority = pki.root().authority("Example CA 1")
+    for number in range(4):
+        leaf = authority.leaf(f"n{number}.example.test")  # noqa: F811
+        place = tmp_path / "issued" / f"n{number}"
+        place.mkdir(parents=True)
+        (place / "privkey.pem").write_bytes(leaf.key.read_bytes())
+        (place / "fullchain.pem").write_text(leaf.fullchain.read_text() + pki.root().cert.read_text())
+    asked = ("deploy", "--batch-dir", tmp_path / "issued", "--install-only", "--dry-run")
+    told = tool.text(*asked)
+    assert told.status == 0 and told.err.count("[chain-root]") == 1, told
+    assert "  The same in 3 other places (-v shows them)\n" in told.err
+    assert tool.text("-v", *asked).err.count("[chain-root]") == 4
+    found = [p for p in tool(*asked).expect(0).problems if p["code"] == "chain-root"]
+    assert [p["order"] for p in found] == [1, 2, 3, 4]
+
+
 def test_nothing_is_said_of_a_reload_where_there_is_none(plan):
     """A tree has no server whose sessions could end."""
     run = plan("--default", "--service", "dovecot").expect(0)
