@@ -98,11 +98,14 @@ static int load(struct certdeploy *cd, enum fault fault, const char *config_file
 
 int certdeploy_new(struct certdeploy **out, const struct certdeploy_options *options)
 {
-	struct certdeploy *cd = calloc(1, sizeof(*cd));
 	struct certdeploy_options copy;
 	struct cd_language language;
+	struct certdeploy *cd;
 	enum fault fault;
 
+	if (out == NULL)
+		return CERTDEPLOY_EUSAGE;
+	cd = calloc(1, sizeof(*cd));
 	*out = cd;
 	if (cd == NULL)
 		return CERTDEPLOY_ENOMEM;

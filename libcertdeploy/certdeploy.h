@@ -16,7 +16,7 @@
  *
  * Conventions:
  *  - Functions return 0 or a negative enum certdeploy_code. Out-parameters come first and are set to
- *    NULL when nothing could be made.
+ *    NULL when nothing could be made; without one, CERTDEPLOY_EUSAGE is returned and nothing is done.
  *  - What is returned through an out-parameter belongs to the caller and has a _free function, which
  *    accepts NULL. What is returned as a pointer to const belongs to the object it was asked of and
  *    lives as long as that.

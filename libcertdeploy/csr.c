@@ -190,7 +190,7 @@ static int put_out(struct cd_keeping *keeping, const struct cd_issue *issue)
 int certdeploy_csr(struct certdeploy_result **out, struct certdeploy *cd,
 		   const struct certdeploy_request *request)
 {
-	struct certdeploy_result *result = cd_result_begin(cd);
+	struct certdeploy_result *result;
 	bool stored = cd_request_flag(request, CERTDEPLOY_NOT_STORED, 0) == 0;
 	char passphrase[PASSPHRASE_LIMIT + 1] = "";
 	const char *public_key_sha256 = "";
@@ -198,11 +198,10 @@ int certdeploy_csr(struct certdeploy_result **out, struct certdeploy *cd,
 	struct cd_certificates current = {0};
 	struct cd_issue issue = {0};
 	struct cd_wish wish;
-	int code;
+	int code = cd_result_begin(&result, out, cd);
 
-	*out = NULL;
-	if (result == NULL)
-		return CERTDEPLOY_ENOMEM;
+	if (code != 0)
+		return code;
 	if (cd->broken != 0)
 		return cd_result_end(out, result, cd_broken(result));
 	fill(&wish, request);

@@ -419,14 +419,13 @@ static int look_at_places(struct cd_plan *plan)
 int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
 		    const struct certdeploy_request *request)
 {
-	struct certdeploy_result *result = cd_result_begin(cd);
+	struct certdeploy_result *result;
 	struct cd_proof nothing = {0};
 	struct cd_plan plan;
-	int code;
+	int code = cd_result_begin(&result, out, cd);
 
-	*out = NULL;
-	if (result == NULL)
-		return CERTDEPLOY_ENOMEM;
+	if (code != 0)
+		return code;
 	if (cd->broken != 0)
 		return cd_result_end(out, result, cd_broken(result));
 	code = cd_plan_make(&plan, cd, &result->problems, request);
@@ -560,13 +559,12 @@ static int deploy_each(struct certdeploy_result *result, const struct certdeploy
 int certdeploy_deploy(struct certdeploy_result **out, struct certdeploy *cd,
 		      const struct certdeploy_request *request)
 {
-	struct certdeploy_result *result = cd_result_begin(cd);
+	struct certdeploy_result *result;
 	bool alone = cd_request_flag(request, CERTDEPLOY_KEEP_GOING, 0) != 0;
-	int code;
+	int code = cd_result_begin(&result, out, cd);
 
-	*out = NULL;
-	if (result == NULL)
-		return CERTDEPLOY_ENOMEM;
+	if (code != 0)
+		return code;
 	if (cd->broken != 0)
 		return cd_result_end(out, result, cd_broken(result));
 	code = cd_recover_first(cd, &result->problems, request);

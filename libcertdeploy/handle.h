@@ -77,8 +77,9 @@ struct certdeploy_result {
 	const char *diff;
 };
 
-/** Begin an operation: a result, or NULL when memory is short. */
-struct certdeploy_result *cd_result_begin(struct certdeploy *cd);
+/** Begin an operation; out: where its caller wants the result, set to NULL until the end. */
+int cd_result_begin(struct certdeploy_result **result, struct certdeploy_result **out,
+		    struct certdeploy *cd);
 /** End it: hand the result out, remember its error in the handle, return the code. */
 int cd_result_end(struct certdeploy_result **out, struct certdeploy_result *result, int code);
 

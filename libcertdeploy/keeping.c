@@ -198,16 +198,15 @@ static void forget(struct certdeploy_result *result, size_t problems)
 int cd_with_store(struct certdeploy_result **out, struct certdeploy *cd,
 		  const struct certdeploy_request *request, bool changing, cd_store_fn *work)
 {
-	struct certdeploy_result *result = cd_result_begin(cd);
+	struct certdeploy_result *result;
 	int64_t end = cd_now_ms() + 1000 * cd_request_flag(request, CERTDEPLOY_WAIT, DEFAULT_WAIT);
 	struct cd_keeping keeping;
 	size_t problems;
 	bool again;
-	int code;
+	int code = cd_result_begin(&result, out, cd);
 
-	*out = NULL;
-	if (result == NULL)
-		return CERTDEPLOY_ENOMEM;
+	if (code != 0)
+		return code;
 	if (cd->broken != 0)
 		return cd_result_end(out, result, cd_broken(result));
 	problems = result->problems.list.count;

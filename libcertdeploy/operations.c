@@ -37,13 +37,12 @@ int cd_broken(struct certdeploy_result *result)
 int cd_with_inventory(struct certdeploy_result **out, struct certdeploy *cd,
 		      const struct certdeploy_request *request, cd_operation_fn *work)
 {
-	struct certdeploy_result *result = cd_result_begin(cd);
+	struct certdeploy_result *result;
 	struct cd_inventory inventory;
-	int code;
+	int code = cd_result_begin(&result, out, cd);
 
-	*out = NULL;
-	if (result == NULL)
-		return CERTDEPLOY_ENOMEM;
+	if (code != 0)
+		return code;
 	if (cd->broken != 0)
 		return cd_result_end(out, result, cd_broken(result));
 	code = cd_inventory_open(&inventory, cd, &result->problems, request, true);
@@ -124,13 +123,12 @@ static void tell_broken(struct certdeploy_result *result)
 static int with_root(struct certdeploy_result **out, struct certdeploy *cd,
 		     const struct certdeploy_request *request, root_fn *work, enum cd_settings_need need)
 {
-	struct certdeploy_result *result = cd_result_begin(cd);
+	struct certdeploy_result *result;
 	struct cd_root root;
-	int code;
+	int code = cd_result_begin(&result, out, cd);
 
-	*out = NULL;
-	if (result == NULL)
-		return CERTDEPLOY_ENOMEM;
+	if (code != 0)
+		return code;
 	if (cd->broken != 0 && need == NEEDS_SETTINGS)
 		return cd_result_end(out, result, cd_broken(result));
 	if (cd->broken != 0)
@@ -474,14 +472,13 @@ int certdeploy_rollback(struct certdeploy_result **out, struct certdeploy *cd,
 int certdeploy_adapters(struct certdeploy_result **out, struct certdeploy *cd,
 			const struct certdeploy_request *request)
 {
-	struct certdeploy_result *result = cd_result_begin(cd);
+	struct certdeploy_result *result;
 	struct cd_adapters adapters;
-	int code;
+	int code = cd_result_begin(&result, out, cd);
 
 	(void)request;
-	*out = NULL;
-	if (result == NULL)
-		return CERTDEPLOY_ENOMEM;
+	if (code != 0)
+		return code;
 	code = cd_adapters_open(&adapters, &result->problems);
 	for (size_t i = 0; code == 0 && i < adapters.list.count; i++) {
 		const struct cd_adapter_entry *entry = adapters.list.items[i];

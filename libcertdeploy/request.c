@@ -145,9 +145,12 @@ int certdeploy_request_next(struct certdeploy_request *request)
 
 int certdeploy_request_new(struct certdeploy_request **out, struct certdeploy *cd)
 {
-	struct certdeploy_request *request = calloc(1, sizeof(*request));
+	struct certdeploy_request *request;
 
+	if (out == NULL)
+		return CERTDEPLOY_EUSAGE;
 	*out = NULL;
+	request = calloc(1, sizeof(*request));
 	if (request == NULL || cd == NULL) {
 		free(request);
 		return CERTDEPLOY_ENOMEM;

@@ -4,16 +4,20 @@
 
 #include <stdlib.h>
 
-struct certdeploy_result *cd_result_begin(struct certdeploy *cd)
+int cd_result_begin(struct certdeploy_result **result, struct certdeploy_result **out,
+		    struct certdeploy *cd)
 {
-	struct certdeploy_result *result = cd == NULL ? NULL : calloc(1, sizeof(*result));
-
-	if (result == NULL)
-		return NULL;
-	result->cd = cd;
-	result->problems.catalogue = cd->catalogue;
-	cd_language_enter(&result->language, cd->language);
-	return result;
+	*result = NULL;
+	if (out == NULL)
+		return CERTDEPLOY_EUSAGE;
+	*out = NULL;
+	*result = cd == NULL ? NULL : calloc(1, sizeof(**result));
+	if (*result == NULL)
+		return CERTDEPLOY_ENOMEM;
+	(*result)->cd = cd;
+	(*result)->problems.catalogue = cd->catalogue;
+	cd_language_enter(&(*result)->language, cd->language);
+	return 0;
 }
 
 void certdeploy_result_free(struct certdeploy_result *result)

@@ -135,6 +135,29 @@ static void test_options_that_were_not_begun(void **state)
 	assert_int_equal(certdeploy_options_init(&options, 12), CERTDEPLOY_EUSAGE);
 }
 
+/* Nothing is done whose result has no place. */
+static void test_nowhere_to_put_it(void **state)
+{
+	struct certdeploy_options options = CERTDEPLOY_OPTIONS_INIT;
+	struct certdeploy *cd = NULL;
+
+	(void)state;
+	assert_int_equal(certdeploy_new(NULL, NULL), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_request_new(NULL, NULL), CERTDEPLOY_EUSAGE);
+	options.config_file = NOWHERE;
+	(void)certdeploy_new(&cd, &options);
+	assert_non_null(cd);
+	assert_int_equal(certdeploy_request_new(NULL, cd), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_deploy(NULL, cd, NULL), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_plan(NULL, cd, NULL), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_csr(NULL, cd, NULL), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_list(NULL, cd, NULL), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_store_list(NULL, cd, NULL), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_recover(NULL, cd, NULL), CERTDEPLOY_EUSAGE);
+	assert_int_equal(certdeploy_adapters(NULL, cd, NULL), CERTDEPLOY_EUSAGE);
+	certdeploy_free(cd);
+}
+
 /* A program that looks at nothing but the last code gets there. */
 static void test_what_could_not_be_made(void **state)
 {
@@ -179,6 +202,7 @@ int main(void)
 		cmocka_unit_test(test_options_of_another_release),
 		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_options_that_were_not_begun),
+		cmocka_unit_test(test_nowhere_to_put_it),
 		cmocka_unit_test(test_what_could_not_be_made),
 		cmocka_unit_test(test_misuse),
 	};
