@@ -489,7 +489,7 @@ int cd_chains_build(struct cd_vector *chains, struct cd_given *given)
 	if (result != CERTDEPLOY_ENOMEM && report_keys(given) != 0)
 		result = CERTDEPLOY_ENOMEM;
 	cd_loads_free(&own);
-	ERR_clear_error();
+	cd_errors_clear(given->problems);
 	return result;
 }
 

@@ -229,12 +229,12 @@ static void check_as_client(struct check *check)
 	}
 	ready = ready &&
 		X509_STORE_add_cert(store, chain->anchor == NULL ? top->x509 : chain->anchor) == 1 &&
-		X509_STORE_CTX_init(context, store, check->x509, between) == 1;
+		X509_STORE_CTX_init(context, store, check->x509, between) == 1 &&
+		X509_STORE_CTX_set_app_data(context, check) == 1;
 	if (!ready) {
 		note(check, cd_fail_memory(check->problems));
 		goto out;
 	}
-	(void)X509_STORE_CTX_set_app_data(context, check);
 	X509_STORE_CTX_set_verify(context, check_signatures);
 	parameters = X509_STORE_CTX_get0_param(context);
 	(void)X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN |
@@ -496,7 +496,7 @@ static void check_by_openssl(struct check *check)
 	SSL *server = new_server(check->load->loads);
 	const struct cd_chain *chain = check->chain;
 
-	ERR_clear_error();
+	cd_errors_clear(check->problems);
 	if (server == NULL) {
 		note(check, cd_fail_memory(check->problems));
 		return;
@@ -519,7 +519,7 @@ static void check_by_openssl(struct check *check)
 			}
 		}
 	SSL_free(server);
-	ERR_clear_error();
+	cd_errors_clear(check->problems);
 }
 
 static void check_strength(struct check *check)

@@ -165,17 +165,6 @@ static bool derives(const EVP_PKEY *key, const EVP_PKEY *public_key)
 }
 #endif
 
-/* Whether OpenSSL found no memory just now. Empties its queue. */
-static bool was_short_of_memory(void)
-{
-	bool found = false;
-	unsigned long error;
-
-	while ((error = ERR_get_error()) != 0)
-		found = found || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
-	return found;
-}
-
 /* The public half may be right and the private one not. */
 static int signs_for(bool *fits, EVP_PKEY *key, EVP_PKEY *public_key)
 {
@@ -186,13 +175,10 @@ static int signs_for(bool *fits, EVP_PKEY *key, EVP_PKEY *public_key)
 	EVP_MD_CTX *signing = EVP_MD_CTX_new(), *verifying = EVP_MD_CTX_new();
 	int result = signing == NULL || verifying == NULL ? CERTDEPLOY_ENOMEM : 0;
 
-	ERR_clear_error();
 	*fits = result == 0 && EVP_DigestSignInit(signing, NULL, digest, NULL, key) == 1 &&
 		EVP_DigestSign(signing, signature, &length, text, sizeof(text)) == 1 &&
 		EVP_DigestVerifyInit(verifying, NULL, digest, NULL, public_key) == 1 &&
 		EVP_DigestVerify(verifying, signature, length, text, sizeof(text)) == 1;
-	if (!*fits && was_short_of_memory())
-		result = CERTDEPLOY_ENOMEM;
 	EVP_MD_CTX_free(signing);
 	EVP_MD_CTX_free(verifying);
 	return result;
@@ -201,11 +187,14 @@ static int signs_for(bool *fits, EVP_PKEY *key, EVP_PKEY *public_key)
 int cd_key_fits(bool *fits, EVP_PKEY *key, X509 *certificate)
 {
 	EVP_PKEY *public_key = X509_get0_pubkey(certificate);
+	int result = 0;
 
 	*fits = false;
-	if (public_key == NULL || EVP_PKEY_bits(public_key) > CD_RSA_BITS_MOST ||
-	    !same_key(key, public_key))
-		return 0;
-	*fits = derives(key, public_key);
-	return *fits ? 0 : signs_for(fits, key, public_key);
+	if (public_key != NULL && EVP_PKEY_bits(public_key) <= CD_RSA_BITS_MOST &&
+	    same_key(key, public_key)) {
+		*fits = derives(key, public_key);
+		if (!*fits)
+			result = signs_for(fits, key, public_key);
+	}
+	return !*fits && cd_was_short_of_memory() ? CERTDEPLOY_ENOMEM : result;
 }

@@ -239,24 +239,31 @@ int cd_passphrase(struct cd_given *given)
 	return 0;
 }
 
-bool cd_was_unsupported(void)
+static bool is_unsupported(unsigned long error)
 {
-	bool unsupported = false;
+	int reason = ERR_GET_REASON(error);
+
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+	if (reason == ERR_R_UNSUPPORTED)
+		return true;
+#endif
+	return ERR_GET_LIB(error) == ERR_LIB_EVP &&
+	       (reason == EVP_R_UNKNOWN_PBE_ALGORITHM || reason == EVP_R_UNSUPPORTED_CIPHER ||
+		reason == EVP_R_UNSUPPORTED_PRF || reason == EVP_R_UNSUPPORTED_KEY_DERIVATION_FUNCTION);
+}
+
+bool cd_was_unsupported(struct cd_problems *problems)
+{
+	bool unsupported = false, no_memory = false;
 	unsigned long error;
 
 	while ((error = ERR_get_error()) != 0) {
-		int reason = ERR_GET_REASON(error);
-
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
-		unsupported = unsupported || reason == ERR_R_UNSUPPORTED;
-#endif
-		if (ERR_GET_LIB(error) == ERR_LIB_EVP)
-			unsupported = unsupported || reason == EVP_R_UNKNOWN_PBE_ALGORITHM ||
-				      reason == EVP_R_UNSUPPORTED_CIPHER ||
-				      reason == EVP_R_UNSUPPORTED_PRF ||
-				      reason == EVP_R_UNSUPPORTED_KEY_DERIVATION_FUNCTION;
+		unsupported = unsupported || is_unsupported(error);
+		no_memory = no_memory || cd_means_no_memory(error);
 	}
-	return unsupported;
+	if (no_memory && problems != NULL)
+		(void)cd_fail_memory(problems);
+	return unsupported && !no_memory;
 }
 
 const char *cd_unsupported_text(const struct cd_given *given)
@@ -389,15 +396,15 @@ int cd_key_from_sealed(struct cd_given *given, const X509_SIG *sealed)
 		result = cd_passphrase(given);
 	if (result != 0)
 		return result;
-	ERR_clear_error();
+	cd_errors_clear(given->problems);
 	info = PKCS8_decrypt(sealed, given->passphrase, given->passphrase_length);
-	if (info == NULL && cd_was_unsupported()) {
+	if (info == NULL && cd_was_unsupported(given->problems)) {
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
 		if (cd_legacy(given) != NULL)
 			info = PKCS8_decrypt_ex(sealed, given->passphrase, given->passphrase_length,
 						cd_legacy(given), NULL);
 #endif
-		if (info == NULL && cd_was_unsupported())
+		if (info == NULL && cd_was_unsupported(given->problems))
 			return refuse_key(given, cd_unsupported_text(given));
 	}
 	if (info == NULL)
@@ -451,14 +458,14 @@ static int open_traditional(struct cd_given *given, const char *header, unsigned
 	int result;
 
 	memcpy(text, header, strlen(header) + 1);
-	ERR_clear_error();
+	cd_errors_clear(given->problems);
 	if (PEM_get_EVP_CIPHER_INFO(text, &cipher) != 1)
 		return refuse_key(given, cd_unsupported_text(given));
 	result = cd_passphrase(given);
 	if (result != 0)
 		return result;
 	if (PEM_do_header(&cipher, der, &left, hand_over, given) != 1) {
-		if (cd_was_unsupported())
+		if (cd_was_unsupported(given->problems))
 			return refuse_key(given, cd_unsupported_text(given));
 		return cd_given_fail(given, "wrong-passphrase", _("the passphrase does not open the key"));
 	}

@@ -284,8 +284,8 @@ int cd_certificates_load(struct cd_certificates *out, struct cd_problems *proble
 			result = cd_fail_memory(problems);
 	cd_chains_free(&chains);
 	cd_given_free(&given);
-	ERR_clear_error();
-	return result;
+	cd_errors_clear(problems);
+	return result != 0 && problems->out_of_memory ? CERTDEPLOY_ENOMEM : result;
 }
 
 void cd_loads_free(struct cd_loads *loads)

@@ -90,6 +90,13 @@ int cd_judge(struct cd_problems *problems, const struct cd_load *load, const cha
 
 /* ---- read.c ---- */
 
+/** Whether this error of OpenSSL means that memory was short, or what its random generator needs. */
+bool cd_means_no_memory(unsigned long error);
+/** Whether one in its queue does. Empties it. */
+bool cd_was_short_of_memory(void);
+/** Empty OpenSSL's queue, but not without recording that memory was short. */
+void cd_errors_clear(struct cd_problems *problems);
+
 /** Read all pieces but requests. An object that is there twice is kept once. */
 int cd_given_read(struct cd_given *given);
 void cd_given_free(struct cd_given *given);
@@ -174,8 +181,11 @@ int cd_spend_iterations(struct cd_given *given, int64_t iterations);
 int cd_check_derivation(struct cd_given *given, const X509_ALGOR *algorithm);
 /** The passphrase of the piece at work, asked for once. Returns 0 or CERTDEPLOY_EREFUSED. */
 int cd_passphrase(struct cd_given *given);
-/** Whether OpenSSL lacked an algorithm just now. Empties its queue. */
-bool cd_was_unsupported(void);
+/**
+ * Whether OpenSSL lacked an algorithm just now. Empties its queue as cd_errors_clear() does; problems may
+ * be NULL.
+ */
+bool cd_was_unsupported(struct cd_problems *problems);
 /** A library context that has the old ciphers, or NULL: there are none. */
 void *cd_legacy(struct cd_given *given);
 /** Why an encryption cannot be undone: it is unknown, or old and this system lacks the provider. */

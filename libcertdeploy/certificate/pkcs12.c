@@ -40,7 +40,7 @@ int cd_pkcs12_open(struct cd_given *given, PKCS12 *pkcs12)
 						   : cd_spend_iterations(given, rounds);
 	if (result != 0)
 		return result;
-	ERR_clear_error();
+	cd_errors_clear(given->problems);
 	given->passphrase[0] = '\0';
 	if (PKCS12_verify_mac(pkcs12, NULL, 0) == 1 || PKCS12_verify_mac(pkcs12, "", 0) == 1) {
 		given->passphrase_length = 0;
@@ -49,10 +49,10 @@ int cd_pkcs12_open(struct cd_given *given, PKCS12 *pkcs12)
 	result = cd_passphrase(given);
 	if (result != 0)
 		return result;
-	ERR_clear_error();
+	cd_errors_clear(given->problems);
 	if (PKCS12_verify_mac(pkcs12, given->passphrase, given->passphrase_length) == 1)
 		return 0;
-	if (cd_was_unsupported())
+	if (cd_was_unsupported(given->problems))
 		return cd_given_fail(given, "not-understood", "%s", cd_unsupported_text(given));
 	return cd_given_fail(given, "wrong-passphrase", _("the passphrase does not open the PKCS#12"));
 }
@@ -127,11 +127,11 @@ int cd_pkcs12_open_part(STACK_OF(PKCS12_SAFEBAG) * *bags, struct cd_given *given
 		result = cd_passphrase(given);
 	if (result != 0)
 		return result;
-	ERR_clear_error();
+	cd_errors_clear(given->problems);
 	*bags = PKCS12_unpack_p7encdata(part, given->passphrase, given->passphrase_length);
 	if (*bags != NULL)
 		return 0;
-	if (cd_was_unsupported())
+	if (cd_was_unsupported(given->problems))
 		return 1;
 	return cd_given_fail(given, "wrong-passphrase", _("the passphrase does not open the PKCS#12"));
 }
@@ -290,7 +290,7 @@ int cd_pkcs12_write(struct cd_buffer *out, const struct cd_vector *certificates,
 	    PKCS12_add_safe(&parts, writer.keys, -1, 0, NULL) == 1)
 		pkcs12 = PKCS12_add_safes(parts, 0);
 	if (pkcs12 == NULL)
-		result = cd_was_unsupported() ? CERTDEPLOY_EREFUSED : CERTDEPLOY_ENOMEM;
+		result = cd_was_unsupported(NULL) ? CERTDEPLOY_EREFUSED : CERTDEPLOY_ENOMEM;
 	else
 		result = cd_pkcs12_seal(out, pkcs12, passphrase, legacy);
 	PKCS12_free(pkcs12);

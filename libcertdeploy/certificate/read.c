@@ -10,10 +10,32 @@
 #endif
 #include <string.h>
 
+bool cd_means_no_memory(unsigned long error)
+{
+	return ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE || ERR_GET_LIB(error) == ERR_LIB_RAND;
+}
+
+bool cd_was_short_of_memory(void)
+{
+	bool found = false;
+	unsigned long error;
+
+	while ((error = ERR_get_error()) != 0)
+		found = found || cd_means_no_memory(error);
+	return found;
+}
+
+void cd_errors_clear(struct cd_problems *problems)
+{
+	if (cd_was_short_of_memory())
+		(void)cd_fail_memory(problems);
+}
+
 int cd_given_fail(struct cd_given *given, const char *code, const char *format, ...)
 {
 	va_list arguments;
 
+	cd_errors_clear(given->problems);
 	va_start(arguments, format);
 	cd_problem_v(given->problems, CERTDEPLOY_ERROR, code, given->place.origin, given->place.line,
 		     format, arguments);
@@ -261,7 +283,7 @@ static int take_der(struct cd_given *given, unsigned char *der, size_t length)
 	int first, second;
 	X509 *x509;
 
-	ERR_clear_error();
+	cd_errors_clear(given->problems);
 	peek(der, length, &first, &second);
 	if (first == V_ASN1_OBJECT)
 		return take_pkcs7(given, der, length);
