@@ -225,6 +225,17 @@ struct certdeploy_leaf {
 CERTDEPLOY_API int certdeploy_leaf(const struct certdeploy_leaf **out, struct certdeploy_reading *reading,
 				   const char *path);
 
+/**
+ * The type of the first private key in a PEM file, as in struct certdeploy_leaf: for a server that takes a
+ * key for the certificate of that type. The key is not decoded. Nothing is recorded.
+ *
+ * @return 0; CERTDEPLOY_ENOTFOUND: no such file; CERTDEPLOY_EPERMISSION; CERTDEPLOY_EREFUSED: holds no
+ *         key, or one whose type only its passphrase tells
+ * @since 0.1
+ */
+CERTDEPLOY_API int certdeploy_key_type(const char **type, struct certdeploy_reading *reading,
+				       const char *path);
+
 /* ---- questions ---- */
 
 /**

@@ -519,7 +519,13 @@ const char *cd_key_type(X509 *certificate)
 
 const char *cd_key_type_of(const EVP_PKEY *key)
 {
-	switch (key == NULL ? EVP_PKEY_NONE : EVP_PKEY_base_id(key)) {
+	return cd_key_type_named(key == NULL ? EVP_PKEY_NONE : EVP_PKEY_base_id(key));
+}
+
+/* A key's type is the NID of its algorithm. */
+const char *cd_key_type_named(int algorithm)
+{
+	switch (algorithm) {
 	case EVP_PKEY_RSA:
 	case EVP_PKEY_RSA_PSS:
 		return "rsa";

@@ -6,6 +6,7 @@
 #include "certificate/summary.h"
 
 #include <openssl/err.h>
+#include <string.h>
 
 static bool serves_clients(const struct cd_summary *summary)
 {
@@ -62,4 +63,49 @@ int cd_leaf_parse(const struct certdeploy_leaf **out, struct cd_arena *arena, co
 		*out = leaf;
 	ERR_clear_error();
 	return result;
+}
+
+static const char *type_in_info(const struct cd_block *block)
+{
+	const unsigned char *at = (const unsigned char *)block->data.bytes;
+	PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)block->data.length);
+	const ASN1_OBJECT *algorithm = NULL;
+	const char *type = NULL;
+
+	if (info != NULL && PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) == 1)
+		type = cd_key_type_named(OBJ_obj2nid(algorithm));
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return type;
+}
+
+/* The old forms have their type in the label, also where the key is encrypted. */
+static const char *type_of_key(const struct cd_block *block)
+{
+	if (strcmp(block->label, "PRIVATE KEY") == 0)
+		return type_in_info(block);
+	if (strcmp(block->label, "RSA PRIVATE KEY") == 0)
+		return cd_key_type_named(EVP_PKEY_RSA);
+	return strcmp(block->label, "EC PRIVATE KEY") == 0 ? cd_key_type_named(EVP_PKEY_EC) : NULL;
+}
+
+int cd_key_type_parse(const char **type, const char *bytes, size_t length)
+{
+	enum cd_armour_result outcome = CD_ARMOUR_BLOCK;
+	struct cd_armour armour;
+	struct cd_block block;
+	bool found = false;
+
+	*type = NULL;
+	cd_armour_open(&armour, bytes, length);
+	while (!found && outcome != CD_ARMOUR_END && outcome != CD_ARMOUR_MEMORY) {
+		outcome = cd_armour_next(&armour, &block);
+		found = outcome == CD_ARMOUR_BLOCK && cd_ends_with(block.label, "PRIVATE KEY");
+		if (found)
+			*type = type_of_key(&block);
+		cd_block_free(&block);
+	}
+	ERR_clear_error();
+	if (outcome == CD_ARMOUR_MEMORY)
+		return CERTDEPLOY_ENOMEM;
+	return *type == NULL ? CERTDEPLOY_EREFUSED : 0;
 }

@@ -14,4 +14,10 @@
 int cd_leaf_parse(const struct certdeploy_leaf **out, struct cd_arena *arena, const char *bytes,
 		  size_t length);
 
+/**
+ * The type of the first private key in a PEM file, which is not decoded. Returns 0, CERTDEPLOY_EREFUSED (no
+ * key, or one whose type only its passphrase tells) or CERTDEPLOY_ENOMEM.
+ */
+int cd_key_type_parse(const char **type, const char *bytes, size_t length);
+
 #endif

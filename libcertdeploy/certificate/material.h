@@ -193,6 +193,8 @@ const char *cd_unsupported_text(const struct cd_given *given);
 /** Name of a key type: "rsa", "ecdsa", "ed25519", …; "unknown". */
 const char *cd_key_type(X509 *certificate);
 const char *cd_key_type_of(const EVP_PKEY *key);
+/** By the NID of its algorithm. */
+const char *cd_key_type_named(int algorithm);
 
 /* ---- fits.c ---- */
 

@@ -107,27 +107,21 @@ static void read_key(struct cd_summary *summary)
 	if (!open_public_key(summary, &bits, &algorithm))
 		return;
 	X509_ALGOR_get0(&object, &type, &value, algorithm);
+	summary->key_type = cd_key_type_named(OBJ_obj2nid(object));
 	switch (OBJ_obj2nid(object)) {
 	case NID_rsaEncryption:
 	case NID_rsassaPss:
-		summary->key_type = "rsa";
 		summary->key_bits = rsa_bits(&bits);
 		break;
 	case NID_X9_62_id_ecPublicKey:
-		summary->key_type = "ecdsa";
 		if (type == V_ASN1_OBJECT)
 			summary->key_bits = cd_curve_bits(OBJ_obj2nid(value));
 		break;
 	case NID_ED25519:
-		summary->key_type = "ed25519";
 		summary->key_bits = 256;
 		break;
 	case NID_ED448:
-		summary->key_type = "ed448";
 		summary->key_bits = 456;
-		break;
-	case NID_dsa:
-		summary->key_type = "dsa";
 		break;
 	default:
 		break;

@@ -264,6 +264,21 @@ int cd_host_directory(const char *const **names, struct cd_host *host, const cha
 	return 0;
 }
 
+static int read_failure(int error)
+{
+	if (error == EACCES || error == EPERM)
+		return CERTDEPLOY_EPERMISSION;
+	return error == ENOENT || error == ENOTDIR ? CERTDEPLOY_ENOTFOUND : CERTDEPLOY_EREFUSED;
+}
+
+/* What is read may be a key, and a certificate's file may hold its key as well. */
+static void wipe(char *bytes, size_t length)
+{
+	if (bytes != NULL)
+		explicit_bzero(bytes, length);
+	free(bytes);
+}
+
 int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const char *path)
 {
 	struct cd_leaf_answer *answer = cd_table_get(&host->leaves, path);
@@ -279,18 +294,24 @@ int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const
 		error = cd_read_file(&bytes, &length, NULL, &host->root, path, LEAF_FILE_LIMIT);
 		if (error == 0)
 			answer->result = cd_leaf_parse(&answer->leaf, &host->arena, bytes, length);
-		else if (error == EACCES || error == EPERM)
-			answer->result = CERTDEPLOY_EPERMISSION;
 		else
-			answer->result = error == ENOENT || error == ENOTDIR ? CERTDEPLOY_ENOTFOUND
-									     : CERTDEPLOY_EREFUSED;
-		/* A certificate file may hold its key as well. */
-		if (bytes != NULL)
-			explicit_bzero(bytes, length);
-		free(bytes);
+			answer->result = read_failure(error);
+		wipe(bytes, length);
 	}
 	*out = answer->leaf;
 	return answer->result;
+}
+
+int cd_host_key_type(const char **type, struct cd_host *host, const char *path)
+{
+	char *bytes = NULL;
+	size_t length = 0;
+	int error = cd_read_file(&bytes, &length, NULL, &host->root, path, LEAF_FILE_LIMIT), result;
+
+	*type = NULL;
+	result = error == 0 ? cd_key_type_parse(type, bytes, length) : read_failure(error);
+	wipe(bytes, length);
+	return result == CERTDEPLOY_ENOMEM ? cd_fail_memory(host->problems) : result;
 }
 
 static int run_question(struct cd_answer *answer, struct cd_host *host, const char *const *argv,

@@ -33,6 +33,7 @@ enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *pa
 bool cd_host_is_link(struct cd_host *host, const char *path);
 bool cd_host_is_exposed(struct cd_host *host, const char *path);
 int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const char *path);
+int cd_host_key_type(const char **type, struct cd_host *host, const char *path);
 int cd_host_resolve(const char *const **out, struct cd_host *host, const char *name);
 int cd_host_ask(const char **text, struct cd_host *host, const char *const *argv,
 		const char *const *environment);

@@ -370,6 +370,16 @@ int certdeploy_leaf(const struct certdeploy_leaf **out, struct certdeploy_readin
 	return result;
 }
 
+int certdeploy_key_type(const char **type, struct certdeploy_reading *reading, const char *path)
+{
+	const struct certdeploy_document *file =
+		reading->overlay == NULL ? NULL : cd_table_get(&reading->overlay->files, path);
+
+	if (file == NULL)
+		return cd_host_key_type(type, reading->host, path);
+	return cd_key_type_parse(type, file->bytes, file->length);
+}
+
 /* ---- questions ---- */
 
 int certdeploy_ask(const char **answer, struct certdeploy_reading *reading, const char *const *argv)

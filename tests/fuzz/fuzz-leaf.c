@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fuzz-leaf.c - an installed certificate file, whatever it holds */
+/* fuzz-leaf.c - an installed file of a certificate or a key, whatever it holds */
 #include "fuzz.h"
 
 #include "certificate/leaf.h"
@@ -10,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct certdeploy_leaf *leaf = NULL;
 	struct cd_arena arena = {0};
+	const char *type;
 	int result = cd_leaf_parse(&leaf, &arena, (const char *)data, size);
 
 	FUZZ_ASSERT(result == 0 || result == CERTDEPLOY_EREFUSED || result == CERTDEPLOY_ENOMEM);
@@ -20,5 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			FUZZ_ASSERT(strpbrk(leaf->names[i], "\n\r\x1b") == NULL);
 	}
 	cd_arena_free(&arena);
+	result = cd_key_type_parse(&type, (const char *)data, size);
+	FUZZ_ASSERT((result == 0) == (type != NULL));
 	return 0;
 }

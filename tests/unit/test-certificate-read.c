@@ -2,6 +2,7 @@
 /* test-certificate-read.c - material in every form that people have it, and in none */
 #include "issue.h"
 
+#include "certificate/leaf.h"
 #include "certificate/material.h"
 
 #include <openssl/err.h>
@@ -304,6 +305,34 @@ static void test_keys_of_every_form(void **state)
 	assert_key(ed, pem_key(ed));
 	assert_key(rsa, traditional_key(rsa->key, NULL));
 	assert_key(ec, traditional_key(ec->key, NULL));
+}
+
+static void assert_type(const char *text, const char *wanted)
+{
+	const char *type;
+
+	assert_int_equal(cd_key_type_parse(&type, text, strlen(text)),
+			 wanted == NULL ? CERTDEPLOY_EREFUSED : 0);
+	if (wanted == NULL)
+		assert_null(type);
+	else
+		assert_string_equal(type, wanted);
+}
+
+static void test_the_type_of_a_key_is_seen(void **state)
+{
+	(void)state;
+	assert_type(pem_key(rsa), "rsa");
+	assert_type(pem_key(ec), "ecdsa");
+	assert_type(pem_key(ed), "ed25519");
+	assert_type(traditional_key(rsa->key, NULL), "rsa");
+	assert_type(traditional_key(ec->key, NULL), "ecdsa");
+	assert_type(traditional_key(rsa->key, EVP_aes_256_cbc()), "rsa");
+	assert_type(joined(pem_certificate(rsa), pem_key(ec), pem_key(rsa), NULL), "ecdsa");
+	assert_type(sealed_key(rsa->key, -1, 2048), NULL);
+	assert_type(pem_certificate(rsa), NULL);
+	assert_type("-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n", NULL);
+	assert_type("", NULL);
 }
 
 /* What OpenSSL makes of the key in this PKCS#8; NULL: it finds none. */
@@ -979,6 +1008,7 @@ int main(void)
 		cmocka_unit_test(test_der_of_a_short_key),
 		cmocka_unit_test(test_many_loads_share_what_was_decoded),
 		cmocka_unit_test(test_keys_of_every_form),
+		cmocka_unit_test(test_the_type_of_a_key_is_seen),
 		cmocka_unit_test(test_a_normal_key_is_what_openssl_writes),
 		cmocka_unit_test(test_what_is_no_part_of_a_key_is_not_stored),
 		cmocka_unit_test(test_a_key_whose_halves_do_not_belong_together),
