@@ -13,6 +13,7 @@
  * seen.c       which names and files came before
  * proxied.c    ports that want haproxy's PROXY protocol
  * merge.c      own certificates over inherited ones
+ * slots.c      which of several certificates have a key of their type
  * naming.c     names of virtual hosts without ServerName
  * hosts.c      which virtual host answers for which name -> endpoints
  * amend.c      the model over edits, made of the one before them and the edited files
@@ -428,6 +429,7 @@ struct apache_host {
 	bool overruled;     /**< mod_md's files come behind its own */
 	bool live;          /**< has an endpoint */
 	bool no_name;       /**< has no ServerName */
+	bool crossed;       /**< a key of it belongs to a certificate of another position */
 	bool of_core;       /**< has a configuration of the core, and so a protocol of its own */
 };
 
@@ -529,6 +531,11 @@ int apache_answers(struct certdeploy_reading *reading, const char *hostname, boo
 
 /** Read over edits; or APACHE_READ_ALL, when nothing has been done. */
 int apache_amend(struct certdeploy_reading *reading, const struct certdeploy_reading *before);
+
+/* ---- slots.c ---- */
+
+/** Leave only what is served of several pairs, where a key is one of another certificate's. */
+int apache_sort_keys(struct apache_model *model, struct apache_host *host);
 
 /* ---- merge.c ---- */
 

@@ -182,6 +182,11 @@ static void judge(struct apache_model *model, struct certdeploy_endpoint *endpoi
 			model->reading,
 			_("the path in line %u has a variable whose value only a shell can tell (%s:%zu)"),
 			(unsigned)doubtful->number, doubtful->doubt->file, doubtful->doubt->line);
+	} else if (host->crossed) {
+		endpoint->untouchable = "config-not-understood";
+		endpoint->note =
+			_("a key here belongs to a certificate of another key type than the one it "
+			  "stands with");
 	} else if (apache_has_stray_key(model, host)) {
 		endpoint->untouchable = "config-not-understood";
 		endpoint->note =

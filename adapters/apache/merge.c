@@ -130,6 +130,8 @@ int apache_make_pairs(struct apache_model *model, struct apache_host *host)
 	host->pair_count = (uint16_t)(count + extra);
 	if (base != NULL && host->refs == NULL && !names_certificate(host)) {
 		host->pairs = base->pairs;
+		host->pair_count = base->pair_count;
+		host->crossed = base->crossed;
 		return 0;
 	}
 	if (count + extra == 0)
@@ -153,5 +155,5 @@ int apache_make_pairs(struct apache_model *model, struct apache_host *host)
 		count += add_confcmd(base, &pairs[count]);
 	(void)add_confcmd(host, &pairs[count]);
 	host->pairs = pairs;
-	return 0;
+	return count > 1 && extra == 0 ? apache_sort_keys(model, host) : 0;
 }

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * slots.c - what is left of several certificates when httpd has handed them to OpenSSL one by one
+ *
+ * OpenSSL has a slot for each key type. A certificate goes into that of its own type, and a key that is
+ * not its own leaves it. A key goes into the slot of the key's type, whatever certificate it was named
+ * with, and httpd is content when it belongs to the one that is there. So a key that belongs to a
+ * certificate before makes httpd start as well, and may leave the one that it is named with without any:
+ * that is never served.
+ *
+ * What does not fit makes httpd fail, so of a server that runs the types of the keys tell all.
+ */
+#include "adapter.h"
+
+#include <string.h>
+
+#define PAIRS_COMPARED 16 /* each with all before it */
+#define SLOTS 6           /* as many as there are names of key types */
+
+struct slot {
+	const struct certdeploy_leaf *leaf;
+	const struct certdeploy_pair *certificate;
+	const char *key; /* NULL: none */
+};
+
+struct slots {
+	struct slot slots[SLOTS];
+	size_t used;
+	bool crossed;
+};
+
+static struct slot *find_slot(struct slots *slots, const char *type)
+{
+	for (size_t i = 0; i < slots->used; i++)
+		if (strcmp(slots->slots[i].leaf->key_type, type) == 0)
+			return &slots->slots[i];
+	return NULL;
+}
+
+static struct slot *use_certificate(struct slots *slots, const struct certdeploy_leaf *leaf,
+				    const struct certdeploy_pair *pair)
+{
+	struct slot *slot = find_slot(slots, leaf->key_type);
+
+	if (slot == NULL)
+		slot = &slots->slots[slots->used++];
+	else if (strcmp(slot->leaf->sha256, leaf->sha256) != 0)
+		slot->key = NULL;
+	slot->leaf = leaf;
+	slot->certificate = pair;
+	return slot;
+}
+
+/* Where only one type is there, the key is of that, or httpd would not start. */
+static int use_key(struct certdeploy_reading *reading, struct slots *slots, struct slot *own,
+		   const char *key)
+{
+	struct slot *slot = NULL;
+	const char *type;
+	int result = slots->used == 1 ? CERTDEPLOY_ENOTFOUND : certdeploy_key_type(&type, reading, key);
+
+	if (result == CERTDEPLOY_ENOMEM)
+		return result;
+	if (result == 0)
+		slot = find_slot(slots, type);
+	if (slot == NULL)
+		slot = own;
+	slot->key = key;
+	slots->crossed = slots->crossed || slot != own;
+	return 0;
+}
+
+static int fill(struct slots *slots, struct certdeploy_reading *reading, const struct apache_host *host)
+{
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < host->pair_count; i++) {
+		const struct certdeploy_pair *pair = &host->pairs[i];
+		const struct certdeploy_leaf *leaf;
+
+		result = certdeploy_leaf(&leaf, reading, pair->certificate);
+		if (result == 0)
+			result = use_key(reading, slots, use_certificate(slots, leaf, pair), pair->key);
+	}
+	return result;
+}
+
+/*
+ * Files are looked into only where a key has more than one place: named twice, or with a certificate in one
+ * file. Thousands of sites have two pairs of four files, and nobody gives a key two names.
+ */
+static bool may_be_crossed(const struct apache_host *host)
+{
+	if (host->pair_count > PAIRS_COMPARED)
+		return true;
+	for (size_t i = 0; i < host->pair_count; i++) {
+		if (strcmp(host->pairs[i].key, host->pairs[i].certificate) == 0)
+			return true;
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(host->pairs[i].key, host->pairs[j].key) == 0 ||
+			    strcmp(host->pairs[i].key, host->pairs[j].certificate) == 0 ||
+			    strcmp(host->pairs[i].certificate, host->pairs[j].key) == 0)
+				return true;
+	}
+	return false;
+}
+
+int apache_sort_keys(struct apache_model *model, struct apache_host *host)
+{
+	struct certdeploy_pair *served;
+	struct slots slots = {.used = 0};
+	uint16_t count = 0;
+	int result = may_be_crossed(host) ? fill(&slots, model->reading, host) : 0;
+
+	if (result != 0)
+		return result == CERTDEPLOY_ENOMEM ? result : 0;
+	if (!slots.crossed)
+		return 0;
+	served = certdeploy_alloc(model->reading, slots.used * sizeof(*served));
+	if (served == NULL)
+		return CERTDEPLOY_ENOMEM;
+	for (size_t i = 0; i < slots.used; i++) {
+		const struct slot *slot = &slots.slots[i];
+
+		if (slot->key == NULL)
+			continue;
+		served[count] = *slot->certificate;
+		served[count++].key = slot->key;
+	}
+	host->crossed = true;
+	host->pairs = served;
+	host->pair_count = count;
+	return 0;
+}

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which of several certificates httpd serves, when keys stand in another order than certificates.
+
+OpenSSL has a slot for each key type, and a key goes to the slot of its own. Every row of one to three
+certificates and keys with which httpd starts is a virtual host of one server here: what clients of RSA and
+of ECDSA get is compared with what certdeploy says. Rows with which it does not start are tried one by one.
+"""
+
+import itertools
+
+import pytest
+from apache.plain import Plain
+from apache.prediction import leaf_in
+
+from harness import tree
+from harness.host import Host
+from harness.process import Failed
+from harness.scene import material
+from harness.tool import OK, REFUSED
+
+pytestmark = pytest.mark.needs("apache")
+CERTIFICATES = ("R1", "R2", "E1", "E2")
+TYPES = {"R": "ECDHE-RSA-AES128-GCM-SHA256", "E": "ECDHE-ECDSA-AES128-GCM-SHA256"}
+
+
+def load(row):
+    """{slot: certificate} with a key after httpd has handed the row to OpenSSL; None: it does not start.
+
+    Nor is a key taken here that belongs to nothing: httpd may let it pass, but nobody has written that.
+    """
+    certificates, keys = {}, {}
+    for certificate, key in row:
+        slot = certificate[0]
+        if keys.get(slot) != certificate:
+            keys.pop(slot, None)
+        certificates[slot] = certificate
+        if certificates.get(key[0]) != key:
+            return None
+        keys[key[0]] = key
+    return {slot: certificate for slot, certificate in certificates.items() if slot in keys}
+
+
+def is_crossed(row):
+    return any(certificate[0] != key[0] for certificate, key in row)
+
+
+def rows(most=3):
+    for count in range(1, most + 1):
+        for certificates in itertools.product(CERTIFICATES, repeat=count):
+            for keys in itertools.product(CERTIFICATES, repeat=count):
+                yield tuple(zip(certificates, keys))
+
+
+class Table:
+    def __init__(self, host):
+        self.host, self.web = host, Plain(host)
+        root = host.pki.root()
+        self.leaves = {
+            name: root.leaf("*.test", key={"R": "rsa", "E": "ec"}[name[0]], again=name) for name in CERTIFICATES
+        }
+        self.paths = {name: host.install(name, leaf) for name, leaf in self.leaves.items()}
+        for name, leaf in self.leaves.items():
+            (host.etc / f"ssl/private/{name}.both").write_text(leaf.key_pem + leaf.fullchain_pem)
+
+    def lines(self, row, together):
+        """together: own keys at the end have no line, the certificates' files hold them."""
+        named = len(row)
+        while together and named > 0 and row[named - 1][0] == row[named - 1][1]:
+            named -= 1
+        for i, (certificate, key) in enumerate(row):
+            both = self.host.etc / f"ssl/private/{certificate}.both"
+            yield f"SSLCertificateFile {self.paths[certificate][0] if i < named else both}"
+            if i < named:
+                yield f"SSLCertificateKeyFile {self.paths[key][1]}"
+
+    def site(self, name, row, together):
+        lines = [f"ServerName {name}", "SSLEngine on", *self.lines(row, together)]
+        return [f"<VirtualHost *:{self.web.port}>", *lines, "</VirtualHost>"]
+
+    def write(self, sites):
+        text = [f"Listen 127.0.0.1:{self.web.port}", "ServerName main.test"]
+        for name, (row, together) in sites.items():
+            text += self.site(name, row, together)
+        self.web.write("httpd.conf", self.web.head() + "\n".join(text) + "\n")
+
+    def served(self, name):
+        found = {slot: self.web.ask(name, self.web.port, "127.0.0.1", cipher) for slot, cipher in TYPES.items()}
+        return {slot: sha256 for slot, sha256 in found.items() if sha256}
+
+
+@pytest.fixture
+def table(pki):
+    with Host(pki) as host:
+        yield Table(host)
+
+
+def test_what_starts_serves_what_is_said(table):
+    startable = [row for row in rows() if load(row) is not None]
+    sites = {f"s{i}.test": site for i, site in enumerate(itertools.product(startable, (False, True)))}
+    table.write(sites)
+    table.web.start()
+    endpoints = {e["name"]: e for e in table.host.tool("list").expect(OK).endpoints if e["name"]}
+    for name, (row, _) in sites.items():
+        served, endpoint = table.served(name), endpoints[name]
+        assert served == {slot: table.leaves[one].sha256 for slot, one in load(row).items()}, row
+        assert leaf_in(endpoint["certificate"]) in served.values(), row
+        assert is_crossed(row) == (endpoint["note"] is not None), (row, endpoint)
+    table.host.tool("verify").expect(OK)
+
+
+FAILING = [
+    (("R1", "R2"),),
+    (("R1", "E1"),),
+    (("R1", "E1"), ("E1", "R1")),
+    (("R1", "R1"), ("E1", "E2")),
+    (("R1", "R1"), ("E1", "R2")),
+    (("R1", "R1"), ("R2", "R1")),
+    (("R1", "R1"), ("R2", "E1")),
+    (("R1", "R1"), ("R2", "R2"), ("E1", "R1")),
+    (("R1", "R1"), ("E1", "R1"), ("R2", "E2")),
+]
+
+
+@pytest.mark.parametrize("row", FAILING, ids=lambda row: " ".join("".join(pair) for pair in row))
+def test_what_does_not_belong_to_anything_does_not_start(table, row):
+    assert load(row) is None
+    table.write({"a.test": (row, False)})
+    with pytest.raises(Failed):
+        table.web.start()
+
+
+CROSSED = [
+    (("R1", "R1"), ("E1", "R1")),
+    (("E1", "E1"), ("R1", "E1")),
+    (("E1", "E1"), ("R1", "R1"), ("E2", "R1")),
+    (("E1", "E1"), ("R1", "E1"), ("R1", "R1")),
+]
+
+
+@pytest.mark.parametrize("row", CROSSED, ids=lambda row: " ".join("".join(pair) for pair in row))
+def test_where_keys_are_crossed_nothing_is_changed(table, row, ca):
+    table.write({"a.test": (row, False), "b.test": ((("R1", "R1"),), False)})
+    table.web.start()
+    before, files = table.served("a.test"), tree.snapshot(table.web.home)
+    new = ca.leaf("a.test", "b.test", key="ec")
+    table.host.tool("deploy", *material(new), "--hostname", "a.test").expect(REFUSED, "config-not-understood")
+    assert tree.diff(files, tree.snapshot(table.web.home), tree.UNTOUCHED) == []
+    table.host.tool("deploy", *material(new), "--hostname", "b.test").expect(OK)
+    assert table.served("a.test") == before
+    assert table.served("b.test") == {"E": new.sha256}
+    table.host.tool("rollback").expect(OK)
+    assert tree.diff(files, tree.snapshot(table.web.home)) == []
