@@ -141,38 +141,22 @@ static int flush_tree(int directory, struct cd_flush *flush)
 	return error;
 }
 
-static size_t count_originals(const struct cd_work *work)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < work->journal.entries.count; i++) {
-		const struct cd_entry *entry = work->journal.entries.items[i];
-
-		count += entry->before.kind == CD_SIDE_FILE ? 1 : 0;
-	}
-	return count;
-}
-
-int cd_backup_originals(struct cd_work *work)
+int cd_backup_originals(struct cd_work *work, struct cd_flush *flush)
 {
 	int files = cd_disk_make_directory(work->directory, CD_FILES, 0700), result = 0, error;
 	struct way way = {.files = files};
-	struct cd_flush flush;
 
 	if (files == -1)
 		return cd_fail_errno(work->problems, errno, work->state.path, _("cannot make the backup"));
-	cd_flush_begin(&flush, count_originals(work));
 	for (size_t i = 0; result == 0 && i < work->journal.entries.count; i++) {
 		const struct cd_entry *entry = work->journal.entries.items[i];
 
 		if (entry->before.kind == CD_SIDE_FILE)
-			result = copy_original(work, entry, &way, &flush);
+			result = copy_original(work, entry, &way, flush);
 	}
 	close_way(&way);
-	error = result == 0 ? flush_tree(files, &flush) : 0;
+	error = result == 0 ? flush_tree(files, flush) : 0;
 	(void)close(files);
-	if (cd_flush_barrier(&flush) != 0 && error == 0)
-		error = EIO;
 	if (error != 0)
 		result =
 			cd_fail_errno(work->problems, error, work->state.path, _("cannot make the backup"));

@@ -76,7 +76,7 @@ static int put_path(struct build *build, struct cd_buffer *out, const char *path
 		return 0;
 	}
 	(void)snprintf(name, sizeof(name), "new-%zu", build->copies++);
-	error = cd_disk_put(build->directory, name, entry->bytes, entry->length, false);
+	error = cd_disk_put(build->directory, name, entry->bytes, entry->length, NULL);
 	if (error != 0)
 		return fail(build, error);
 	cd_buffer_format(out, "%s/%s", build->path, name);
@@ -103,7 +103,7 @@ static int put_input(struct build *build, const char *bytes, size_t length)
 		result = cd_fail_memory(build->work->problems);
 	if (result == 0) {
 		error = cd_disk_put(build->directory, build->source, cd_buffer_text(&out), out.length,
-				    false);
+				    NULL);
 		result = error == 0 ? 0 : fail(build, error);
 	}
 	cd_buffer_free(&out);
@@ -123,12 +123,12 @@ static int put_source(struct build *build)
 		return put_input(build, asked->input, asked->input_length);
 	entry = entry_of(build, asked->source, strlen(asked->source));
 	if (entry != NULL && entry->after.kind == CD_SIDE_FILE)
-		error = cd_disk_put(build->directory, build->source, entry->bytes, entry->length, false);
+		error = cd_disk_put(build->directory, build->source, entry->bytes, entry->length, NULL);
 	else
 		error = cd_read_file(&bytes, &length, NULL, build->work->root, asked->source,
 				     PRODUCT_LIMIT);
 	if (bytes != NULL)
-		error = cd_disk_put(build->directory, build->source, bytes, length, false);
+		error = cd_disk_put(build->directory, build->source, bytes, length, NULL);
 	free(bytes);
 	return error == 0 ? 0 : fail(build, error);
 }

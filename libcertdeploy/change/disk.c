@@ -132,7 +132,7 @@ int cd_disk_open_own(int directory, const char *name, int flags)
 	return fd;
 }
 
-int cd_disk_put(int directory, const char *name, const void *bytes, size_t length, bool flush)
+int cd_disk_put(int directory, const char *name, const void *bytes, size_t length, struct cd_flush *flush)
 {
 	int fd = cd_disk_open(directory, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	int error;
@@ -140,8 +140,8 @@ int cd_disk_put(int directory, const char *name, const void *bytes, size_t lengt
 	if (fd == -1)
 		return errno;
 	error = cd_disk_write(fd, bytes, length);
-	if (error == 0 && flush && fsync(fd) == -1)
-		error = errno;
+	if (error == 0 && flush != NULL)
+		error = cd_flush_add(flush, fd);
 	if (close(fd) == -1 && error == 0)
 		error = errno;
 	return error;
@@ -360,25 +360,42 @@ void cd_flush_begin(struct cd_flush *flush, size_t expected)
 	*flush = (struct cd_flush){.shared = expected >= SHARED_FROM};
 }
 
+/* Its file system is flushed already. */
+static bool is_waiting(const struct cd_flush *flush, dev_t device)
+{
+	for (size_t i = 0; i < flush->count; i++)
+		if (flush->waiting[i].device == device)
+			return true;
+	return false;
+}
+
+/* No more descriptors than these are held. */
+static int make_room(struct cd_flush *flush)
+{
+	return flush->count < sizeof(flush->waiting) / sizeof(flush->waiting[0]) ? 0
+										 : cd_flush_barrier(flush);
+}
+
 int cd_flush_add(struct cd_flush *flush, int fd)
 {
-	struct stat status;
-	int copy;
+	struct stat status = {0};
+	int copy, error;
 
-	if (!flush->shared)
-		return fsync(fd) == -1 ? errno : 0;
-	if (fstat(fd, &status) == -1)
+	if (flush->shared && fstat(fd, &status) == -1)
 		return errno;
-	for (size_t i = 0; i < flush->count; i++)
-		if (flush->systems[i].device == status.st_dev)
-			return 0;
-	if (flush->count == sizeof(flush->systems) / sizeof(flush->systems[0]))
-		return fsync(fd) == -1 ? errno : 0;
+	if (flush->shared && is_waiting(flush, status.st_dev))
+		return 0;
+	error = make_room(flush);
+	if (error != 0)
+		return error;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (copy == -1)
 		return errno;
-	flush->systems[flush->count].device = status.st_dev;
-	flush->systems[flush->count++].fd = copy;
+	/* A hint: what is on its way before the first fsync() is not written by a commit of its own. */
+	if (!flush->shared)
+		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	flush->waiting[flush->count].device = status.st_dev;
+	flush->waiting[flush->count++].fd = copy;
 	return 0;
 }
 
@@ -387,9 +404,11 @@ int cd_flush_barrier(struct cd_flush *flush)
 	int error = 0;
 
 	for (size_t i = 0; i < flush->count; i++) {
-		if (error == 0 && syncfs(flush->systems[i].fd) == -1)
+		int fd = flush->waiting[i].fd;
+
+		if (error == 0 && (flush->shared ? syncfs(fd) : fsync(fd)) == -1)
 			error = errno;
-		(void)close(flush->systems[i].fd);
+		(void)close(fd);
 	}
 	flush->count = 0;
 	return error;

@@ -25,8 +25,21 @@ int cd_disk_make_directory(int directory, const char *name, mode_t mode);
 int cd_disk_write(int fd, const void *bytes, size_t length);
 /** Open a file of our own that stays, for reading and writing; make it, 0600, when it is not there. */
 int cd_disk_open_own(int directory, const char *name, int flags);
-/** A new file of mode 0600, flushed when flush says so. */
-int cd_disk_put(int directory, const char *name, const void *bytes, size_t length, bool flush);
+/**
+ * Flushes that wait for the barrier: what is flushed together costs the file system one commit of its
+ * own journal, not one each. When there are many, each file system is flushed as a whole.
+ */
+struct cd_flush {
+	bool shared;
+	size_t count;
+	struct {
+		dev_t device; /**< when shared: one descriptor each */
+		int fd;
+	} waiting[32];
+};
+
+/** A new file of mode 0600, which flush is to flush; NULL: nobody. */
+int cd_disk_put(int directory, const char *name, const void *bytes, size_t length, struct cd_flush *flush);
 /** Copy all that is left of one file to another; to -1: only read. SHA-256 to digest unless NULL. */
 int cd_disk_copy(int to, int from, char digest[CD_SHA256_TEXT], off_t *size);
 /** SHA-256 of a regular file. */
@@ -47,22 +60,9 @@ int cd_disk_remove(int directory, const char *name);
 /** Names in a directory, without "." and "..", sorted, in an arena. */
 int cd_disk_list(struct cd_vector *names, struct cd_arena *arena, int directory);
 
-/**
- * Flushes that are shared when there are many: then each file system is flushed as a whole once, by
- * the barrier.
- */
-struct cd_flush {
-	bool shared;
-	size_t count;
-	struct {
-		dev_t device;
-		int fd;
-	} systems[16];
-};
-
 /** About so many files and directories are going to be flushed. */
 void cd_flush_begin(struct cd_flush *flush, size_t expected);
-/** Flush a file or directory, now or with the barrier. A failure is final: never flush it again. */
+/** Flush a file or directory, at the latest with the barrier. A failure is final: never flush it again. */
 int cd_flush_add(struct cd_flush *flush, int fd);
 /** Everything added is on the disk when this returns 0. Also ends the use of flush. */
 int cd_flush_barrier(struct cd_flush *flush);

@@ -25,6 +25,7 @@
 
 #include "base/text.h"
 #include "change/attributes.h"
+#include "change/disk.h"
 #include "change/transaction.h"
 
 #define CD_BUILD "build"
@@ -106,7 +107,8 @@ void cd_journal_free(struct cd_journal *journal);
  * Write the manifest into an open directory and flush it. Returns 0 or a code, recorded: also when it
  * would be larger than what is read again.
  */
-int cd_journal_write(const struct cd_journal *journal, struct cd_problems *problems, int directory);
+int cd_journal_write(const struct cd_journal *journal, struct cd_problems *problems, int directory,
+		     struct cd_flush *flush);
 
 /**
  * Read a manifest. Returns 0; CERTDEPLOY_EREFUSED "journal-damaged", or "backup-damaged" of a run that is

@@ -276,7 +276,7 @@ static int put_header(int fd, size_t length, const char *digest)
 }
 
 /* The first line again, now that it is known. */
-static int finish(struct writing *writing)
+static int finish(struct writing *writing, struct cd_flush *flush)
 {
 	unsigned char sum[EVP_MAX_MD_SIZE];
 	char digest[CD_SHA256_TEXT];
@@ -289,10 +289,11 @@ static int finish(struct writing *writing)
 	if (lseek(writing->fd, 0, SEEK_SET) == -1)
 		return errno;
 	error = put_header(writing->fd, writing->length, digest);
-	return error == 0 && fsync(writing->fd) == -1 ? errno : error;
+	return error == 0 ? cd_flush_add(flush, writing->fd) : error;
 }
 
-int cd_journal_write(const struct cd_journal *journal, struct cd_problems *problems, int directory)
+int cd_journal_write(const struct cd_journal *journal, struct cd_problems *problems, int directory,
+		     struct cd_flush *flush)
 {
 	static const char unknown[CD_SHA256_TEXT] =
 		"0000000000000000000000000000000000000000000000000000000000000000";
@@ -309,7 +310,7 @@ int cd_journal_write(const struct cd_journal *journal, struct cd_problems *probl
 	if (writing.error == 0)
 		put_journal(&writing, journal);
 	if (writing.error == 0)
-		writing.error = finish(&writing);
+		writing.error = finish(&writing, flush);
 	if (writing.fd != -1 && close(writing.fd) == -1 && writing.error == 0)
 		writing.error = errno;
 	cd_buffer_free(&writing.text);

@@ -84,7 +84,7 @@ static int put_old(struct cd_work *work, const struct cd_entry *entry, int direc
 {
 	const char *staged_name;
 	struct cd_flush flush;
-	int from, error;
+	int from, error, late;
 
 	if (entry->before.kind == CD_SIDE_NOTHING) {
 		int flag = entry->after.kind == CD_SIDE_DIRECTORY ? AT_REMOVEDIR : 0;
@@ -96,6 +96,8 @@ static int put_old(struct cd_work *work, const struct cd_entry *entry, int direc
 		return errno;
 	cd_flush_begin(&flush, 0);
 	error = make_old(work, entry, from, staged_name, &flush);
+	late = cd_flush_barrier(&flush);
+	error = error != 0 ? error : late;
 	if (error == 0)
 		error = renameat(from, staged_name, directory, name) == -1 ? errno : 0;
 	if (error != 0)

@@ -144,7 +144,19 @@ static int open_stage(struct cd_work *work)
 	return 0;
 }
 
-static int write_diff(struct cd_work *work)
+static size_t count_originals(const struct cd_work *work)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < work->journal.entries.count; i++) {
+		const struct cd_entry *entry = work->journal.entries.items[i];
+
+		count += entry->before.kind == CD_SIDE_FILE ? 1 : 0;
+	}
+	return count;
+}
+
+static int write_diff(struct cd_work *work, struct cd_flush *flush)
 {
 	struct cd_buffer diff = {0};
 	int error;
@@ -157,17 +169,39 @@ static int write_diff(struct cd_work *work)
 	}
 	error = diff.failed
 			? ENOMEM
-			: cd_disk_put(work->directory, CD_DIFF, cd_buffer_text(&diff), diff.length, true);
+			: cd_disk_put(work->directory, CD_DIFF, cd_buffer_text(&diff), diff.length, flush);
 	cd_buffer_free(&diff);
 	return error == 0 ? 0 : cd_fail_errno(work->problems, error, NULL, _("cannot write the journal"));
 }
 
 /* Made beforehand: noting a reload then only appends. */
-static int make_reload_notes(struct cd_work *work)
+static int make_reload_notes(struct cd_work *work, struct cd_flush *flush)
 {
-	int error = cd_disk_put(work->directory, CD_RELOADED, "", 0, true);
+	int error = cd_disk_put(work->directory, CD_RELOADED, "", 0, flush);
 
 	return error == 0 ? 0 : cd_fail_errno(work->problems, error, NULL, _("cannot write the journal"));
+}
+
+/* The record of all that is going to be done, and what it takes to undo that. */
+static int write_record(struct cd_work *work)
+{
+	struct cd_flush flush;
+	int result, error, late;
+
+	cd_flush_begin(&flush, count_originals(work));
+	result = cd_backup_originals(work, &flush);
+	if (result == 0)
+		result = write_diff(work, &flush);
+	if (result == 0)
+		result = make_reload_notes(work, &flush);
+	if (result == 0)
+		result = cd_journal_write(&work->journal, work->problems, work->directory, &flush);
+	error = result == 0 ? cd_flush_add(&flush, work->directory) : 0;
+	late = cd_flush_barrier(&flush);
+	error = error != 0 ? error : late;
+	if (result == 0 && error != 0)
+		result = cd_fail_errno(work->problems, error, NULL, _("cannot flush the journal"));
+	return result;
 }
 
 static int prepare(struct cd_work *work)
@@ -182,17 +216,7 @@ static int prepare(struct cd_work *work)
 		result = cd_backup_beside(work);
 	if (result == 0)
 		result = cd_stage_places(work);
-	if (result == 0)
-		result = cd_backup_originals(work);
-	if (result == 0)
-		result = write_diff(work);
-	if (result == 0)
-		result = make_reload_notes(work);
-	if (result == 0)
-		result = cd_journal_write(&work->journal, work->problems, work->directory);
-	if (result == 0 && fsync(work->directory) == -1)
-		result = cd_fail_errno(work->problems, errno, NULL, _("cannot flush the journal"));
-	return result;
+	return result == 0 ? write_record(work) : result;
 }
 
 /* ---- from the beginning to the end ---- */
@@ -317,7 +341,7 @@ static int put_back(struct cd_work *work, int cause)
 		result = cd_services_revive(work, true);
 	if (foreign == 0)
 		(void)cd_disk_remove(work->directory, CD_FILES);
-	(void)cd_disk_put(work->directory, CD_REASON, work->reason, strlen(work->reason), false);
+	(void)cd_disk_put(work->directory, CD_REASON, work->reason, strlen(work->reason), NULL);
 	error = work->switched ? cd_file_away(work, foreign == 0 ? "rolled-back" : "broken") : 0;
 	if (!work->switched)
 		discard(work);

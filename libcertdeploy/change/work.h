@@ -4,7 +4,6 @@
 #define CD_WORK_H
 
 #include "base/buffer.h"
-#include "change/disk.h"
 #include "change/journal.h"
 #include "change/state.h"
 
@@ -36,7 +35,7 @@ int cd_work_compare(struct cd_work *work);
 int cd_entry_compare(struct cd_work *work, const struct cd_entry *entry, int directory, const char *name);
 
 /* backup.c: the originals. */
-int cd_backup_originals(struct cd_work *work);
+int cd_backup_originals(struct cd_work *work, struct cd_flush *flush);
 /** Add copies beside the originals to the entries. */
 int cd_backup_beside(struct cd_work *work);
 /** Open an original. -1: errno. */

@@ -64,9 +64,11 @@ static void check_again(const struct cd_journal *journal)
 {
 	struct cd_problems problems = {0};
 	struct cd_journal again = {0};
+	struct cd_flush flush = {0};
 
 	(void)unlinkat(open_directory(), CD_MANIFEST, 0);
-	FUZZ_ASSERT(cd_journal_write(journal, &problems, open_directory()) == 0);
+	FUZZ_ASSERT(cd_journal_write(journal, &problems, open_directory(), &flush) == 0);
+	FUZZ_ASSERT(cd_flush_barrier(&flush) == 0);
 	FUZZ_ASSERT(cd_journal_read(&again, &problems, open_directory(), "journal", false) == 0);
 	FUZZ_ASSERT(again.entries.count == journal->entries.count && again.time == journal->time &&
 		    again.services.count == journal->services.count &&

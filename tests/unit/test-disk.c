@@ -54,10 +54,22 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* A new file, flushed. */
+static int put(const struct work *work, const char *name, const char *text)
+{
+	struct cd_flush flush;
+	int error, late;
+
+	cd_flush_begin(&flush, 1);
+	error = cd_disk_put(work->directory, name, text, strlen(text), &flush);
+	late = cd_flush_barrier(&flush);
+	return error != 0 ? error : late;
+}
+
 /* A new file, open. */
 static int make(const struct work *work, const char *name, const char *text)
 {
-	assert_int_equal(cd_disk_put(work->directory, name, text, strlen(text), true), 0);
+	assert_int_equal(cd_disk_put(work->directory, name, text, strlen(text), NULL), 0);
 	return cd_disk_open(work->directory, name, O_RDWR, 0);
 }
 
@@ -354,15 +366,15 @@ static void test_writes_that_fail(void **state)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		short_of(cases[i].call, 1, 2, cases[i].fault);
-		assert_int_equal(cd_disk_put(work->directory, "file", "text", 4, true), cases[i].result);
+		assert_int_equal(put(work, "file", "text"), cases[i].result);
 		assert_true(short_met());
 		(void)unlinkat(work->directory, "file", 0);
 	}
 	short_of("write", 1, 1, EINTR);
-	assert_int_equal(cd_disk_put(work->directory, "file", "text", 4, false), 0);
+	assert_int_equal(cd_disk_put(work->directory, "file", "text", 4, NULL), 0);
 	assert_true(short_met());
 	assert_holds(work, "file", "text");
-	assert_int_equal(cd_disk_put(work->directory, "file", "more", 4, false), EEXIST);
+	assert_int_equal(cd_disk_put(work->directory, "file", "more", 4, NULL), EEXIST);
 	assert_holds(work, "file", "text");
 }
 
@@ -553,17 +565,32 @@ static void test_shared_flushes(void **state)
 	assert_int_equal(cd_flush_barrier(&flush), EIO);
 	assert_true(short_met());
 	assert_int_equal(flush.count, 0);
-	/* One file system more than there is room for is flushed at once. */
-	for (size_t i = 0; i < sizeof(flush.systems) / sizeof(flush.systems[0]); i++)
-		flush.systems[i].device = 0;
-	flush.count = sizeof(flush.systems) / sizeof(flush.systems[0]);
-	short_of("fsync", 1, 1, EIO);
-	assert_int_equal(cd_flush_add(&flush, work->directory), EIO);
-	assert_true(short_met());
-	assert_int_equal(cd_flush_add(&flush, work->directory), 0);
-	assert_int_equal(flush.count, sizeof(flush.systems) / sizeof(flush.systems[0]));
 	if (other != -1)
 		(void)close(other);
+}
+
+/* Each by itself, but together; more than can wait are not kept waiting. */
+static void test_few_flushes(void **state)
+{
+	struct work *work = *state;
+	struct cd_flush flush;
+	size_t room = sizeof(flush.waiting) / sizeof(flush.waiting[0]);
+
+	cd_flush_begin(&flush, 3);
+	short_of("fcntl", 1, 1, EMFILE);
+	assert_int_equal(cd_flush_add(&flush, work->directory), EMFILE);
+	assert_int_equal(flush.count, 0);
+	short_of("fsync", 1, 1, EIO);
+	for (size_t i = 0; i < room; i++)
+		assert_int_equal(cd_flush_add(&flush, work->directory), 0);
+	assert_int_equal(flush.count, room);
+	assert_int_equal(cd_flush_add(&flush, work->directory), EIO);
+	assert_true(short_met());
+	assert_int_equal(flush.count, 0);
+	assert_int_equal(cd_flush_add(&flush, work->directory), 0);
+	assert_int_equal(flush.count, 1);
+	assert_int_equal(cd_flush_barrier(&flush), 0);
+	assert_int_equal(flush.count, 0);
 }
 
 /* ---- the lock ---- */
@@ -709,6 +736,7 @@ int main(void)
 		TEST(test_removals_that_fail),
 		TEST(test_lists_that_fail),
 		TEST(test_shared_flushes),
+		TEST(test_few_flushes),
 		TEST(test_locks),
 		TEST(test_a_state_directory_that_cannot_be_made),
 		TEST(test_who_asks),

@@ -195,11 +195,13 @@ static void test_a_record_that_would_be_too_large(void **state)
 	struct cd_entry entry = {.path = path, .asked = path, .staged = path};
 	struct cd_journal journal = {.id = "1", .command = "deploy", .who = "root"};
 	int directory = open(host_path(host, "etc"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct cd_flush flush = {0};
 
 	memset(path + 1, 'x', sizeof(path) - 2);
 	for (size_t i = 0; i < CD_MANIFEST_LIMIT / (3 * sizeof(path)); i++)
 		assert_int_equal(cd_vector_add(&journal.entries, &entry), 0);
-	assert_int_equal(cd_journal_write(&journal, &host->problems, directory), CERTDEPLOY_EFAILED);
+	assert_int_equal(cd_journal_write(&journal, &host->problems, directory, &flush),
+			 CERTDEPLOY_EFAILED);
 	cd_vector_free(&journal.entries);
 	(void)close(directory);
 }
