@@ -203,8 +203,11 @@ void prepare_process(struct tool *tool)
 	/* A line at a time, not a piece of it: one run may have thousands of problems to tell. */
 	(void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 	replace_environment();
-	/* Before anything else of OpenSSL's: a configuration file can name code to load. */
-	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	/*
+	 * Before anything else of OpenSSL's: a configuration file can name code to load. Nor are thousands
+	 * of tables taken down in the end, one by one: they go with the process.
+	 */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
 	reset_signals();
 	set_limits();
 	set_language(NULL);
