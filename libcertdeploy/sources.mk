@@ -108,6 +108,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/proof/doctor.c \
 	libcertdeploy/proof/expiry.c \
 	libcertdeploy/proof/fetch.c libcertdeploy/proof/fetch.h \
+	libcertdeploy/proof/here.c libcertdeploy/proof/here.h \
 	libcertdeploy/proof/probe.c libcertdeploy/proof/probe.h \
 	libcertdeploy/proof/proof.c libcertdeploy/proof/proof.h \
 	libcertdeploy/proof/running.c libcertdeploy/proof/running.h \

@@ -18,6 +18,8 @@
 void cd_proof_free(struct cd_proof *proof)
 {
 	cd_vector_free(&proof->items);
+	cd_here_free(&proof->here);
+	cd_table_free(&proof->elsewhere);
 	cd_arena_free(&proof->arena);
 }
 
@@ -70,6 +72,23 @@ static int add_endpoint(struct cd_proof *proof, const struct cd_planned *planned
 	return result;
 }
 
+/* Another host answers there now: it is said once. */
+static int leave_out(struct cd_proof *proof, const struct cd_planned *planned,
+		     const struct cd_planned_endpoint *endpoint)
+{
+	struct cd_problems *problems = proof->plan->problems;
+	const char *address = endpoint->after->address;
+
+	if (!endpoint->targeted || cd_table_get(&proof->elsewhere, address) != NULL)
+		return 0;
+	problems->service = cd_arena_string(&problems->arena, planned->seen->service.name);
+	cd_problem(problems, CERTDEPLOY_WARNING, "not-here", endpoint->after->file, endpoint->after->line,
+		   _("%s is not an address of this host now: what is served there is not looked at"),
+		   address);
+	problems->service = NULL;
+	return cd_table_put(&proof->elsewhere, address, endpoint) == 0 ? 0 : cd_fail_memory(problems);
+}
+
 static int add_places(struct cd_proof *proof, const struct cd_planned *planned,
 		      struct cd_planned_endpoint *endpoint)
 {
@@ -80,7 +99,9 @@ static int add_places(struct cd_proof *proof, const struct cd_planned *planned,
 	int result = 0;
 
 	if (instead == NULL && after->port != 0 && !after->unseen)
-		result = add_endpoint(proof, planned, endpoint, NULL);
+		result = cd_here_has(&proof->here, after->address)
+				 ? add_endpoint(proof, planned, endpoint, NULL)
+				 : leave_out(proof, planned, endpoint);
 	for (; result == 0 && instead != NULL;
 	     instead = cd_probe_setting_next(configured, after->protocol, &at))
 		result = add_endpoint(proof, planned, endpoint, instead);

@@ -4,6 +4,7 @@
 #define CD_PROOF_H
 
 #include "plan.h"
+#include "proof/here.h"
 #include "proof/probe.h"
 
 /** One endpoint to be looked at. */
@@ -29,7 +30,9 @@ struct cd_proof {
 	struct cd_plan *plan;
 	struct cd_arena arena;
 	struct cd_vector items; /**< of struct cd_proof_item */
-	bool going_back;        /**< the caller cannot stop it any more */
+	struct cd_here here;
+	struct cd_table elsewhere; /**< addresses of others that were told */
+	bool going_back;           /**< the caller cannot stop it any more */
 };
 
 /**

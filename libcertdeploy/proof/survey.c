@@ -16,6 +16,7 @@
 void cd_survey_close(struct cd_survey *survey)
 {
 	cd_vector_free(&survey->sights);
+	cd_here_free(&survey->here);
 	cd_arena_free(&survey->arena);
 }
 
@@ -122,8 +123,10 @@ static int add_places(struct cd_survey *survey, const struct cd_sight *like, con
 	const struct cd_probe_setting *instead = cd_probe_setting_next(configured, own->protocol, &at);
 	int result = 0;
 
+	/* What another host serves on an address says nothing about this one. */
 	if (instead == NULL)
-		result = add_sight(survey, like, key_type, own->address, own->port);
+		result = add_sight(survey, like, key_type, own->address,
+				   cd_here_has(&survey->here, own->address) ? own->port : 0);
 	for (; result == 0 && instead != NULL;
 	     instead = cd_probe_setting_next(configured, own->protocol, &at))
 		result = add_sight(survey, like, key_type, instead->address, instead->port);

@@ -4,6 +4,7 @@
 #define CD_SURVEY_H
 
 #include "host/inventory.h"
+#include "proof/here.h"
 #include "proof/probe.h"
 #include "report.h"
 
@@ -28,6 +29,7 @@ struct cd_survey {
 	struct cd_inventory *inventory;
 	struct cd_arena arena;
 	struct cd_vector sights; /**< of struct cd_sight, in the order of the inventory */
+	struct cd_here here;
 };
 
 /**

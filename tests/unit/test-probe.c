@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/text.h"
+#include "proof/here.h"
 #include "proof/probe.h"
 #include "proof/starttls.h"
 
@@ -839,9 +840,24 @@ static void test_s_server(void **state)
 	assert_served(&probe, &rsa);
 }
 
+static void test_here(void **state)
+{
+	static const char *const ours[] = {NULL, "127.0.0.1", "127.9.9.9", "0.0.0.0", "::", "localhost"};
+	struct cd_here here = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+		assert_true(cd_here_has(&here, ours[i]));
+	/* For documentation: nobody's. */
+	assert_false(cd_here_has(&here, "192.0.2.1"));
+	assert_false(cd_here_has(&here, "2001:db8::1"));
+	cd_here_free(&here);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_here),
 		cmocka_unit_test(test_served),
 		cmocka_unit_test(test_key_types),
 		cmocka_unit_test(test_client_certificates),

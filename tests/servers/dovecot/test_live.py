@@ -105,6 +105,19 @@ def test_an_address_beside_a_name(live, ca, oracle):
         assert {p: p.read_bytes() for p in live.files} == live.files
 
 
+@pytest.mark.parametrize("live", [[("local 192.0.2.1", "here")]], indirect=True)
+def test_an_address_of_another_host(live, ca):
+    """One that moves between hosts: what the other one serves there is neither proof nor fault of ours."""
+    new = ca.leaf("a.test")
+    done = live.deploy(new, "--default").expect()
+    assert "192.0.2.1" in done.problem("not-here")["message"]
+    assert done.codes.count("not-here") == 1
+    assert {e["verified"] for e in done.endpoints if e["listen"].startswith("192.0.2.1:")} == {False}
+    assert {e["verified"] for e in done.endpoints if not e["listen"].startswith("192.0.2.1:")} == {True}
+    assert {live.served(p) for p in ("imap", "pop3s")} == {new.sha256}
+    live.tool.run("verify").expect()
+
+
 @pytest.mark.parametrize("oracle", ["2.4"], indirect=True)
 @pytest.mark.parametrize("live", [[("local_name known.test", "name"), ("local 127.0.0.2", "here")]], indirect=True)
 @pytest.mark.parametrize("how", [("--hostname", "known.test"), ("--hostname", "~^known"), ()], ids=["name", "pattern", "covered"])
