@@ -463,7 +463,7 @@ static int undo_entry(struct undoing *undoing, const struct cd_entry *entry)
 		undoing->changed++;
 		result = cd_fail(undoing->problems, 0, "changed-since",
 				 cd_safe(&undoing->problems->arena, entry->path), 0,
-				 _("somebody has changed this since"));
+				 _("somebody has changed this since; --force overwrites it"));
 	}
 	free(target);
 	if (directory != -1)
