@@ -95,7 +95,10 @@ unsigned cd_curve_bits(int curve)
 	}
 }
 
-/* ECPrivateKey: the curve that it names itself; NID_undef: none; -1: not understood. */
+/* A curve given by its numbers: it may be P-256, but that is for whoever made the key to say. */
+#define EXPLICIT (-2)
+
+/* ECPrivateKey: the curve that it names itself; NID_undef: none; EXPLICIT; -1: not understood. */
 static int ec_inner_curve(const unsigned char *bytes, long length)
 {
 	struct cd_der key, element, parameters;
@@ -108,6 +111,8 @@ static int ec_inner_curve(const unsigned char *bytes, long length)
 	tag = cd_der_next(&key, &parameters);
 	if (tag != (V_ASN1_CONTEXT_SPECIFIC << 8 | 0))
 		return NID_undef;
+	if (parameters.left > 0 && parameters.at[0] == (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED))
+		return EXPLICIT;
 	object = d2i_ASN1_OBJECT(NULL, &parameters.at, parameters.left);
 	curve = object == NULL ? -1 : OBJ_obj2nid(object);
 	ASN1_OBJECT_free(object);
@@ -119,6 +124,13 @@ static int ec_inner_curve(const unsigned char *bytes, long length)
 static int refuse_key(struct cd_given *given, const char *what)
 {
 	return cd_given_fail(given, "not-understood", "%s", what);
+}
+
+static const char *explicit_curve(void)
+{
+	return _("the key gives its curve by numbers (explicit parameters), which TLS does not allow; if "
+		 "it is "
+		 "P-256, P-384 or P-521, name it: openssl pkey -ec_param_enc named_curve -in OLD -out NEW");
 }
 
 /* Why this key must not be decoded, or NULL. */
@@ -140,6 +152,8 @@ static const char *key_fault(const PKCS8_PRIV_KEY_INFO *info)
 	case NID_X9_62_id_ecPublicKey:
 		curve = type == V_ASN1_OBJECT ? value : NULL;
 		inner = ec_inner_curve(bytes, length);
+		if (type == V_ASN1_SEQUENCE || inner == EXPLICIT)
+			return explicit_curve();
 		if (curve == NULL || cd_curve_bits(OBJ_obj2nid(curve)) == 0 || inner == -1 ||
 		    (inner != NID_undef && inner != OBJ_obj2nid(curve)))
 			return _("the key is not on one of the curves P-256, P-384 and P-521");
@@ -200,6 +214,8 @@ static int key_from_sec1(struct cd_given *given, const unsigned char *der, size_
 {
 	int curve = ec_inner_curve(der, (long)length);
 
+	if (curve == EXPLICIT)
+		return refuse_key(given, explicit_curve());
 	if (curve == -1 || curve == NID_undef)
 		return refuse_key(given, _("the key is not on one of the curves P-256, P-384 and P-521"));
 	return key_from_old(given, NID_X9_62_id_ecPublicKey, V_ASN1_OBJECT, OBJ_nid2obj(curve), der, length,

@@ -4,6 +4,7 @@
 import http.server
 import os
 import pty
+import re
 import shutil
 import stat
 import subprocess
@@ -332,3 +333,20 @@ def test_a_key_used_again(stored, ca):
     assert made.json["certificates"][0]["public_key_sha256"] == public_key(old.cert)
     stored("request", "--san", NAME, "--reuse-key").expect(2, "usage")
     stored("request", "--san", NAME, "--name", "none.example.test", "--reuse-key").expect(REFUSED, "unknown-name")
+
+
+def test_a_curve_given_by_numbers(tool, ca, tmp_path):
+    """It is said what the key is; and what is said to be done makes a key that is taken."""
+    leaf, numbers, named = ca.leaf("www.example.test"), tmp_path / "numbers.key", tmp_path / "named.key"
+    asked = ("check", "--cert", leaf.cert, "--chain", leaf.chain, "--key")
+    for form in (["ec", "-param_enc", "explicit"], ["pkey", "-ec_param_enc", "explicit"]):
+        subprocess.run(["openssl", *form, "-in", leaf.key, "-out", numbers], check=True, capture_output=True)
+        message = tool(*asked, numbers).expect(6, "not-understood").problem("not-understood")["message"]
+        assert "explicit parameters" in message
+        said = re.search(r"openssl pkey .*", message).group(0).replace("OLD", str(numbers)).replace("NEW", str(named))
+        subprocess.run(said.split(), check=True, capture_output=True)
+        tool(*asked, named).expect(0)
+    signed = tmp_path / "signed.pem"
+    subprocess.run(["openssl", "req", "-x509", "-new", "-key", numbers, "-subj", "/CN=www.example.test", "-out", signed],
+                   check=True, capture_output=True)
+    assert "make a new key" in tool("check", "--cert", signed).expect(6).problem("not-understood")["message"]
