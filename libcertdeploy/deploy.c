@@ -428,6 +428,7 @@ int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
 		return code;
 	if (cd->broken != 0)
 		return cd_result_end(out, result, cd_broken(result));
+	cd_request_look(request, &result->problems);
 	code = cd_plan_make(&plan, cd, &result->problems, request);
 	if (code == 0)
 		code = look_at_places(&plan);
@@ -567,6 +568,7 @@ int certdeploy_deploy(struct certdeploy_result **out, struct certdeploy *cd,
 		return code;
 	if (cd->broken != 0)
 		return cd_result_end(out, result, cd_broken(result));
+	cd_request_look(request, &result->problems);
 	code = cd_recover_first(cd, &result->problems, request);
 	if (code == 0)
 		code = alone ? deploy_each(result, request)

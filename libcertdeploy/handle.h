@@ -60,6 +60,8 @@ const char *cd_request_value(const struct certdeploy_request *request, enum cert
 /** The first order's pieces; NULL without a request. */
 const struct cd_vector *cd_request_pieces(const struct certdeploy_request *request);
 long cd_request_flag(const struct certdeploy_request *request, enum certdeploy_flag flag, long otherwise);
+/** Tell what is asked for and means nothing, once for an operation: a misspelt code accepts nothing. */
+void cd_request_look(const struct certdeploy_request *request, struct cd_problems *problems);
 
 struct certdeploy_result {
 	struct certdeploy *cd;

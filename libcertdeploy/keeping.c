@@ -19,6 +19,7 @@ int cd_keeping_open(struct cd_keeping *keeping, struct certdeploy_result *result
 	*keeping = (struct cd_keeping){.result = result, .request = request, .host.root.fd = -1};
 	/* A key that is handed out, or stands in a change, is wiped with the result. */
 	result->problems.arena.secret = true;
+	cd_request_look(request, &result->problems);
 	if (changing)
 		code = cd_recover_first(result->cd, &result->problems, request);
 	if (code == 0)

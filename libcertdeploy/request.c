@@ -288,3 +288,21 @@ long cd_request_flag(const struct certdeploy_request *request, enum certdeploy_f
 {
 	return request == NULL || !request->given[flag] ? otherwise : request->flags[flag];
 }
+
+static bool is_problem(const char *code)
+{
+	for (const struct cd_problem_code *row = cd_problem_codes(); row->code != NULL; row++)
+		if (strcmp(row->code, code) == 0)
+			return true;
+	return false;
+}
+
+void cd_request_look(const struct certdeploy_request *request, struct cd_problems *problems)
+{
+	const char *const *codes = cd_request_list(request, CERTDEPLOY_ACCEPT);
+
+	for (; codes != NULL && *codes != NULL; codes++)
+		if (!is_problem(*codes))
+			cd_problem(problems, CERTDEPLOY_WARNING, "usage", NULL, 0,
+				   _("no problem has the code \"%s\", which is to be accepted"), *codes);
+}

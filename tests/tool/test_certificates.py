@@ -335,6 +335,16 @@ def test_a_key_used_again(stored, ca):
     stored("request", "--san", NAME, "--name", "none.example.test", "--reuse-key").expect(REFUSED, "unknown-name")
 
 
+def test_a_misspelt_code_accepts_nothing_and_is_told(tool, pki):
+    leaf = pki.self_signed(NAME)
+    asked = ("check", "--cert", leaf.cert, "--key", leaf.key)
+    told = tool(*asked, "--accept", "self-singed").expect(6, "self-signed", "usage").problem("usage")
+    assert told["severity"] == "warning" and '"self-singed"' in told["message"]
+    assert "usage" not in tool(*asked, "--accept", "self-signed").expect(0).codes
+    for command in ("plan", "deploy"):
+        assert tool(command, *asked[1:], "--accept", "x\x1b").codes.count("usage") == 1
+
+
 def test_a_curve_given_by_numbers(tool, ca, tmp_path):
     """It is said what the key is; and what is said to be done makes a key that is taken."""
     leaf, numbers, named = ca.leaf("www.example.test"), tmp_path / "numbers.key", tmp_path / "named.key"
