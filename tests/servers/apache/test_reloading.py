@@ -75,7 +75,10 @@ UNSEEN = {
 LOADED = {
     "CRLF": lambda s: cert(s).write_bytes(cert(s).read_bytes().replace(b"\n", b"\r\n")),
     "text before": lambda s: cert(s).write_text("Bag Attributes\n  x: y\n" + cert(s).read_text()),
+    "a byte order mark before": lambda s: cert(s).write_bytes(b"\xef\xbb\xbf" + cert(s).read_bytes()),
     "key for everybody": lambda s: key(s).chmod(0o666),
+    "key for nobody": lambda s: key(s).chmod(0),
+    "key of another user": lambda s: os.chown(key(s), 65534, 65534),
     "touched": lambda s: os.utime(key(s)),
 }
 
@@ -110,6 +113,32 @@ def changed(stage, old, new):
     stage.web.config.write_text(text.replace(old, new))
     stage.web.control("reload")
     return stage
+
+
+# Certificates that httpd only warns of, or says nothing about.
+WARNED = {
+    "expired": {"not_before": -60, "not_after": -1},
+    "not valid yet": {"not_before": 5},
+    "of a CA": {"ca": True},
+    "for clients": {"usage": "clientAuth"},
+}
+
+
+@pytest.mark.parametrize("what", WARNED)
+def test_a_neighbour_that_clients_may_not_like(stage, pki, what):
+    other = pki.root().leaf("b.test", **WARNED[what])
+    stage.host.install("b", other)
+    deploy(stage).expect(OK)
+    assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == other.sha256
+
+
+def test_a_neighbour_with_a_certificate_of_another_name_signed_with_sha1(stage):
+    """OpenSSL looks at how others have signed, not at a certificate that has signed itself."""
+    name = ["-subj", "/CN=elsewhere.test", "-sha1", "-nodes"]
+    run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-keyout", key(stage), "-out", cert(stage), *name])
+    deploy(stage).expect(OK)
+    assert stage.ask("a.test") == stage.new[0].sha256
+    assert stage.ask("b.test") not in (None, stage.sha("b"))
 
 
 def test_a_neighbour_that_was_renewed(stage, pki):

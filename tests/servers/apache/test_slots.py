@@ -121,6 +121,19 @@ FAILING = [
 ]
 
 
+def test_a_key_line_behind_a_combined_file_is_for_that(table):
+    """Of two certificates the first has its key inside: the line that stands with the second is the first key."""
+    both, (cert, key) = table.host.etc / "ssl/private/R1.both", table.paths["E1"]
+    lines = [f"SSLCertificateFile {both}", f"SSLCertificateFile {cert}", f"SSLCertificateKeyFile {key}"]
+    table.write({})
+    text = table.web.config.read_text()
+    site = [f"<VirtualHost *:{table.web.port}>", "ServerName a.test", "SSLEngine on", *lines, "</VirtualHost>"]
+    table.web.write("httpd.conf", text + "\n".join(site) + "\n")
+    assert table.web.httpd("-t").returncode == 0
+    with pytest.raises(Failed):
+        table.web.start()
+
+
 @pytest.mark.parametrize("row", FAILING, ids=lambda row: " ".join("".join(pair) for pair in row))
 def test_what_does_not_belong_to_anything_does_not_start(table, row):
     assert load(row) is None
