@@ -244,6 +244,19 @@ static int take_name(struct cd_plan *plan, const struct cd_planned_order *planne
 	return 0;
 }
 
+/* What a server would read as configuration ends its test, or worse. */
+static int check_chosen(const struct cd_plan *plan, const struct certdeploy_paths *chosen)
+{
+	const char *const paths[] = {chosen->certificate, chosen->key, chosen->chain, chosen->fullchain};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (paths[i] != NULL && cd_inventory_reads(&plan->inventory, paths[i]))
+			return cd_fail(plan->problems, CERTDEPLOY_EREFUSED, "unsafe-path",
+				       cd_safe(&plan->problems->arena, paths[i]), 0,
+				       _("a server would read this file as its configuration"));
+	return 0;
+}
+
 static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
 {
 	struct cd_store_request store = {
@@ -260,8 +273,11 @@ static int plan_store(struct cd_plan *plan, struct cd_planned_order *planned)
 	struct certdeploy_paths chosen;
 	int result = take_name(plan, planned);
 
-	if (chosen_paths(&chosen, planned->order))
+	if (chosen_paths(&chosen, planned->order)) {
 		store.chosen = &chosen;
+		if (result == 0)
+			result = check_chosen(plan, &chosen);
+	}
 	if (result == 0)
 		result = cd_store_plan(&planned->materials, &plan->changes, &plan->overlay,
 				       &plan->inventory.host, &store);

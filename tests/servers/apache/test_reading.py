@@ -3,8 +3,12 @@
 
 import pytest
 from apache.plain import MODULES, Plain
-from apache.row import Row, check
+from apache.row import Row, Stage, check
 from apache.test_lines import AB, KEY, NEW, B, host_of
+
+from harness import tree
+from harness.scene import material
+from harness.tool import OK, REFUSED
 
 pytestmark = pytest.mark.needs("apache")
 
@@ -351,3 +355,22 @@ def test_row(host, pki, ca, row):
     web = Plain(host, flags=row.flags, environment=environment, **settings)
     (host.etc / "ssl/certs/$x").write_text(pki.root().leaf("a.test", "*.a.test").fullchain_pem)
     check(web, pki, ca, row)
+
+
+def test_a_chosen_path_that_is_read(host, pki, ca):
+    """A certificate where an Include finds it is no configuration: refused before anything is written."""
+    stage = Stage(Plain(host), pki, ca, Row("Include sub\nIncludeOptional pairs/*.conf\n" + B, files={"sub/a.conf": host_of("@a\n")}))
+    stage.write()
+    (stage.web.home / "pairs").mkdir()
+    stage.web.start()
+    files = tree.snapshot(stage.web.home)
+    argv = [*material(stage.new[0]), "--hostname", "a.test", "--accept", "name-mismatch"]
+    argv += ["--install-key", str(stage.web.home / "pairs/key.pem"), "--install-fullchain"]
+    for name in ("sub/x.pem", "sub/more/x.pem", "pairs/x.conf"):
+        refused = host.tool("deploy", *argv, str(stage.web.home / name)).expect(REFUSED, "unsafe-path")
+        assert refused.problem("unsafe-path")["file"] == str(stage.web.home / name)
+        assert tree.diff(files, tree.snapshot(stage.web.home), tree.UNTOUCHED) == []
+    host.tool("deploy", *argv, str(stage.web.home / "pairs/x.pem")).expect(OK)
+    assert stage.ask("a.test") == stage.new[0].sha256
+    host.tool("rollback").expect(OK)
+    assert tree.diff(files, tree.snapshot(stage.web.home)) == []
