@@ -302,10 +302,8 @@ def test_hostname_reaches_one_site_of_many(host, ca):
 def test_dovecot_local_name(host, ca):
     server = host.dovecot()
     one = ca.leaf("imap.one.test")
-    server.add(
-        "local_name imap.one.test {\n  ssl_cert = <%s\n  ssl_key = <%s\n}\n"
-        % host.install("one", ca.leaf("imap.one.test", again=1))
-    )
+    pair = server.pair(*host.install("one", ca.leaf("imap.one.test", again=1)))
+    server.add(f"local_name imap.one.test {{\n{pair}}}\n")
     server.names = ["imap.one.test", "elsewhere.test"]
     server.start()
     host.tool("deploy", *material(one), "--hostname", "imap.one.test").expect()

@@ -29,7 +29,7 @@ class Live(Private):
         service = {"name": "dovecot", "adapter": "dovecot", "config": str(self.config), "version": oracle.version}
         for setting, program in (("doveconf", "bin/doveconf"), ("doveadm", "bin/doveadm"), ("binary", "sbin/dovecot")):
             program = f"/usr/{program}"
-            service[setting] = str(enter(oracle.top, program, self.base / "bin") if oracle.v24 else program)
+            service[setting] = str(program if oracle.outside else enter(oracle.top, program, self.base / "bin"))
         settings = {"store": str(self.base / "store"), "state": str(self.base / "cdstate"), "watch": 200, "services": [service]}
         path = self.base / "certdeploy.conf"
         path.write_text(conf.document(settings))

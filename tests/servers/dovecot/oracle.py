@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Dovecot's own tools as judges: 2.3 as installed, 2.4 in a bootstrap directory of Debian trixie."""
+"""Dovecot's own tools as judges: the version that is installed; 2.4 else in a bootstrap directory of Debian trixie."""
 
 import re
 import shlex
@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from harness.dovecot import is_v24
 from harness.process import run
 from harness.trixie import Unavailable, trixie
 
@@ -22,9 +23,12 @@ class Oracle:
 
     def __init__(self, version):
         self.version, self.v24 = version, version == "2.4"
-        self.top = trixie() if self.v24 else Path("/")
-        if not self.v24 and shutil.which("doveconf") is None:
+        self.outside = not self.v24 or is_v24()  # no bootstrap directory around it
+        if self.outside and shutil.which("doveconf") is None:
             raise Unavailable("dovecot is not installed")
+        if not self.v24 and is_v24():
+            raise Unavailable("the Dovecot of this machine is 2.4")
+        self.top = Path("/") if self.outside else trixie()
 
     def directory(self):
         """A new directory that this version's programs see."""
@@ -34,7 +38,7 @@ class Oracle:
         return "/" + str(Path(path).relative_to(self.top))
 
     def argv(self, program, *args):
-        chroot = ["chroot", str(self.top)] if self.v24 else []
+        chroot = [] if self.outside else ["chroot", str(self.top)]
         return [*chroot, program, *map(str, args)]
 
     def run(self, program, *args):

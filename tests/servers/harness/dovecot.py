@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A private Dovecot 2.3: Debian's dovecot.conf and conf.d, its own base directory and one static user.
+"""A private Dovecot, 2.3 or 2.4 as installed: Debian's dovecot.conf and conf.d, its own base directory and one user.
 
 Runs for an ordinary user too, then without chroot and with all processes under that user.
 """
@@ -16,12 +16,34 @@ from .server import Server
 
 STOCK = Path("/usr/share/dovecot")
 
+
+def is_v24():
+    """Whether Debian's own files are for 2.4: they begin with the version that they are for."""
+    try:
+        return "\ndovecot_config_version" in (STOCK / "dovecot.conf").read_text()
+    except OSError:
+        return False
+
+
 _LOCAL = """# this host only
 base_dir = {run}
 state_dir = {state}
 log_path = {log}
 listen = 127.0.0.1
-mail_location = maildir:{state}/mail/%u
+"""
+
+_MAIL_23 = "mail_location = maildir:{state}/mail/%u\n"
+_MAIL_24 = """mail_driver = maildir
+mail_path = {state}/mail/%{{user}}
+mail_inbox_path = {state}/mail/%{{user}}
+"""
+
+_USERS_24 = """passdb passwd-file {{
+  passwd_file_path = {users}
+}}
+userdb passwd-file {{
+  passwd_file_path = {users}
+}}
 """
 
 _ROOTLESS = """default_internal_user = {user}
@@ -55,6 +77,7 @@ class Dovecot(Server):
         self.imap, self.imaps, self.pop3, self.pop3s = (host.port() for _ in range(4))
         self.ready_port = self.imaps
         self.names = []  # SNI names that endpoints() asks for besides the default
+        self.v24 = is_v24()
         self._lay_out(protocols)
         self.write_ctl()
 
@@ -80,7 +103,10 @@ class Dovecot(Server):
             self.home / "conf.d/10-auth.conf", "!include auth-system.conf.ext", "!include auth-passwdfile.conf.ext"
         )
         users = self.home / "conf.d/auth-passwdfile.conf.ext"
-        users.write_text(users.read_text().replace("/etc/dovecot/users", f"{self.home}/users"))
+        if self.v24:  # all of it stands in comments there
+            users.write_text(_USERS_24.format(users=self.home / "users"))
+        else:
+            self._change(users, "/etc/dovecot/users", f"{self.home}/users")
         (self.home / "users").write_text("hanako:{PLAIN}secret:65534:65534::/nonexistent::\n")
         ports = self.home / "conf.d/10-master.conf"
         text = ports.read_text()
@@ -96,6 +122,7 @@ class Dovecot(Server):
             )
         ports.write_text(text)
         local = _LOCAL.format(run=self.run_dir, state=self.state, log=self.logfile)
+        local += (_MAIL_24 if self.v24 else _MAIL_23).format(state=self.state)
         if os.geteuid() != 0:
             local += _ROOTLESS.format(
                 user=pwd.getpwuid(os.geteuid()).pw_name, group=grp.getgrgid(os.getegid()).gr_name
@@ -113,6 +140,11 @@ class Dovecot(Server):
         with open(self.local, "a", encoding="utf-8") as f:
             f.write(text if text.endswith("\n") else text + "\n")
 
+    def pair(self, cert, key):
+        """The two settings for a certificate and its key."""
+        names = ("ssl_server_cert_file = ", "ssl_server_key_file = ") if self.v24 else ("ssl_cert = <", "ssl_key = <")
+        return "".join(f"{name}{path}\n" for name, path in zip(names, (cert, key)))
+
     # asking
 
     def ports(self):
@@ -129,11 +161,6 @@ class Dovecot(Server):
 
     def doveconf(self, *args, check=True):
         return run(["/usr/bin/doveconf", "-c", self.config, *args], check=check)
-
-    def setting(self, name, **filters):
-        """doveconf -f, e.g. setting("ssl_cert", lname="mail.example.test", local="127.0.0.1")."""
-        chosen = [word for key, value in filters.items() for word in ("-f", f"{key}={value}")]
-        return self.doveconf(*chosen, "-h", name).stdout.rstrip("\n")
 
     def test(self):
         return self.doveconf("-n", check=False).returncode == 0
