@@ -1,4 +1,4 @@
-# The tool and the other programs on the library. Public headers only.
+# The tool and the other programs on the library. Public headers only, but for the reader of catalogues.
 examples_cppflags = -include $(top_builddir)/config.h -I$(top_srcdir)/libcertdeploy \
 	-DCD_LOCALEDIR='"$(localedir)"'
 
@@ -22,6 +22,9 @@ tool_sources = examples/certdeploy/tool.h examples/certdeploy/request.h \
 	examples/certdeploy/import.c \
 	examples/certdeploy/hook.c \
 	examples/certdeploy/json.c \
+	examples/certdeploy/language.c \
+	libcertdeploy/base/catalogue.c libcertdeploy/base/catalogue.h \
+	libcertdeploy/base/descriptor.c libcertdeploy/base/descriptor.h \
 	examples/certdeploy/list.c \
 	examples/certdeploy/monitoring.c \
 	examples/certdeploy/newrequest.c \

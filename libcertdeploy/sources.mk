@@ -32,6 +32,8 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/use.c libcertdeploy/use.h \
 	libcertdeploy/base/arena.c libcertdeploy/base/arena.h \
 	libcertdeploy/base/buffer.c libcertdeploy/base/buffer.h \
+	libcertdeploy/base/catalogue.c libcertdeploy/base/catalogue.h \
+	libcertdeploy/base/descriptor.c libcertdeploy/base/descriptor.h \
 	libcertdeploy/base/file.c libcertdeploy/base/file.h \
 	libcertdeploy/base/hostname.c libcertdeploy/base/hostname.h \
 	libcertdeploy/base/json.c libcertdeploy/base/json.h \

@@ -80,6 +80,7 @@ static void offer_from_host(const struct typing *typing, int option)
 	int code;
 
 	options.config_file = typing->tool->config_file;
+	options.language = spoken_language();
 	options.root = typing->tool->root;
 	code = certdeploy_new(&cd, &options);
 	if (code == 0 && option == CERTDEPLOY_SERVICE)

@@ -9,7 +9,6 @@
 #include "tool.h"
 
 #include <fcntl.h>
-#include <locale.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,7 +20,6 @@
 #include <unistd.h>
 
 #define VALUE_LIMIT 64
-#define DOMAIN "certdeploy"
 
 /* The variables that mean something to us; their values outlive the environment. */
 enum {
@@ -140,38 +138,18 @@ static void set_limits(void)
 	(void)umask(077);
 }
 
-static const char *wanted_language(void)
+const char *noted_language(void)
 {
 	static const int order[] = {NOTED_LC_ALL, NOTED_LC_MESSAGES, NOTED_LANG};
+	const char *wanted = "C";
 
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		if (noted[order[i]][0] != '\0')
-			return noted[order[i]];
-	return "C";
-}
-
-/*
- * gettext follows LANGUAGE in any locale but "C", so the messages need no locale of their language to
- * be installed. Output is UTF-8 always; only the widths of characters are taken from the locale.
- */
-void set_language(const char *language)
-{
-	const char *wanted = language == NULL ? wanted_language() : language;
-	const char *list =
-		language == NULL && noted[NOTED_LANGUAGE][0] != '\0' ? noted[NOTED_LANGUAGE] : wanted;
-	const char *utf8 = setlocale(LC_CTYPE, "C.UTF-8") != NULL ? "C.UTF-8" : wanted;
-
-	(void)setlocale(LC_CTYPE, utf8);
-	if (strcmp(wanted, "C") == 0 || strcmp(wanted, "POSIX") == 0) {
-		(void)unsetenv("LANGUAGE");
-		(void)setlocale(LC_MESSAGES, "C");
-	} else {
-		(void)setenv("LANGUAGE", list, 1);
-		(void)setlocale(LC_MESSAGES, utf8);
-	}
-	(void)bindtextdomain(DOMAIN, CD_LOCALEDIR);
-	(void)bind_textdomain_codeset(DOMAIN, "UTF-8");
-	(void)textdomain(DOMAIN);
+	for (size_t i = sizeof(order) / sizeof(order[0]); i > 0; i--)
+		if (noted[order[i - 1]][0] != '\0')
+			wanted = noted[order[i - 1]];
+	/* As gettext has it: LANGUAGE is nothing to the locale "C". */
+	if (noted[NOTED_LANGUAGE][0] != '\0' && strcmp(wanted, "C") != 0 && strcmp(wanted, "POSIX") != 0)
+		return noted[NOTED_LANGUAGE];
+	return wanted;
 }
 
 static void on_interrupt(int number)

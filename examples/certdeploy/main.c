@@ -41,6 +41,7 @@ static int run_operation(struct certdeploy_result **result, struct certdeploy **
 	int code;
 
 	options.config_file = tool->config_file;
+	options.language = spoken_language();
 	options.root = tool->root;
 	options.progress = show_progress;
 	options.log = show_log;

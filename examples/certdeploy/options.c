@@ -148,7 +148,6 @@ int set_tool_option(struct tool *tool, const struct option_row *row, const char 
 	case TOOL_COLOR:
 		return set_color(tool, value);
 	case TOOL_LANG:
-		tool->language = value;
 		set_language(value);
 		return 0;
 	case TOOL_JSON:

@@ -152,8 +152,8 @@ void print_problems(const struct tool *tool, const struct certdeploy_result *res
 		print_problem(tool, problem);
 		if (others != 0 && tool->verbosity >= 0)
 			put_line(stderr,
-				 ngettext("  The same in %lu other place (-v shows it)\n",
-					  "  The same in %lu other places (-v shows them)\n", others),
+				 tool_plural("  The same in %lu other place (-v shows it)\n",
+					     "  The same in %lu other places (-v shows them)\n", others),
 				 others);
 	}
 	free(told);

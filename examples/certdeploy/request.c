@@ -122,7 +122,8 @@ int lone_failure(struct tool *tool, int error, const char *file)
 
 	if (error == ENOMEM)
 		return CERTDEPLOY_ENOMEM;
-	(void)snprintf(tool->message, sizeof(tool->message), _("cannot be read: %s"), strerror(error));
+	(void)snprintf(tool->message, sizeof(tool->message), _("cannot be read: %s"),
+		       tool_text(strerror(error)));
 	tool->problem = (struct certdeploy_problem){.severity = CERTDEPLOY_ERROR,
 						    .code = denied            ? "not-permitted"
 							    : error == ENOENT ? "not-found"

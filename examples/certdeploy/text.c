@@ -164,9 +164,9 @@ const char *show_days(char buffer[64], int64_t when)
 	unsigned long days = (unsigned long)((when < now ? now - when : when - now) / DAY);
 
 	if (when < now)
-		(void)snprintf(buffer, 64, ngettext("%lu day ago", "%lu days ago", days), days);
+		(void)snprintf(buffer, 64, tool_plural("%lu day ago", "%lu days ago", days), days);
 	else
-		(void)snprintf(buffer, 64, ngettext("in %lu day", "in %lu days", days), days);
+		(void)snprintf(buffer, 64, tool_plural("in %lu day", "in %lu days", days), days);
 	return buffer;
 }
 

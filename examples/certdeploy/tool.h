@@ -10,10 +10,9 @@
 #define TOOL_H
 
 #include <certdeploy.h>
-#include <libintl.h>
 #include <stdio.h>
 
-#define _(text) gettext(text)
+#define _(text) tool_text(text)
 #define N_(text) text
 
 struct option_row;
@@ -94,7 +93,6 @@ struct tool {
 
 	const char *config_file;
 	const char *root;
-	const char *language;
 	bool json;
 	bool from_stdin; /**< the request is one JSON object on standard input */
 	bool dry_run;
@@ -132,6 +130,17 @@ enum {
 	EXIT_INTERRUPTED = 130,
 };
 
+/* ---- language.c ---- */
+
+/** Speak this language from here on ("ja"); NULL: the one that the environment names. */
+void set_language(const char *language);
+/** Its name, for the library; "C" where all is said in English. */
+const char *spoken_language(void);
+/** The translation of a message, or the message itself. */
+const char *tool_text(const char *message) __attribute__((format_arg(1)));
+const char *tool_plural(const char *one, const char *many, unsigned long count)
+	__attribute__((format_arg(1))) __attribute__((format_arg(2)));
+
 /* ---- environment.c ---- */
 
 /** What the name of a language or of a user is made of. */
@@ -139,8 +148,8 @@ enum {
 
 /** Bring the process into a known state: descriptors, signals, limits, environment, language. */
 void prepare_process(struct tool *tool);
-/** Speak this language from here on ("ja"); NULL: the one that the environment names. */
-void set_language(const char *language);
+/** The language that the environment named when we were started, or a list of them: "ja:en". */
+const char *noted_language(void);
 /** From here on Ctrl-C, TERM and HUP only raise a flag, which was_interrupted() tells. */
 void catch_interrupts(void);
 bool was_interrupted(void);

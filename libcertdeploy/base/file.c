@@ -15,17 +15,6 @@
 
 #define MAX_LINKS 40
 
-int cd_above_standard(int fd)
-{
-	int higher;
-
-	if (fd < 0 || fd > 2)
-		return fd;
-	higher = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	(void)close(fd);
-	return higher;
-}
-
 int cd_root_open(struct cd_root *root, struct cd_problems *problems, const char *path)
 {
 	char *real = NULL;

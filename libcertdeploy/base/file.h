@@ -3,6 +3,7 @@
 #ifndef CD_FILE_H
 #define CD_FILE_H
 
+#include "base/descriptor.h"
 #include "base/problem.h"
 
 #include <sys/stat.h>
@@ -20,12 +21,6 @@ struct cd_root {
  */
 int cd_root_open(struct cd_root *root, struct cd_problems *problems, const char *path);
 void cd_root_close(struct cd_root *root);
-
-/**
- * A descriptor that is not standard input, output or error: what others print there must never land
- * in a file of ours. Takes fd over; -1 stays -1.
- */
-int cd_above_standard(int fd);
 
 /** What tells whether a file is still the one that was read. */
 struct cd_identity {

@@ -82,7 +82,7 @@ def test_every_source_is_listed(sources):
         for suffix in ("*.c", "*.h", "*.def"):
             for path in (TOP / place).rglob(suffix):
                 text = re.sub(r"/\*.*?\*/|^#define.*$", "", path.read_text(), flags=re.M | re.S)
-                if re.search(r'\b(?:N?_|d?ngettext)\(\s*"', text) and path not in listed:
+                if re.search(r'\b(?:N?_|d?ngettext|tool_plural)\(\s*"', text) and path not in listed:
                     missing.append(str(path.relative_to(TOP)))
     assert missing == []
 
