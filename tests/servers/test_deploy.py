@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from harness import tree, wire
+from harness.dovecot import pair
 from harness.host import TRIO
 from harness.scene import Scene, assert_keys_are_private, material, secrets_in
 from harness.tool import DIFFERENT, REFUSED, Tool
@@ -302,8 +303,8 @@ def test_hostname_reaches_one_site_of_many(host, ca):
 def test_dovecot_local_name(host, ca):
     server = host.dovecot()
     one = ca.leaf("imap.one.test")
-    pair = server.pair(*host.install("one", ca.leaf("imap.one.test", again=1)))
-    server.add(f"local_name imap.one.test {{\n{pair}}}\n")
+    settings = pair(*host.install("one", ca.leaf("imap.one.test", again=1)))
+    server.add(f"local_name imap.one.test {{\n{settings}}}\n")
     server.names = ["imap.one.test", "elsewhere.test"]
     server.start()
     host.tool("deploy", *material(one), "--hostname", "imap.one.test").expect()

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import asn1
+from harness.dovecot import head, pair
 from harness.process import CLEAN
 from test_real import snapshot
 
@@ -595,7 +596,7 @@ def test_t10_t18_children_get_a_constant_environment(pki, leaf, tmp_path):
     dump.chmod(0o755)
     old = pki.root("Old Root").leaf("old.example.test")
     conf = tmp_path / "dovecot.conf"
-    conf.write_text(f"protocols = imap\nssl = yes\nssl_cert = <{old.cert}\nssl_key = <{old.key}\n")
+    conf.write_text(f"{head()}protocols = imap\nssl = yes\n{pair(old.cert, old.key)}")
     locked, secret = tmp_path / "locked.pem", put(tmp_path / "secret", CANARY + "\n")
     subprocess.run(["openssl", "pkcs8", "-topk8", "-in", leaf.key, "-out", locked, "-passout", f"file:{secret}"], check=True)
     settings = tmp_path / "certdeploy.conf"

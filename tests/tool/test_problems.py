@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from harness.dovecot import head, pair
 from harness.tool import DIFFERENT, REFUSED, Tool
 
 NAME = "www.example.test"
@@ -138,7 +139,7 @@ def test_a_port_without_tls(tmp_path, ca, port, protocol, greeting, answer, code
     number = port(greeting, answer)
     dovecot = tmp_path / "dovecot.conf"
     listener = "port" if protocol == "imap" else "ssl = yes\n port"
-    dovecot.write_text(f"protocols = imap\nssl = yes\nssl_cert = <{old.fullchain}\nssl_key = <{old.key}\nlisten = 127.0.0.1\n"
+    dovecot.write_text(f"{head()}protocols = imap\nssl = yes\n{pair(old.fullchain, old.key)}listen = 127.0.0.1\n"
                        f"service imap-login {{\ninet_listener {protocol} {{\n {listener} = {number}\n}}\n"
                        f"inet_listener {'imaps' if protocol == 'imap' else 'imap'} {{\n port = 0\n}}\n}}\n")
     conf = tmp_path / "certdeploy.conf"

@@ -25,6 +25,17 @@ def is_v24():
         return False
 
 
+def head():
+    """What a configuration of this version begins with."""
+    return "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n" if is_v24() else ""
+
+
+def pair(cert, key):
+    """The two settings for a certificate and its key."""
+    names = ("ssl_server_cert_file = ", "ssl_server_key_file = ") if is_v24() else ("ssl_cert = <", "ssl_key = <")
+    return "".join(f"{name}{path}\n" for name, path in zip(names, (cert, key)))
+
+
 _LOCAL = """# this host only
 base_dir = {run}
 state_dir = {state}
@@ -139,11 +150,6 @@ class Dovecot(Server):
         """Append to local.conf, which is read last."""
         with open(self.local, "a", encoding="utf-8") as f:
             f.write(text if text.endswith("\n") else text + "\n")
-
-    def pair(self, cert, key):
-        """The two settings for a certificate and its key."""
-        names = ("ssl_server_cert_file = ", "ssl_server_key_file = ") if self.v24 else ("ssl_cert = <", "ssl_key = <")
-        return "".join(f"{name}{path}\n" for name, path in zip(names, (cert, key)))
 
     # asking
 
