@@ -187,3 +187,13 @@ def test_both_readmes_show_the_same():
 
     ours, theirs = code(TOP / "README"), code(TOP / "README.ja")
     assert [line for line in ours if line not in theirs and line.isascii()] == []
+
+
+@pytest.mark.parametrize("readme", ["README", "README.ja"])
+def test_the_code_of_the_readme_is_whole(readme, tmp_path):
+    """As a stranger pastes it into a file: a compiler of today takes no function that nobody declared."""
+    text = (TOP / readme).read_text()
+    lines = text[text.index("    #include <certdeploy.h>"):text.index("    cc panel.c")].splitlines()
+    (tmp_path / "panel.c").write_text("\n".join(line[4:] for line in lines) + "\n")
+    subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{TOP}/libcertdeploy", "-c",
+                    "-o", tmp_path / "panel.o", tmp_path / "panel.c"], check=True)
