@@ -292,6 +292,7 @@ static int compare_service(struct comparing *comparing, size_t service)
 
 int cd_plan_predict(struct cd_plan *plan)
 {
+	size_t from = plan->problems->list.count;
 	int result = 0;
 
 	for (size_t i = 0; result == 0 && i < plan->inventory.services.count; i++) {
@@ -312,5 +313,7 @@ int cd_plan_predict(struct cd_plan *plan)
 		cd_table_free(&comparing.deciders);
 		cd_table_free(&comparing.named);
 	}
+	/* What is noteworthy in a configuration was told when it was read first. */
+	cd_problems_drop_repeated(plan->problems, from);
 	return result;
 }

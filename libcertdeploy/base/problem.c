@@ -2,7 +2,9 @@
 /* problem.c - how everything in the library reports what is wrong or noteworthy */
 #include "base/problem.h"
 
+#include "base/buffer.h"
 #include "base/language.h"
+#include "base/table.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -288,6 +290,51 @@ void cd_problems_soften(struct cd_problems *problems, size_t from)
 	}
 }
 
+static void keep_first(struct cd_problems *problems, size_t count)
+{
+	if (count == problems->list.count)
+		return;
+	problems->list.items[count] = NULL;
+	problems->list.count = count;
+}
+
+/* Where it is said, or NULL: memory is short. The table copies the key. */
+static void **said_place(struct cd_table *said, const struct certdeploy_problem *problem)
+{
+	struct cd_buffer key = {0};
+	void **place = NULL;
+
+	cd_buffer_format(&key, "%d %zu %zu %s\n%s\n%s\n%s", (int)problem->severity, problem->order,
+			 problem->line, problem->code, problem->file == NULL ? "" : problem->file,
+			 problem->service == NULL ? "" : problem->service, problem->message);
+	if (!key.failed)
+		place = cd_table_place(said, cd_buffer_text(&key), key.length);
+	cd_buffer_free(&key);
+	return place;
+}
+
+void cd_problems_drop_repeated(struct cd_problems *problems, size_t from)
+{
+	struct cd_table said = {0};
+	size_t kept = from;
+
+	if (from == problems->list.count)
+		return;
+	for (size_t i = 0; i < problems->list.count; i++) {
+		struct certdeploy_problem *problem = problems->list.items[i];
+		void **place = said_place(&said, problem);
+		bool repeated = i >= from && problem->severity != CERTDEPLOY_ERROR && place != NULL &&
+				*place != NULL;
+
+		if (place != NULL && i < from)
+			*place = problem;
+		if (i >= from && !repeated)
+			problems->list.items[kept++] = problem;
+	}
+	keep_first(problems, kept);
+	cd_table_free(&said);
+}
+
 void cd_problems_drop(struct cd_problems *problems, size_t from, const char *code)
 {
 	size_t kept = from;
@@ -298,8 +345,5 @@ void cd_problems_drop(struct cd_problems *problems, size_t from, const char *cod
 		if (strcmp(problem->code, code) != 0)
 			problems->list.items[kept++] = problem;
 	}
-	if (kept == problems->list.count)
-		return;
-	problems->list.items[kept] = NULL;
-	problems->list.count = kept;
+	keep_first(problems, kept);
 }

@@ -55,6 +55,8 @@ bool cd_problems_failed(const struct cd_problems *problems, size_t from);
 
 /** Turn the errors recorded at or after position from into warnings. */
 void cd_problems_soften(struct cd_problems *problems, size_t from);
+/** Take back what was recorded at or after position from and had been before; errors stay. */
+void cd_problems_drop_repeated(struct cd_problems *problems, size_t from);
 /** Take back what was recorded with this code at or after position from. */
 void cd_problems_drop(struct cd_problems *problems, size_t from, const char *code);
 

@@ -55,6 +55,17 @@ def test_what_is_true_of_a_whole_batch_is_told_once(tool, root, pki, tmp_path): 
     assert [p["order"] for p in found] == [1, 2, 3, 4]
 
 
+def test_what_both_readings_of_a_configuration_find_is_told_once(plan, root):  # noqa: F811
+    """A plan reads the edited configuration again, in which the same is noteworthy."""
+    (root / "etc/postfix/main.cf").write_text(
+        "myhostname = www.example.test\nsmtpd_tls_security_level = may\n"
+        "smtpd_tls_cert_file = /etc/old/cert.pem\nsmtpd_tls_key_file = /etc/old/key.pem\n")
+    run = plan("--default").expect(0)
+    assert "planned" in run.states.values()
+    told = [(p["code"], p["message"], p["file"], p["line"]) for p in run.problems]
+    assert any(code == "config-not-understood" for code, *_ in told) and len(told) == len(set(told)), run
+
+
 def test_nothing_is_said_of_a_reload_where_there_is_none(plan):
     """A tree has no server whose sessions could end."""
     run = plan("--default", "--service", "dovecot").expect(0)
