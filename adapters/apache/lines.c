@@ -162,6 +162,15 @@ static bool next_physical(struct apache_source *source, struct physical *physica
 	return true;
 }
 
+/*
+ * The line in which a macro's text ends is read by mod_macro, to its last byte, and lost where the file
+ * ends without a newline.
+ */
+static bool is_lost(const struct physical *physical, bool behind_macro)
+{
+	return behind_macro && !physical->newline;
+}
+
 static void trim(struct apache_line *line)
 {
 	while (line->length > 0 && apache_is_space(line->text[0])) {
@@ -198,7 +207,7 @@ static int cut_at_nul(struct apache_lines *lines, const struct apache_source *so
  * its backslash, where the next piece lies over it: later pieces win.
  */
 static int join(struct apache_lines *lines, struct apache_source *source, struct apache_line *line,
-		struct physical physical)
+		struct physical physical, bool behind_macro)
 {
 	struct apache_text *text = &lines->joined;
 	int result = 0;
@@ -235,7 +244,7 @@ static int join(struct apache_lines *lines, struct apache_source *source, struct
 			break;
 		text->length = length - 1;
 		line->continued = true;
-		if (!next_physical(source, &physical))
+		if (!next_physical(source, &physical) || is_lost(&physical, behind_macro))
 			break;
 	}
 	line->text = text->bytes == NULL ? "" : text->bytes;
@@ -284,19 +293,23 @@ int apache_next_line(struct apache_lines *lines, struct apache_line *line)
 {
 	struct apache_source *source = lines->source;
 	struct physical physical;
+	bool behind_macro = false;
 	int result;
 
 	while (!next_physical(source, &physical)) {
 		if (source->upper == NULL)
 			return 0;
 		lines->source = source = source->upper;
+		behind_macro = true;
 	}
+	if (is_lost(&physical, behind_macro))
+		return 0;
 	*line = (struct apache_line){.start = physical.start,
 				     .number = source->line - 1,
 				     .file = source->file,
 				     .use = source->use};
 	if (is_joined(source, &physical)) {
-		result = join(lines, source, line, physical);
+		result = join(lines, source, line, physical, behind_macro);
 		if (result != 0)
 			return result;
 		trim_joined(lines, line);

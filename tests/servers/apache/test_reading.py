@@ -323,6 +323,27 @@ MACROS = {
         AB,
         refused=("config-not-understood", "  Use Tls a"),
     ),
+    "the last line without a newline behind a macro is lost": Row(
+        "<Macro Names>\nServerAlias d.test\n</Macro>\n"
+        + host_of("Include one.inc\n@c\n", "c.test")
+        + host_of("Include two.inc\n")
+        + host_of("ServerAlias e.test f.test g.test\n@b\n", "b.test"),
+        {"c.test": "c", "d.test": "c", "a.test": "a", "e.test": "b", "f.test": "a", "g.test": "a", "b.test": "b"},
+        ("a.test", "f.test", "g.test"),
+        files={
+            "one.inc": "Use Names\nServerAlias h.test \\\n e.test",
+            "two.inc": PAIR + "Use Names\nServerAlias f.test\nServerAlias g.test",
+        },
+    ),
+    "the last use without a newline behind another": Row(
+        "<Macro Site $name>\n<VirtualHost *:@port>\nServerName $name\nSSLEngine on\n@c\n</VirtualHost>\n</Macro>\n"
+        + A
+        + "Include uses.inc\n",
+        {"a.test": "a", "c.test": "c", "b.test": "a"},
+        target=("--hostname", "a.test"),
+        files={"uses.inc": "Use Site c.test\nUse Site b.test"},
+        new=("a.test", "b.test"),
+    ),
     "unbalanced": Row(
         "<Macro Open $n>\n<VirtualHost *:@port>\nServerName $n\n</Macro>\n<Macro Close>\n</VirtualHost>\n</Macro>\n"
         "Use Open b.test\nSSLEngine on\n@b\nUse Close\n" + A,
