@@ -57,8 +57,14 @@ int dovecot_check_keys(struct dovecot_editor *editor)
 	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(editor->reading, &count);
 	int result = 0;
 
-	for (size_t i = 0; i < count && result == 0; i++)
-		result = check_pairs(editor, &((const struct dovecot_place *)endpoints[i]->own)->effective);
+	for (size_t i = 0; i < count && result == 0; i++) {
+		const struct dovecot_place *place = endpoints[i]->own;
+
+		/* A name that is meant has a certificate beside its key by then. */
+		if (place->name == NULL ||
+		    dovecot_table_get(&editor->assigned, place->name, strlen(place->name)) == NULL)
+			result = check_pairs(editor, &place->effective);
+	}
 	for (size_t i = 0; i < remotes->count && result == 0; i++)
 		result = check_clients(editor, remotes->items[i]);
 	return result;
