@@ -30,14 +30,18 @@ static void add_part(struct cd_buffer *key, const char *part)
 /* Which endpoint is which in two readings. */
 static int key_of(struct cd_buffer *key, const struct certdeploy_endpoint *endpoint)
 {
+	/* There is a key for each endpoint: printf would be most of the work. */
+	const char *digits = "0123456789abcdef";
+	unsigned port = endpoint->port;
+	const char number[4] = {digits[port % 16], digits[port / 16 % 16], digits[port / 256 % 16],
+				digits[port / 4096 % 16]};
+
 	key->length = 0;
 	add_part(key, endpoint->listen);
 	add_part(key, endpoint->protocol);
 	add_part(key, endpoint->name);
 	add_part(key, endpoint->address);
-	/* There is a key for each endpoint: printf would be most of the work. */
-	for (unsigned port = endpoint->port, i = 0; i < 4; port /= 16, i++)
-		cd_buffer_add(key, &"0123456789abcdef"[port % 16], 1);
+	cd_buffer_add(key, number, sizeof(number));
 	return key->failed ? CERTDEPLOY_ENOMEM : 0;
 }
 

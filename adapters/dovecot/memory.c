@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define TABLE_ROOM 64
+#define FIRST_ROOM 2 /* of the thousands of lists most hold one item */
 
 struct dovecot_table_entry {
 	const char *key;
@@ -16,7 +17,7 @@ struct dovecot_table_entry {
 int dovecot_vector_add(struct dovecot_vector *vector, struct certdeploy_reading *reading, void *item)
 {
 	if (vector->count == vector->room) {
-		size_t room = vector->room == 0 ? 8 : 2 * vector->room;
+		size_t room = vector->room == 0 ? FIRST_ROOM : 2 * vector->room;
 		void **items = certdeploy_alloc(reading, room * sizeof(*items));
 
 		if (items == NULL)

@@ -141,7 +141,6 @@ struct dovecot_model {
 	struct dovecot_table documents; /**< by address of the document -> struct dovecot_input */
 	struct dovecot_vector values;   /**< in order */
 	struct dovecot_vector files;    /**< of struct dovecot_file, in order */
-	struct dovecot_table sites;
 	struct dovecot_table deciders;
 	struct dovecot_table settings;   /**< path within the root filter -> struct dovecot_setting */
 	struct dovecot_vector listeners; /**< of struct dovecot_listener_section, in order */

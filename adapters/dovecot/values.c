@@ -128,27 +128,18 @@ static int value_path(struct dovecot_reader *reader, struct dovecot_value *value
 	}
 	if (!names_file || value->text[0] == '\0' || value->slot == DOVECOT_SSL)
 		return 0;
-	value->path = dovecot_resolve(reader, value->text);
+	value->path = value->text[0] == '/' ? value->text : dovecot_resolve(reader, value->text);
 	return value->path == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
+/* Where a value stands: the same text for the same bytes, also when their file is read twice. */
 static const char *site_of(struct dovecot_model *model, const struct certdeploy_document *document,
 			   const struct dovecot_value *value)
 {
 	char one[DOVECOT_DIGITS], other[DOVECOT_DIGITS];
-	char *key = dovecot_joined(model->reading, dovecot_digits(one, (uintptr_t)document), " ",
-				   dovecot_digits(other, value->value_span.offset), NULL);
-	char *site;
 
-	if (key == NULL)
-		return NULL;
-	site = dovecot_table_get(&model->sites, key, strlen(key));
-	if (site == NULL) {
-		site = key;
-		if (dovecot_table_put(&model->sites, model->reading, key, strlen(key), site) != 0)
-			return NULL;
-	}
-	return site;
+	return dovecot_joined(model->reading, dovecot_digits(one, (uintptr_t)document), " ",
+			      dovecot_digits(other, value->value_span.offset), NULL);
 }
 
 /* What a block sets beyond certificates and keys goes along when the block moves. */

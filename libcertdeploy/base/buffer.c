@@ -19,14 +19,14 @@ static bool reserve(struct cd_buffer *buffer, size_t more)
 	size_t room = buffer->room == 0 ? 256 : buffer->room;
 	char *bytes;
 
+	if (!buffer->failed && more < buffer->room - buffer->length)
+		return true;
 	if (buffer->failed || more > SIZE_MAX / 4 || buffer->length > SIZE_MAX / 4) {
 		buffer->failed = true;
 		return false;
 	}
 	while (room < buffer->length + more + 1)
 		room *= 2;
-	if (room == buffer->room)
-		return true;
 	/* Not realloc(): it would leave a copy of a secret behind. */
 	bytes = malloc(room);
 	if (bytes == NULL) {
