@@ -326,8 +326,7 @@ static int lay_over(struct plan *plan, const struct pair *pair, enum cd_stored_p
 		bytes = part == CD_STORED_COMBINED ? pair->bytes[CD_STORED_FULLCHAIN] : "";
 		length = part == CD_STORED_COMBINED ? pair->lengths[CD_STORED_FULLCHAIN] : 0;
 	}
-	return cd_overlay_file(plan->overlay, plan->host->problems, path, bytes == NULL ? "" : bytes,
-			       length);
+	return cd_overlay_file(plan->overlay, plan->host->problems, path, bytes, length);
 }
 
 static char *path_of(const struct plan *plan, const char *generation, const struct pair *pair,

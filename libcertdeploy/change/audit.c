@@ -28,7 +28,7 @@ static json_t *strings(struct cd_arena *arena, const char *const *list)
 {
 	json_t *array = json_array();
 
-	for (; array != NULL && list != NULL && *list != NULL; list++)
+	for (; list != NULL && *list != NULL; list++)
 		(void)json_array_append_new(array, string(arena, *list));
 	return array;
 }
@@ -53,7 +53,7 @@ static json_t *services(struct cd_arena *arena, const struct cd_work *work)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; array != NULL && i < work->journal.services.count; i++) {
+	for (size_t i = 0; i < work->journal.services.count; i++) {
 		const struct cd_journal_service *service = work->journal.services.items[i];
 		const struct cd_touched *touched = NULL;
 
@@ -149,7 +149,7 @@ static json_t *some_strings(struct cd_arena *arena, const char *const *list)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; array != NULL && list != NULL && list[i] != NULL && i < SHOWN; i++)
+	for (size_t i = 0; list != NULL && list[i] != NULL && i < SHOWN; i++)
 		(void)json_array_append_new(array, string(arena, list[i]));
 	return array;
 }

@@ -81,9 +81,7 @@ static int copy_file(int from, int directory, const char *name, char digest[CD_S
 	error = cd_disk_copy(to, from, digest, NULL);
 	if (error == 0)
 		error = cd_flush_add(flush, to);
-	if (close(to) == -1 && error == 0)
-		error = errno;
-	return error;
+	return cd_disk_close(to, error);
 }
 
 /* Copy one original; it must still be what was read. */
@@ -190,7 +188,6 @@ int cd_backup_open(int directory, const struct cd_entry *entry)
 static int add_beside(struct cd_work *work, const struct cd_entry *original, const char *stamp)
 {
 	struct cd_arena *arena = &work->journal.arena;
-	struct cd_transaction *asked = work->asked;
 	const char *path = cd_arena_format(arena, "%s.%s.bak", original->path, stamp), *name;
 	struct cd_entry *entry = cd_arena_alloc(arena, sizeof(*entry));
 	struct stat status;
@@ -198,7 +195,7 @@ static int add_beside(struct cd_work *work, const struct cd_entry *original, con
 
 	if (path == NULL || entry == NULL)
 		return cd_fail_memory(work->problems);
-	if (asked->is_read != NULL && asked->is_read(asked->user, path)) {
+	if (cd_work_is_read(work, path)) {
 		cd_problem(
 			work->problems, CERTDEPLOY_NOTICE, "backup-beside", path, 0,
 			_("the server would read a backup here; it is kept in the state directory only"));

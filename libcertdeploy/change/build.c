@@ -71,7 +71,7 @@ static int put_path(struct build *build, struct cd_buffer *out, const char *path
 	char name[32];
 	int error;
 
-	if (entry == NULL || entry->after.kind != CD_SIDE_FILE || entry->bytes == NULL) {
+	if (entry == NULL || entry->after.kind != CD_SIDE_FILE) {
 		cd_buffer_add(out, path, length);
 		return 0;
 	}
@@ -238,13 +238,12 @@ static int take_product(struct build *build)
 static int build_one(struct cd_work *work, const struct cd_change_build *asked,
 		     const struct cd_table *by_asked, int parent, size_t number)
 {
-	const char *slash = strrchr(asked->source, '/');
 	struct build build = {.work = work, .asked = asked, .directory = -1, .by_asked = by_asked};
 	char name[32];
 	int result;
 
 	(void)snprintf(name, sizeof(name), "%zu", number);
-	build.source = slash == NULL ? asked->source : slash + 1;
+	build.source = strrchr(asked->source, '/') + 1;
 	build.path = cd_arena_format(arena_of(&build), "%s%s/" CD_BUILD "/%s", work->root->path,
 				     work->state.path, name);
 	if (build.path == NULL)

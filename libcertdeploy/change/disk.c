@@ -132,6 +132,13 @@ int cd_disk_open_own(int directory, const char *name, int flags)
 	return fd;
 }
 
+int cd_disk_close(int fd, int error)
+{
+	int own = fd != -1 && close(fd) == -1 ? errno : 0;
+
+	return error != 0 ? error : own;
+}
+
 int cd_disk_put(int directory, const char *name, const void *bytes, size_t length, struct cd_flush *flush)
 {
 	int fd = cd_disk_open(directory, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -142,9 +149,7 @@ int cd_disk_put(int directory, const char *name, const void *bytes, size_t lengt
 	error = cd_disk_write(fd, bytes, length);
 	if (error == 0 && flush != NULL)
 		error = cd_flush_add(flush, fd);
-	if (close(fd) == -1 && error == 0)
-		error = errno;
-	return error;
+	return cd_disk_close(fd, error);
 }
 
 static int copy_on(int to, int from, EVP_MD_CTX *sum, off_t *size)

@@ -38,6 +38,8 @@ struct cd_flush {
 	} waiting[32];
 };
 
+/** Close a file that was written, where it is open. Returns the error before it, else its own. */
+int cd_disk_close(int fd, int error);
 /** A new file of mode 0600, which flush is to flush; NULL: nobody. */
 int cd_disk_put(int directory, const char *name, const void *bytes, size_t length, struct cd_flush *flush);
 /** Copy all that is left of one file to another; to -1: only read. SHA-256 to digest unless NULL. */

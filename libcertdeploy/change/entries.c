@@ -86,20 +86,17 @@ static int set_path(struct cd_work *work, struct cd_entry *entry, const char *di
  */
 static int find_real(struct cd_entry *entry, struct cd_work *work, bool follow)
 {
-	const char *name = strrchr(entry->asked, '/'), *real = NULL;
+	const char *name = strrchr(entry->asked, '/'), *real = NULL, *parent;
 	const struct cd_entry *above;
 	struct cd_place place;
-	char parent[PATH_MAX];
 	int result;
 
 	if (name == NULL)
 		return cd_fail(work->problems, CERTDEPLOY_EREFUSED, "unsafe-path", entry->asked, 0,
 			       _("this is not the path of a file"));
-	if ((size_t)(name - entry->asked) >= sizeof(parent))
-		return cd_fail_errno(work->problems, ENAMETOOLONG, entry->asked,
-				     _("cannot look at the file"));
-	memcpy(parent, entry->asked, (size_t)(name - entry->asked));
-	parent[name - entry->asked] = '\0';
+	parent = cd_arena_copy(arena_of(work), entry->asked, (size_t)(name - entry->asked));
+	if (parent == NULL)
+		return cd_fail_memory(work->problems);
 	above = cd_table_get(&work->directories, parent);
 	if (above != NULL) {
 		entry->inside = true;
@@ -501,18 +498,6 @@ int cd_work_add(struct cd_work *work, const struct cd_change *change)
 	return result;
 }
 
-/* A file without bytes of its own, which a build makes. */
-static bool is_product(const struct cd_changes *changes, const struct cd_change *change)
-{
-	if (change->kind != CD_CHANGE_FILE || change->bytes != NULL)
-		return false;
-	for (size_t i = 0; i < changes->builds.count; i++)
-		if (strcmp(((struct cd_change_build *)changes->builds.items[i])->product, change->path) ==
-		    0)
-			return true;
-	return false;
-}
-
 /* A run would have made the state directory, and what comes into it stands in no danger. */
 static bool waits_for_state(const struct cd_work *work, const char *path)
 {
@@ -530,7 +515,7 @@ int cd_work_collect(struct cd_work *work)
 	for (size_t i = 0; changes != NULL && result == 0 && i < changes->list.count; i++) {
 		const struct cd_change *change = changes->list.items[i];
 
-		if (!is_product(changes, change) && !waits_for_state(work, change->path))
+		if (!waits_for_state(work, change->path))
 			result = cd_work_add(work, change);
 	}
 	return result;

@@ -37,9 +37,9 @@ static int newest_first(const void *one, const void *other)
 	const struct cd_backup *right = *(const struct cd_backup *const *)other;
 
 	if (left->time != right->time)
-		return left->time > right->time ? -1 : 1;
+		return (left->time < right->time) - (left->time > right->time);
 	if (left->number != right->number)
-		return left->number > right->number ? -1 : 1;
+		return (left->number < right->number) - (left->number > right->number);
 	return strcmp(left->name, right->name);
 }
 

@@ -104,7 +104,7 @@ int cd_wait_for_others(struct cd_problems *problems, int directory, const char *
 	int length = snprintf(lock, sizeof(lock), "%s.lock", name);
 	pid_t pid;
 
-	if (length < 0 || (size_t)length >= sizeof(lock))
+	if ((size_t)length >= sizeof(lock))
 		return 0;
 	while ((pid = claimed_by(directory, lock)) != 0 && cd_now_ms() < end)
 		rest();

@@ -311,8 +311,7 @@ int cd_journal_write(const struct cd_journal *journal, struct cd_problems *probl
 		put_journal(&writing, journal);
 	if (writing.error == 0)
 		writing.error = finish(&writing, flush);
-	if (writing.fd != -1 && close(writing.fd) == -1 && writing.error == 0)
-		writing.error = errno;
+	writing.error = cd_disk_close(writing.fd, writing.error);
 	cd_buffer_free(&writing.text);
 	EVP_MD_CTX_free(writing.sum);
 	return writing.error == 0

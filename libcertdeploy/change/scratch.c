@@ -2,6 +2,8 @@
 /* scratch.c - a private directory for files that only a program of ours is to read */
 #include "change/scratch.h"
 
+#include "change/disk.h"
+
 #include "base/buffer.h"
 #include "base/text.h"
 
@@ -103,8 +105,7 @@ int cd_scratch_write(struct cd_scratch *scratch, struct cd_problems *problems, c
 	/* Postfix waits up to three seconds for a file that was written just now to be complete. */
 	if (error == 0 && futimens(fd, (const struct timespec[2]){{1, 0}, {1, 0}}) == -1)
 		error = errno;
-	if (fd != -1 && close(fd) == -1 && error == 0)
-		error = errno;
+	error = cd_disk_close(fd, error);
 	return error == 0 ? 0 : cd_fail_errno(problems, error, path, _("cannot write a private copy"));
 }
 

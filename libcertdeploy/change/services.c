@@ -81,8 +81,7 @@ static int note_reload(struct cd_work *work, const char *service)
 		error = cd_disk_write(fd, "\n", 1);
 	if (error == 0 && fsync(fd) == -1)
 		error = errno;
-	if (fd != -1 && close(fd) == -1 && error == 0)
-		error = errno;
+	error = cd_disk_close(fd, error);
 	return error == 0 ? 0 : cd_fail_errno(work->problems, error, NULL, _("cannot write the journal"));
 }
 
@@ -173,8 +172,8 @@ int cd_services_watch(struct cd_work *work)
 /* ---- the way back ---- */
 
 /*
- * What note_reload() has written, kept in *bytes; a torn last line, and notes that cannot be read, mean any
- * service. NULL: no reload was begun.
+ * What note_reload() has written, kept in *bytes; a torn last line, and notes that are gone or cannot be
+ * read, mean any service. NULL: no reload was begun.
  */
 static const char *read_reloaded(char **bytes, struct cd_work *work)
 {
@@ -185,7 +184,7 @@ static const char *read_reloaded(char **bytes, struct cd_work *work)
 	if (fd != -1)
 		(void)close(fd);
 	if (error != 0)
-		return error == ENOENT ? NULL : "?";
+		return "?";
 	return length == 0 ? NULL : *bytes;
 }
 

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool is_read(const struct cd_work *work, const char *path)
+bool cd_work_is_read(const struct cd_work *work, const char *path)
 {
 	return work->asked->is_read != NULL && work->asked->is_read(work->asked->user, path);
 }
@@ -74,7 +74,7 @@ static const char *find_holder(struct cd_work *work, const struct cd_entry *entr
 			break;
 		if (!same_mount(work, parent, at))
 			goto none;
-		if (!is_read(work, holder) && !is_read(work, inside))
+		if (!cd_work_is_read(work, holder) && !cd_work_is_read(work, inside))
 			return holder;
 	}
 	if (slash != NULL) {
@@ -122,7 +122,7 @@ static int choose_place(struct cd_work *work, struct cd_entry *entry, size_t num
 		return cd_fail_memory(work->problems);
 	if (strlen(entry->staged) >= PATH_MAX)
 		return cd_fail_errno(work->problems, ENAMETOOLONG, entry->path, _("cannot stage the file"));
-	if (!is_read(work, entry->staged))
+	if (!cd_work_is_read(work, entry->staged))
 		return 0;
 	holder = find_holder(work, entry);
 	if (holder == NULL)
@@ -172,9 +172,7 @@ int cd_stage_file(int directory, const char *name, int from, const struct cd_ent
 		error = cd_attributes_apply(fd, attributes, with_time);
 	if (error == 0)
 		error = cd_flush_add(flush, fd);
-	if (close(fd) == -1 && error == 0)
-		error = errno;
-	return error;
+	return cd_disk_close(fd, error);
 }
 
 int cd_stage_link(int directory, const char *name, const char *target,
@@ -201,7 +199,7 @@ static int staged_path(char out[PATH_MAX], const struct cd_entry *entry)
 					      entry->path + strlen(entry->top->path))
 				   : snprintf(out, PATH_MAX, "%s", entry->staged);
 
-	return length > 0 && length < PATH_MAX ? 0 : ENAMETOOLONG;
+	return length < PATH_MAX ? 0 : ENAMETOOLONG;
 }
 
 static int stage_content(struct cd_work *work, const struct cd_entry *entry, int directory,

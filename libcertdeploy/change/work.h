@@ -45,6 +45,8 @@ int cd_backup_open(int directory, const struct cd_entry *entry);
 int cd_work_build(struct cd_work *work);
 
 /* stage.c: new content beside its target, then in its place. */
+/** Whether a server would read what lay there. */
+bool cd_work_is_read(const struct cd_work *work, const char *path);
 int cd_stage_places(struct cd_work *work);
 int cd_stage_all(struct cd_work *work);
 int cd_switch_all(struct cd_work *work);

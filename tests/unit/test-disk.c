@@ -378,6 +378,21 @@ static void test_writes_that_fail(void **state)
 	assert_holds(work, "file", "text");
 }
 
+/* The first failure is told. */
+static void test_closing(void **state)
+{
+	struct work *work = *state;
+
+	assert_int_equal(cd_disk_close(-1, 0), 0);
+	assert_int_equal(cd_disk_close(-1, EIO), EIO);
+	assert_int_equal(cd_disk_close(make(work, "one", "text"), 0), 0);
+	short_of("close", 1, 1, EDQUOT);
+	assert_int_equal(cd_disk_close(openat(work->directory, "one", O_RDONLY), 0), EDQUOT);
+	short_of("close", 1, 1, EDQUOT);
+	assert_int_equal(cd_disk_close(openat(work->directory, "one", O_RDONLY), ENOSPC), ENOSPC);
+	assert_true(short_met());
+}
+
 /* Between looking and making somebody else makes it. */
 static void test_a_file_of_our_own(void **state)
 {
@@ -729,6 +744,7 @@ int main(void)
 		TEST(test_the_directory_of_a_path),
 		TEST(test_directories_that_cannot_be_made),
 		TEST(test_writes_that_fail),
+		TEST(test_closing),
 		TEST(test_a_file_of_our_own),
 		TEST(test_sums_that_cannot_be_made),
 		TEST(test_links_that_are_too_long),

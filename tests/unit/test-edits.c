@@ -193,6 +193,32 @@ static void test_an_edit_that_changes_nothing(void **state)
 	assert_int_equal(diff.length, 0);
 	close_work(&work);
 	cd_buffer_free(&diff);
+
+	/* As long as before is not as before. */
+	assert_int_equal(open_work(&work, host->path), 0);
+	assert_int_equal(splice(&work, strlen("# made by hand\n"), 3, "ten"), 0);
+	assert_int_equal(cd_edits_render(&work.edits), 0);
+	assert_int_equal(work.edits.files.count, 1);
+	close_work(&work);
+}
+
+static void test_the_same_materials(void **state)
+{
+	const struct certdeploy_material a = {.name = "a"}, b = {.name = "b"};
+	const struct certdeploy_material *const lists[][3] = {
+		{NULL}, {&a, NULL}, {&b, NULL}, {&a, &b, NULL}, {&b, &a, NULL}};
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		for (size_t k = 0; k < 5; k++) {
+			const struct certdeploy_assignment one = {.materials = lists[i]},
+							   other = {.materials = lists[k]};
+			const struct certdeploy_assignment dropping = {.materials = lists[k],
+								       .drop_other_types = true};
+
+			assert_int_equal(certdeploy_same_materials(&one, &other), i == k);
+			assert_false(certdeploy_same_materials(&one, &dropping));
+		}
 }
 
 /* ---- private copies ---- */
@@ -322,6 +348,7 @@ int main(void)
 		TEST(test_whatever_fails_in_a_plan),
 		TEST(test_edits_that_cannot_be),
 		TEST(test_an_edit_that_changes_nothing),
+		TEST(test_the_same_materials),
 		cmocka_unit_test(test_whatever_fails_with_a_private_copy),
 		cmocka_unit_test(test_names_that_no_private_copy_has),
 		cmocka_unit_test(test_whatever_fails_while_changes_are_listed),

@@ -147,6 +147,20 @@ static void test_created_things_go(void **state)
 	assert_true(host_has(host, "etc/store/key", NULL));
 }
 
+/* Where its directory was, somebody has put a file of theirs. */
+static void test_a_file_in_the_place_of_a_directory(void **state)
+{
+	struct host *host = *state;
+
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/store", NULL, NULL, false);
+	host_change(host, CD_CHANGE_FILE, "etc/store/key", "key", NULL, true);
+	assert_int_equal(host_run(host), 0);
+	in_host(host, "rm -r etc/store && echo mine >etc/store");
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), CERTDEPLOY_EREFUSED);
+	assert_string_equal(host_error(host), "changed-since");
+	assert_true(host_has(host, "etc/store", "mine\n"));
+}
+
 static void test_later_edits_are_not_lost(void **state)
 {
 	struct host *host = *state;
@@ -594,6 +608,7 @@ int main(void)
 		TEST(test_list_and_show),
 		TEST(test_the_last_is_rolled_back),
 		TEST(test_created_things_go),
+		TEST(test_a_file_in_the_place_of_a_directory),
 		TEST(test_later_edits_are_not_lost),
 		TEST(test_a_damaged_backup),
 		TEST(test_what_is_no_backup),

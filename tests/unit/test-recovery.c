@@ -258,6 +258,46 @@ static void test_a_torn_record(void **state)
 	assert_refused(host);
 }
 
+/* The first line says how much follows, and what it adds up to. */
+static void test_a_first_line_that_vouches_for_nothing(void **state)
+{
+	static const char *const lines[] = {
+		"",
+		"\n",
+		"x",
+		"certdeploy-manifest 1 ",
+		"certdeploy-manifest 1 2\n{}",
+		"certdeploy-manifest 1 2 0123\n{}",
+		"certdeploy-manifest 1 x 0123\n{}",
+		"certdeploy-manifest 9 2 "
+		"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\n{}",
+		"certdeploy-manifest 1 3 "
+		"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\n{}",
+		"certdeploy-manifest 1 2 "
+		"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8aff\n{}",
+		"certdeploy-manifest 1 2\t"
+		"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\n{}",
+		"certdeploy-manifest 1 2 "
+		"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\n{}"};
+	struct host *host = *state;
+	char *text;
+	int recovered;
+
+	interrupt(host);
+	text = manifest(host);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		host_put(host, MANIFEST, lines[i]);
+		assert_int_equal(recover(host, &recovered, false), CERTDEPLOY_EREFUSED);
+		assert_string_equal(host_error(host), "journal-damaged");
+		assert_true(host_has(host, "etc/one.conf", "new one\n"));
+		assert_true(host_has(host, MANIFEST, lines[i]));
+	}
+	host_put(host, MANIFEST, text);
+	free(text);
+	assert_int_equal(recover(host, &recovered, false), 0);
+	assert_old(host);
+}
+
 static void test_a_record_that_is_missing(void **state)
 {
 	struct host *host = *state;
@@ -460,6 +500,95 @@ static void test_what_others_changed_since_stays(void **state)
 	assert_non_null(problem);
 	assert_string_equal(problem->code, "changed-since");
 	assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
+}
+
+/* Unless it is asked for: then it is as before whatever stands there. */
+static void test_what_others_changed_since_can_be_overwritten(void **state)
+{
+	struct host *host = *state;
+	int recovered;
+
+	interrupt(host);
+	host_put(host, "etc/two.conf", "edited\n");
+	assert_int_equal(recover(host, &recovered, true), 0);
+	assert_int_equal(recovered, 1);
+	assert_old(host);
+}
+
+/* A pipe is not opened, a device not read, and neither is taken for what was written. */
+static void test_a_pipe_in_the_place_of_a_file(void **state)
+{
+	struct host *host = *state;
+	const char *place = host_path(host, "etc/two.conf");
+	struct stat status;
+	int recovered;
+
+	interrupt(host);
+	assert_int_equal(unlink(place), 0);
+	assert_int_equal(mkfifo(place, 0600), 0);
+	assert_int_equal(recover(host, &recovered, false), 0);
+	assert_int_equal(recovered, 3);
+	assert_int_equal(lstat(place, &status), 0);
+	assert_true(S_ISFIFO(status.st_mode));
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+}
+
+/* The files are as before all the same; what is left is a person's, and the next run has nothing to do. */
+static void test_a_server_that_cannot_be_brought_back(void **state)
+{
+	struct host *host = *state;
+	int recovered;
+
+	interrupt(host);
+	assert_int_equal(chmod(host_path(host, "run/control"), 0644), 0);
+	host->prove_old_result = CERTDEPLOY_EFAILED;
+	assert_int_equal(recover(host, &recovered, false), CERTDEPLOY_EBROKEN);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_true(host_has(host, "etc/two.conf", "old two\n"));
+	assert_int_equal(chmod(host_path(host, "run/control"), 0755), 0);
+	assert_int_equal(recover(host, &recovered, false), 0);
+	assert_int_equal(recovered, 0);
+}
+
+/* Nobody is started who did not run. */
+static void test_servers_that_did_not_run(void **state)
+{
+	struct host *host = *state;
+	int recovered;
+	char *pid = host_get(host, "run/one.pid");
+
+	assert_non_null(pid);
+	assert_int_equal(kill(atoi(pid), SIGKILL), 0);
+	free(pid);
+	assert_int_equal(unlink(host_path(host, "run/one.pid")), 0);
+	interrupt(host);
+	assert_int_equal(recover(host, &recovered, false), 0);
+	assert_int_equal(recovered, 1);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_false(host_runs(host, 0));
+}
+
+/* A record whose sum cannot be made is none. */
+static void test_a_record_that_cannot_be_summed_up(void **state)
+{
+	static const char *const calls_of_sums[] = {"EVP_MD_CTX_new", "EVP_DigestInit_ex",
+						    "EVP_DigestUpdate", "EVP_DigestFinal_ex"};
+	struct host *host = *state;
+	struct cd_entry entry = {.path = "/a", .asked = "/a", .staged = "/.a"};
+	struct cd_journal journal = {.id = "1", .command = "deploy", .who = "root"};
+	int directory = open(host_path(host, "etc"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct cd_flush flush = {0};
+
+	assert_int_equal(cd_vector_add(&journal.entries, &entry), 0);
+	for (size_t i = 0; i < sizeof(calls_of_sums) / sizeof(calls_of_sums[0]); i++) {
+		short_of(calls_of_sums[i], 1, 1, ENOMEM);
+		assert_int_equal(cd_journal_write(&journal, &host->problems, directory, &flush),
+				 CERTDEPLOY_ENOMEM);
+		assert_true(short_met());
+		(void)unlinkat(directory, "manifest", 0);
+	}
+	cd_vector_free(&journal.entries);
+	(void)close(directory);
 }
 
 static void in_host(struct host *host, const char *command)
@@ -676,6 +805,7 @@ static void test_whatever_fails_on_the_way_back(void **state)
 		{.prepare = ":"},
 		/* Nobody knows who has been told: all are told again. */
 		{.prepare = "cd var/state/journal && rm reloaded && mkdir reloaded"},
+		{.prepare = "rm var/state/journal/reloaded"},
 		{.prepare = "mv var/state/journal var/state/committed", .new = true},
 		{.prepare = "echo none >>var/state/journal/manifest", .new = true, .force = true},
 		{.prepare = "rm var/state/journal/manifest", .new = true, .force = true},
@@ -764,6 +894,7 @@ int main(void)
 		TEST(test_something_else_in_the_place_of_the_record),
 		TEST(test_a_damaged_record),
 		TEST(test_a_torn_record),
+		TEST(test_a_first_line_that_vouches_for_nothing),
 		TEST(test_a_record_that_is_missing),
 		TEST(test_a_record_of_somebody_else),
 		TEST(test_a_directory_of_somebody_else),
@@ -771,6 +902,11 @@ int main(void)
 		TEST(test_a_state_that_others_can_change),
 		TEST(test_leftovers_from_before_it_began),
 		TEST(test_what_others_changed_since_stays),
+		TEST(test_what_others_changed_since_can_be_overwritten),
+		TEST(test_a_pipe_in_the_place_of_a_file),
+		TEST(test_a_server_that_cannot_be_brought_back),
+		TEST(test_servers_that_did_not_run),
+		TEST(test_a_record_that_cannot_be_summed_up),
 		TEST(test_directories_that_have_gone_since),
 		TEST(test_whatever_fails_on_the_way_back),
 		TEST(test_whatever_fails_on_the_way_there),

@@ -796,6 +796,31 @@ static void test_whose_key_it_is(void **state)
 	end_planning(work);
 }
 
+/* The first name of a key is its owner's; what is no name of ours is not looked into. */
+static void test_a_key_under_two_names(void **state)
+{
+	struct work *work = *state;
+	struct cd_certificates certificates = {0};
+	struct cd_load load = {.need_key = true, .now = NOW};
+	struct cd_loads loads = {0};
+	const char *sha256, *name = NULL;
+
+	install(work, rsa, NOW);
+	run("cp -a ." STORE "/" NAME, work, STORE "/z.example");
+	run("cp -a ." STORE "/" NAME, work, STORE "/_no_name");
+	begin(work);
+	assert_int_equal(cd_store_load(&certificates, &work->host, STORE, NAME, &load), 0);
+	sha256 = ((struct cd_certificate *)certificates.list.items[0])->report->public_key_sha256;
+	assert_int_equal(cd_store_find_key(&name, &work->host, STORE, "none", &loads), 0);
+	assert_null(name);
+	assert_int_equal(loads.keys_next, 3);
+	assert_int_equal(cd_store_find_key(&name, &work->host, STORE, sha256, &loads), 0);
+	assert_string_equal(name, NAME);
+	cd_loads_free(&loads);
+	cd_certificates_free(&certificates);
+	end_planning(work);
+}
+
 static void test_load_and_list(void **state)
 {
 	struct work *work = *state;
@@ -966,6 +991,7 @@ int main(void)
 		TEST(test_names_that_are_no_names),
 		TEST(test_a_store_that_others_may_change),
 		TEST(test_whose_key_it_is),
+		TEST(test_a_key_under_two_names),
 		TEST(test_load_and_list),
 		TEST(test_a_store_whose_path_is_too_long),
 		TEST(test_whatever_fails_while_it_is_read),

@@ -434,6 +434,11 @@ static void test_looking_at_little(void **state)
 	assert_int_equal(cd_changes_add_build(&host->changes, &host->problems, &build), 0);
 	assert_int_not_equal(cd_transaction_look(&host->transaction), 0);
 	assert_int_equal(access(host_path(host, "var/statement"), F_OK), -1);
+	/* One of servers alone is a run. */
+	host_begin(host, "deploy");
+	host->transaction.changes = NULL;
+	assert_int_equal(host_run(host), 0);
+	assert_string_equal(host->services[0].action, "reload");
 	/* A run of nothing is one too. */
 	host_begin(host, "deploy");
 	host->transaction.changes = NULL;
@@ -445,6 +450,111 @@ static void test_looking_at_little(void **state)
 static int add_change(struct host *host, const struct cd_change *change)
 {
 	return cd_changes_add(&host->changes, &host->problems, change);
+}
+
+/* Before anything is written it is clear that nothing can be put there. */
+static void test_places_that_are_none(void **state)
+{
+	static char too_long[2 * PATH_MAX];
+	const struct cd_change change = {.kind = CD_CHANGE_LINK,
+					 .path = too_long,
+					 .target = "target",
+					 .owner = (uid_t)-1,
+					 .group = (gid_t)-1};
+	struct host *host = *state;
+
+	host_change(host, CD_CHANGE_LINK, "etc/none/link", "target", NULL, false);
+	assert_int_equal(host_run(host), CERTDEPLOY_ENOTFOUND);
+	assert_string_equal(host_error(host), "not-found");
+	assert_no_litter(host);
+	host_begin(host, "deploy");
+	memset(too_long, 'x', sizeof(too_long) - 1);
+	for (size_t i = 0; i < sizeof(too_long) - 1; i += 100)
+		too_long[i] = '/';
+	assert_int_equal(add_change(host, &change), CERTDEPLOY_EREFUSED);
+}
+
+/* A link that a server reads is replaced, not edited. */
+static void test_a_link_of_a_server(void **state)
+{
+	struct host *host = *state;
+	const struct certdeploy_file_report *report;
+
+	assert_int_equal(symlink("one.conf", host_path(host, "etc/link")), 0);
+	host_change(host, CD_CHANGE_LINK, "etc/link", "two.conf", "one", false);
+	assert_int_equal(host_run(host), 0);
+	report = host->transaction.files.items[0];
+	assert_string_equal(report->change, "replaced");
+	assert_true(host_has(host, "etc/link", "old two\n"));
+}
+
+static int put_mine(void *user, const char *what, size_t done, size_t total)
+{
+	(void)done;
+	(void)total;
+	if (strcmp(what, "writing") == 0)
+		host_put(user, "etc/gone/mine", "mine\n");
+	return 0;
+}
+
+static int put_another(void *user, const char *what, size_t done, size_t total)
+{
+	struct host *host = user;
+
+	(void)total;
+	if (strcmp(what, "writing") == 0 && done == 0) {
+		assert_int_equal(rename(host_path(host, "etc/gone"), host_path(host, "kept")), 0);
+		assert_int_equal(mkdir(host_path(host, "etc/gone"), 0755), 0);
+	}
+	return 0;
+}
+
+/* A directory that is to go, and that somebody uses meanwhile, stays with what is theirs. */
+static void test_a_directory_that_is_used_meanwhile(void **state)
+{
+	int (*const meanwhile[])(void *, const char *, size_t, size_t) = {put_mine, put_another};
+	struct host *host = *state;
+
+	assert_int_equal(mkdir(host_path(host, "etc/gone"), 0755), 0);
+	for (size_t i = 0; i < 2; i++) {
+		host_put(host, "etc/gone/ours", "ours\n");
+		host_begin(host, "deploy");
+		host->transaction.progress = meanwhile[i];
+		host_file(host, "etc/one.conf", "new one\n", "one");
+		host_change(host, CD_CHANGE_REMOVE, "etc/gone", NULL, NULL, false);
+		assert_int_not_equal(host_run(host), 0);
+		assert_string_equal(host_error(host), "changed-since");
+		assert_true(host_has(host, "etc/one.conf", "old one\n"));
+		assert_true(host_has(host, i == 0 ? "etc/gone/ours" : "kept/ours", "ours\n"));
+		assert_true(host_has(host, i == 0 ? "etc/gone/mine" : "kept/mine", "mine\n"));
+		assert_no_litter(host);
+	}
+}
+
+/* Each file waits in the nearest directory that no server reads. */
+static bool reads_two(void *user, const char *path)
+{
+	struct host *host = user;
+
+	return strncmp(path, host_path(host, "etc/"), strlen(host->path) + 5) == 0 ||
+	       strncmp(path, host_path(host, "srv/www/"), strlen(host->path) + 9) == 0;
+}
+
+static void test_two_places_to_wait(void **state)
+{
+	struct host *host = *state;
+
+	assert_int_equal(mkdir(host_path(host, "srv"), 0755), 0);
+	assert_int_equal(mkdir(host_path(host, "srv/www"), 0755), 0);
+	host_put(host, "srv/www/three", "old three\n");
+	host->transaction.is_read = reads_two;
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	host_file(host, "srv/www/three", "new three\n", NULL);
+	host_file(host, "etc/two.conf", "new two\n", "two");
+	assert_int_equal(host_run(host), 0);
+	assert_true(host_has(host, "srv/www/three", "new three\n"));
+	assert_true(host_has(host, "etc/two.conf", "new two\n"));
+	assert_no_litter(host);
 }
 
 /* However a path is written, it is the file that it leads to. */
@@ -925,6 +1035,10 @@ int main(void)
 		TEST(test_two_paths_to_one_file),
 		TEST(test_places_looked_at),
 		TEST(test_looking_at_little),
+		TEST(test_places_that_are_none),
+		TEST(test_a_link_of_a_server),
+		TEST(test_a_directory_that_is_used_meanwhile),
+		TEST(test_two_places_to_wait),
 		TEST(test_paths_that_are_written_otherwise),
 		TEST(test_two_paths_to_one_link),
 		TEST(test_removals_of_nothing),
