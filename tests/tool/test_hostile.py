@@ -231,6 +231,21 @@ def test_t23_mounts(tool, root, material, place, mount, code, status):
 
 
 @as_root
+@pytest.mark.parametrize("place, pages", [*(("etc/ssl", n) for n in range(1, 5)), *(("var", n) for n in range(1, 7))])
+def test_t23_full(tool, root, material, place, pages):
+    """A file system that has no room is met after each page: the configuration does not name what is not there."""
+    make(root, place)
+    before = snapshot(root)
+    ended, said = mounted(tool, "deploy", *material, "--default",
+                          mount=[f"-t tmpfs -o size={4 * pages}k,mode=755 tmpfs {root / place}"])
+    errors = {p["code"] for p in said["problems"] if p["severity"] == "error"}
+    assert (ended, errors) == (1, {"no-space"}), said
+    assert not said["changed"] and said["transaction"] is None
+    assert snapshot(root) == before
+    tool("deploy", *material, "--default").expect(0)
+
+
+@as_root
 @pytest.mark.parametrize("place", [CONF, "etc/dovecot"])
 @pytest.mark.parametrize("mark", ["i", "a"])
 def test_t23_marks(tool, root, schema, material, place, mark):

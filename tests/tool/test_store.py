@@ -155,6 +155,28 @@ def test_who_may_read_a_key_may_read_the_next_one(tool, ca):
     assert "system.posix_acl_access" not in os.listxattr(key.with_name("combined.pem"))
 
 
+def test_a_configuration_keeps_its_lists_and_attributes(host, ca):
+    """On the way there and on the way back, with its owner, mode and time."""
+    conf = host.root / "etc/apache2/apache2.conf"
+    leaf = ca.leaf(NAME)
+    try:
+        os.setxattr(conf, "system.posix_acl_access",
+                    acl((1, 6, 0xFFFFFFFF), (2, 6, 65534), (4, 4, 0xFFFFFFFF), (16, 6, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF)))
+        os.setxattr(conf, "user.note", b"kept")
+    except OSError as e:
+        pytest.skip(f"no access control lists or attributes here: {e}")
+    os.utime(conf, ns=(1_500_000_000_123_456_789, 1_500_000_000_123_456_789))
+
+    def attributes():
+        return conf.stat().st_mode, conf.stat().st_uid, conf.stat().st_gid, {n: os.getxattr(conf, n) for n in os.listxattr(conf)}
+
+    before, bytes_before, time = attributes(), conf.read_bytes(), conf.stat().st_mtime_ns
+    host("deploy", "--fullchain", leaf.fullchain, "--key", leaf.key, "--hostname", NAME).expect(0)
+    assert conf.read_bytes() != bytes_before and attributes() == before
+    host("rollback", "--file", "/etc/apache2/apache2.conf").expect(0)
+    assert (conf.read_bytes(), attributes(), conf.stat().st_mtime_ns) == (bytes_before, before, time)
+
+
 def test_a_name_removed_and_put_back(host, ca):
     leaf = ca.leaf(NAME)
     host("deploy", "--fullchain", leaf.fullchain, "--key", leaf.key, "--hostname", NAME).expect(0)
