@@ -9,6 +9,7 @@ import re
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -186,6 +187,40 @@ def test_a_plan_of_places_that_its_user_may_not_see(tool, root, material):
     (root / "var/lib/certdeploy").chmod(0o700)
     assert run.status == 0 and run.json["diff"], run
     assert ("not-permitted", "warning") in {(p["code"], p["severity"]) for p in run.problems}, run
+
+
+SWAP = """
+import ctypes, sys
+libc, (one, other) = ctypes.CDLL(None), (p.encode() for p in sys.argv[1:])
+print("begun", flush=True)
+while libc.renameat2(-100, one, -100, other, 2) == 0:  # AT_FDCWD, RENAME_EXCHANGE
+    pass
+"""
+
+
+@as_root
+@pytest.mark.parametrize("place", ["etc/dovecot", "etc/ssl", "var/lib"])
+def test_t4_t5_swapped_all_the_time(tool, root, material, place):
+    """A directory and somebody's link to another one change places as fast as they can: nothing is written through it."""
+    for name in "etc/ssl/certdeploy", "var/lib":
+        make(root, name)
+    shutil.copytree(root / place, root / "victim", symlinks=True)
+    os.symlink("/victim", root / (place + ".swap"))
+    os.lchown(root / (place + ".swap"), NOBODY, NOBODY)
+    before = snapshot(root / "victim")
+    swap = subprocess.Popen([sys.executable, "-c", SWAP, root / place, root / (place + ".swap")], stdout=subprocess.PIPE)
+    try:
+        if swap.stdout.readline() != b"begun\n" or swap.poll() is not None:
+            pytest.skip("nothing can be exchanged here")
+        for _ in range(8):
+            for command in ["deploy", *material, "--default"], ["rollback"]:
+                run = tool(*command)
+                assert run.status in (0, 1, 4, 5, 6), run
+                assert snapshot(root / "victim") == before, run
+    finally:
+        swap.kill()
+        swap.wait()
+        swap.stdout.close()
 
 
 def test_t4_hard_link(tool, root, schema, material):
