@@ -305,7 +305,7 @@ int cd_store_directories(struct cd_changes *changes, struct cd_host *host, const
 	if (cd_host_file_type(host, path) != CERTDEPLOY_FILE_ABSENT)
 		return 0;
 	/* Where one is there, those above it are. */
-	if (slash != NULL && slash != path) {
+	if (slash != path) {
 		above = cd_arena_copy(&changes->arena, path, (size_t)(slash - path));
 		result = above == NULL ? cd_fail_memory(host->problems)
 				       : cd_store_directories(changes, host, above);

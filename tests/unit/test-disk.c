@@ -6,6 +6,7 @@
 #include "change/disk.h"
 #include "change/state.h"
 #include "change/syslog.h"
+#include "change/work.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -230,6 +231,31 @@ static void test_attributes_that_are_there_already(void **state)
 	assert_attribute(other, "user.b", "");
 	(void)close(fd);
 	(void)close(other);
+}
+
+/* A link is its owner's as what it stands for was. */
+static void test_owners_of_links(void **state)
+{
+	static const uid_t ids[][2] = {{54321, 0}, {0, 54321}, {54321, 54321}};
+	struct work *work = *state;
+	struct stat status;
+
+	if (geteuid() != 0)
+		skip();
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		const struct cd_attributes wanted = {.owner = ids[i][0], .group = ids[i][1]};
+
+		assert_int_equal(cd_stage_link(work->directory, "link", "target", &wanted, true), 0);
+		assert_int_equal(fstatat(work->directory, "link", &status, AT_SYMLINK_NOFOLLOW), 0);
+		assert_int_equal(status.st_uid, ids[i][0]);
+		assert_int_equal(status.st_gid, ids[i][1]);
+		assert_int_equal(status.st_mtime, 0);
+		assert_int_equal(unlinkat(work->directory, "link", 0), 0);
+		short_of("fchownat", 1, 1, EPERM);
+		assert_int_equal(cd_stage_link(work->directory, "link", "target", &wanted, true), EPERM);
+		assert_true(short_met());
+		assert_int_equal(unlinkat(work->directory, "link", 0), 0);
+	}
 }
 
 static void test_owners(void **state)
@@ -740,6 +766,7 @@ int main(void)
 		TEST(test_access_control_lists),
 		TEST(test_attributes_that_are_there_already),
 		TEST(test_owners),
+		TEST(test_owners_of_links),
 		TEST(test_without_openat2),
 		TEST(test_the_directory_of_a_path),
 		TEST(test_directories_that_cannot_be_made),

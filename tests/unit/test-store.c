@@ -462,6 +462,13 @@ static void test_what_lies_in_a_generation(void **state)
 		end_planning(work);
 	}
 	run("rm -f", work, CURRENT "cert-*.pem");
+	/* Two of other types, and none that has the plain name. */
+	run("mv ." CURRENT "cert.pem", work, CURRENT "cert-a.pem");
+	run("cp ." CURRENT "cert-a.pem", work, CURRENT "cert-b.pem");
+	assert_int_equal(plan_leaf(work, rsa, NOW + 60), 0);
+	assert_int_equal(work->changes.list.count, 7);
+	end_planning(work);
+	run("rm ." CURRENT "cert-b.pem; mv ." CURRENT "cert-a.pem", work, CURRENT "cert.pem");
 	/* A certificate that is none any more is made again; a key that is gone is said. */
 	run("echo junk >", work, CURRENT "cert.pem");
 	assert_int_equal(plan_leaf(work, rsa, NOW + 60), 0);
@@ -900,6 +907,13 @@ static void test_a_store_whose_path_is_too_long(void **state)
 	cd_certificates_free(&certificates);
 	assert_int_equal(cd_store_describe(&reports, &work->host, path, NAME), 0);
 	assert_int_equal(reports.count, 0);
+	/* Too long for what lies deepest, but not for what is above it. */
+	for (size_t length = PATH_MAX - 64; length < PATH_MAX; length++) {
+		path[length] = '\0';
+		assert_int_equal(cd_store_load_given(&certificates, &work->host, path, NAME, &load), 0);
+		cd_certificates_free(&certificates);
+		path[length] = 'x';
+	}
 	end_planning(work);
 }
 

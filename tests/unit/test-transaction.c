@@ -509,26 +509,81 @@ static int put_another(void *user, const char *what, size_t done, size_t total)
 	return 0;
 }
 
+static int put_a_file(void *user, const char *what, size_t done, size_t total)
+{
+	struct host *host = user;
+
+	(void)total;
+	if (strcmp(what, "writing") == 0 && done == 0) {
+		assert_int_equal(rmdir(host_path(host, "etc/gone")), 0);
+		host_put(host, "etc/gone", "mine\n");
+	}
+	return 0;
+}
+
 /* A directory that is to go, and that somebody uses meanwhile, stays with what is theirs. */
 static void test_a_directory_that_is_used_meanwhile(void **state)
 {
-	int (*const meanwhile[])(void *, const char *, size_t, size_t) = {put_mine, put_another};
+	static const struct {
+		int (*meanwhile)(void *user, const char *what, size_t done, size_t total);
+		const char *ours, *stays;
+	} cases[] = {{put_mine, "etc/gone/ours", "etc/gone/mine"},
+		     {put_another, "etc/gone/ours", "kept/ours"},
+		     {put_another, NULL, NULL},
+		     {put_mine, NULL, "etc/gone/mine"},
+		     {put_a_file, NULL, "etc/gone"}};
 	struct host *host = *state;
+	char command[256];
 
-	assert_int_equal(mkdir(host_path(host, "etc/gone"), 0755), 0);
-	for (size_t i = 0; i < 2; i++) {
-		host_put(host, "etc/gone/ours", "ours\n");
+	(void)snprintf(command, sizeof(command), "cd %s && rm -rf etc/gone kept && mkdir etc/gone",
+		       host->path);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(system(command), 0);
+		if (cases[i].ours != NULL)
+			host_put(host, cases[i].ours, "mine\n");
 		host_begin(host, "deploy");
-		host->transaction.progress = meanwhile[i];
+		host->transaction.progress = cases[i].meanwhile;
 		host_file(host, "etc/one.conf", "new one\n", "one");
 		host_change(host, CD_CHANGE_REMOVE, "etc/gone", NULL, NULL, false);
 		assert_int_not_equal(host_run(host), 0);
 		assert_string_equal(host_error(host), "changed-since");
 		assert_true(host_has(host, "etc/one.conf", "old one\n"));
-		assert_true(host_has(host, i == 0 ? "etc/gone/ours" : "kept/ours", "ours\n"));
-		assert_true(host_has(host, i == 0 ? "etc/gone/mine" : "kept/mine", "mine\n"));
+		assert_int_equal(access(host_path(host, "etc/gone"), F_OK), 0);
+		if (cases[i].stays != NULL)
+			assert_true(host_has(host, cases[i].stays, "mine\n"));
 		assert_no_litter(host);
 	}
+}
+
+/* Below a new directory that waits under a longer name there is less room than there will be. */
+static void test_paths_that_are_too_long_while_they_wait(void **state)
+{
+	static char path[PATH_MAX];
+	struct host *host = *state;
+	struct cd_change change = {.kind = CD_CHANGE_DIRECTORY,
+				   .path = path,
+				   .mode = 0755,
+				   .owner = (uid_t)-1,
+				   .group = (gid_t)-1};
+	size_t length, last;
+
+	(void)snprintf(path, sizeof(path), "%s", host_path(host, "etc/x"));
+	for (length = strlen(path); length < PATH_MAX - 210; length += 200) {
+		assert_int_equal(add_change(host, &change), 0);
+		path[length] = '/';
+		memset(path + length + 1, 'x', 199);
+	}
+	assert_int_equal(add_change(host, &change), 0);
+	/* As long as it may be. */
+	last = sizeof(path) - length - 2 < NAME_MAX ? sizeof(path) - length - 2 : NAME_MAX;
+	path[length] = '/';
+	memset(path + length + 1, 'y', last);
+	assert_int_equal(add_change(host, &change), 0);
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_not_equal(host_run(host), 0);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_int_equal(access(host_path(host, "etc/x"), F_OK), -1);
+	assert_no_litter(host);
 }
 
 /* Each file waits in the nearest directory that no server reads. */
@@ -895,10 +950,18 @@ static void test_a_tree_runs_nothing(void **state)
 							    .length = 4,
 							    .service = "one"}),
 			 0);
+	assert_int_equal(cd_changes_add(&host->changes, &host->problems,
+					&(struct cd_change){.kind = CD_CHANGE_LINK,
+							    .path = "/link",
+							    .target = "etc/one.conf",
+							    .owner = (uid_t)-1,
+							    .group = (gid_t)-1}),
+			 0);
 	assert_int_equal(host_run(host), 0);
 	cd_root_close(&host->root);
 	host->root = live;
 	assert_true(host_has(host, "etc/one.conf", "DIE\n"));
+	assert_true(host_has(host, "link", "DIE\n"));
 	assert_true(host_has(host, "run/one.log", "start\n"));
 	assert_int_equal(host->proved, 0);
 	assert_no_litter(host);
@@ -1038,6 +1101,7 @@ int main(void)
 		TEST(test_places_that_are_none),
 		TEST(test_a_link_of_a_server),
 		TEST(test_a_directory_that_is_used_meanwhile),
+		TEST(test_paths_that_are_too_long_while_they_wait),
 		TEST(test_two_places_to_wait),
 		TEST(test_paths_that_are_written_otherwise),
 		TEST(test_two_paths_to_one_link),
