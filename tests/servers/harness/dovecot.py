@@ -134,6 +134,8 @@ class Dovecot(Server):
         ports.write_text(text)
         local = _LOCAL.format(run=self.run_dir, state=self.state, log=self.logfile)
         local += (_MAIL_24 if self.v24 else _MAIL_23).format(state=self.state)
+        if self.v24:  # which begins with all that are installed
+            local += f"protocols = {' '.join(name.removesuffix('d') for name in protocols)}\n"
         if os.geteuid() != 0:
             local += _ROOTLESS.format(
                 user=pwd.getpwuid(os.geteuid()).pw_name, group=grp.getgrgid(os.getegid()).gr_name
