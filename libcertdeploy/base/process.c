@@ -2,6 +2,7 @@
 /* process.c - the only place that starts programs */
 #include "base/process.h"
 
+#include "base/text.h"
 #include "base/vector.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 
 #define GRACE_MS 2000
 #define FIRST_FREE 3
+#define SHOWN ((size_t)1024)
 
 static const char *const search_path[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin",
 					  "/sbin",           "/bin",           NULL};
@@ -36,6 +38,20 @@ void cd_run_free(struct cd_run *run)
 {
 	cd_buffer_free(&run->output);
 	cd_buffer_free(&run->errors);
+}
+
+const char *cd_run_said(struct cd_arena *arena, const struct cd_run *run)
+{
+	const struct cd_buffer *said = run->errors.length != 0 ? &run->errors : &run->output;
+	const char *bytes = cd_buffer_text(said);
+	size_t length = said->length, start, lines = 0;
+
+	while (length > 0 && (bytes[length - 1] == '\n' || bytes[length - 1] == '\r'))
+		length--;
+	for (start = length; start > 0 && length - start < SHOWN; start--)
+		if (bytes[start - 1] == '\n' && ++lines == 5)
+			break;
+	return cd_printable(arena, bytes + start, length - start, SHOWN);
 }
 
 int64_t cd_now_ms(void)

@@ -30,6 +30,9 @@ struct cd_run {
 int cd_run(struct cd_run *run);
 void cd_run_free(struct cd_run *run);
 
+/** The last lines of what it said, for people, without an end of line; NULL when memory is short. */
+const char *cd_run_said(struct cd_arena *arena, const struct cd_run *run);
+
 /** A copy of argv where "%s" within an argument is replaced by text; NULL when memory is short. */
 const char *const *cd_argv_with(struct cd_arena *arena, const char *const *argv, const char *text);
 

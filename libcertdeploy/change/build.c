@@ -148,7 +148,7 @@ static int run_program(struct build *build)
 		return cd_fail_memory(problems);
 	run.argv = argv;
 	result = cd_run(&run);
-	said = cd_printable(&problems->arena, cd_buffer_text(&run.errors), run.errors.length, 512);
+	said = cd_run_said(&problems->arena, &run);
 	if (result == CERTDEPLOY_ENOMEM)
 		result = cd_fail_memory(problems);
 	else if (result != 0)

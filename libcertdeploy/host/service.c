@@ -25,7 +25,6 @@
 #define END_MS 10000   /* one that is started again by somebody else never seems to end */
 #define STEP_MS 20
 #define OUTPUT_LIMIT ((size_t)65536)
-#define SHOWN ((size_t)1024)
 
 static void rest(void)
 {
@@ -182,21 +181,6 @@ static bool comes_up(const struct cd_control *control, const struct cd_root *roo
 
 /* ---- commands ---- */
 
-/* The last lines of what a command said, without its output's end of line. */
-static const char *tail_of(struct cd_problems *problems, const struct cd_run *done)
-{
-	const struct cd_buffer *said = done->errors.length != 0 ? &done->errors : &done->output;
-	const char *bytes = cd_buffer_text(said);
-	size_t length = said->length, start, lines = 0;
-
-	while (length > 0 && (bytes[length - 1] == '\n' || bytes[length - 1] == '\r'))
-		length--;
-	for (start = length; start > 0 && length - start < SHOWN; start--)
-		if (bytes[start - 1] == '\n' && ++lines == 5)
-			break;
-	return cd_printable(&problems->arena, bytes + start, length - start, SHOWN);
-}
-
 /* Run one command for its effect; what failed becomes a problem of this code. */
 static int command(const struct cd_control *control, struct cd_problems *problems, const char *const *argv,
 		   const char *code)
@@ -215,7 +199,7 @@ static int command(const struct cd_control *control, struct cd_problems *problem
 				 _("%s did not end within %u seconds and was ended"), argv[0],
 				 cd_control_seconds(control));
 	else if (done.status != 0) {
-		said = tail_of(problems, &done);
+		said = cd_run_said(&problems->arena, &done);
 		result = cd_fail(problems, CERTDEPLOY_EFAILED, code, NULL, 0,
 				 done.status == -1 ? _("the exit status of %s was lost%.0d: %s")
 						   : _("%s ended with status %d: %s"),

@@ -43,6 +43,19 @@ static void take_limits(struct terms *terms, const struct certdeploy_request *re
 	};
 }
 
+/* Limits of one kind can be compared; 33% and 7d cannot: each certificate has a life of its own. */
+static int check_limits(struct cd_problems *problems, const struct terms *terms)
+{
+	const struct limit *warning = &terms->warning, *critical = &terms->critical;
+	bool seconds = warning->seconds >= 0 && critical->seconds > warning->seconds;
+	bool percent = warning->percent >= 0 && critical->percent > warning->percent;
+
+	if (!seconds && !percent)
+		return 0;
+	return cd_fail(problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+		       _("what is critical lies above what is to be warned of"));
+}
+
 static bool is_below(const struct limit *limit, int64_t left, int64_t life)
 {
 	int64_t percent = limit->percent >= 0 ? limit->percent
@@ -160,10 +173,13 @@ static int expiry(struct certdeploy_result *result, struct cd_inventory *invento
 {
 	struct judging judging = {.result = result};
 	struct cd_survey survey;
-	int code =
-		cd_survey_make(&survey, result, inventory, cd_request_list(request, CERTDEPLOY_HOSTNAME));
+	int code;
 
 	take_limits(&judging.terms, request);
+	code = check_limits(&result->problems, &judging.terms);
+	if (code != 0)
+		return code;
+	code = cd_survey_make(&survey, result, inventory, cd_request_list(request, CERTDEPLOY_HOSTNAME));
 	if (code == 0)
 		code = cd_survey_look(&survey, 0);
 	for (size_t i = 0; code == 0 && i < survey.sights.count; i++)

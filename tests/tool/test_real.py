@@ -387,6 +387,13 @@ def test_not_root(tool, root, leaf, schema, request):
     assert status == 9 and [p["code"] for p in report["problems"]] == ["not-permitted"], report
 
 
+@pytest.mark.parametrize("warn, crit, fits", [("10%", "50%", False), ("7d", "30d", False), ("30d", "7d", True),
+                                              ("33%", "33%", True), ("10%", "30d", True)])
+def test_what_is_critical_lies_below_what_is_warned_of(tool, warn, crit, fits):
+    run = tool("expiry", "--warn", warn, "--crit", crit)
+    assert ("above what is to be warned of" not in run.out) == fits == (run.status != 2)
+
+
 @pytest.mark.parametrize("command", ["expiry", "doctor"])
 def test_a_plug_in_says_why(tool, root, command):
     """Whoever is woken by a monitoring system has this one line."""
