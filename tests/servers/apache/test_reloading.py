@@ -3,9 +3,11 @@
 
 import os
 import subprocess
+import threading
+import time
 
 import pytest
-from apache.plain import Plain
+from apache.plain import Plain, connected
 from apache.row import Row, Stage, deploy
 from apache.test_lines import B, host_of
 
@@ -187,6 +189,20 @@ def test_without_a_reload_nothing_is_risked(stage):
     key(stage).write_text("garbage\n")
     deploy(stage, "--no-reload").expect(OK)
     assert "reload" not in stage.web.called() and stage.ask("b.test") == stage.sha("b")
+
+
+def test_a_new_generation_waits_for_the_old_one(stage):
+    """The only process ends with its last client; until then new ones wait, and nothing is put back."""
+    began = time.monotonic()
+    with connected(stage.web.port, "b.test") as slow:
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: b.test\r\n")
+        rest = threading.Timer(4, slow.sendall, [b"Connection: close\r\n\r\n"])
+        rest.start()
+        deploy(stage).expect(OK)
+        waited = time.monotonic() - began
+        rest.join()
+        assert slow.recv(4096).startswith(b"HTTP/1.1 ")
+    assert waited > 4 and stage.ask("a.test") == stage.new[0].sha256
 
 
 def test_a_stale_pid_file_hits_nobody(stage):
