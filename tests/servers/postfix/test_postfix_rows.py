@@ -7,6 +7,7 @@ that is meant; the same again finds nothing to do; a rollback gives back every b
 
 import hashlib
 import re
+import shutil
 import ssl
 from dataclasses import dataclass
 
@@ -47,6 +48,7 @@ ROWS = [
     Row("a backslash continues nothing", "smtpd_tls_cert_file = {cert}\\\nsmtpd_tls_key_file = {key}\n", serves=NONE),
     Row("a path with blanks", "smtpd_tls_cert_file = {blank}\nsmtpd_tls_key_file = {key}\n"),
     Row("vertical tab and form feed continue", "smtpd_tls_cert_file =\n\v{cert}\n\nsmtpd_tls_key_file =\n# c\n\f{key}\n"),
+    Row("the first line indented is nothing", "  smtpd_tls_cert_file = /nowhere\n" + PAIR),
     Row("indented, it is part of the one before", PAIR + "smtpd_tls_loglevel = 1\n", change=("\nsmtpd_tls_key_file", "\n  smtpd_tls_key_file"), serves=NONE),
     Row("CRLF", PAIR, change=("\n", "\r\n")),
     Row("a byte order mark", "\ufeffsmtpd_tls_loglevel = 0\n" + PAIR),
@@ -68,6 +70,9 @@ ROWS = [
     # which parameters matter
     Row("one file with all", "smtpd_tls_cert_file = {both}\n"),
     Row("the same file twice, the key last", "smtpd_tls_cert_file = {behind}\nsmtpd_tls_key_file = {behind}\n"),
+    Row("a path from the queue's folder", "smtpd_tls_cert_file = tls.pem\n"),
+    Row("a key of somebody else's that nobody may read", "smtpd_tls_cert_file = {cert}\nsmtpd_tls_key_file = {locked}\n"),
+    Row("the chain in an authority's file", "smtpd_tls_cert_file = {leaf}\nsmtpd_tls_key_file = {otherkey}\nsmtpd_tls_CAfile = {chain}\n"),
     Row("no key", "smtpd_tls_cert_file = {cert}\n", serves=NONE),
     Row("of another key", "smtpd_tls_cert_file = {cert}\nsmtpd_tls_key_file = {wrong}\n", serves=NONE),
     Row("an encrypted key", "smtpd_tls_cert_file = {cert}\nsmtpd_tls_key_file = {encrypted}\n", serves=NONE),
@@ -166,6 +171,12 @@ def mail(pki, ca):
             path = host.etc / f"{name}.pem"
             path.write_text(text)
             mail.files[re.split("[ $=]", name)[-1]] = str(path).replace("$", "$$")
+        (mail.queue / "tls.pem").write_text(host.old.combined.read_text())
+        for name, text in {"locked": host.old.key_pem, "leaf": other.pem, "chain": other.chain_pem}.items():
+            mail.files[name] = host.etc / f"{name}.pem"
+            mail.files[name].write_text(text)
+        mail.files["locked"].chmod(0)
+        shutil.chown(mail.files["locked"], "nobody")
         mail.stock = mail.config.read_text(), mail.master.read_text()
         host.start()
         yield mail
