@@ -480,6 +480,24 @@ static bool is_wanted(const struct cd_entry *entry, const char *const *service, 
 	return file == NULL || cd_in_list(file, entry->path) || cd_in_list(file, entry->asked);
 }
 
+/* A file that the transaction never had is somebody's mistake, not done already. */
+static int check_files(struct undoing *undoing, const struct cd_backup *backup, const char *const *file)
+{
+	const struct cd_vector *entries = &undoing->journal.entries;
+
+	for (; file != NULL && *file != NULL; file++) {
+		const char *const one[] = {*file, NULL};
+		size_t i = 0;
+
+		while (i < entries->count && !is_wanted(entries->items[i], NULL, one))
+			i++;
+		if (i == entries->count)
+			return cd_fail(undoing->problems, CERTDEPLOY_ENOTFOUND, "not-found", *file, 0,
+				       _("transaction %s did not change this file"), backup->id);
+	}
+	return 0;
+}
+
 static int undo_entries(struct undoing *undoing, const char *const *service, const char *const *file)
 {
 	const struct cd_vector *entries = &undoing->journal.entries;
@@ -535,6 +553,8 @@ int cd_history_undo(struct cd_changes *changes, struct cd_touched **services, si
 	backup = past_find(&past, *id);
 	result = backup == NULL ? not_found(&past)
 				: read_backup(&undoing.journal, &undoing.directory, &past, backup);
+	if (result == 0)
+		result = check_files(&undoing, backup, file);
 	if (result == 0)
 		result = undo_entries(&undoing, service, file);
 	if (result == 0)

@@ -387,6 +387,21 @@ def test_not_root(tool, root, leaf, schema, request):
     assert status == 9 and [p["code"] for p in report["problems"]] == ["not-permitted"], report
 
 
+@pytest.mark.parametrize("named", ["/etc/dovecot/dovecot.conf", "/srv/dovecot.conf"])
+def test_one_file_goes_back_by_either_of_its_names(tool, root, material, named):
+    """A link in the configuration and what it leads to are one file."""
+    link, real = root / "etc/dovecot/dovecot.conf", root / "srv/dovecot.conf"
+    real.parent.mkdir()
+    link.rename(real)
+    link.symlink_to("../../srv/dovecot.conf")
+    tool("deploy", *material, "--default").expect(0)
+    assert real.read_bytes() != DOVECOT.encode()
+    assert tool("rollback", "--file", named).expect(0).json["changed"]
+    assert link.is_symlink() and real.read_bytes() == DOVECOT.encode()
+    assert (root / "etc/ssl/certdeploy").exists()  # all else stays
+    tool("rollback", "--file", "/etc/dovecot/old.pem").expect(1, "not-found")
+
+
 @pytest.mark.parametrize("warn, crit, fits", [("10%", "50%", False), ("7d", "30d", False), ("30d", "7d", True),
                                               ("33%", "33%", True), ("10%", "30d", True)])
 def test_what_is_critical_lies_below_what_is_warned_of(tool, warn, crit, fits):

@@ -306,7 +306,8 @@ static void test_a_file_by_another_path(void **state)
 	host_begin(host, "deploy");
 	host_file(host, "etc/enabled", "newer one\n", NULL);
 	assert_int_equal(host_run(host), 0);
-	assert_int_equal(roll_back(host, NULL, NULL, host_path(host, "etc/none"), false), 0);
+	assert_int_equal(roll_back(host, NULL, NULL, host_path(host, "etc/none"), false),
+			 CERTDEPLOY_ENOTFOUND);
 	assert_true(host_has(host, "etc/one.conf", "newer one\n"));
 }
 
