@@ -7,7 +7,7 @@
  */
 #include "proof/here.h"
 
-#include "base/text.h"
+#include "base/descriptor.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -78,7 +78,7 @@ static bool comes_from_itself(const struct place *place)
 	socklen_t size = sizeof(us);
 	size_t length;
 	const void *theirs = bytes_of((const struct sockaddr *)&place->socket, &length), *ours;
-	int fd = socket(place->socket.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = cd_above_standard(socket(place->socket.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	bool own = false;
 
 	if (fd == -1)
