@@ -184,13 +184,12 @@ static int check_there(struct postfix_model *model, const struct postfix_map *ma
 {
 	bool file = map->kind == POSTFIX_MAP_INDEXED || map->kind == POSTFIX_MAP_TEXT;
 	const char *opened = certdeploy_format(model->reading, "%s%s", map->path, map->suffix);
-	const struct certdeploy_leaf *leaf;
 
 	if (opened == NULL)
 		return CERTDEPLOY_ENOMEM;
 	/* One without a name in the configuration would be ours, to be made. */
 	if (!file || map->unnamed != NULL ||
-	    certdeploy_leaf(&leaf, model->reading, opened) != CERTDEPLOY_ENOTFOUND)
+	    certdeploy_file_type(model->reading, opened) != CERTDEPLOY_FILE_ABSENT)
 		return 0;
 	certdeploy_report(model->reading, CERTDEPLOY_ERROR, "not-found", opened, 0,
 			  _("this table is not there: clients that ask for a name are turned away"));
