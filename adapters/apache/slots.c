@@ -15,7 +15,6 @@
 #include <string.h>
 
 #define PAIRS_COMPARED 16 /* each with all before it */
-#define SLOTS 6           /* as many as there are names of key types */
 
 struct slot {
 	const struct certdeploy_leaf *leaf;
@@ -24,7 +23,7 @@ struct slot {
 };
 
 struct slots {
-	struct slot slots[SLOTS];
+	struct slot *slots; /* as many as pairs: each may be of a type of its own */
 	size_t used;
 	bool crossed;
 };
@@ -74,6 +73,9 @@ static int fill(struct slots *slots, struct certdeploy_reading *reading, const s
 {
 	int result = 0;
 
+	slots->slots = certdeploy_alloc(reading, host->pair_count * sizeof(*slots->slots));
+	if (slots->slots == NULL)
+		return CERTDEPLOY_ENOMEM;
 	for (size_t i = 0; result == 0 && i < host->pair_count; i++) {
 		const struct certdeploy_pair *pair = &host->pairs[i];
 		const struct certdeploy_leaf *leaf;
