@@ -138,18 +138,24 @@ static void set_limits(void)
 	(void)umask(077);
 }
 
-const char *noted_language(void)
+const char *noted_locale(void)
 {
 	static const int order[] = {NOTED_LC_ALL, NOTED_LC_MESSAGES, NOTED_LANG};
-	const char *wanted = "C";
 
-	for (size_t i = sizeof(order) / sizeof(order[0]); i > 0; i--)
-		if (noted[order[i - 1]][0] != '\0')
-			wanted = noted[order[i - 1]];
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		if (noted[order[i]][0] != '\0')
+			return noted[order[i]];
+	return "C";
+}
+
+const char *noted_language(void)
+{
+	const char *locale = noted_locale();
+
 	/* As gettext has it: LANGUAGE is nothing to the locale "C". */
-	if (noted[NOTED_LANGUAGE][0] != '\0' && strcmp(wanted, "C") != 0 && strcmp(wanted, "POSIX") != 0)
-		return noted[NOTED_LANGUAGE];
-	return wanted;
+	if (noted[NOTED_LANGUAGE][0] == '\0' || strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0)
+		return locale;
+	return noted[NOTED_LANGUAGE];
 }
 
 static void on_interrupt(int number)

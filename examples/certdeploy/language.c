@@ -44,7 +44,7 @@ void set_language(const char *language)
 	const char *list = language == NULL ? noted_language() : language;
 	char name[NAME_LIMIT];
 
-	set_locale(list);
+	set_locale(language == NULL ? noted_locale() : language);
 	cd_catalogue_free(catalogue);
 	catalogue = NULL;
 	(void)snprintf(spoken, sizeof(spoken), "C");

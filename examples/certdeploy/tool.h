@@ -148,6 +148,8 @@ const char *tool_plural(const char *one, const char *many, unsigned long count)
 
 /** Bring the process into a known state: descriptors, signals, limits, environment, language. */
 void prepare_process(struct tool *tool);
+/** The locale that the environment named when we were started; "C" where it named none. */
+const char *noted_locale(void);
 /** The language that the environment named when we were started, or a list of them: "ja:en". */
 const char *noted_language(void);
 /** From here on Ctrl-C, TERM and HUP only raise a flag, which was_interrupted() tells. */
