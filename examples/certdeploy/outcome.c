@@ -119,8 +119,7 @@ static void print_transaction(const char *id, bool stands)
 		put_line(stdout, _("Transaction %s\n"), id);
 }
 
-/* One for all, or with --keep-going one a service: each is undone by its own id, and some may be already.
- */
+/* One for all, or with --keep-going one a service: each is undone by its own id. */
 static void print_transactions(const struct certdeploy_result *result)
 {
 	const char *last = certdeploy_result_transaction(result);

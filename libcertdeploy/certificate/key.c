@@ -129,8 +129,8 @@ static int refuse_key(struct cd_given *given, const char *what)
 static const char *explicit_curve(void)
 {
 	return _("the key gives its curve by numbers (explicit parameters), which TLS does not allow; if "
-		 "it is "
-		 "P-256, P-384 or P-521, name it: openssl pkey -ec_param_enc named_curve -in OLD -out NEW");
+		 "it is P-256, P-384 or P-521, name it: openssl pkey -ec_param_enc named_curve -in OLD "
+		 "-out NEW");
 }
 
 /* Why this key must not be decoded, or NULL. */

@@ -169,9 +169,9 @@ const char *cd_public_key_fault(X509_PUBKEY *public_key)
 	nid = OBJ_obj2nid(algorithm);
 	if (nid == NID_X9_62_id_ecPublicKey) {
 		if (type == V_ASN1_SEQUENCE)
-			return _("the public key gives its curve by numbers (explicit parameters), which "
-				 "TLS "
-				 "does not allow: make a new key on a curve with a name, such as P-256");
+			return _(
+				"the public key gives its curve by numbers (explicit parameters), which "
+				"TLS does not allow: make a new key on a curve with a name, such as P-256");
 		curve = type == V_ASN1_OBJECT ? value : NULL;
 		type = curve == NULL ? NID_undef : OBJ_obj2nid(curve);
 		if (cd_curve_bits(type) == 0)
