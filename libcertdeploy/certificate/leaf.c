@@ -93,7 +93,7 @@ int cd_key_type_parse(const char **type, const char *bytes, size_t length)
 	enum cd_armour_result outcome = CD_ARMOUR_BLOCK;
 	struct cd_armour armour;
 	struct cd_block block;
-	bool found = false;
+	bool found = false, short_of_memory;
 
 	*type = NULL;
 	cd_armour_open(&armour, bytes, length);
@@ -104,8 +104,8 @@ int cd_key_type_parse(const char **type, const char *bytes, size_t length)
 			*type = type_of_key(&block);
 		cd_block_free(&block);
 	}
-	ERR_clear_error();
-	if (outcome == CD_ARMOUR_MEMORY)
+	short_of_memory = cd_was_short_of_memory() || outcome == CD_ARMOUR_MEMORY;
+	if (*type == NULL && short_of_memory)
 		return CERTDEPLOY_ENOMEM;
 	return *type == NULL ? CERTDEPLOY_EREFUSED : 0;
 }
