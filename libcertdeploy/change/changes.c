@@ -111,7 +111,9 @@ int cd_changes_add_build(struct cd_changes *changes, struct cd_problems *problem
 		known->secret = known->secret || build->secret;
 		return 0;
 	}
-	result = cd_check_path(problems, build->product);
+	result = cd_check_path(problems, build->source);
+	if (result == 0)
+		result = cd_check_path(problems, build->product);
 	if (result != 0)
 		return result;
 	copy = cd_arena_alloc(&changes->arena, sizeof(*copy));
