@@ -440,8 +440,9 @@ static int take_bytes(struct cd_given *given, const char *bytes, size_t length)
 	size_t found = 0;
 	int result;
 
-	if (length >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
-		return take_bytes(given, bytes + 3, length - 3);
+	/* Files that were joined may begin with several marks of byte order. */
+	for (; length >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0; length -= 3)
+		bytes += 3;
 	if (is_blank(bytes, length))
 		return cd_given_fail(given, "not-a-certificate", _("the input is empty"));
 	if (cd_is_der(bytes, length)) {

@@ -390,6 +390,7 @@ KEYS = {
     "T15 nested": (lambda k: asn1.nested(5000), "not-a-certificate"),
     "T15 endless nested": (lambda k: b"\x30\x80" * 20000, "not-a-certificate"),
     "T15 32 MiB": (lambda k: b"A" * (32 << 20), "too-large"),
+    "T15 marks of byte order": (lambda k: b"\xef\xbb\xbf" * 87000, "not-a-certificate"),
     "T8 a foreign key": (lambda k: asn1.pem("OPENSSH PRIVATE KEY", b"x" * 60), "not-understood"),
     "T8 a certificate for a key": (lambda k: k.cert.read_text(), "key-missing"),
     "T8 a public key": (lambda k: asn1.pem("PUBLIC KEY", asn1.rsa_public(2048)), "not-understood"),

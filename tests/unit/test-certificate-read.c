@@ -98,6 +98,7 @@ static void test_text_as_it_arrives(void **state)
 	assert_text(replaced(plain, "\n", "\\r\\n"));
 	assert_text(replaced(plain, "-----\n-----", "----------"));
 	assert_text(joined("\xef\xbb\xbf", plain, NULL));
+	assert_text(joined("\xef\xbb\xbf\xef\xbb\xbf", plain, NULL));
 	assert_text(joined("Bag Attributes\n    localKeyID: 01 02 \nsubject=CN = x\n", plain,
 			   "and\nso on\n", NULL));
 	assert_text(replaced(plain, "-----BEGIN C", "Certificate:\n    Data: -----BEGIN\n-----BEGIN C"));
