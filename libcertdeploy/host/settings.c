@@ -99,7 +99,8 @@ static int read_values(const struct loading *loading, const config_setting_t *se
 
 	if (value == NULL || list == NULL)
 		return cd_fail_memory(loading->problems);
-	if (!is_scalar(setting) && config_setting_type(setting) == CONFIG_TYPE_GROUP)
+	/* 2.4 without its quotes is a float: as an empty list it would count as not set. */
+	if (!is_scalar(setting) && !config_setting_is_list(setting) && !config_setting_is_array(setting))
 		return refuse(loading, setting, _("a string or a list of strings is expected"));
 	for (int i = 0; i < count; i++) {
 		const config_setting_t *item =

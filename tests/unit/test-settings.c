@@ -125,6 +125,8 @@ static void test_mistakes_have_a_line(void **state)
 		{"services = ( { name = \"a\"; },\n{ name = \"a\"; } );", 2},
 		{"services = ( { name = \"a\";\n probe = ( { port = 70000; } ); } );", 2},
 		{"services = ( { name = \"a\";\n test = { a = 1; }; } );", 2},
+		{"services = ( { name = \"a\";\n version = 2.4; } );", 2},
+		{"keep = 1;\npermissions = 0.5;", 2},
 	};
 
 	(void)state;
