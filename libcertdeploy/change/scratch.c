@@ -100,7 +100,7 @@ int cd_scratch_write(struct cd_scratch *scratch, struct cd_problems *problems, c
 	result = remember(scratch, problems, path);
 	if (result != 0)
 		return result;
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = cd_disk_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	error = fd == -1 ? errno : write_all(fd, bytes, length);
 	/* Postfix waits up to three seconds for a file that was written just now to be complete. */
 	if (error == 0 && futimens(fd, (const struct timespec[2]){{1, 0}, {1, 0}}) == -1)

@@ -2,6 +2,7 @@
 /* fetch.c - get a few kilobytes by plain HTTP/1.0 */
 #include "proof/fetch.h"
 
+#include "base/descriptor.h"
 #include "base/process.h"
 #include "base/text.h"
 
@@ -133,7 +134,9 @@ static bool wait_for(int fd, short events, int64_t end)
 
 static int connect_to(const struct addrinfo *address, int64_t end)
 {
-	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error = 0;
+	int fd = cd_above_standard(
+		socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+	int error = 0;
 	socklen_t size = sizeof(error);
 
 	if (fd == -1)

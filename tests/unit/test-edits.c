@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define FILE_PATH "/etc/main.conf"
@@ -267,6 +269,35 @@ static void test_names_that_no_private_copy_has(void **state)
 	cd_problems_free(&problems);
 }
 
+/* What the host prints must not land in the copy: without a descriptor above standard error there is none.
+ */
+static void test_a_private_copy_is_no_standard_stream(void **state)
+{
+	const struct rlimit standard = {3, 3};
+	struct cd_problems problems = {0};
+	struct cd_scratch scratch;
+	int status;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(cd_scratch_open(&scratch, &problems), 0);
+	child = fork();
+	assert_true(child != -1);
+	if (child == 0) {
+		(void)close(STDERR_FILENO);
+		_exit(setrlimit(RLIMIT_NOFILE, &standard) == 0 &&
+				      cd_scratch_write(&scratch, &problems, "a", "text", 4) ==
+					      CERTDEPLOY_EFAILED
+			      ? 0
+			      : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(cd_scratch_write(&scratch, &problems, "b", "text", 4), 0);
+	cd_scratch_close(&scratch);
+	cd_problems_free(&problems);
+}
+
 /* ---- the list of changes ---- */
 
 static int list_once(void *data)
@@ -351,6 +382,7 @@ int main(void)
 		TEST(test_the_same_materials),
 		cmocka_unit_test(test_whatever_fails_with_a_private_copy),
 		cmocka_unit_test(test_names_that_no_private_copy_has),
+		cmocka_unit_test(test_a_private_copy_is_no_standard_stream),
 		cmocka_unit_test(test_whatever_fails_while_changes_are_listed),
 		cmocka_unit_test(test_builds_that_conflict),
 	};

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/text.h"
+#include "proof/fetch.h"
 #include "proof/here.h"
 #include "proof/probe.h"
 #include "proof/starttls.h"
@@ -840,6 +841,36 @@ static void test_s_server(void **state)
 	assert_served(&probe, &rsa);
 }
 
+/* What the host prints must not go to a stranger: without a descriptor above standard error none is asked.
+ */
+static void test_a_fetch_is_no_standard_stream(void **state)
+{
+	const struct rlimit standard = {3, 3};
+	struct cd_fetch fetch = {.private_addresses = true, .seconds = 2};
+	struct pollfd polled = {.events = POLLIN};
+	char url[64];
+	uint16_t port;
+	int status;
+	pid_t child;
+
+	(void)state;
+	polled.fd = listen_on("127.0.0.1", &port);
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned)port);
+	child = fork();
+	assert_true(child != -1);
+	if (child == 0) {
+		(void)close(STDERR_FILENO);
+		_exit(setrlimit(RLIMIT_NOFILE, &standard) == 0 &&
+				      cd_fetch(&fetch, url) == CERTDEPLOY_EFAILED
+			      ? 0
+			      : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(poll(&polled, 1, 0), 0);
+	(void)close(polled.fd);
+}
+
 static void test_here(void **state)
 {
 	static const char *const ours[] = {NULL, "127.0.0.1", "127.9.9.9", "0.0.0.0", "::", "localhost"};
@@ -858,6 +889,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_here),
+		cmocka_unit_test(test_a_fetch_is_no_standard_stream),
 		cmocka_unit_test(test_served),
 		cmocka_unit_test(test_key_types),
 		cmocka_unit_test(test_client_certificates),
