@@ -88,23 +88,28 @@ static int fill(struct slots *slots, struct certdeploy_reading *reading, const s
 }
 
 /*
- * Files are looked into only where a key has more than one place: named twice, or with a certificate in one
- * file. Thousands of sites have two pairs of four files, and nobody gives a key two names.
+ * Where no two keys are of one type each is with its own certificate: the first has nowhere else to go, and
+ * so has each that follows. Thousands of sites may have two pairs, and certificates take longer to look
+ * into.
  */
-static bool may_be_crossed(const struct apache_host *host)
+static int has_types_twice(bool *twice, struct certdeploy_reading *reading, const struct apache_host *host)
 {
-	if (host->pair_count > PAIRS_COMPARED)
-		return true;
-	for (size_t i = 0; i < host->pair_count; i++) {
-		if (strcmp(host->pairs[i].key, host->pairs[i].certificate) == 0)
-			return true;
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(host->pairs[i].key, host->pairs[j].key) == 0 ||
-			    strcmp(host->pairs[i].key, host->pairs[j].certificate) == 0 ||
-			    strcmp(host->pairs[i].certificate, host->pairs[j].key) == 0)
-				return true;
+	const char *types[PAIRS_COMPARED];
+	size_t known = 0;
+
+	*twice = host->pair_count > PAIRS_COMPARED;
+	for (size_t i = 0; !*twice && i < host->pair_count; i++) {
+		int result = certdeploy_key_type(&types[known], reading, host->pairs[i].key);
+
+		if (result == CERTDEPLOY_ENOMEM)
+			return result;
+		if (result != 0)
+			continue;
+		for (size_t j = 0; j < known; j++)
+			*twice = *twice || strcmp(types[j], types[known]) == 0;
+		known++;
 	}
-	return false;
+	return 0;
 }
 
 int apache_sort_keys(struct apache_model *model, struct apache_host *host)
@@ -112,8 +117,11 @@ int apache_sort_keys(struct apache_model *model, struct apache_host *host)
 	struct certdeploy_pair *served;
 	struct slots slots = {.used = 0};
 	uint16_t count = 0;
-	int result = may_be_crossed(host) ? fill(&slots, model->reading, host) : 0;
+	bool twice;
+	int result = has_types_twice(&twice, model->reading, host);
 
+	if (result == 0 && twice)
+		result = fill(&slots, model->reading, host);
 	if (result != 0)
 		return result == CERTDEPLOY_ENOMEM ? result : 0;
 	if (!slots.crossed)

@@ -14,12 +14,13 @@ from apache.prediction import leaf_in
 
 from harness import tree
 from harness.host import Host
-from harness.process import Failed
+from harness.process import Failed, run
 from harness.scene import material
 from harness.tool import OK, REFUSED
 
 pytestmark = pytest.mark.needs("apache")
 CERTIFICATES = ("R1", "R2", "E1", "E2")
+FORMS = ("apart", "together", "copied")
 TYPES = {"R": "ECDHE-RSA-AES128-GCM-SHA256", "E": "ECDHE-ECDSA-AES128-GCM-SHA256"}
 
 
@@ -61,26 +62,30 @@ class Table:
         self.paths = {name: host.install(name, leaf) for name, leaf in self.leaves.items()}
         for name, leaf in self.leaves.items():
             (host.etc / f"ssl/private/{name}.both").write_text(leaf.key_pem + leaf.fullchain_pem)
+            copy = host.etc / f"ssl/private/{name}.copy"
+            run(["openssl", "pkey", "-traditional", "-in", self.paths[name][1], "-out", copy])
 
-    def lines(self, row, together):
-        """together: own keys at the end have no line, the certificates' files hold them."""
+    def lines(self, row, form):
+        """together: own keys at the end have no line, the certificates' files hold them. copied: a key that
+        comes again is named by another file, where it is in the old form."""
         named = len(row)
-        while together and named > 0 and row[named - 1][0] == row[named - 1][1]:
+        while form == "together" and named > 0 and row[named - 1][0] == row[named - 1][1]:
             named -= 1
         for i, (certificate, key) in enumerate(row):
             both = self.host.etc / f"ssl/private/{certificate}.both"
             yield f"SSLCertificateFile {self.paths[certificate][0] if i < named else both}"
+            again = form == "copied" and key in (earlier for _, earlier in row[:i])
             if i < named:
-                yield f"SSLCertificateKeyFile {self.paths[key][1]}"
+                yield f"SSLCertificateKeyFile {self.paths[key][1].with_suffix('.copy') if again else self.paths[key][1]}"
 
-    def site(self, name, row, together):
-        lines = [f"ServerName {name}", "SSLEngine on", *self.lines(row, together)]
+    def site(self, name, row, form):
+        lines = [f"ServerName {name}", "SSLEngine on", *self.lines(row, form)]
         return [f"<VirtualHost *:{self.web.port}>", *lines, "</VirtualHost>"]
 
     def write(self, sites):
         text = [f"Listen 127.0.0.1:{self.web.port}", "ServerName main.test"]
-        for name, (row, together) in sites.items():
-            text += self.site(name, row, together)
+        for name, (row, form) in sites.items():
+            text += self.site(name, row, form)
         self.web.write("httpd.conf", self.web.head() + "\n".join(text) + "\n")
 
     def served(self, name):
@@ -96,7 +101,7 @@ def table(pki):
 
 def test_what_starts_serves_what_is_said(table):
     startable = [row for row in rows() if load(row) is not None]
-    sites = {f"s{i}.test": site for i, site in enumerate(itertools.product(startable, (False, True)))}
+    sites = {f"s{i}.test": site for i, site in enumerate(itertools.product(startable, FORMS))}
     table.write(sites)
     table.web.start()
     endpoints = {e["name"]: e for e in table.host.tool("list").expect(OK).endpoints if e["name"]}
@@ -137,7 +142,7 @@ def test_a_key_line_behind_a_combined_file_is_for_that(table):
 @pytest.mark.parametrize("row", FAILING, ids=lambda row: " ".join("".join(pair) for pair in row))
 def test_what_does_not_belong_to_anything_does_not_start(table, row):
     assert load(row) is None
-    table.write({"a.test": (row, False)})
+    table.write({"a.test": (row, "apart")})
     with pytest.raises(Failed):
         table.web.start()
 
@@ -152,7 +157,7 @@ CROSSED = [
 
 @pytest.mark.parametrize("row", CROSSED, ids=lambda row: " ".join("".join(pair) for pair in row))
 def test_where_keys_are_crossed_nothing_is_changed(table, row, ca):
-    table.write({"a.test": (row, False), "b.test": ((("R1", "R1"),), False)})
+    table.write({"a.test": (row, "apart"), "b.test": ((("R1", "R1"),), "apart")})
     table.web.start()
     before, files = table.served("a.test"), tree.snapshot(table.web.home)
     new = ca.leaf("a.test", "b.test", key="ec")
