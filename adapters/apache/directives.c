@@ -255,6 +255,16 @@ static int do_load_module(struct apache_reader *reader, const struct apache_line
 	return apache_module_load(reader->model->modules, words.values[0], words.values[1]);
 }
 
+static int do_undef_macro(struct apache_reader *reader, const struct apache_line *line, size_t at)
+{
+	struct apache_words words;
+	int result = apache_take_words(reader, line, at, &words);
+
+	return result != 0 || words.count == 0
+		       ? result
+		       : apache_macro_undefine(reader->model->macros, words.values[0]);
+}
+
 static int do_listen(struct apache_reader *reader, const struct apache_line *line, size_t at)
 {
 	struct apache_words words;
@@ -465,23 +475,43 @@ static int check_doubt(struct apache_reader *reader, const struct apache_line *l
 	}
 }
 
-int apache_do_directive(struct apache_reader *reader, const struct apache_line *line, const char *name,
-			size_t length, const struct apache_word *word, size_t at)
+/* What is said of a virtual host or, outside of one, of the main server. */
+static int do_of_host(struct apache_reader *reader, const struct apache_line *line,
+		      enum directive directive, const struct apache_word *word, size_t at)
 {
-	enum directive directive = directive_of(name, length);
-	struct apache_model *model = reader->model;
-	struct apache_words words;
-	bool state;
-	int result;
-
-	/* In <Directory> and the like they are errors of httpd's, or mean something else. */
-	if (directive == OPAQUE || (!directives[directive].reading && !is_in_place(reader, directive)))
+	switch (directive) {
+	case PROTOCOL:
+		return do_protocol(reader, line, at);
+	case REMOTE_IP_PROXY_PROTOCOL:
+		return do_proxied(reader, line, at);
+	case SERVER_ALIAS:
+		return do_server_alias(reader, line, at);
+	case SERVER_NAME:
+		return do_server_name(reader, line, at);
+	case SSL_CERTIFICATE_CHAIN_FILE:
+		return do_ref(reader, line, word, at, APACHE_CHAIN);
+	case SSL_CERTIFICATE_FILE:
+		return do_ref(reader, line, word, at, APACHE_CERTIFICATE);
+	case SSL_CERTIFICATE_KEY_FILE:
+		return do_ref(reader, line, word, at, APACHE_KEY);
+	case SSL_CIPHER_SUITE:
+		do_ciphers(reader, line);
 		return 0;
-	result = reaches_out(reader, directive, &state) ? apache_not_plain(reader, line, state) : 0;
-	if (result == 0 && apache_is_doubtful(model->variables))
-		result = check_doubt(reader, line, directive, at);
-	if (result != 0)
-		return result;
+	case SSL_ENGINE:
+		return do_engine(reader, line, at);
+	case SSL_OPENSSL_CONF_CMD:
+		return do_conf_cmd(reader, line, at);
+	default:
+		return 0;
+	}
+}
+
+/* What is said of the whole server, or does something to the reading; else of a host. */
+static int do_any(struct apache_reader *reader, const struct apache_line *line, enum directive directive,
+		  const struct apache_word *word, size_t at)
+{
+	struct apache_model *model = reader->model;
+
 	switch (directive) {
 	case DEFINE:
 	case UNDEFINE:
@@ -505,44 +535,35 @@ int apache_do_directive(struct apache_reader *reader, const struct apache_line *
 		return apache_do_managed(reader, line, at, line->length);
 	case PID_FILE:
 		return do_path(reader, line, at, &model->pid_file);
-	case PROTOCOL:
-		return do_protocol(reader, line, at);
-	case REMOTE_IP_PROXY_PROTOCOL:
-		return do_proxied(reader, line, at);
 	case REMOTE_IP_PROXY_PROTOCOL_EXCEPTIONS:
 		return do_unproxied(reader, line, at);
-	case SERVER_ALIAS:
-		return do_server_alias(reader, line, at);
-	case SERVER_NAME:
-		return do_server_name(reader, line, at);
 	case SERVER_ROOT:
 		return do_server_root(reader, line, at);
-	case SSL_CERTIFICATE_CHAIN_FILE:
-		return do_ref(reader, line, word, at, APACHE_CHAIN);
-	case SSL_CERTIFICATE_FILE:
-		return do_ref(reader, line, word, at, APACHE_CERTIFICATE);
-	case SSL_CERTIFICATE_KEY_FILE:
-		return do_ref(reader, line, word, at, APACHE_KEY);
-	case SSL_CIPHER_SUITE:
-		do_ciphers(reader, line);
-		break;
-	case SSL_ENGINE:
-		return do_engine(reader, line, at);
-	case SSL_OPENSSL_CONF_CMD:
-		return do_conf_cmd(reader, line, at);
 	case SSL_PASS_PHRASE_DIALOG:
 		return do_dialog(reader, line, at);
 	case SSL_VHOST_SNI_POLICY:
 		return do_sni_policy(reader, line, at);
 	case UNDEF_MACRO:
-		result = apache_take_words(reader, line, at, &words);
-		return result != 0 || words.count == 0
-			       ? result
-			       : apache_macro_undefine(model->macros, words.values[0]);
+		return do_undef_macro(reader, line, at);
 	case USE:
 		return apache_macro_use(model->macros, &reader->lines, line, at);
-	case OPAQUE:
-		break;
+	default:
+		return do_of_host(reader, line, directive, word, at);
 	}
-	return 0;
+}
+
+int apache_do_directive(struct apache_reader *reader, const struct apache_line *line, const char *name,
+			size_t length, const struct apache_word *word, size_t at)
+{
+	enum directive directive = directive_of(name, length);
+	bool state;
+	int result;
+
+	/* In <Directory> and the like they are errors of httpd's, or mean something else. */
+	if (directive == OPAQUE || (!directives[directive].reading && !is_in_place(reader, directive)))
+		return 0;
+	result = reaches_out(reader, directive, &state) ? apache_not_plain(reader, line, state) : 0;
+	if (result == 0 && apache_is_doubtful(reader->model->variables))
+		result = check_doubt(reader, line, directive, at);
+	return result != 0 ? result : do_any(reader, line, directive, word, at);
 }
