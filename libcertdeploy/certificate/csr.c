@@ -12,11 +12,12 @@ static int refuse(struct cd_problems *problems, const struct cd_piece *piece, si
 {
 	const char *origin = piece->origin == NULL ? NULL : cd_safe(&problems->arena, piece->origin);
 
+	cd_errors_clear(problems);
 	return cd_fail(problems, CERTDEPLOY_EREFUSED, code, origin, line, "%s", message);
 }
 
 /* The first request in the bytes. */
-static X509_REQ *find_request(const struct cd_piece *piece, size_t *line)
+static X509_REQ *find_request(struct cd_problems *problems, const struct cd_piece *piece, size_t *line)
 {
 	const unsigned char *at = (const unsigned char *)piece->bytes;
 	X509_REQ *request = NULL;
@@ -37,6 +38,8 @@ static X509_REQ *find_request(const struct cd_piece *piece, size_t *line)
 		}
 		cd_block_free(&block);
 	} while (request == NULL && outcome != CD_ARMOUR_END && outcome != CD_ARMOUR_MEMORY);
+	if (outcome == CD_ARMOUR_MEMORY)
+		(void)cd_fail_memory(problems);
 	return request;
 }
 
@@ -107,7 +110,7 @@ int cd_request_describe(const struct certdeploy_certificate_report **out, struct
 		return refuse(problems, piece, 0, "too-large",
 			      _("the request is larger than any sensible one"));
 	ERR_clear_error();
-	request = find_request(piece, &line);
+	request = find_request(problems, piece, &line);
 	if (request == NULL) {
 		result = refuse(problems, piece, line, "not-a-request",
 				_("no certificate signing request can be read"));
@@ -123,12 +126,14 @@ int cd_request_describe(const struct certdeploy_certificate_report **out, struct
 				_("the request is not signed with its own key: it is damaged"));
 	else
 		result = describe(report, arena, request, key) == 0 ? 0 : cd_fail_memory(problems);
-	if (result == 0) {
+	if (result == 0)
 		warn_of_weak_key(problems, piece, line, key);
-		*out = report;
-	}
 out:
 	X509_REQ_free(request);
-	ERR_clear_error();
+	cd_errors_clear(problems);
+	if (problems->out_of_memory)
+		result = CERTDEPLOY_ENOMEM;
+	if (result == 0)
+		*out = report;
 	return result;
 }

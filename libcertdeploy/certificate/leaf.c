@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "certificate/summary.h"
 
-#include <openssl/err.h>
 #include <string.h>
 
 static bool serves_clients(const struct cd_summary *summary)
@@ -57,11 +56,11 @@ int cd_leaf_parse(const struct certdeploy_leaf **out, struct cd_arena *arena, co
 			result = describe(leaf, arena, block.data.bytes, block.data.length);
 		cd_block_free(&block);
 	}
-	if (outcome == CD_ARMOUR_MEMORY)
+	/* A list of usages that there was no memory for would mean that all are allowed. */
+	if (cd_was_short_of_memory() || outcome == CD_ARMOUR_MEMORY)
 		result = CERTDEPLOY_ENOMEM;
 	if (result == 0)
 		*out = leaf;
-	ERR_clear_error();
 	return result;
 }
 

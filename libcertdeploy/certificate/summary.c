@@ -140,7 +140,7 @@ int cd_summary_read(struct cd_summary *summary, const void *der, size_t length)
 		return CERTDEPLOY_EREFUSED;
 	parsed = (CD_CERTIFICATE *)ASN1_item_d2i(NULL, &at, (long)length, ASN1_ITEM_rptr(CD_CERTIFICATE));
 	if (parsed == NULL)
-		return CERTDEPLOY_EREFUSED;
+		return cd_was_short_of_memory() ? CERTDEPLOY_ENOMEM : CERTDEPLOY_EREFUSED;
 	summary->parsed = parsed;
 	summary->der = der;
 	summary->length = (size_t)(at - (const unsigned char *)der);
@@ -160,5 +160,8 @@ int cd_summary_read(struct cd_summary *summary, const void *der, size_t length)
 	summary->extensions = tbs->extensions;
 	summary->self_issued = X509_NAME_cmp(tbs->issuer, tbs->subject) == 0;
 	read_key(summary);
-	return 0;
+	if (!cd_was_short_of_memory())
+		return 0;
+	cd_summary_free(summary);
+	return CERTDEPLOY_ENOMEM;
 }

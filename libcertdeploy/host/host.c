@@ -268,6 +268,8 @@ static int read_failure(int error)
 {
 	if (error == EACCES || error == EPERM)
 		return CERTDEPLOY_EPERMISSION;
+	if (error == ENOMEM)
+		return CERTDEPLOY_ENOMEM;
 	return error == ENOENT || error == ENOTDIR ? CERTDEPLOY_ENOTFOUND : CERTDEPLOY_EREFUSED;
 }
 
@@ -299,7 +301,7 @@ int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const
 		wipe(bytes, length);
 	}
 	*out = answer->leaf;
-	return answer->result;
+	return answer->result == CERTDEPLOY_ENOMEM ? cd_fail_memory(host->problems) : answer->result;
 }
 
 int cd_host_key_type(const char **type, struct cd_host *host, const char *path)

@@ -365,7 +365,7 @@ int certdeploy_leaf(const struct certdeploy_leaf **out, struct certdeploy_readin
 	if (*out != NULL)
 		return 0;
 	result = cd_leaf_parse(out, &reading->arena, file->bytes, file->length);
-	if (result == 0 && cd_table_put(&reading->leaves, path, *out) != 0)
+	if (result == CERTDEPLOY_ENOMEM || (result == 0 && cd_table_put(&reading->leaves, path, *out) != 0))
 		result = cd_fail_memory(reading->host->problems);
 	return result;
 }

@@ -2,6 +2,8 @@
 /* test-certificate-memory.c - a certificate is not called wrong because OpenSSL found no memory */
 #include "issue.h"
 
+#include "certificate/leaf.h"
+
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
@@ -144,12 +146,67 @@ static void test_with_other_keys(void **state)
 	}
 }
 
+/* A request for the leaf's name. */
+static char *request_of(const struct issued *asking)
+{
+	X509_REQ *request = X509_to_X509_REQ(asking->x509, asking->key, EVP_sha256());
+	BIO *out = BIO_new(BIO_s_mem());
+	char *bytes = NULL;
+	long length;
+
+	assert_int_equal(PEM_write_bio_X509_REQ(out, request), 1);
+	length = BIO_get_mem_data(out, &bytes);
+	bytes = held_text(bytes, (size_t)length);
+	BIO_free(out);
+	X509_REQ_free(request);
+	return bytes;
+}
+
+/* Neither is one that is installed, nor a request; and of what it is for nothing is left out. */
+static void test_what_is_only_described(void **state)
+{
+	const struct issued *server = issue(&(struct wish){
+		.names = "DNS:www.example.jp", .type = "ec:P-256", .usage = "serverAuth", .issuer = root});
+	const char *installed = pem_certificate(server), *text = request_of(server);
+	const struct cd_piece piece = {.bytes = text, .length = strlen(text)};
+	bool met = true;
+
+	(void)state;
+	for (unsigned long k = 1; met; k++) {
+		const struct certdeploy_certificate_report *report;
+		const struct certdeploy_leaf *described;
+		struct cd_problems problems = {0};
+		struct cd_arena arena = {0};
+		int result;
+
+		left = k;
+		result = cd_leaf_parse(&described, &arena, installed, strlen(installed));
+		met = left == 0;
+		if (result == 0)
+			assert_false(described->client_auth);
+		else
+			assert_int_equal(result, CERTDEPLOY_ENOMEM);
+		left = k;
+		result = cd_request_describe(&report, &arena, &problems, &piece);
+		met = met || left == 0;
+		left = 0;
+		/* OpenSSL's decoder of keys does not say why it failed. */
+		if (result == CERTDEPLOY_EREFUSED)
+			assert_string_not_equal(cd_problems_error(&problems, 0)->code, "not-a-request");
+		else if (result != CERTDEPLOY_ENOMEM)
+			assert_int_equal(result, 0);
+		cd_problems_free(&problems);
+		cd_arena_free(&arena);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_allocation_fails),
 		cmocka_unit_test(test_with_a_passphrase),
 		cmocka_unit_test(test_with_other_keys),
+		cmocka_unit_test(test_what_is_only_described),
 	};
 
 	/* Before its first allocation. */
