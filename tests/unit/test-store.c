@@ -774,32 +774,52 @@ static void test_a_store_that_others_may_change(void **state)
 	end_planning(work);
 }
 
+/* The public key of what is installed. */
+static const char *stored_key(struct work *work)
+{
+	struct cd_certificates certificates = {0};
+	struct cd_load load = {.need_key = true, .now = NOW};
+	const char *sha256;
+
+	assert_int_equal(cd_store_load(&certificates, &work->host, STORE, NAME, &load), 0);
+	sha256 = ((struct cd_certificate *)certificates.list.items[0])->report->public_key_sha256;
+	sha256 = held_text(sha256, strlen(sha256));
+	cd_certificates_free(&certificates);
+	return sha256;
+}
+
+/* Ask whose key it is. owner: the answer; NULL: nobody's. read: so many names have been looked at by then.
+ */
+static void assert_owner(struct work *work, struct cd_loads *loads, const char *sha256, const char *owner,
+			 size_t read)
+{
+	const char *name = NULL;
+
+	assert_int_equal(cd_store_find_key(&name, &work->host, STORE, sha256, loads), 0);
+	if (owner == NULL)
+		assert_null(name);
+	else
+		assert_string_equal(name, owner);
+	assert_int_equal(loads->keys_next, read);
+}
+
 /* Thousands of certificates without keys come in one run: the store is read once for all of them. */
 static void test_whose_key_it_is(void **state)
 {
 	struct work *work = *state;
-	struct cd_certificates certificates = {0};
-	struct cd_load load = {.need_key = true, .now = NOW};
 	struct cd_loads loads = {0};
-	const char *sha256, *name = NULL;
+	const char *sha256;
 
 	install(work, rsa, NOW);
 	run("mkdir", work, STORE "/a.example");
 	run("mkdir", work, STORE "/z.example");
 	begin(work);
-	assert_int_equal(cd_store_load(&certificates, &work->host, STORE, NAME, &load), 0);
-	sha256 = ((struct cd_certificate *)certificates.list.items[0])->report->public_key_sha256;
-	assert_int_equal(cd_store_find_key(&name, &work->host, STORE, sha256, &loads), 0);
-	assert_string_equal(name, NAME);
-	assert_int_equal(loads.keys_next, 2);
+	sha256 = stored_key(work);
+	assert_owner(work, &loads, sha256, NAME, 2);
 	run("rm -r", work, STORE "/" NAME);
-	assert_int_equal(cd_store_find_key(&name, &work->host, STORE, sha256, &loads), 0);
-	assert_string_equal(name, NAME);
-	assert_int_equal(cd_store_find_key(&name, &work->host, STORE, "none", &loads), 0);
-	assert_null(name);
-	assert_int_equal(loads.keys_next, 3);
+	assert_owner(work, &loads, sha256, NAME, 2);
+	assert_owner(work, &loads, "none", NULL, 3);
 	cd_loads_free(&loads);
-	cd_certificates_free(&certificates);
 	end_planning(work);
 }
 
@@ -807,24 +827,15 @@ static void test_whose_key_it_is(void **state)
 static void test_a_key_under_two_names(void **state)
 {
 	struct work *work = *state;
-	struct cd_certificates certificates = {0};
-	struct cd_load load = {.need_key = true, .now = NOW};
 	struct cd_loads loads = {0};
-	const char *sha256, *name = NULL;
 
 	install(work, rsa, NOW);
 	run("cp -a ." STORE "/" NAME, work, STORE "/z.example");
 	run("cp -a ." STORE "/" NAME, work, STORE "/_no_name");
 	begin(work);
-	assert_int_equal(cd_store_load(&certificates, &work->host, STORE, NAME, &load), 0);
-	sha256 = ((struct cd_certificate *)certificates.list.items[0])->report->public_key_sha256;
-	assert_int_equal(cd_store_find_key(&name, &work->host, STORE, "none", &loads), 0);
-	assert_null(name);
-	assert_int_equal(loads.keys_next, 3);
-	assert_int_equal(cd_store_find_key(&name, &work->host, STORE, sha256, &loads), 0);
-	assert_string_equal(name, NAME);
+	assert_owner(work, &loads, "none", NULL, 3);
+	assert_owner(work, &loads, stored_key(work), NAME, 3);
 	cd_loads_free(&loads);
-	cd_certificates_free(&certificates);
 	end_planning(work);
 }
 
