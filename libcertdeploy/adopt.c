@@ -3,9 +3,11 @@
 #include "keeping.h"
 #include "report.h"
 
+#include "base/hostname.h"
 #include "base/text.h"
 #include "certificate/leaf.h"
 #include "host/inventory.h"
+#include "host/target.h"
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -29,20 +31,39 @@ static struct cd_problems *problems_of(const struct adoption *adoption)
 
 /* ---- which endpoints ---- */
 
-static bool is_meant(const struct certdeploy_endpoint *endpoint, const struct certdeploy_request *request)
+/* *meant: one of the hosts, names or patterns, is the endpoint's own. */
+static int is_named(bool *meant, const struct adoption *adoption, struct cd_patterns *patterns,
+		    const struct certdeploy_endpoint *endpoint)
 {
-	const char *const *hosts = cd_request_list(request, CERTDEPLOY_HOSTNAME);
-	const char *const *listeners = cd_request_list(request, CERTDEPLOY_LISTENER);
-	const char *const names[] = {endpoint->name != NULL ? endpoint->name : endpoint->server_name, NULL};
+	const char *const *hosts = cd_request_list(adoption->keeping->request, CERTDEPLOY_HOSTNAME);
+	const char *name = endpoint->name != NULL ? endpoint->name : endpoint->server_name;
 
+	*meant = false;
+	for (; !*meant && hosts != NULL && *hosts != NULL && name != NULL; hosts++)
+		if ((*hosts)[0] != '~') {
+			*meant = cd_name_covers(name, *hosts);
+		} else {
+			int found = cd_pattern_found(patterns, *hosts + 1, name);
+
+			if (found < 0)
+				return cd_pattern_refused(problems_of(adoption), *hosts + 1);
+			*meant = found == 1;
+		}
+	return 0;
+}
+
+static int is_meant(bool *meant, const struct adoption *adoption, struct cd_patterns *patterns,
+		    const struct certdeploy_endpoint *endpoint)
+{
+	const struct certdeploy_request *request = adoption->keeping->request;
+	const char *const *listeners = cd_request_list(request, CERTDEPLOY_LISTENER);
+
+	*meant = true;
 	if (cd_request_flag(request, CERTDEPLOY_ALL, 0) != 0 ||
 	    (endpoint->is_default && cd_request_flag(request, CERTDEPLOY_DEFAULT, 0) != 0) ||
 	    (listeners != NULL && cd_in_list(listeners, endpoint->listen)))
-		return true;
-	for (; hosts != NULL && *hosts != NULL && names[0] != NULL; hosts++)
-		if (cd_names_cover(names, *hosts))
-			return true;
-	return false;
+		return 0;
+	return is_named(meant, adoption, patterns, endpoint);
 }
 
 /* ---- its files ---- */
@@ -214,19 +235,31 @@ static int adopt_endpoint(struct adoption *adoption, const struct certdeploy_end
 	return code;
 }
 
+static int adopt_of(struct adoption *adoption, struct cd_seen *seen)
+{
+	const struct cd_vector *endpoints = &seen->reading.endpoints;
+	bool meant = false;
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < endpoints->count; i++) {
+		code = is_meant(&meant, adoption, &seen->reading.patterns, endpoints->items[i]);
+		if (code == 0 && meant)
+			code = adopt_endpoint(adoption, endpoints->items[i]);
+	}
+	return code;
+}
+
 static int adopt_all(struct adoption *adoption)
 {
-	const struct certdeploy_request *request = adoption->keeping->request;
 	const struct cd_vector *services = &adoption->inventory->services;
 	int code = cd_inventory_result(adoption->inventory);
 
-	for (size_t i = 0; code == 0 && i < services->count; i++) {
-		const struct cd_seen *seen = services->items[i];
-
-		for (size_t k = 0; code == 0 && k < seen->reading.endpoints.count; k++)
-			if (is_meant(seen->reading.endpoints.items[k], request))
-				code = adopt_endpoint(adoption, seen->reading.endpoints.items[k]);
-	}
+	if (code == 0)
+		code = cd_hostnames_check(problems_of(adoption),
+					  cd_request_list(adoption->keeping->request, CERTDEPLOY_HOSTNAME),
+					  true);
+	for (size_t i = 0; code == 0 && i < services->count; i++)
+		code = adopt_of(adoption, services->items[i]);
 	if (code == 0 && adoption->meant == 0)
 		code = cd_fail(
 			problems_of(adoption), CERTDEPLOY_EREFUSED, "no-endpoint", NULL, 0,

@@ -125,9 +125,10 @@ static int check_installed(struct cd_keeping *keeping)
 static int check(struct cd_keeping *keeping)
 {
 	const struct cd_vector *given = cd_request_pieces(keeping->request);
-	int code = 0;
+	int code = cd_hostnames_check(&keeping->result->problems,
+				      cd_request_list(keeping->request, CERTDEPLOY_HOSTNAME), false);
 
-	if (given == NULL || given->count == 0)
+	if (code == 0 && (given == NULL || given->count == 0))
 		return check_installed(keeping);
 	for (size_t i = 0; code == 0 && i < given->count; i++) {
 		const struct cd_piece *piece = given->items[i];

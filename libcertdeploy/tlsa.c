@@ -5,6 +5,7 @@
 #include "report.h"
 
 #include "base/buffer.h"
+#include "base/hostname.h"
 #include "base/text.h"
 #include "certificate/waiting.h"
 
@@ -89,8 +90,11 @@ static int make(struct cd_keeping *keeping)
 	bool given = pieces != NULL && pieces->count != 0;
 	struct cd_certificates installed = {0}, next = {0};
 	struct cd_buffer text = {0};
-	int code = name != NULL || !given ? cd_keeping_load(&installed, keeping, name, false) : 0;
+	int code = cd_hostnames_check(&keeping->result->problems,
+				      cd_request_list(keeping->request, CERTDEPLOY_HOSTNAME), false);
 
+	if (code == 0 && (name != NULL || !given))
+		code = cd_keeping_load(&installed, keeping, name, false);
 	if (code == 0)
 		add_certificates(&text, keeping, &installed);
 	if (code == 0 && given)

@@ -5,15 +5,48 @@
 #include "base/text.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <idn2.h>
 #include <string.h>
 #include <strings.h>
+
+#define NAME_LIMIT 253 /* of DNS */
 
 bool cd_is_ipv4(const char *name)
 {
 	struct in_addr address;
 
 	return inet_pton(AF_INET, name, &address) == 1;
+}
+
+bool cd_is_address(const char *name)
+{
+	unsigned char address[16];
+
+	return cd_is_ipv4(name) || inet_pton(AF_INET6, name, address) == 1;
+}
+
+/* Laxer than a CA: "_" is in use although no host may have it. */
+static bool is_dns_name(const char *name)
+{
+	const char *labels = name + (strncmp(name, "*.", 2) == 0 ? 2 : 0);
+
+	if (labels[0] == '\0' || strchr("-.", labels[0]) != NULL || strlen(name) > NAME_LIMIT)
+		return false;
+	for (; *labels != '\0'; labels++)
+		if ((!isalnum((unsigned char)*labels) && strchr("-._", *labels) == NULL) ||
+		    (labels[0] == '.' && labels[1] == '.'))
+			return false;
+	return true;
+}
+
+int cd_hostnames_check(struct cd_problems *problems, const char *const *names, bool patterns)
+{
+	for (; names != NULL && *names != NULL; names++)
+		if (!(patterns && (*names)[0] == '~') && !is_dns_name(*names) && !cd_is_address(*names))
+			return cd_fail(problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+				       _("\"%s\" is not a host name"), cd_safe(&problems->arena, *names));
+	return 0;
 }
 
 static bool is_ascii(const char *name)

@@ -3,11 +3,19 @@
 #ifndef CD_HOSTNAME_H
 #define CD_HOSTNAME_H
 
-#include "base/arena.h"
+#include "base/problem.h"
 
 #include <stdbool.h>
 
 bool cd_is_ipv4(const char *name);
+/** IPv4 or IPv6. */
+bool cd_is_address(const char *name);
+
+/**
+ * What a caller named as hosts: each a name of DNS, also with `*.` before it, or an IP address; with
+ * patterns also `~` and an expression. Else refused: a port behind the name, an URL, an empty text.
+ */
+int cd_hostnames_check(struct cd_problems *problems, const char *const *names, bool patterns);
 
 /**
  * The form that certificates hold: `日本語.jp` as `xn--wgv71a119e.jp`, `example.jp.` without its last dot,

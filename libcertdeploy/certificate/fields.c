@@ -8,10 +8,10 @@
  */
 #include "certificate/issue.h"
 
+#include "base/hostname.h"
 #include "base/language.h"
 #include "base/text.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #define HOST_LIMIT 253
@@ -46,13 +46,6 @@ static size_t characters_of(const char *text)
 	for (; *text != '\0'; text++)
 		count += ((unsigned char)*text & 0xc0) != 0x80;
 	return count;
-}
-
-bool cd_is_address(const char *name)
-{
-	unsigned char address[16];
-
-	return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
 }
 
 /* Why this is no host name, or NULL. `*` may be the whole first label. */

@@ -2,6 +2,7 @@
 /* issue.c - new keys, certificate signing requests, self-signed certificates */
 #include "certificate/issue.h"
 
+#include "base/hostname.h"
 #include "base/text.h"
 #include "certificate/material.h"
 

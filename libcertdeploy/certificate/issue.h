@@ -47,9 +47,6 @@ struct cd_issue {
 int cd_issue(struct cd_issue *out, struct cd_problems *problems, const struct cd_wish *wish);
 void cd_issue_free(struct cd_issue *issue);
 
-/** Whether a text is an IP address. */
-bool cd_is_address(const char *name);
-
 /** Only the rules for the fields. */
 int cd_wish_check(struct cd_problems *problems, const struct cd_wish *wish);
 

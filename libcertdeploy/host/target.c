@@ -207,25 +207,13 @@ static int by_pattern(struct choosing *choosing, const char *pattern)
 	return result;
 }
 
-/* Lower case, without a dot at the end; NULL when it is no host name. */
-static const char *canonical_name(struct cd_arena *arena, const char *hostname)
+/* In lower case, as it is to stand in a configuration. NULL: memory is short. */
+static const char *lower_case(struct cd_arena *arena, const char *hostname)
 {
-	size_t length = strlen(hostname);
-	char *name;
+	char *name = cd_arena_string(arena, hostname);
 
-	if (length > 0 && hostname[length - 1] == '.')
-		length--;
-	if (length == 0 || length > 253 || hostname[0] == '-' || hostname[0] == '.')
-		return NULL;
-	name = cd_arena_copy(arena, hostname, length);
-	for (size_t i = 0; name != NULL && i < length; i++) {
-		name[i] = (char)tolower((unsigned char)name[i]);
-		if (!isalnum((unsigned char)name[i]) && strchr("-._", name[i]) == NULL &&
-		    !(name[i] == '*' && i == 0 && name[1] == '.'))
-			return NULL;
-		if (name[i] == '.' && i > 0 && name[i - 1] == '.')
-			return NULL;
-	}
+	for (char *at = name; at != NULL && *at != '\0'; at++)
+		*at = (char)tolower((unsigned char)*at);
 	return name;
 }
 
@@ -502,11 +490,9 @@ static int each_value(struct choosing *choosing, int (*choose)(struct choosing *
 		const char *value = *values;
 
 		if (names && value[0] != '~')
-			value = canonical_name(&choosing->selection->arena, value);
+			value = lower_case(&choosing->selection->arena, value);
 		if (value == NULL)
-			return cd_fail(choosing->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-				       _("\"%s\" is not a host name"),
-				       cd_safe(&choosing->problems->arena, *values));
+			return cd_fail_memory(choosing->problems);
 		choosing->explicit = true;
 		if (names && value[0] != '~' && !cd_names_cover(choosing->target->names, value))
 			result = cd_in_list(choosing->inventory->host.accepted, "name-mismatch")
@@ -605,7 +591,9 @@ int cd_target_select(struct cd_selection *selection, struct cd_inventory *invent
 								  : "-");
 		return result;
 	}
-	result = each_value(&choosing, by_hostname, target->hostnames, true);
+	result = cd_hostnames_check(choosing.problems, target->hostnames, true);
+	if (result == 0)
+		result = each_value(&choosing, by_hostname, target->hostnames, true);
 	if (result == 0)
 		result = each_value(&choosing, by_address, target->addresses, false);
 	if (result == 0)

@@ -2,6 +2,7 @@
 /* survey.c - every endpoint with the certificates configured for it and what its port serves */
 #include "proof/survey.h"
 
+#include "base/hostname.h"
 #include "base/text.h"
 #include "host/managed.h"
 #include "host/target.h"
@@ -218,6 +219,8 @@ int cd_survey_make(struct cd_survey *survey, struct certdeploy_result *result,
 
 	*survey = (struct cd_survey){.result = result, .inventory = inventory};
 	if (some)
+		code = cd_hostnames_check(&result->problems, hostnames, true);
+	if (code == 0 && some)
 		code = choose_all(&choice, survey, hostnames);
 	for (size_t i = 0; code == 0 && i < inventory->services.count; i++)
 		code = add_service(survey, inventory->services.items[i], some ? &choice : NULL);

@@ -286,6 +286,9 @@ def test_what_a_server_uses_is_adopted(host, ca, pki, schema):
     assert not host("store", "adopt", "--all", "--name", NAME).expect(REFUSED, "name-taken").json["changed"]
     host("store", "adopt", "--all").expect(0)
     assert names(host) == ["blog.example.test", NAME]
+    assert not host("store", "adopt", "--hostname", "~^(www|blog)[.]").expect(0).json["changed"]
+    host("store", "adopt", "--hostname", "~^mail").expect(REFUSED, "no-endpoint")
+    host("store", "adopt", "--hostname", "~(").expect(2, "usage")
     again = host("store", "adopt", "--all").expect(0)
     assert not again.json["changed"]
     assert (host.root / "etc/apache2/apache2.conf").read_bytes() == conf

@@ -70,3 +70,29 @@ def test_nothing_is_said_of_a_reload_where_there_is_none(plan):
     """A tree has no server whose sessions could end."""
     run = plan("--default", "--service", "dovecot").expect(0)
     assert run.states["dovecot"] == "planned" and "sessions-end" not in run.codes
+
+
+NO_NAMES = ("www.example.test:443", "https://www.example.test/", "www..example.test", "-www.example.test", "a b")
+
+
+@pytest.mark.parametrize("command", ["check", "tlsa", "plan", "list", "verify", "doctor", "expiry", "store adopt"])
+def test_what_is_no_host_name_is_told_so_by_every_command(tool, root, leaf, command):  # noqa: F811
+    given = ("--fullchain", leaf.fullchain, "--key", leaf.key) if command in ("check", "tlsa", "plan") else ()
+    for name in NO_NAMES:
+        run = tool(*command.split(), *given, "--hostname", name).expect(2)
+        assert [p["message"] for p in run.problems if p["code"] == "usage"] == [f'"{name}" is not a host name'], run
+        assert not run.json["changed"]
+
+
+@pytest.mark.parametrize("command", ["check", "tlsa"])
+def test_a_certificate_alone_has_no_names_to_look_a_pattern_up_in(tool, leaf, command):
+    given = ("--fullchain", leaf.fullchain, "--key", leaf.key)
+    assert tool(command, *given, "--hostname", "~example").expect(2).codes.count("usage") == 1
+
+
+def test_an_address_is_a_name_that_a_certificate_can_have(tool, root):  # noqa: F811
+    tool("request", "--self-signed", "--san", "www.example.test", "--san", "2001:db8::1", "--name", "www").expect(0)
+    for address in ("2001:db8::1", "[2001:DB8:0::1]"):
+        tool("check", "--name", "www", "--hostname", address).expect(0)
+        tool("plan", "--name", "www", "--hostname", address, "--service", "apache").expect(6, "no-endpoint")
+    tool("check", "--name", "www", "--hostname", "2001:db8::2").expect(6, "name-mismatch")
