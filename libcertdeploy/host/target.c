@@ -526,6 +526,22 @@ static int sweep_names(struct choosing *choosing, const char *value)
 	return by_names(choosing);
 }
 
+/* A default often is also a host with its name: that endpoint of the same host says whether it is covered.
+ */
+static bool is_chosen_by_name(const struct cd_chosen *chosen, const struct certdeploy_endpoint *unnamed)
+{
+	for (size_t i = 0; unnamed->name == NULL && unnamed->file != NULL && i < chosen->endpoints.count;
+	     i++) {
+		const struct certdeploy_endpoint *endpoint = chosen->endpoints.items[i];
+
+		if (endpoint->name != NULL && endpoint->line == unnamed->line && endpoint->file != NULL &&
+		    strcmp(endpoint->file, unnamed->file) == 0 &&
+		    strcasecmp(endpoint->name, unnamed->server_name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* What was swept up by --all must be covered as well; a default only by its own name, as a warning. */
 static int check_names(struct choosing *choosing)
 {
@@ -540,7 +556,8 @@ static int check_names(struct choosing *choosing)
 			const char *name = endpoint->name == NULL ? endpoint->server_name : endpoint->name;
 			bool strict = endpoint->name != NULL && !accepted && choosing->target->all;
 
-			if (name == NULL || cd_names_cover(choosing->target->names, name))
+			if (name == NULL || cd_names_cover(choosing->target->names, name) ||
+			    is_chosen_by_name(chosen, endpoint))
 				continue;
 			cd_problem(choosing->problems, strict ? CERTDEPLOY_ERROR : CERTDEPLOY_WARNING,
 				   "name-mismatch", endpoint->file, endpoint->line,

@@ -96,3 +96,9 @@ def test_an_address_is_a_name_that_a_certificate_can_have(tool, root):  # noqa: 
         tool("check", "--name", "www", "--hostname", address).expect(0)
         tool("plan", "--name", "www", "--hostname", address, "--service", "apache").expect(6, "no-endpoint")
     tool("check", "--name", "www", "--hostname", "2001:db8::2").expect(6, "name-mismatch")
+
+
+def test_a_host_that_is_the_default_too_is_told_once(tool, root, pki):  # noqa: F811
+    other = pki.root().authority("Example CA 1").leaf("other.example.test")
+    run = tool("plan", "--fullchain", other.fullchain, "--key", other.key, "--all", "--service", "apache").expect(6)
+    assert [p["severity"] for p in run.problems if p["code"] == "name-mismatch"] == ["error"], run
