@@ -102,3 +102,8 @@ def test_a_host_that_is_the_default_too_is_told_once(tool, root, pki):  # noqa: 
     other = pki.root().authority("Example CA 1").leaf("other.example.test")
     run = tool("plan", "--fullchain", other.fullchain, "--key", other.key, "--all", "--service", "apache").expect(6)
     assert [p["severity"] for p in run.problems if p["code"] == "name-mismatch"] == ["error"], run
+
+
+def test_the_remedy_of_a_path_fits_its_form(plan):
+    run = plan("--install-only", "--install-cert", "/etc/x/../y.pem", "--install-key", "/etc/y.key").expect(6)
+    assert '".."' in run.problem("unsafe-path")["message"] and '".."' in run.problem("unsafe-path")["fix"]
