@@ -42,7 +42,8 @@ struct dovecot_reader {
 	struct dovecot_section *section; /**< NULL at the top */
 	struct dovecot_vector groups;
 	struct dovecot_vector group_uses;
-	size_t bytes; /**< read so far */
+	size_t bytes;    /**< read so far */
+	size_t expanded; /**< bytes that variables stood for so far */
 };
 
 /* ---- filters.c ---- */

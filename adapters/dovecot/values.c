@@ -5,6 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* All values together: one that holds itself twice must not grow without an end. */
+#define EXPANSION_LIMIT ((size_t)16 << 20)
+
 static const char *const names_23[] = {"ssl_cert", "ssl_key", "ssl_alt_cert", "ssl_alt_key", "ssl"};
 static const char *const names_24[] = {"ssl_server_cert_file", "ssl_server_key_file",
 				       "ssl_server_alt_cert_file", "ssl_server_alt_key_file", "ssl"};
@@ -76,8 +79,14 @@ static const struct dovecot_value *slot_variable(const struct dovecot_reader *re
 	return reader->model->root->values[slot];
 }
 
+static int refuse_size(const struct dovecot_reader *reader, const struct dovecot_line *line)
+{
+	return certdeploy_refuse(reader->model->reading, "config-not-understood", reader->input->path,
+				 line->number, _("the value expands to too much"));
+}
+
 /* The words of a value, each `$name` replaced by what the setting has so far. */
-static int expand(const char **out, const struct dovecot_reader *reader, const struct dovecot_line *line)
+static int expand(const char **out, struct dovecot_reader *reader, const struct dovecot_line *line)
 {
 	struct certdeploy_reading *reading = reader->model->reading;
 	const char *prefix = reader->model->v24 ? "$SET:" : "$";
@@ -98,6 +107,9 @@ static int expand(const char **out, const struct dovecot_reader *reader, const s
 
 			word = value != NULL ? value->text : known == NULL ? "" : known;
 		}
+		reader->expanded += strlen(word);
+		if (reader->expanded > EXPANSION_LIMIT)
+			return refuse_size(reader, line);
 		if (dovecot_text_string(&text, reading, word) != 0)
 			return CERTDEPLOY_ENOMEM;
 		at += length;
@@ -167,7 +179,7 @@ static int assign_slot(struct dovecot_reader *reader, const struct dovecot_line 
 	struct dovecot_model *model = reader->model;
 	struct dovecot_section *section = reader->section;
 	struct dovecot_value *value = certdeploy_alloc(model->reading, sizeof(*value));
-	int result;
+	int result = 0;
 
 	if (value == NULL)
 		return CERTDEPLOY_ENOMEM;
@@ -189,11 +201,12 @@ static int assign_slot(struct dovecot_reader *reader, const struct dovecot_line 
 	value->site = site_of(model, reader->input->document, value);
 	if (value->key == NULL || value->text == NULL || value->site == NULL)
 		return CERTDEPLOY_ENOMEM;
-	if (line->type == DOVECOT_LINE_VARIABLE && expand(&value->text, reader, line) != 0)
-		return CERTDEPLOY_ENOMEM;
-	if (dovecot_same_word(value->key, "ssl_disable"))
+	if (line->type == DOVECOT_LINE_VARIABLE)
+		result = expand(&value->text, reader, line);
+	if (result == 0 && dovecot_same_word(value->key, "ssl_disable"))
 		value->text = strcasecmp(value->text, "yes") == 0 ? "no" : "yes";
-	result = value_path(reader, value, line);
+	if (result == 0)
+		result = value_path(reader, value, line);
 	if (result != 0)
 		return result;
 	value->filter->values[slot] = value;
@@ -234,6 +247,7 @@ static int store_setting(struct dovecot_reader *reader, const struct dovecot_lin
 				   ? list
 				   : certdeploy_format(model->reading, "%s%s",
 						       section == NULL ? "" : section->path, line->key);
+	int result = 0;
 
 	if (setting == NULL || path == NULL)
 		return CERTDEPLOY_ENOMEM;
@@ -254,13 +268,12 @@ static int store_setting(struct dovecot_reader *reader, const struct dovecot_lin
 						    : "",
 					line->key, dovecot_same_word(line->value, "yes"));
 	} else if (line->type == DOVECOT_LINE_VARIABLE) {
-		if (expand(&setting->value, reader, line) != 0)
-			return CERTDEPLOY_ENOMEM;
+		result = expand(&setting->value, reader, line);
 	} else {
 		setting->value = certdeploy_copy(model->reading, line->value, strlen(line->value));
 	}
-	if (setting->value == NULL)
-		return CERTDEPLOY_ENOMEM;
+	if (result != 0 || setting->value == NULL)
+		return result != 0 ? result : CERTDEPLOY_ENOMEM;
 	return dovecot_table_put(&model->settings, model->reading, path, strlen(path), setting);
 }
 

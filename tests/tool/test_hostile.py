@@ -535,6 +535,7 @@ INSIDE = {
     "a device": DOVECOT + "!include /dev/zero\n",
     "a file of 3 GiB": DOVECOT + "!include /etc/huge\n",
     "a list of users": DOVECOT + "!include /etc/shadow\n",
+    "a value of itself": DOVECOT + "ssl_cert = $ssl_cert $ssl_cert $ssl_cert\n" * 60,
     "10,000 open blocks": DOVECOT + "local_name x {\n" * 10000,
 }
 

@@ -255,6 +255,18 @@ static void test_limit(void **state)
 	free(text);
 }
 
+/* A setting that holds its former value twice, line by line. */
+static const char *grown(const char *name, unsigned lines)
+{
+	static char text[4096];
+	size_t length = (size_t)snprintf(text, sizeof(text), "%s = 0123456789\n", name);
+
+	while (lines-- > 0)
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s = $%s $%s\n", name,
+					   name, name);
+	return text;
+}
+
 static void test_syntax(void **state)
 {
 	(void)state;
@@ -268,6 +280,8 @@ static void test_syntax(void **state)
 	check_refused("!include nothing/*.conf\n", "config-syntax", 1);
 	check_refused("a = b\n!include dovecot.conf\n", "config-syntax", 2);
 	check_refused("protocol imap {\n local_name a.example {\n }\n}\n", "config-syntax", 2);
+	check_refused(grown("ssl_cert", 60), "config-not-understood", 21);
+	check_refused(grown("mail_plugins", 60), "config-not-understood", 21);
 	check_refused("ssl_server_cert_file = /x\n", "config-syntax", 1);
 }
 
