@@ -340,12 +340,14 @@ static int import_one(struct cd_keeping *keeping)
 	const struct cd_vector *pieces = cd_request_pieces(keeping->request);
 	struct cd_loading loading;
 	const char *name = NULL;
-	int code = 0;
+	int code;
 
+	if (pieces == NULL || pieces->count == 0)
+		return cd_fail(&keeping->result->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("no certificate was given"));
 	cd_loading_begin(&loading, keeping->result->cd, &keeping->host, keeping->request);
 	loading.load.need_key = true;
-	if (pieces != NULL)
-		code = cd_loading_give(&loading, pieces);
+	code = cd_loading_give(&loading, pieces);
 	if (code == 0)
 		code = cd_keeping_store(&name, keeping, &loading,
 					cd_request_value(keeping->request, CERTDEPLOY_NAME));

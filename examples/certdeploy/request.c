@@ -130,6 +130,7 @@ int lone_failure(struct tool *tool, int error, const char *file)
 							    : error == EFBIG  ? "too-large"
 									      : "io-error",
 						    .message = tool->message,
+						    .fix = error == ENOENT ? _("Check the path.") : NULL,
 						    .file = file};
 	return denied ? CERTDEPLOY_EPERMISSION : error == EFBIG ? CERTDEPLOY_EREFUSED : CERTDEPLOY_EFAILED;
 }

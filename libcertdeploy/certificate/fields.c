@@ -190,7 +190,8 @@ int cd_wish_check(struct cd_problems *problems, const struct cd_wish *wish)
 
 	if ((wish->common_name == NULL || *wish->common_name == '\0') &&
 	    (wish->names == NULL || wish->names[0] == NULL))
-		return cd_fail(problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0, _("a name is needed"));
+		return cd_fail(problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("a name is needed (--san or --common-name)"));
 	check_common_name(&rules, wish->common_name);
 	check_names(&rules, wish->names);
 	check_text(&rules, _("organization"), wish->organization, 64);

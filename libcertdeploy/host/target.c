@@ -526,23 +526,23 @@ static int sweep_names(struct choosing *choosing, const char *value)
 	return by_names(choosing);
 }
 
-/* A default often is also a host with its name: that endpoint of the same host says whether it is covered.
- */
+bool cd_endpoint_names(const struct certdeploy_endpoint *named, const struct certdeploy_endpoint *unnamed)
+{
+	return named->name != NULL && unnamed->name == NULL && unnamed->server_name != NULL &&
+	       named->line == unnamed->line && named->file != NULL && unnamed->file != NULL &&
+	       strcmp(named->file, unnamed->file) == 0 &&
+	       strcasecmp(named->name, unnamed->server_name) == 0;
+}
+
 static bool is_chosen_by_name(const struct cd_chosen *chosen, const struct certdeploy_endpoint *unnamed)
 {
-	for (size_t i = 0; unnamed->name == NULL && unnamed->file != NULL && i < chosen->endpoints.count;
-	     i++) {
-		const struct certdeploy_endpoint *endpoint = chosen->endpoints.items[i];
-
-		if (endpoint->name != NULL && endpoint->line == unnamed->line && endpoint->file != NULL &&
-		    strcmp(endpoint->file, unnamed->file) == 0 &&
-		    strcasecmp(endpoint->name, unnamed->server_name) == 0)
+	for (size_t i = 0; i < chosen->endpoints.count; i++)
+		if (cd_endpoint_names(chosen->endpoints.items[i], unnamed))
 			return true;
-	}
 	return false;
 }
 
-/* What was swept up by --all must be covered as well; a default only by its own name, as a warning. */
+/* What was swept up by --all must be covered as well; a default that has no name, as a warning. */
 static int check_names(struct choosing *choosing)
 {
 	bool accepted = cd_in_list(choosing->inventory->host.accepted, "name-mismatch");

@@ -9,6 +9,7 @@
 #include "base/hostname.h"
 #include "base/text.h"
 #include "certificate/certificate.h"
+#include "host/target.h"
 #include "operation.h"
 #include "proof/survey.h"
 
@@ -220,6 +221,17 @@ static int check_pair(struct visit *visit, const struct cd_sight *sight)
 
 /* ---- names ---- */
 
+static bool is_seen_by_name(const struct visit *visit, const struct certdeploy_endpoint *unnamed)
+{
+	for (size_t i = 0; i < visit->survey.sights.count; i++) {
+		const struct cd_sight *sight = visit->survey.sights.items[i];
+
+		if (cd_endpoint_names(sight->endpoint, unnamed))
+			return true;
+	}
+	return false;
+}
+
 static void check_name(struct visit *visit, const struct cd_sight *sight)
 {
 	const struct certdeploy_endpoint *endpoint = sight->endpoint;
@@ -227,7 +239,8 @@ static void check_name(struct visit *visit, const struct cd_sight *sight)
 
 	if (!sight->first || name == NULL || !endpoint->tls)
 		return;
-	if (sight->leaf != NULL && !cd_names_cover(sight->leaf->names, name))
+	if (sight->leaf != NULL && !cd_names_cover(sight->leaf->names, name) &&
+	    !is_seen_by_name(visit, endpoint))
 		cd_problem(visit->problems, endpoint->name == NULL ? CERTDEPLOY_WARNING : CERTDEPLOY_ERROR,
 			   "name-mismatch", sight->pair->certificate, 0,
 			   _("the certificate does not cover %s"),

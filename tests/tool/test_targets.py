@@ -104,6 +104,25 @@ def test_a_host_that_is_the_default_too_is_told_once(tool, root, pki):  # noqa: 
     assert [p["severity"] for p in run.problems if p["code"] == "name-mismatch"] == ["error"], run
 
 
+def test_doctor_names_a_host_that_is_the_default_too_once(tool, root):  # noqa: F811
+    run = tool("doctor", "--service", "apache").expect(8)
+    assert [p["severity"] for p in run.problems if p["code"] == "name-mismatch"] == ["error"], run
+
+
 def test_the_remedy_of_a_path_fits_its_form(plan):
     run = plan("--install-only", "--install-cert", "/etc/x/../y.pem", "--install-key", "/etc/y.key").expect(6)
     assert '".."' in run.problem("unsafe-path")["message"] and '".."' in run.problem("unsafe-path")["fix"]
+
+
+def test_what_was_not_given_is_asked_for_alike(tool, root):  # noqa: F811
+    """A request that lacks its material makes no sense; material that is none is refused."""
+    for args in (["import"], ["check"], ["plan"], ["deploy"], ["tlsa"], ["export"], ["request"]):
+        tool(*args).expect(2, "usage")
+    assert "--san" in tool("request").problem("usage")["message"]
+
+
+def test_a_file_that_is_not_there_is_told_with_its_remedy(tool, leaf, tmp_path):
+    missing = tmp_path / "none"
+    for args in (["--cert", missing], ["--cert", leaf.cert, "--passphrase-file", missing]):
+        run = tool("check", *args).expect(1)
+        assert run.problem("not-found")["fix"] == "Check the path." and not run.json["changed"]
