@@ -15,9 +15,19 @@ bool cd_means_no_memory(unsigned long error)
 	return ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE || ERR_GET_LIB(error) == ERR_LIB_RAND;
 }
 
+/* OpenSSL 3.2 and later may leave only by which way it failed. What is wrong with bytes has a reason. */
+static bool has_no_reason(unsigned long first)
+{
+	int reason = ERR_GET_REASON(first);
+
+	return ERR_GET_LIB(first) == ERR_LIB_ASN1 &&
+	       (reason == ERR_R_ASN1_LIB || reason == ERR_R_CRYPTO_LIB ||
+		reason == ERR_R_NESTED_ASN1_ERROR);
+}
+
 bool cd_was_short_of_memory(void)
 {
-	bool found = false;
+	bool found = has_no_reason(ERR_peek_error());
 	unsigned long error;
 
 	while ((error = ERR_get_error()) != 0)
