@@ -23,6 +23,8 @@ struct choosing {
 	bool explicit;            /* the endpoint itself was named, not swept up */
 	size_t skipped_tls_off;
 	const struct certdeploy_endpoint *tls_off;
+	const char *left_alone;                     /* why the first one that was swept up was left out */
+	const struct certdeploy_endpoint *on_every; /* answers on the address asked for as on all others */
 };
 
 void cd_target_of_order(struct cd_target *target, const struct cd_order *order)
@@ -119,6 +121,8 @@ static int may_touch(struct choosing *choosing, const struct certdeploy_endpoint
 			   untouchable, endpoint->file, endpoint->line, "%s: %s",
 			   endpoint->name == NULL ? service_name(choosing) : endpoint->name,
 			   note == NULL ? "" : note);
+		if (!accepted && choosing->left_alone == NULL)
+			choosing->left_alone = untouchable;
 		return accepted ? 0 : choosing->explicit ? CERTDEPLOY_EREFUSED : 1;
 	}
 	if (endpoint->tls)
@@ -280,12 +284,23 @@ static const char *nearest_names(struct choosing *choosing, const char *hostname
 
 static int nothing_there(struct choosing *choosing, const char *what)
 {
+	const struct certdeploy_endpoint *on_every = choosing->on_every;
 	const char *near;
 
+	if (choosing->left_alone != NULL)
+		return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, choosing->left_alone, NULL, 0,
+			       _("all that could be meant is left alone: the warnings say why"));
 	if (choosing->skipped_tls_off != 0)
 		return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "tls-off", choosing->tls_off->file,
 			       choosing->tls_off->line, _("what answers for %s speaks no TLS"),
 			       cd_hostname_shown(&choosing->problems->arena, what));
+	if (on_every != NULL)
+		return cd_fail(
+			choosing->problems, CERTDEPLOY_EREFUSED, "no-endpoint", on_every->file,
+			on_every->line,
+			_("%s has nothing of its own: what answers there answers on every address, and "
+			  "is chosen as the listener %s"),
+			what, on_every->listen);
 	near = nearest_names(choosing, what);
 	if (near == NULL)
 		return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "no-endpoint", NULL, 0,
@@ -383,8 +398,12 @@ static int by_address(struct choosing *choosing, const char *text)
 	for (size_t i = 0; result == 0 && i < count; i++) {
 		const struct certdeploy_endpoint *endpoint = all[i];
 
-		if (!endpoint->is_default || endpoint->name != NULL || endpoint->address == NULL ||
-		    !same_address(endpoint->address, address) || (port != 0 && endpoint->port != port))
+		if (!endpoint->is_default || endpoint->name != NULL ||
+		    (port != 0 && endpoint->port != port))
+			continue;
+		if (endpoint->address == NULL && endpoint->tls && choosing->on_every == NULL)
+			choosing->on_every = endpoint;
+		if (endpoint->address == NULL || !same_address(endpoint->address, address))
 			continue;
 		result = refuse_shared(choosing, endpoint, address);
 		if (result == 0)
@@ -489,6 +508,7 @@ static int each_value(struct choosing *choosing, int (*choose)(struct choosing *
 		size_t before = choosing->selection->count;
 		const char *value = *values;
 
+		choosing->on_every = NULL;
 		if (names && value[0] != '~')
 			value = lower_case(&choosing->selection->arena, value);
 		if (value == NULL)

@@ -48,7 +48,10 @@ def check_left_alone(tool, path, leaf, root, name):
     result = tool("deploy", *material(leaf), "--hostname", "a.test", "--name", "x").expect(REFUSED, "managed-elsewhere")
     problem = result.problem("managed-elsewhere")
     assert name in problem["message"] and problem["file"] == f"/{path.relative_to(root)}" and problem["line"]
-    tool("plan", *material(leaf), "--all", "--name", "x").expect(REFUSED, "managed-elsewhere", "no-endpoint")
+    for target in ("--all",), ("--default",), ():
+        swept = tool("plan", *material(leaf), *target, "--name", "x").expect(REFUSED, "managed-elsewhere")
+        assert {p["severity"] for p in swept.problems if p["code"] == "managed-elsewhere"} == {"warning", "error"}
+        assert "no-endpoint" not in swept.codes
     assert tree.diff(before, tree.snapshot(root), tree.UNTOUCHED) == []
     assert all(name in e["note"] for e in tool("list").expect(OK).endpoints)
     accept = ("--accept", "managed-elsewhere")

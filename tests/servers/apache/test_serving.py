@@ -276,6 +276,9 @@ REQUESTS = {
         refused="shared-lines",
         listen="Listen 127.0.0.1:@port\nListen 127.0.0.2:@port\n",
     ),
+    "an address of a listener on all": Row(
+        host_of("@a\n"), target=("--address", "127.0.0.2"), refused=("no-endpoint", "<VirtualHost"), listen=ALL
+    ),
     "an address of the wildcard set": Row(
         host_of("@a\n"),
         target=("--address", "127.0.0.2"),
