@@ -94,6 +94,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/change/state.c libcertdeploy/change/state.h \
 	libcertdeploy/change/transaction.c libcertdeploy/change/transaction.h \
 	libcertdeploy/change/work.h \
+	libcertdeploy/host/account.c libcertdeploy/host/account.h \
 	libcertdeploy/host/adapters.c libcertdeploy/host/adapters.h \
 	libcertdeploy/host/digests.c \
 	libcertdeploy/host/host.c libcertdeploy/host/host.h \

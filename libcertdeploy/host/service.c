@@ -25,6 +25,7 @@
 #define END_MS 10000   /* one that is started again by somebody else never seems to end */
 #define STEP_MS 20
 #define OUTPUT_LIMIT ((size_t)65536)
+#define STATUS_ROOM 4096 /* of /proc/PID/status, which has some 1,500 bytes */
 
 static void rest(void)
 {
@@ -166,6 +167,17 @@ int cd_control_running(const struct cd_control *control, const struct cd_root *r
 		return -1;
 	pid = read_pid(root, control->pid_file);
 	return pid <= 0 ? (int)pid : look_at_process(pid, control->programs);
+}
+
+void cd_control_account(struct cd_account *account, const struct cd_control *control,
+			const struct cd_root *root)
+{
+	long pid = control->pid_file == NULL || !root->live ? 0 : read_pid(root, control->pid_file);
+	char status[STATUS_ROOM];
+
+	if (pid <= 0 || read_of_process(pid, "status", status, sizeof(status)) <= 0)
+		status[0] = '\0';
+	cd_account_parse(account, status);
 }
 
 static bool comes_up(const struct cd_control *control, const struct cd_root *root, int64_t milliseconds)

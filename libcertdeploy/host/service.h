@@ -4,6 +4,7 @@
 #define CD_SERVICE_H
 
 #include "base/file.h"
+#include "host/account.h"
 
 #include <certdeploy-adapter.h>
 
@@ -28,6 +29,10 @@ struct cd_control {
 
 /** 1 it runs, 0 it does not, -1 cannot be told. A zombie does not run. */
 int cd_control_running(const struct cd_control *control, const struct cd_root *root);
+
+/** The account of the process that the pid file names; not limited where that cannot be told. */
+void cd_control_account(struct cd_account *account, const struct cd_control *control,
+			const struct cd_root *root);
 
 /** Seconds that each of its commands may take. */
 unsigned cd_control_seconds(const struct cd_control *control);

@@ -4,7 +4,8 @@
  *
  * httpd's own test opens no certificate and no key, and its reload ends it when one of them is no good:
  * also one that has nothing to do with this plan and was changed since, unnoticed. Only files that are
- * younger than the server's pid file are looked into; all others it has loaded itself.
+ * younger than the server's pid file are looked into; all others it has loaded itself. One that does not
+ * run as root also ends of a file that it may not read, and what this plan writes may be such a one.
  */
 #include "proof/survival.h"
 
@@ -12,13 +13,16 @@
 #include "certificate/certificate.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define FILE_LIMIT ((size_t)1 << 20)
@@ -37,9 +41,11 @@ struct survival {
 	struct cd_problems *problems;
 	const struct cd_root *root;
 	const char *store;
-	const struct cd_changes *changes; /* files that are about to be written, or NULL */
+	const struct cd_changes *changes; /* files that are about to be put back, or NULL */
+	const struct cd_changes *planned; /* files that are about to be written, or NULL */
 	const struct certdeploy_daemon *daemon;
 	struct timespec since; /* it has loaded what is older */
+	struct cd_account account;
 	struct cd_table seen;
 };
 
@@ -81,6 +87,76 @@ static bool is_in(const char *directory, const char *path)
 	size_t length = strlen(directory);
 
 	return strncmp(path, directory, length) == 0 && path[length] == '/';
+}
+
+/* ---- who may read them ---- */
+
+/* What the plan writes to a path; one in the store is reached by its name's link, which the plan turns. */
+static const struct cd_change *change_of(const struct cd_changes *changes, const char *path)
+{
+	const struct cd_change *change = cd_table_get(&changes->by_path, path), *link;
+	const char *slash = strrchr(path, '/');
+	char place[PATH_MAX];
+	int length;
+
+	if (change != NULL || slash == NULL || (size_t)(slash - path) >= sizeof(place))
+		return change;
+	memcpy(place, path, (size_t)(slash - path));
+	place[slash - path] = '\0';
+	link = cd_table_get(&changes->by_path, place);
+	if (link == NULL || link->kind != CD_CHANGE_LINK)
+		return NULL;
+	length = (int)(strrchr(place, '/') - place);
+	(void)snprintf(place, sizeof(place), "%.*s/%s%s", length, path, link->target, slash);
+	return cd_table_get(&changes->by_path, place);
+}
+
+static bool has_access_list(int fd)
+{
+	return fgetxattr(fd, "system.posix_acl_access", NULL, 0) > 0;
+}
+
+/* One that stands there; what cannot be told, as with an access control list, may be read. */
+static bool may_read_present(const struct survival *survival, const char *path)
+{
+	int fd = cd_open(survival->root, path, O_RDONLY | O_NONBLOCK);
+	struct stat status;
+	bool may = fd == -1 || fstat(fd, &status) != 0 || has_access_list(fd) ||
+		   cd_account_may_read(&survival->account, status.st_uid, status.st_gid, status.st_mode);
+
+	if (fd != -1)
+		(void)close(fd);
+	return may;
+}
+
+static bool may_read(const struct survival *survival, const char *path)
+{
+	const struct cd_change *change =
+		survival->planned == NULL ? NULL : change_of(survival->planned, path);
+
+	/* What is replaced keeps owner, mode and access control list. */
+	if (change == NULL || (change->before.exists && !change->forced))
+		return !is_younger(survival->root, path, &survival->since) ||
+		       may_read_present(survival, path);
+	return change->kind != CD_CHANGE_FILE || change->acl != NULL ||
+	       cd_account_may_read(&survival->account,
+				   change->owner == (uid_t)-1 ? geteuid() : change->owner,
+				   change->group == (gid_t)-1 ? getegid() : change->group, change->mode);
+}
+
+static int check_access(const struct survival *survival, const struct certdeploy_pair *pair)
+{
+	const char *const paths[] = {pair->certificate, pair->key};
+
+	for (size_t i = 0; survival->account.limited && i < sizeof(paths) / sizeof(*paths); i++)
+		if (!may_read(survival, paths[i]))
+			return cd_fail(
+				survival->problems, CERTDEPLOY_EREFUSED, "reload-would-end", pair->file,
+				pair->line,
+				_("a reload would end the server: the user %u that it runs as may not read "
+				  "%s"),
+				(unsigned)survival->account.user, paths[i]);
+	return 0;
 }
 
 /* ---- one pair ---- */
@@ -220,9 +296,11 @@ static int check_pairs(struct survival *survival, const struct certdeploy_pair *
 		const struct certdeploy_pair *pair = &pairs[i];
 		const char *key;
 
+		if (pair->certificate == NULL || pair->key == NULL || is_written(survival, pair))
+			continue;
+		result = check_access(survival, pair);
 		/* What lies in the store was judged when it was put there. */
-		if (pair->certificate == NULL || pair->key == NULL ||
-		    is_in(survival->store, pair->certificate) || is_written(survival, pair) ||
+		if (result != 0 || is_in(survival->store, pair->certificate) ||
 		    (!is_younger(root, pair->certificate, &survival->since) &&
 		     !is_younger(root, pair->key, &survival->since)))
 			continue;
@@ -247,6 +325,7 @@ static bool is_at_risk(struct survival *survival, const struct cd_seen *seen)
 	    !times_of(survival->root, seen->control.pid_file, 0, &started))
 		return false;
 	survival->since = started.st_mtim;
+	cd_control_account(&survival->account, &seen->control, survival->root);
 	return true;
 }
 
@@ -254,7 +333,8 @@ int cd_check_survival(struct cd_plan *plan, const struct cd_planned *planned)
 {
 	struct survival survival = {.problems = plan->problems,
 				    .root = &plan->inventory.host.root,
-				    .store = plan->cd->settings.store};
+				    .store = plan->cd->settings.store,
+				    .planned = &plan->changes};
 	const struct certdeploy_daemon *daemon = &planned->seen->daemon;
 	int result;
 

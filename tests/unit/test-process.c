@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/process.h"
+#include "host/account.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -293,6 +294,50 @@ static void test_pipes_that_would_wait(void **state)
 	cd_run_free(&run);
 }
 
+#define STATUS(uid, groups, powers)                                                                        \
+	"Name:\tapache2\nUid:\t0\t" uid "\t0\t0\nGid:\t0\t33\t0\t0\nGroups:\t" groups "\nCapEff:\t" powers \
+	"\n"
+
+static void test_what_an_account_may_read(void **state)
+{
+	struct cd_account account;
+
+	(void)state;
+	cd_account_parse(&account, STATUS("34", "110 4 ", "0000000000000000"));
+	assert_true(account.limited);
+	assert_int_equal(account.user, 34);
+	assert_int_equal(account.group_count, 3);
+	assert_true(cd_account_may_read(&account, 34, 0, 0400));
+	assert_false(cd_account_may_read(&account, 34, 33, 0044));
+	assert_true(cd_account_may_read(&account, 0, 33, 0640));
+	assert_true(cd_account_may_read(&account, 0, 4, 0040));
+	assert_false(cd_account_may_read(&account, 0, 110, 0604));
+	assert_true(cd_account_may_read(&account, 0, 0, 0644));
+	assert_false(cd_account_may_read(&account, 0, 0, 0640));
+	cd_account_parse(&account, STATUS("34", "", "0000000000000000"));
+	assert_true(account.limited);
+	assert_int_equal(account.group_count, 1);
+}
+
+static void test_an_account_that_may_read_all_or_is_not_known(void **state)
+{
+	static const char *const texts[] = {
+		STATUS("0", "", "000001ffffffffff"),
+		STATUS("34", "", "0000000000000004"),
+		STATUS("x", "", "0000000000000000"),
+		"Uid:\t34\t34\t34\t34\n",
+		"",
+	};
+	struct cd_account account;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		cd_account_parse(&account, texts[i]);
+		assert_false(account.limited);
+		assert_true(cd_account_may_read(&account, 0, 0, 0600));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +351,8 @@ int main(void)
 		cmocka_unit_test(test_a_host_that_reaps_everything),
 		cmocka_unit_test(test_many_threads),
 		cmocka_unit_test(test_closed_standard_descriptors),
+		cmocka_unit_test(test_what_an_account_may_read),
+		cmocka_unit_test(test_an_account_that_may_read_all_or_is_not_known),
 		cmocka_unit_test(test_the_host_hears_nothing),
 		cmocka_unit_test(test_pipes_that_would_wait),
 	};

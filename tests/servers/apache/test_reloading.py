@@ -16,6 +16,7 @@ from harness.process import run
 from harness.tool import OK, REFUSED
 
 pytestmark = pytest.mark.needs("apache")
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -238,3 +239,49 @@ def test_a_rollback_that_would_end_the_server(stage, what):
     assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == stage.sha("b")
     stage.host.tool("rollback", "--no-reload").expect(OK)
     assert f"SSLCertificateFile {stage.paths['a'][0]}" in stage.web.config.read_text()
+
+
+class OfNobody(Plain):
+    """An httpd that an ordinary user starts."""
+
+    def __init__(self, host, **settings):
+        super().__init__(host, **settings)
+        self.user = ""
+        for place in (self.run_dir, host.log):
+            place.chmod(0o777)
+        (host.etc / "ssl/private").chmod(0o711)
+
+    def verbs(self):
+        drop = f"exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups {self.binary} "
+        return super().verbs().replace(f"exec {self.binary} ", drop)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to start a server as another user")
+def test_a_server_of_an_ordinary_user(host, pki, ca):
+    """It ends of a file that it may not read, which its own test does not see: a new one or a neighbour's."""
+    stage = Stage(OfNobody(host), pki, ca, Row(host_of("@a\n") + B))
+    stage.write()
+    for label in "ab":
+        os.chown(stage.paths[label][1], NOBODY, NOBODY)
+    stage.web.start()
+    files, pid = tree.snapshot(stage.web.home, host.etc / "ssl"), stage.web.pid()
+    readable = ("--permissions", f"key={NOBODY}:{NOBODY}:0600")
+    for more, path, denied in (
+        ((), host.store / "x/current/key.pem", None),
+        (readable, key(stage), key(stage)),
+        (readable, cert(stage), cert(stage)),
+    ):
+        if denied:
+            mode = denied.stat().st_mode
+            denied.chmod(0)
+        problem = deploy(stage, *more).expect(REFUSED, "reload-would-end").problem("reload-would-end")
+        assert f"{NOBODY}" in problem["message"] and f"{path}" in problem["message"]
+        assert stage.web.pid() == pid and "reload" not in stage.web.called()
+        if denied:
+            denied.chmod(mode)
+    assert tree.diff(files, tree.snapshot(stage.web.home, host.etc / "ssl"), tree.UNTOUCHED) == []
+    deploy(stage, *readable).expect(OK)
+    assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == stage.sha("b")
+    assert deploy(stage, *readable).expect(OK).json["changed"] is False
+    host.tool("rollback").expect(OK)
+    assert stage.ask("a.test") == stage.sha("a") and stage.ask("b.test") == stage.sha("b")

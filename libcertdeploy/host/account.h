@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* account.h - the account that a server's main process runs as, and what that may read */
+#ifndef CD_ACCOUNT_H
+#define CD_ACCOUNT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define CD_ACCOUNT_GROUPS 64
+
+struct cd_account {
+	bool limited; /**< it is known, and may not read everything; the rest says nothing where it is not
+		       */
+	uid_t user;
+	gid_t groups[CD_ACCOUNT_GROUPS];
+	size_t group_count;
+};
+
+/** Out of /proc/PID/status. What cannot be told, or is in more groups than there is room for, is not
+ * limited. */
+void cd_account_parse(struct cd_account *account, const char *status);
+
+/** By owner, group and mode; an access control list may say otherwise. */
+bool cd_account_may_read(const struct cd_account *account, uid_t owner, gid_t group, mode_t mode);
+
+#endif
