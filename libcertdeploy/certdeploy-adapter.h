@@ -236,6 +236,17 @@ CERTDEPLOY_API int certdeploy_leaf(const struct certdeploy_leaf **out, struct ce
 CERTDEPLOY_API int certdeploy_key_type(const char **type, struct certdeploy_reading *reading,
 				       const char *path);
 
+/**
+ * Whether the first private key of one PEM file is that of the first certificate of another. Nothing is
+ * recorded.
+ *
+ * @return 0; CERTDEPLOY_ENOTFOUND, CERTDEPLOY_EPERMISSION: of one of the files; CERTDEPLOY_EREFUSED: one
+ *         holds nothing of the kind, or the key is encrypted
+ * @since 0.1
+ */
+CERTDEPLOY_API int certdeploy_key_fits(bool *fits, struct certdeploy_reading *reading, const char *key,
+				       const char *certificate);
+
 /* ---- questions ---- */
 
 /**

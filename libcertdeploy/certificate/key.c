@@ -443,6 +443,32 @@ static int key_from_encrypted(struct cd_given *given, const unsigned char *der, 
 	return result;
 }
 
+EVP_PKEY *cd_key_in(bool *encrypted, struct cd_given *given, const char *text, size_t length)
+{
+	enum cd_armour_result outcome = CD_ARMOUR_BLOCK;
+	struct cd_armour armour;
+	struct cd_block block;
+	EVP_PKEY *key = NULL;
+	bool found = false;
+
+	*encrypted = false;
+	cd_armour_open(&armour, text, length);
+	while (!found && outcome != CD_ARMOUR_END && outcome != CD_ARMOUR_MEMORY) {
+		outcome = cd_armour_next(&armour, &block);
+		found = outcome == CD_ARMOUR_BLOCK && cd_ends_with(block.label, "PRIVATE KEY");
+		*encrypted = found &&
+			     (strcmp(block.label, "ENCRYPTED PRIVATE KEY") == 0 || block.header[0] != '\0');
+		if (found && !*encrypted &&
+		    cd_key_read(given, block.label, NULL, (unsigned char *)block.data.bytes,
+				block.data.length) == 0)
+			key = ((const struct cd_given_key *)given->keys.items[0])->key;
+		cd_block_free(&block);
+	}
+	if (outcome == CD_ARMOUR_MEMORY)
+		given->problems->out_of_memory = true;
+	return key;
+}
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL gives the type */
 int cd_no_passphrase(char *buffer, int size, int writing, void *user)
 {

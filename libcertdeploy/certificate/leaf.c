@@ -108,3 +108,28 @@ int cd_key_type_parse(const char **type, const char *bytes, size_t length)
 		return CERTDEPLOY_ENOMEM;
 	return *type == NULL ? CERTDEPLOY_EREFUSED : 0;
 }
+
+int cd_key_belongs(bool *belongs, const char *key, size_t key_length, const char *certificate,
+		   size_t certificate_length)
+{
+	const struct cd_load load = {0};
+	struct cd_arena arena = {.secret = true};
+	struct cd_problems ignored = {0};
+	struct cd_given given = {.arena = &arena, .problems = &ignored, .load = &load};
+	STACK_OF(X509) *certificates = cd_certificates_in(certificate, certificate_length);
+	X509 *leaf = certificates == NULL ? NULL : sk_X509_value(certificates, 0);
+	bool encrypted;
+	EVP_PKEY *pkey = cd_key_in(&encrypted, &given, key, key_length);
+	int result = CERTDEPLOY_EREFUSED;
+
+	*belongs = false;
+	if (pkey != NULL && leaf != NULL && cd_public_key_fault(X509_get_X509_PUBKEY(leaf)) == NULL)
+		result = cd_key_fits(belongs, pkey, leaf);
+	if (cd_was_short_of_memory() || ignored.out_of_memory)
+		result = CERTDEPLOY_ENOMEM;
+	sk_X509_pop_free(certificates, X509_free);
+	cd_given_free(&given);
+	cd_problems_free(&ignored);
+	cd_arena_free(&arena);
+	return result;
+}

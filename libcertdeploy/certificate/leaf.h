@@ -20,4 +20,11 @@ int cd_leaf_parse(const struct certdeploy_leaf **out, struct cd_arena *arena, co
  */
 int cd_key_type_parse(const char **type, const char *bytes, size_t length);
 
+/**
+ * Whether the first private key of one PEM file is that of the first certificate of another. Returns 0,
+ * CERTDEPLOY_EREFUSED (no such key that is not encrypted, no such certificate) or CERTDEPLOY_ENOMEM.
+ */
+int cd_key_belongs(bool *belongs, const char *key, size_t key_length, const char *certificate,
+		   size_t certificate_length);
+
 #endif

@@ -171,6 +171,11 @@ unsigned cd_curve_bits(int curve);
 /** A key in one of its DER forms. label: of the PEM block, or NULL. header: see struct cd_block. */
 int cd_key_read(struct cd_given *given, const char *label, const char *header, unsigned char *der,
 		size_t length);
+/**
+ * The first key in a PEM text; it belongs to given. NULL: there is none, or one that is not taken, or it is
+ * encrypted; then *encrypted tells.
+ */
+EVP_PKEY *cd_key_in(bool *encrypted, struct cd_given *given, const char *text, size_t length);
 /** A key that came in the open or was decrypted. */
 int cd_key_from_info(struct cd_given *given, const PKCS8_PRIV_KEY_INFO *info, bool encrypted);
 /** Encrypted PKCS#8. */

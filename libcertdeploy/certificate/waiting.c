@@ -36,26 +36,6 @@ static int list(const char *const **names, const char **requests, struct cd_host
 
 /* ---- one of them ---- */
 
-/* The one key in the text, or NULL: it is encrypted, or none; then *encrypted tells. */
-static EVP_PKEY *read_key(bool *encrypted, struct cd_given *given, const char *text)
-{
-	struct cd_armour armour;
-	struct cd_block block;
-	EVP_PKEY *key = NULL;
-
-	*encrypted = false;
-	cd_armour_open(&armour, text, strlen(text));
-	if (cd_armour_next(&armour, &block) == CD_ARMOUR_BLOCK &&
-	    cd_ends_with(block.label, "PRIVATE KEY")) {
-		*encrypted = strcmp(block.label, "ENCRYPTED PRIVATE KEY") == 0 || block.header[0] != '\0';
-		if (!*encrypted && cd_key_read(given, block.label, NULL, (unsigned char *)block.data.bytes,
-					       block.data.length) == 0)
-			key = ((const struct cd_given_key *)given->keys.items[0])->key;
-	}
-	cd_block_free(&block);
-	return key;
-}
-
 static bool has_digest(EVP_PKEY *key, const char *sha256)
 {
 	unsigned char *der = NULL;
@@ -75,7 +55,7 @@ static bool key_fits(struct cd_problems *problems, const char *text, const char 
 	struct cd_problems ignored = {0};
 	struct cd_given given = {.arena = &arena, .problems = &ignored, .load = &load};
 	bool encrypted, fits;
-	EVP_PKEY *key = read_key(&encrypted, &given, text);
+	EVP_PKEY *key = cd_key_in(&encrypted, &given, text, strlen(text));
 
 	fits = encrypted || (key != NULL && has_digest(key, sha256));
 	problems->out_of_memory = problems->out_of_memory || ignored.out_of_memory;

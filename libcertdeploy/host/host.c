@@ -304,14 +304,22 @@ int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const
 	return answer->result == CERTDEPLOY_ENOMEM ? cd_fail_memory(host->problems) : answer->result;
 }
 
+int cd_host_bytes(char **bytes, size_t *length, struct cd_host *host, const char *path)
+{
+	int error = cd_read_file(bytes, length, NULL, &host->root, path, LEAF_FILE_LIMIT);
+
+	return error == 0 ? 0 : read_failure(error);
+}
+
 int cd_host_key_type(const char **type, struct cd_host *host, const char *path)
 {
 	char *bytes = NULL;
 	size_t length = 0;
-	int error = cd_read_file(&bytes, &length, NULL, &host->root, path, LEAF_FILE_LIMIT), result;
+	int result = cd_host_bytes(&bytes, &length, host, path);
 
 	*type = NULL;
-	result = error == 0 ? cd_key_type_parse(type, bytes, length) : read_failure(error);
+	if (result == 0)
+		result = cd_key_type_parse(type, bytes, length);
 	wipe(bytes, length);
 	return result == CERTDEPLOY_ENOMEM ? cd_fail_memory(host->problems) : result;
 }

@@ -33,6 +33,11 @@ enum certdeploy_file_type cd_host_file_type(struct cd_host *host, const char *pa
 bool cd_host_is_link(struct cd_host *host, const char *path);
 bool cd_host_is_exposed(struct cd_host *host, const char *path);
 int cd_host_leaf(const struct certdeploy_leaf **out, struct cd_host *host, const char *path);
+/**
+ * The bytes of a small file that may hold a key. The caller wipes and frees them. Returns 0, or nothing
+ * recorded: CERTDEPLOY_ENOTFOUND, CERTDEPLOY_EPERMISSION, CERTDEPLOY_EREFUSED.
+ */
+int cd_host_bytes(char **bytes, size_t *length, struct cd_host *host, const char *path);
 int cd_host_key_type(const char **type, struct cd_host *host, const char *path);
 int cd_host_resolve(const char *const **out, struct cd_host *host, const char *name);
 int cd_host_ask(const char **text, struct cd_host *host, const char *const *argv,

@@ -380,6 +380,50 @@ int certdeploy_key_type(const char **type, struct certdeploy_reading *reading, c
 	return cd_key_type_parse(type, file->bytes, file->length);
 }
 
+/* A file's bytes, as the plan writes them or as they stand there. own: what the caller wipes and frees. */
+struct content {
+	const char *bytes;
+	size_t length;
+	char *own;
+};
+
+static int take_content(struct content *out, struct certdeploy_reading *reading, const char *path)
+{
+	const struct certdeploy_document *file =
+		reading->overlay == NULL ? NULL : cd_table_get(&reading->overlay->files, path);
+	int result = file != NULL ? 0 : cd_host_bytes(&out->own, &out->length, reading->host, path);
+
+	if (file != NULL)
+		*out = (struct content){.bytes = file->bytes, .length = file->length};
+	else
+		out->bytes = out->own;
+	return result;
+}
+
+static void drop_content(struct content *content)
+{
+	if (content->own != NULL)
+		explicit_bzero(content->own, content->length);
+	free(content->own);
+}
+
+int certdeploy_key_fits(bool *fits, struct certdeploy_reading *reading, const char *key,
+			const char *certificate)
+{
+	struct content keys = {0}, certificates = {0};
+	int result = take_content(&keys, reading, key);
+
+	*fits = false;
+	if (result == 0)
+		result = take_content(&certificates, reading, certificate);
+	if (result == 0)
+		result = cd_key_belongs(fits, keys.bytes, keys.length, certificates.bytes,
+					certificates.length);
+	drop_content(&keys);
+	drop_content(&certificates);
+	return result == CERTDEPLOY_ENOMEM ? cd_fail_memory(reading->host->problems) : result;
+}
+
 /* ---- questions ---- */
 
 int certdeploy_ask(const char **answer, struct certdeploy_reading *reading, const char *const *argv)

@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct certdeploy_leaf *leaf = NULL;
 	struct cd_arena arena = {0};
 	const char *type;
+	bool belongs;
 	int result = cd_leaf_parse(&leaf, &arena, (const char *)data, size);
 
 	FUZZ_ASSERT(result == 0 || result == CERTDEPLOY_EREFUSED || result == CERTDEPLOY_ENOMEM);
@@ -23,5 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cd_arena_free(&arena);
 	result = cd_key_type_parse(&type, (const char *)data, size);
 	FUZZ_ASSERT((result == 0) == (type != NULL));
+	result = cd_key_belongs(&belongs, (const char *)data, size, (const char *)data, size);
+	FUZZ_ASSERT(result == 0 || !belongs);
 	return 0;
 }

@@ -308,6 +308,35 @@ static void test_keys_of_every_form(void **state)
 	assert_key(ec, traditional_key(ec->key, NULL));
 }
 
+static void assert_belongs(const char *key, const char *certificate, int wanted, bool belongs)
+{
+	bool found = !belongs;
+
+	assert_int_equal(cd_key_belongs(&found, key, strlen(key), certificate, strlen(certificate)),
+			 wanted);
+	assert_int_equal(found, belongs);
+}
+
+static void test_whose_an_installed_key_is(void **state)
+{
+	const char *both = joined(pem_certificate(rsa), pem_key(rsa), pem_certificate(ec), NULL);
+
+	(void)state;
+	assert_belongs(pem_key(rsa), pem_certificate(rsa), 0, true);
+	assert_belongs(traditional_key(ec->key, NULL), pem_certificate(ec), 0, true);
+	assert_belongs(pem_key(ed), pem_certificate(ed), 0, true);
+	assert_belongs(both, both, 0, true);
+	assert_belongs(pem_key(ec), both, 0, false);
+	assert_belongs(pem_key(rsa), pem_certificate(ec), 0, false);
+	assert_belongs(sealed_key(rsa->key, -1, 2048), pem_certificate(rsa), CERTDEPLOY_EREFUSED, false);
+	assert_belongs(traditional_key(rsa->key, EVP_aes_256_cbc()), both, CERTDEPLOY_EREFUSED, false);
+	assert_belongs(pem_certificate(rsa), both, CERTDEPLOY_EREFUSED, false);
+	assert_belongs(pem_key(rsa), pem_key(rsa), CERTDEPLOY_EREFUSED, false);
+	assert_belongs("-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n", both,
+		       CERTDEPLOY_EREFUSED, false);
+	assert_belongs("", "", CERTDEPLOY_EREFUSED, false);
+}
+
 static void assert_type(const char *text, const char *wanted)
 {
 	const char *type;
@@ -1010,6 +1039,7 @@ int main(void)
 		cmocka_unit_test(test_many_loads_share_what_was_decoded),
 		cmocka_unit_test(test_keys_of_every_form),
 		cmocka_unit_test(test_the_type_of_a_key_is_seen),
+		cmocka_unit_test(test_whose_an_installed_key_is),
 		cmocka_unit_test(test_a_normal_key_is_what_openssl_writes),
 		cmocka_unit_test(test_what_is_no_part_of_a_key_is_not_stored),
 		cmocka_unit_test(test_a_key_whose_halves_do_not_belong_together),
