@@ -6,9 +6,8 @@
  * not its own leaves it. A key goes into the slot of the key's type, whatever certificate it was named
  * with, and httpd is content when it belongs to the one that is there. So a key that belongs to a
  * certificate before makes httpd start as well, and may leave the one that it is named with without any:
- * that is never served.
- *
- * What does not fit makes httpd fail, so of a server that runs the types of the keys tell all.
+ * that is never served. A key that belongs to nothing makes httpd fail, unless the certificate that it
+ * stands with has its key from before: then it is as if the key were not there.
  */
 #include "adapter.h"
 
@@ -50,19 +49,25 @@ static struct slot *use_certificate(struct slots *slots, const struct certdeploy
 	return slot;
 }
 
-/* Where only one type is there, the key is of that, or httpd would not start. */
+/* Where a key goes: to the certificate of its own type that is there, when it belongs to that. */
 static int use_key(struct certdeploy_reading *reading, struct slots *slots, struct slot *own,
 		   const char *key)
 {
 	struct slot *slot = NULL;
 	const char *type;
-	int result = slots->used == 1 ? CERTDEPLOY_ENOTFOUND : certdeploy_key_type(&type, reading, key);
+	bool fits = true;
+	int result = certdeploy_key_type(&type, reading, key);
 
-	if (result == CERTDEPLOY_ENOMEM)
-		return result;
 	if (result == 0)
 		slot = find_slot(slots, type);
-	if (slot == NULL)
+	if (slot != NULL && slot != own)
+		result = certdeploy_key_fits(&fits, reading, key, slot->certificate->certificate);
+	if (result == CERTDEPLOY_ENOMEM)
+		return result;
+	/* One that belongs to nothing changes nothing: httpd fails, unless the certificate has its key. */
+	if (!fits && own->key != NULL)
+		return 0;
+	if (slot == NULL || !fits)
 		slot = own;
 	slot->key = key;
 	slots->crossed = slots->crossed || slot != own;
