@@ -49,16 +49,11 @@ static const char *join(struct cd_work *work, const char *directory, const char 
 	return cd_arena_format(arena_of(work), "%s/%s", directory, name);
 }
 
-/* The real path of an existing directory, trusted. */
-static int real_directory(const char **real, struct cd_work *work, const char *path)
+static int walk_to_directory(const char **real, struct cd_work *work, const char *path)
 {
 	struct cd_place place;
-	int result;
+	int result = cd_place_find(&place, work->problems, work->root, path, CD_TRUST_CHECK);
 
-	*real = "";
-	if (*path == '\0')
-		return 0;
-	result = cd_place_find(&place, work->problems, work->root, path, CD_TRUST_CHECK);
 	if (result != 0)
 		return result;
 	*real = cd_arena_string(arena_of(work), place.path);
@@ -67,6 +62,21 @@ static int real_directory(const char **real, struct cd_work *work, const char *p
 				 _("no such directory"));
 	cd_place_close(&place);
 	return *real == NULL ? cd_fail_memory(work->problems) : result;
+}
+
+/* The real path of an existing directory, trusted; walked to once, for more than one thing changes in most.
+ */
+static int real_directory(const char **real, struct cd_work *work, const char *path)
+{
+	int result;
+
+	*real = *path == '\0' ? "" : cd_table_get(&work->parents, path);
+	if (*real != NULL)
+		return 0;
+	result = walk_to_directory(real, work, path);
+	if (result == 0 && cd_table_lend(&work->parents, path, *real) != 0)
+		result = cd_fail_memory(work->problems);
+	return result;
 }
 
 /* As a rule it is where it was asked for. */
@@ -113,6 +123,10 @@ static int find_real(struct cd_entry *entry, struct cd_work *work, bool follow)
 	*strrchr(place.path, '/') = '\0';
 	result = set_path(work, entry, place.path, place.name);
 	cd_place_close(&place);
+	/* Where no link led elsewhere its directory is known as well. */
+	if (result == 0 && entry->path == entry->asked &&
+	    cd_table_lend(&work->parents, parent, parent) != 0)
+		result = cd_fail_memory(work->problems);
 	return result;
 }
 

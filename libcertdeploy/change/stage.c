@@ -397,19 +397,21 @@ int cd_switch_all(struct cd_work *work)
 static int flush_parent(struct cd_work *work, const char *path, struct cd_table *seen,
 			struct cd_flush *flush)
 {
+	size_t length = (size_t)(strrchr(path, '/') - path);
+	void **place = cd_table_place(seen, path, length);
 	const char *name;
-	int fd = cd_disk_parent(&name, work->root, path), error;
-	size_t length = (size_t)(name - path);
+	int fd, error;
 
+	if (place == NULL)
+		return ENOMEM;
+	if (*place != NULL)
+		return 0;
+	*place = work;
+	fd = cd_disk_parent(&name, work->root, path);
 	/* What has gone needs no flush; its own parent is among the others. */
 	if (fd == -1)
 		return cd_disk_is_gone(errno) ? 0 : errno;
-	error = 0;
-	if (cd_table_get_bytes(seen, path, length) == NULL) {
-		error = cd_flush_add(flush, fd);
-		if (error == 0 && cd_table_put_bytes(seen, path, length, path) != 0)
-			error = ENOMEM;
-	}
+	error = cd_flush_add(flush, fd);
 	(void)close(fd);
 	return error;
 }
@@ -451,20 +453,28 @@ static int clean_one(struct cd_work *work, const char *path, bool for_good)
 	return error;
 }
 
-int cd_stage_clean(struct cd_work *work)
+int cd_stage_clean_holders(struct cd_work *work)
 {
 	int first = 0;
 
-	for (size_t i = 0; i < work->journal.entries.count; i++) {
-		const struct cd_entry *entry = work->journal.entries.items[i];
-		int error = entry->inside ? 0 : clean_one(work, entry->staged, false);
-
-		first = first != 0 ? first : error;
-	}
 	for (size_t i = 0; i < work->journal.holders.count; i++) {
 		int error = clean_one(work, work->journal.holders.items[i], true);
 
 		first = first != 0 ? first : error;
 	}
 	return first;
+}
+
+int cd_stage_clean(struct cd_work *work)
+{
+	int first = 0, error;
+
+	for (size_t i = 0; i < work->journal.entries.count; i++) {
+		const struct cd_entry *entry = work->journal.entries.items[i];
+
+		error = entry->inside ? 0 : clean_one(work, entry->staged, false);
+		first = first != 0 ? first : error;
+	}
+	error = cd_stage_clean_holders(work);
+	return first != 0 ? first : error;
 }

@@ -52,6 +52,7 @@ static void work_end(struct cd_work *work)
 	cd_vector_free(&work->products);
 	cd_table_free(&work->by_path);
 	cd_table_free(&work->directories);
+	cd_table_free(&work->parents);
 	cd_journal_free(&work->journal);
 	if (work->directory != -1)
 		(void)close(work->directory);
@@ -296,7 +297,7 @@ static int commit(struct cd_work *work)
 
 static void finish(struct cd_work *work)
 {
-	int error = cd_stage_clean(work);
+	int error = cd_stage_clean_holders(work);
 
 	if (error == 0)
 		error = cd_file_away(work, NULL);

@@ -17,6 +17,7 @@ struct cd_work {
 	int directory;           /**< that directory; -1: not open */
 	struct cd_table by_path; /**< real path -> struct cd_entry */
 	struct cd_table directories; /**< new directory, as asked and real -> struct cd_entry */
+	struct cd_table parents;     /**< directory as asked -> its real path, once it was found safe */
 	struct cd_vector products;   /**< of struct cd_buffer: what builds made */
 	int64_t activated_at;        /**< milliseconds of the monotonic clock: the last reload */
 	bool switched;               /**< paths outside the state directory may have changed */
@@ -58,6 +59,8 @@ int cd_stage_link(int directory, const char *name, const char *target,
 		  const struct cd_attributes *attributes, bool with_time);
 /** Remove what staging made. Returns 0 or an errno; goes on after a failure. */
 int cd_stage_clean(struct cd_work *work);
+/** The same when all has gone into place: only the directories in which it may have waited are left. */
+int cd_stage_clean_holders(struct cd_work *work);
 /** Flush every directory in which the entries stand. Returns 0 or an errno. */
 int cd_flush_directories(struct cd_work *work);
 
