@@ -186,7 +186,7 @@ def write(mail, row):
     words = {**mail.files, "smtps": mail.smtps, "submission": mail.submission}
     main, master = mail.stock
     for name in ("cert", "key"):
-        main = main.replace(f"smtpd_tls_{name}_file={mail.files[name]}\n", "")
+        main = re.sub(rf"^smtpd_tls_{name}_file *=.*\n", "", main, flags=re.M)
     assert "smtpd_tls_cert_file" not in main
     text = row.main.format(**words) + main
     if row.change:
