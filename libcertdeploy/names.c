@@ -230,10 +230,12 @@ static int new_name(const char **base, struct cd_keeping *keeping, const char *n
 	struct cd_problems *problems = &keeping->result->problems;
 	const char *store = keeping->result->cd->settings.store;
 
-	if (name == NULL || !cd_store_name_is_valid(name))
+	if (name == NULL)
 		return cd_fail(problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-			       _("\"%s\" cannot be a name in the store"),
-			       name == NULL ? "" : cd_safe(&problems->arena, name));
+			       _("a new name is needed (--new-name)"));
+	if (!cd_store_name_is_valid(name))
+		return cd_fail(problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("\"%s\" cannot be a name in the store"), cd_safe(&problems->arena, name));
 	*base = cd_arena_format(&keeping->changes.arena, "%s/%s", store, name);
 	if (*base == NULL)
 		return cd_fail_memory(problems);

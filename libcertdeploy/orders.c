@@ -97,6 +97,26 @@ static struct cd_planned_order *add_asked(struct cd_plan *plan, size_t i)
 	return planned;
 }
 
+/* Of what is remembered each has a target and paths of its own: others are not left aside in silence. */
+static int recall_for(struct cd_plan *plan, const struct cd_order *order)
+{
+	static const enum certdeploy_list_option places[] = {
+		CERTDEPLOY_INSTALL_CERT, CERTDEPLOY_INSTALL_KEY, CERTDEPLOY_INSTALL_CHAIN,
+		CERTDEPLOY_INSTALL_FULLCHAIN, CERTDEPLOY_PERMISSIONS};
+	bool placed = cd_order_has_target(order);
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		placed = placed || cd_order_value(order, places[i]) != NULL;
+	if (plan->request->orders.count > 1)
+		return cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("an order has neither certificate nor name"));
+	if (placed)
+		return cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			       _("a place was named, but no certificate to go there (--cert, --key, "
+				 "--chain, or --name)"));
+	return recall_all(plan);
+}
+
 int cd_plan_collect(struct cd_plan *plan)
 {
 	const struct cd_vector *orders = plan->request == NULL ? NULL : &plan->request->orders;
@@ -112,10 +132,7 @@ int cd_plan_collect(struct cd_plan *plan)
 			continue;
 		}
 		if (order->pieces.count == 0 && name == NULL) {
-			result = orders->count == 1
-					 ? recall_all(plan)
-					 : cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-						   _("an order has neither certificate nor name"));
+			result = recall_for(plan, order);
 			continue;
 		}
 		if (order->pieces.count == 0 && !cd_order_has_target(order) &&

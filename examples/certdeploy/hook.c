@@ -5,8 +5,8 @@
  *	certbot       RENEWED_LINEAGE: a directory with fullchain.pem and privkey.pem
  *	lego          LEGO_HOOK_CERT_PATH, _CERT_KEY_PATH, _CERT_NAME (before 5: without HOOK_)
  *	dehydrated    deploy_cert DOMAIN KEY CERT FULLCHAIN CHAIN [TIME]; unchanged_cert likewise
- *	acme.sh       Le_Domain, CERT_KEY_PATH, CERT_FULLCHAIN_PATH (reloadcmd), or DOMAIN KEY CERT CA
- *FULLCHAIN
+ *	acme.sh       Le_Domain, CERT_KEY_PATH, CERT_FULLCHAIN_PATH (reloadcmd),
+ *	              or DOMAIN KEY CERT CA FULLCHAIN
  *
  * The certificate is known by the issuer's name for it: what was once deployed under this name goes to
  * the same target again, and a name not seen before to what it covers.

@@ -126,3 +126,18 @@ def test_a_file_that_is_not_there_is_told_with_its_remedy(tool, leaf, tmp_path):
     for args in (["--cert", missing], ["--cert", leaf.cert, "--passphrase-file", missing]):
         run = tool("check", *args).expect(1)
         assert run.problem("not-found")["fix"] == "Check the path." and not run.json["changed"]
+
+
+def test_a_place_without_a_certificate_is_no_deployment_of_what_is_remembered(tool, root, leaf):  # noqa: F811
+    given = ("--fullchain", leaf.fullchain, "--key", leaf.key)
+    tool("deploy", *given, "--hostname", "www.example.test", "--service", "apache").expect(0)
+    assert not tool("deploy").expect(0).json["changed"]
+    assert not tool("deploy", "--service", "apache").expect(0).json["changed"]
+    for place in (["--hostname", "none.example.test"], ["--default"], ["--all"], ["--address", "192.0.2.1"],
+                  ["--listener", "*:443"], ["--install-cert", "/x.pem"], ["--permissions", "key=:root:0600"]):
+        assert "no certificate" in tool("deploy", *place).expect(2).problem("usage")["message"], place
+
+
+def test_a_name_without_a_new_one(tool, root):  # noqa: F811
+    tool("request", "--self-signed", "--san", "www.example.test", "--name", "www").expect(0)
+    assert "--new-name" in tool("store", "rename", "www").expect(2).problem("usage")["message"]
