@@ -64,11 +64,20 @@ static const char *const defaults[][2] = {
 	{"tlsproxy_tls_key_file", "$smtpd_tls_key_file"},
 };
 
+/* What follows the first dot of the name that a process goes by, where there is another dot in it. */
+static const char *domain_of(const struct postfix_model *model, const struct postfix_row *row)
+{
+	const struct postfix_option *own = row == NULL ? NULL : postfix_row_option(row, "myhostname");
+	const char *hostname =
+		own != NULL && strchr(own->value, '$') == NULL ? own->value : model->hostname;
+	const char *dot = hostname == NULL ? NULL : strchr(hostname, '.');
+
+	return dot == NULL || strchr(dot + 1, '.') == NULL ? "localdomain" : dot + 1;
+}
+
 static const char *builtin(const struct postfix_model *model, const struct postfix_row *row,
 			   const char *name)
 {
-	const char *dot;
-
 	if (strcmp(name, "config_directory") == 0)
 		return model->directory;
 	if (strcmp(name, "mail_version") == 0)
@@ -79,10 +88,8 @@ static const char *builtin(const struct postfix_model *model, const struct postf
 		return model->hostname;
 	if (strcmp(name, "service_name") == 0)
 		return row == NULL ? "smtp" : row->name;
-	if (strcmp(name, "mydomain") == 0) {
-		dot = model->hostname == NULL ? NULL : strchr(model->hostname, '.');
-		return dot == NULL || strchr(dot + 1, '.') == NULL ? "localdomain" : dot + 1;
-	}
+	if (strcmp(name, "mydomain") == 0)
+		return domain_of(model, row);
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
 		if (strcmp(name, defaults[i][0]) == 0)
 			return defaults[i][1];
