@@ -162,6 +162,23 @@ static int is_proxied(bool *out, struct postfix_model *model, const struct postf
 }
 
 /*
+ * A row with a certificate of its own may go by another name (-o myhostname), as panels write them for an
+ * address. One that serves main.cf's goes with all that do.
+ */
+static int server_name(const char **out, struct postfix_model *model, const struct postfix_row *row,
+		       const struct postfix_source *source)
+{
+	int result = 0;
+
+	*out = "";
+	if (source->row != NULL && !source->inherits)
+		result = postfix_value(out, model, row, "myhostname");
+	if (**out == '\0')
+		*out = model->hostname;
+	return result;
+}
+
+/*
  * What the source's lines name for this row: main.cf's values may refer to what the row's options set, or
  * to $service_name.
  */
@@ -197,6 +214,8 @@ static int add_endpoint(struct postfix_model *model, struct postfix_row *listene
 		result = postfix_addresses(&addresses, &count, model, host);
 	if (result == 0)
 		result = is_proxied(&endpoint.proxied, model, listener);
+	if (result == 0)
+		result = server_name(&endpoint.server_name, model, server, source);
 	*own = (struct postfix_endpoint){.source = source, .row = server};
 	endpoint.own = own;
 	/* Clients that passed postscreen are served by another row, on the same port. */
@@ -208,7 +227,6 @@ static int add_endpoint(struct postfix_model *model, struct postfix_row *listene
 	endpoint.start = wrapper ? CERTDEPLOY_START_IMPLICIT : CERTDEPLOY_START_SMTP;
 	if (wrapper)
 		endpoint.protocol = "smtps";
-	endpoint.server_name = model->hostname;
 	endpoint.file = certdeploy_document_path(server->line->document);
 	endpoint.line = server->line->number;
 	endpoint.decider = source;

@@ -191,11 +191,22 @@ static int create_names(struct postfix_model *model, const char *hostname,
 	return usable == 0 ? CERTDEPLOY_EREFUSED : 0;
 }
 
+/* What a listener calls itself; a row may do so by a name of its own (-o myhostname). */
+static bool is_own_name(const struct certdeploy_endpoint *listener, const char *hostname)
+{
+	return listener->name == NULL && listener->server_name != NULL &&
+	       strcasecmp(hostname, listener->server_name) == 0;
+}
+
+/*
+ * Postfix's own name means the defaults of the listeners that go by it. The name of some rows only means
+ * theirs, and an entry for those who ask the others for it.
+ */
 int postfix_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
 		    int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user)
 {
 	struct postfix_model *model = certdeploy_model(reading);
-	bool own_name = model->hostname != NULL && strcasecmp(hostname, model->hostname) == 0, any = false;
+	bool of_main = model->hostname != NULL && strcasecmp(hostname, model->hostname) == 0, any = false;
 	size_t count;
 	const struct certdeploy_endpoint *const *all;
 	int result = existing(reading, hostname, create, use, user);
@@ -203,11 +214,11 @@ int postfix_answers(struct certdeploy_reading *reading, const char *hostname, bo
 	all = certdeploy_endpoints(reading, &count);
 	for (size_t i = 0; i < count; i++)
 		any = any || all[i]->tls;
-	if (result == 0 && create && any && !own_name)
-		return create_names(model, hostname, all, count, use, user);
+	if (result == 0 && create && any && !of_main)
+		result = create_names(model, hostname, all, count, use, user);
 	for (size_t i = 0; result == 0 && i < count; i++)
 		/* Where none speaks TLS, the default is handed over for the library to say so. */
-		if (all[i]->name == NULL && (own_name || create))
+		if (is_own_name(all[i], hostname) || (create && !any && all[i]->name == NULL))
 			result = use(user, all[i]);
 	return result;
 }

@@ -83,6 +83,51 @@ def test_override_keeps_its_own(host, one):
     assert str(mail.smtps) in result.problem("keeps-own")["message"]
 
 
+OTHER = "other.example.test"
+
+
+@pytest.fixture
+def two(host, ca):
+    """A second row for smtps, at an address, that goes by a name of its own and has its certificate."""
+    mail, mail.other = host.postfix(), ca.leaf(OTHER)
+    mail.add_service(
+        f"127.0.0.2:{mail.smtps} inet n - n - - smtpd", "smtpd_tls_wrappermode=yes", f"myhostname={OTHER}",
+        f"smtpd_tls_cert_file={mail.other.fullchain}", f"smtpd_tls_key_file={mail.other.key}")
+    # what serves main.cf's certificate goes with that, whatever it calls itself
+    mail.add_service("127.0.0.3:%d inet n - n - - smtpd" % mail.smtps, "smtpd_tls_wrappermode=yes", "myhostname=filter.test")
+    mail.cool()
+    host.start()
+    return mail
+
+
+def at(mail, address, sni=None):
+    return wire.served(mail.smtps, address=address, sni=sni)
+
+
+@pytest.mark.parametrize("target", [(), ("--hostname", NAME)], ids=["covered", "name"])
+def test_a_row_of_another_name_keeps_its_certificate(host, two, one, target):
+    result = deploy(host, one, *target).expect(0)
+    assert served(two) == [one.sha256] * 3
+    assert [at(two, "127.0.0.2"), at(two, "127.0.0.3")] == [two.other.sha256, one.sha256]
+    assert f"127.0.0.2:{two.smtps}" in result.problem("keeps-own")["message"]
+
+
+def test_the_name_of_a_row(host, two, ca):
+    """It means that row's default; who asks another listener for it is served by name."""
+    new = ca.leaf(OTHER, again=1)
+    deploy(host, new, "--hostname", OTHER).expect(0)
+    assert [at(two, "127.0.0.2"), at(two, "127.0.0.2", OTHER), at(two, "127.0.0.1", OTHER)] == [new.sha256] * 3
+    assert served(two) == [host.old.sha256] * 3
+    assert not deploy(host, new, "--hostname", OTHER).expect(0).json["changed"]
+
+
+def test_a_row_of_another_name_by_what_it_covers(host, two, ca):
+    new = ca.leaf(OTHER, again=1)
+    deploy(host, new).expect(0)
+    assert at(two, "127.0.0.2") == new.sha256
+    assert served(two) == [host.old.sha256] * 3
+
+
 def test_one_address(host, one):
     mail = host.postfix()
     port = host.port()
