@@ -542,7 +542,7 @@ struct certdeploy_daemon {
 	/**
 	 * Its main process runs on, and keeps the ports, while those that serve die of the configuration,
 	 * and starts none for a while whatever was mended. Where no port said a word before, the server is
-	 * restarted instead of reloaded.
+	 * restarted instead of reloaded; and after a reload, where one says nothing new.
 	 */
 	bool pauses_when_broken;
 };

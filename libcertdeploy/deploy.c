@@ -143,11 +143,29 @@ static bool is_read(void *user, const char *path)
 	return cd_inventory_reads(&carrying->plan->inventory, path);
 }
 
+/* What says nothing new after the reload may be paused, may have lost its ports, or not have been told. */
+static void ask_for_restarts(struct carrying *carrying)
+{
+	struct cd_plan *plan = carrying->plan;
+	struct cd_touched *touched = carrying->transaction.services;
+
+	for (size_t i = 0; i < plan->services.count; i++) {
+		const struct cd_planned *planned = plan->services.items[i];
+
+		if (planned->touched)
+			touched++->restart = planned->seen->daemon.pauses_when_broken &&
+					     cd_proof_is_stuck(&carrying->proof, planned);
+	}
+}
+
 static int prove(void *user)
 {
 	struct carrying *carrying = user;
+	int result = cd_proof_after(&carrying->proof);
 
-	return cd_proof_after(&carrying->proof);
+	if (result == CERTDEPLOY_EFAILED)
+		ask_for_restarts(carrying);
+	return result;
 }
 
 static int prove_old(void *user)

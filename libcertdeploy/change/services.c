@@ -95,10 +95,26 @@ static void note_not_running(struct cd_work *work, const struct cd_control *cont
 	work->problems->service = before;
 }
 
+static int activate_one(struct cd_work *work, struct cd_touched *touched, bool restart)
+{
+	int64_t begun;
+	int result = note_reload(work, touched->control.name);
+
+	if (result != 0)
+		return result;
+	touched->action = restart ? "restart" : "reload";
+	begun = cd_now_ms();
+	result = cd_control_activate(&touched->control, work->problems, work->root, restart);
+	touched->state = result == 0 ? "reloaded" : "failed";
+	work->activated_at = cd_now_ms();
+	touched->hung = result != 0 &&
+			work->activated_at - begun >= (int64_t)cd_control_seconds(&touched->control) * 1000;
+	return result;
+}
+
 int cd_services_activate(struct cd_work *work)
 {
 	struct cd_transaction *asked = work->asked;
-	int64_t begun;
 	int result = 0;
 
 	if (!asked->reload || !work->root->live)
@@ -113,19 +129,27 @@ int cd_services_activate(struct cd_work *work)
 		}
 		result = step(work, restart ? _("restarting") : _("reloading"), i);
 		if (result == 0)
-			result = note_reload(work, touched->control.name);
-		if (result != 0)
-			break;
-		touched->action = restart ? "restart" : "reload";
-		begun = cd_now_ms();
-		result = cd_control_activate(&touched->control, work->problems, work->root, restart);
-		touched->state = result == 0 ? "reloaded" : "failed";
-		work->activated_at = cd_now_ms();
-		touched->hung =
-			result != 0 &&
-			work->activated_at - begun >= (int64_t)cd_control_seconds(&touched->control) * 1000;
+			result = activate_one(work, touched, restart);
 	}
 	return result;
+}
+
+int cd_services_restart(struct cd_work *work)
+{
+	struct cd_transaction *asked = work->asked;
+	int count = 0, result = 0;
+
+	for (size_t i = 0; result == 0 && i < asked->service_count; i++) {
+		struct cd_touched *touched = &asked->services[i];
+
+		if (!touched->restart || strcmp(touched->action, "reload") != 0)
+			continue;
+		count++;
+		result = step(work, _("restarting"), i);
+		if (result == 0)
+			result = activate_one(work, touched, true);
+	}
+	return result == 0 ? count : result;
 }
 
 static struct cd_touched *find_dead(struct cd_work *work)

@@ -239,6 +239,7 @@ static int begin(struct cd_work *work)
 static int prove(struct cd_work *work)
 {
 	struct cd_transaction *asked = work->asked;
+	size_t from = work->problems->list.count;
 	int result;
 
 	if (asked->prove == NULL || !asked->reload || !work->root->live)
@@ -246,6 +247,10 @@ static int prove(struct cd_work *work)
 	result = may_go_on(work, _("looking at the ports"));
 	if (result == 0)
 		result = asked->prove(asked->user);
+	if (result == CERTDEPLOY_EFAILED && cd_services_restart(work) > 0) {
+		cd_problems_soften(work->problems, from);
+		result = asked->prove(asked->user);
+	}
 	for (size_t i = 0; result == 0 && i < asked->service_count; i++)
 		if (strcmp(asked->services[i].state, "reloaded") == 0)
 			asked->services[i].state = "verified";

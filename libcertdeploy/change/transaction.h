@@ -11,7 +11,7 @@
 /** One service in a transaction. */
 struct cd_touched {
 	struct cd_control control;
-	bool restart;       /**< a reload would not bring it back */
+	bool restart;       /**< a reload would not, or did not, bring it back */
 	int was_running;    /**< set by the transaction before anything changes */
 	bool hung;          /**< set: its reload did not end in time */
 	const char *action; /**< set: "none", "reload", "restart" */
@@ -38,7 +38,11 @@ struct cd_transaction {
 	unsigned watch; /**< milliseconds after the last reload in which no server may die; 0: look once */
 	/** Would a server read a file at this path as configuration? Staged files stay away from there. */
 	bool (*is_read)(void *user, const char *path);
-	/** Look at the ports after the reload: 0, or an error that leads back. NULL: do not look. */
+	/**
+	 * Look at the ports after the reload: 0, or an error that leads back. It may set `restart` of a
+	 * service that was reloaded: that is restarted, and the ports are looked at once more. NULL: do not
+	 * look.
+	 */
 	int (*prove)(void *user);
 	/** Look again after everything was put back: the old state must be served. NULL: do not look. */
 	int (*prove_old)(void *user);

@@ -78,6 +78,8 @@ int cd_file_away(struct cd_work *work, const char *result);
 int cd_services_look(struct cd_work *work);
 int cd_services_test(struct cd_work *work);
 int cd_services_activate(struct cd_work *work);
+/** Restart those that were reloaded and are to be restarted now: their number; negative: one failed. */
+int cd_services_restart(struct cd_work *work);
 /** None that ran has died since. "reload-failed". */
 int cd_services_watch(struct cd_work *work);
 /** Make servers that ran run again with the old files. prove: look at the ports too. */

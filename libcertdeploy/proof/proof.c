@@ -295,6 +295,17 @@ bool cd_proof_is_silent(const struct cd_proof *proof, const struct cd_planned *p
 	return any;
 }
 
+bool cd_proof_is_stuck(const struct cd_proof *proof, const struct cd_planned *planned)
+{
+	for (size_t i = 0; i < proof->items.count; i++) {
+		const struct cd_proof_item *item = proof->items.items[i];
+
+		if (item->planned == planned && item->stuck)
+			return true;
+	}
+	return false;
+}
+
 static const char *want_old(const struct cd_proof_item *item)
 {
 	return item->before[0] == '\0' || item->renewed ? NULL : item->before;
@@ -366,6 +377,16 @@ static bool is_unproven(const struct cd_proof *proof, const struct cd_planned *p
 	return any;
 }
 
+/* What was there before says nothing, or what it said: its process may be an old one, or paused. */
+static bool is_stuck(const struct cd_proof_item *item, const struct cd_probe *probe)
+{
+	bool unmoved = item->want != NULL && !item->verified && probe->state == CD_PROBE_SERVED &&
+		       strcmp(item->before, probe->sha256) == 0;
+
+	return item->expected &&
+	       (unmoved || probe->state == CD_PROBE_REFUSED || probe->state == CD_PROBE_TIMEOUT);
+}
+
 static int judge(struct cd_proof *proof, const struct looking *looking,
 		 const char *(*want)(const struct cd_proof_item *))
 {
@@ -379,6 +400,7 @@ static int judge(struct cd_proof *proof, const struct looking *looking,
 		memcpy(item->after, probe->sha256, sizeof(item->after));
 		item->after_until = probe->not_after;
 		item->verified = item->want != NULL && strcmp(item->want, probe->sha256) == 0;
+		item->stuck = is_stuck(item, probe);
 	}
 	for (size_t i = 0; i < looking->count; i++) {
 		const struct cd_proof_item *item = proof->items.items[i];

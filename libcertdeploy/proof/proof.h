@@ -19,6 +19,7 @@ struct cd_proof_item {
 	bool expected;    /**< something answered there before */
 	const char *name; /**< SNI to send */
 	bool silent;      /**< it took the connection before, and said nothing */
+	bool stuck;       /**< it was there before, and by now says nothing, or still the same */
 	char before[65];  /**< what it served; "" when nothing */
 	bool renewed;     /**< a neighbour whose files hold another certificate than it served by now */
 	char after[65];
@@ -61,5 +62,8 @@ bool cd_proof_is_stale(const struct cd_proof *proof, const struct cd_planned *pl
 
 /** Whether no endpoint of the service that was looked at before said a word, and all took connections. */
 bool cd_proof_is_silent(const struct cd_proof *proof, const struct cd_planned *planned);
+
+/** Whether an endpoint of the service said nothing new when it was looked at last. */
+bool cd_proof_is_stuck(const struct cd_proof *proof, const struct cd_planned *planned);
 
 #endif

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Deployments that end with certdeploy's own proof, on every protocol; what is served is s_client's word."""
 
+import os
 import re
+import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -163,20 +166,54 @@ def test_another_file_that_is_missing(live, ca, oracle):
     live.deploy(ca.leaf("a.test"), "--default").expect()
 
 
-@pytest.mark.parametrize("oracle", ["2.3"], indirect=True)
-def test_a_mended_dovecot_that_pauses_is_restarted(oracle, ca):
-    """What reads 2.3's configuration dies of a missing file, and is left alone for longer and longer."""
+def children(dovecot, names):
+    """Numbers of the processes below the master."""
+    master = (dovecot.base / "run/master.pid").read_text().strip()
+    found = subprocess.run(["pgrep", "-P", master, names], capture_output=True, text=True, check=False).stdout
+    return [int(pid) for pid in found.split()]
+
+
+@pytest.mark.parametrize("names", ["config|login|lmtp", "config|imap-login"], ids=["all", "some"])
+def test_a_mended_dovecot_that_pauses_is_restarted(oracle, ca, names):
+    """What dies of a missing file is left alone for longer and longer: all services, or one of them."""
     with Live(oracle, PAIR[oracle.version] % "old") as dovecot:
         dovecot.start()
+        assert dovecot.served("imaps") and dovecot.served("pop3s")
         dovecot.config.write_text(dovecot.config.read_text().replace(dovecot.known["old"][0], "/missing"))
-        master = (dovecot.base / "run/master.pid").read_text().strip()
-        # those that have read the configuration before
-        subprocess.run(["pkill", "-P", master, "config|login|lmtp"], check=False)
+        oracle.run("doveadm", "-c", dovecot.inside(dovecot.config), "reload")
+        for pid in children(dovecot, names):  # those that have read the configuration before
+            os.kill(pid, signal.SIGTERM)
         knock = lambda: all(map(wire.listening, dovecot.ports.values()))
         wait_for(lambda: "a long pause\n" + dovecot.log(), lambda: knock() and "throttling for 8" in dovecot.log(), 60, 0.2)
         done = dovecot.deploy(ca.leaf("b.test"), "--default").expect()
         assert done.service("dovecot")["action"] == "restart"
         assert proven(done, dovecot) == set(dovecot.ports)
+
+
+def test_a_port_that_a_reload_does_not_open(oracle, ca):
+    """Of a listener that has other addresses by now the old process may still have the port: it is restarted."""
+    with Live(oracle, PAIR[oracle.version] % "old") as dovecot:
+        dovecot.start()
+        assert dovecot.served("imaps")
+        word = "listen" if oracle.v24 else "address"
+        with open(dovecot.config, "a", encoding="utf-8") as f:
+            f.write(f"service imap-login {{\n  inet_listener imaps {{\n    {word} = 127.0.0.1 127.0.0.2\n  }}\n}}\n")
+        client = socket.create_connection(("127.0.0.1", dovecot.ports["imaps"]))
+        wait_for("a process for it", lambda: children(dovecot, "imap-login"))
+        held = children(dovecot, "imap-login")
+        for pid in held:
+            os.kill(pid, signal.SIGSTOP)
+        new = ca.leaf("a.test")
+        with ThreadPoolExecutor() as threads:
+            deploying = threads.submit(dovecot.deploy, new, "--default", "--verify-timeout", 3)
+            wait_for(lambda: "the port to be in use\n" + dovecot.log(), lambda: "Address already in use" in dovecot.log(), 60)
+            for pid in held:
+                os.kill(pid, signal.SIGCONT)
+            done = deploying.result().expect()
+        assert done.service("dovecot")["action"] == "restart", done
+        assert proven(done, dovecot) == set(dovecot.ports)
+        assert {dovecot.served("imaps", address=f"127.0.0.{n}") for n in (1, 2)} == {new.sha256}
+        client.close()
 
 
 @pytest.mark.parametrize("oracle", ["2.3"], indirect=True)
