@@ -262,6 +262,44 @@ def test_more_names_than_2_3_carries(oracle, ca):
         assert dovecot.config.read_bytes() == before
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("oracle", ["2.3"], indirect=True)
+def test_names_that_more_memory_carries(oracle, ca):
+    """What would be too many is none where its configuration process may use more; the server is the judge."""
+    names = "".join(block("2.3", f"local_name n{i}.test", "name") for i in range(1500))
+    memory = "service config {{\n  vsz_limit = 1 G\n}}\n"
+    with Live(oracle, PAIR["2.3"] % "old" + names) as dovecot:
+        dovecot.start()
+        assert dovecot.served("imaps") is None and "Out of memory" in dovecot.log()
+    with Live(oracle, PAIR["2.3"] % "old" + names + memory) as dovecot:
+        dovecot.start()
+        assert dovecot.served("imaps", "n1499.test") == dovecot.known["name"][1]
+        new = ca.leaf("a.test")
+        assert proven(dovecot.deploy(new, "--hostname", "a.test"), dovecot) == set(dovecot.ports) - {"lmtp"}
+        assert (dovecot.served("imaps", "a.test"), dovecot.served("imaps")) == (new.sha256, dovecot.known["old"][1])
+
+
+class Six(Live):
+    listen = "*, [::1]"
+
+
+@pytest.mark.parametrize("written", ["[::1]", "::1"])
+def test_an_address_of_ipv6(oracle, ca, written):
+    """In brackets or not: listed for what listens there, and found by --address."""
+    with Six(oracle, PAIR[oracle.version] % "old" + block(oracle.version, f"local {written}", "here")) as dovecot:
+        dovecot.start()
+        old, here, at = dovecot.known["old"][1], dovecot.known["here"][1], {"address": "[::1]"}
+        assert (dovecot.served("imaps"), dovecot.served("imaps", **at)) == (old, here)
+        listed = {e["listen"]: e["certificate"] for e in dovecot.tool.run("list").expect().endpoints}
+        assert listed[f"[::1]:imaps/{dovecot.ports['imaps']}"] == dovecot.known["here"][0]
+        new = ca.leaf("a.test")
+        proven(dovecot.deploy(new, "--address", f"[::1]:{dovecot.ports['imaps']}"), dovecot)
+        assert [dovecot.served(p, **at) for p in ("imap", "imaps", "pop3s")] == [new.sha256] * 3
+        assert {dovecot.served(p) for p in ("imap", "imaps", "pop3s")} == {old}
+        again = dovecot.deploy(new, "--address", "::1").expect()  # is remembered, and changes nothing in Dovecot
+        assert not [f for f in again.files if f.startswith(str(dovecot.config.parent))], again
+
+
 def test_what_doveconf_refuses(live, ca, oracle):
     """What only Dovecot itself knows: said of the file and its line, not of the copy that it was asked about."""
     live.config.write_text(live.config.read_text() + "no_such_setting = x\n")

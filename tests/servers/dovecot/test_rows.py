@@ -39,6 +39,7 @@ class Row:
     last: bool = False  # the text stands at the end of the file, without a newline
     notice: str = ""  # of a deployment that is done
     keeps: str = ""  # a part of dovecot.conf that no deployment touches
+    start: str = ""  # before all else in dovecot.conf
 
 
 OLD, NEWER = "ssl_cert = <{old}\nssl_key = <{key}\n", "ssl_server_cert_file = {old}\nssl_server_key_file = {key}\n"
@@ -58,6 +59,8 @@ ROWS = {
     "2.3": [
         Row("blanks", "ssl_cert=<  {old}\n\tssl_key\t=\t<\t{key}  \n"),
         Row("CRLF", OLD + named(f"local_name {NAME}"), newline="\r\n"),
+        Row("a byte order mark", OLD, start="\ufeff", status=(6, 6), code="config-syntax", serves=None),
+        Row("a byte order mark of an include", OLD + "!include pair.inc\n", files=(("pair.inc", "\ufeff" + OLD),), status=(6, 6), code="config-syntax", serves=None),
         Row("no newline at the end", "ssl_cert = <{old}\nssl_key = <{key}", last=True),
         Row("quotes around <", 'ssl_cert = "<{old}"\nssl_key = <{key}\n', serves=False, status=(0, None)),
         Row("quotes behind <", 'ssl_cert = <"{old}"\nssl_key = <{key}\n', status=(None, 6), code="not-found", serves=None),
@@ -168,6 +171,12 @@ ROWS = {
         Row("the value of another", "login_greeting = {old}\nssl_server_cert_file = $SET:login_greeting\nssl_server_key_file = {key}\n"),
         Row("relative", "ssl_server_cert_file = ../../old.pem\nssl_server_key_file = {key}\n"),
         Row("CRLF", NEWER + named24(f"local_name {NAME}"), newline="\r\n"),
+        Row("a byte order mark before the version", NEWER, start="\ufeff", status=(6, 6), code="config-syntax", serves=None),
+        Row("a byte order mark of an include", NEWER + "!include pair.inc\n", files=(("pair.inc", "\ufeff" + NEWER),), status=(6, 6), code="config-syntax", serves=None),
+        Row("a setting before the version", NEWER, start="ssl = yes\n", status=(6, 6), code="config-syntax", serves=None),
+        Row("the version changes", NEWER + "dovecot_config_version = 2.4.0\n", status=(6, 6), code="config-syntax", serves=None),
+        Row("the version twice", NEWER + "dovecot_config_version = 2.4.1\n"),
+        Row("a version that is not known", NEWER, start="dovecot_config_version = 2.9.9\n", status=(6, 6), code="config-syntax", serves=None),
         Row("no newline at the end", NEWER.rstrip("\n"), last=True),
         Row("continued", "ssl_server_cert_file = \\\n  {old}\nssl_server_key_file \\\n = {key}\n"),
         Row("a key that does not fit", "ssl_server_cert_file = {old}\nssl_server_key_file = {stranger}\n", serves=False, status=(0, None)),
@@ -276,7 +285,7 @@ def write(live, row):
     pair = (NEWER if live.oracle.v24 else OLD).format(**live.paths)
     assert live.stock.count(pair) == 1
     stock, text = live.stock.replace(pair, "@" if not row.last else ""), row.text.format(**live.paths)
-    text = stock + text if row.last else stock.replace("@", text)
+    text = row.start + (stock + text if row.last else stock.replace("@", text))
     for path in [p for p in home.rglob("*") if p != live.config and p.is_file()]:
         path.unlink()
     for name, content in [("dovecot.conf", text), *((n, t.format(**live.paths)) for n, t in row.files)]:
