@@ -76,8 +76,10 @@ def test_the_reload_says_done_and_does_nothing(one, host, new):
     host.write_config({one.name: {"reload": ("/bin/true",)}})
     scene = Scene(host)
     result = host.tool("deploy", *material(new), "--all", "--verify-timeout", "2s")
-    if one.name == "postfix" and result.status == 0:  # its processes read the new files by themselves
+    if one.name != "apache":  # a restart helps; or Postfix's processes read the new files by themselves
+        result.expect(0)
         assert set(host.served().values()) == {new.sha256}
+        assert one.name == "postfix" or result.service(one.name)["action"] == "restart"
         return
     assert_back(scene, result)
     assert result.problem("served-other")["service"] == one.name

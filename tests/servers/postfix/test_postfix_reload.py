@@ -17,11 +17,10 @@ NAME = "mail.example.test"
 THROTTLE = 60  # seconds that Postfix leaves a service alone whose process died of main.cf
 
 
-def test_a_parse_fault_at_the_reload(host, ca):
-    """Services that died of it come back with a stop and a start; a reload alone leaves them for a minute."""
-    mail = host.postfix()
-    host.start()
-    script = f"""[ "$3" = reload ] && [ ! -e {host.base}/kept ] || exec /usr/sbin/postfix "$@"
+def break_at_reload(host, mail, number, **more):
+    """The services die of a main.cf that is broken for a moment at one of the reloads."""
+    count = host.base / "reloads"
+    script = f"""[ "$3" = reload ] && echo >>{count} && [ $(wc -l <{count}) = {number} ] || exec /usr/sbin/postfix "$@"
 cp -p {mail.config} {host.base}/kept && echo no equals >>{mail.config}
 touch -d '-2 min' {mail.config}
 pkill -P $(cat {mail.pidfile}) smtpd
@@ -31,11 +30,30 @@ done
 cp -p {host.base}/kept {mail.config}
 exec /usr/sbin/postfix "$@" """
     own = dict.fromkeys(("test", "reload", "restart", "start"))  # the adapter's own commands
-    host.write_config({"postfix": {**own, "postfix": fake(host, "postfix", script)[0]}})
+    host.write_config({"postfix": {**own, "postfix": fake(host, "postfix", script)[0], **more}})
+
+
+def test_a_parse_fault_at_the_reload(host, ca):
+    """Services that died of it come back with a stop and a start; a reload alone leaves them for a minute."""
+    mail, new = host.postfix(), ca.leaf(NAME)
+    host.start()
+    break_at_reload(host, mail, 1)
+    with Clock() as clock:
+        result = host.tool("deploy", *material(new), "--verify-timeout", "4s").expect(0)
+    assert "fatal" in mail.log_text() and "throttling" in mail.log_text()
+    assert result.service("postfix")["action"] == "restart"
+    assert set(host.served().values()) == {new.sha256}
+    assert clock.seconds < THROTTLE
+
+
+def test_a_parse_fault_at_the_reload_back(host, ca):
+    """The same on the way back, which a port leads to where nobody listens."""
+    mail = host.postfix()
+    host.start()
+    break_at_reload(host, mail, 2, probe=[{"protocol": "smtps", "address": "127.0.0.1", "port": host.port()}])
     scene = Scene(host)
     with Clock() as clock:
-        result = host.tool("deploy", *material(ca.leaf(NAME)), "--verify-timeout", "4s")
-    result.expect(4)
+        host.tool("deploy", *material(ca.leaf(NAME)), "--verify-timeout", "4s").expect(4)
     assert "fatal" in mail.log_text() and "throttling" in mail.log_text()
     assert host.served() == scene.served
     assert clock.seconds < THROTTLE
