@@ -16,6 +16,7 @@
 
 #define ROOM_FOR_ERRNO 128
 #define MOST_PARAMETERS 8
+#define REMEMBERED 512 /* problems: what is among the last is not said again */
 
 static const struct cd_problem_code codes[] = {
 #define PROBLEM(code, cause, remedy) {code, cause, remedy},
@@ -143,17 +144,25 @@ static bool equal(const char *one, const char *other)
 	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
 }
 
-/* As of one host on each of its ports. An error counts each time: somebody asks whether there was one. */
+static bool same(const struct certdeploy_problem *one, const struct certdeploy_problem *other)
+{
+	return one->severity == other->severity && one->line == other->line && one->order == other->order &&
+	       equal(one->code, other->code) && equal(one->file, other->file) &&
+	       equal(one->service, other->service) && equal(one->message, other->message);
+}
+
+/*
+ * As of one host on each of its ports, after the other hosts of the port before. An error counts each time:
+ * somebody asks whether there was one.
+ */
 static bool is_said(const struct cd_problems *problems, const struct certdeploy_problem *problem)
 {
-	const struct certdeploy_problem *last =
-		problems->list.count == 0 ? NULL : problems->list.items[problems->list.count - 1];
+	size_t count = problems->list.count, first = count < REMEMBERED ? 0 : count - REMEMBERED;
 
-	return last != NULL && problem->severity != CERTDEPLOY_ERROR &&
-	       last->severity == problem->severity && last->line == problem->line &&
-	       last->order == problem->order && equal(last->code, problem->code) &&
-	       equal(last->file, problem->file) && equal(last->service, problem->service) &&
-	       equal(last->message, problem->message);
+	for (size_t i = count; i > first && problem->severity != CERTDEPLOY_ERROR; i--)
+		if (same(problems->list.items[i - 1], problem))
+			return true;
+	return false;
 }
 
 void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severity, const char *code,

@@ -88,8 +88,8 @@ static void test_own_copies(void **state)
 	cd_problems_free(&problems);
 }
 
-/* A host is warned of once, however many ports it has; an error counts each time. */
-static void test_what_was_said_last(void **state)
+/* A host is warned of once, however many ports it and its neighbours have; an error counts each time. */
+static void test_what_was_said(void **state)
 {
 	struct cd_problems problems = {0};
 
@@ -109,6 +109,9 @@ static void test_what_was_said_last(void **state)
 	for (int i = 0; i < 2; i++)
 		cd_problem(&problems, CERTDEPLOY_ERROR, "name-mismatch", "/etc/x", 3, "%s", "www");
 	assert_int_equal(problems.list.count, 9);
+	for (int i = 0; i < 100; i++)
+		cd_problem(&problems, CERTDEPLOY_WARNING, "name-mismatch", "/etc/x", 3, "%d", i % 50);
+	assert_int_equal(problems.list.count, 59);
 	cd_problems_free(&problems);
 }
 
@@ -130,7 +133,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parameters), cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_own_copies), cmocka_unit_test(test_what_was_said_last),
+		cmocka_unit_test(test_own_copies), cmocka_unit_test(test_what_was_said),
 		cmocka_unit_test(test_codes),
 	};
 
