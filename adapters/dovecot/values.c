@@ -85,8 +85,12 @@ static int refuse_size(const struct dovecot_reader *reader, const struct dovecot
 				 line->number, _("the value expands to too much"));
 }
 
-/* The words of a value, each `$name` replaced by what the setting has so far. */
-static int expand(const char **out, struct dovecot_reader *reader, const struct dovecot_line *line)
+/*
+ * The words of a value, each `$name` replaced by what the setting has so far. What stands in the
+ * environment of the server is not known: such a word is left as it is written, or taken for nothing.
+ */
+static int expand(const char **out, struct dovecot_reader *reader, const struct dovecot_line *line,
+		  bool keep_unknown)
 {
 	struct certdeploy_reading *reading = reader->model->reading;
 	const char *prefix = reader->model->v24 ? "$SET:" : "$";
@@ -100,7 +104,7 @@ static int expand(const char **out, struct dovecot_reader *reader, const struct 
 		if (word == NULL)
 			return CERTDEPLOY_ENOMEM;
 		if (strncmp(word, "$ENV:", 5) == 0) {
-			word = "";
+			word = keep_unknown ? word : "";
 		} else if (strncmp(word, prefix, strlen(prefix)) == 0) {
 			const struct dovecot_value *value = slot_variable(reader, name, line->key);
 			const char *known = dovecot_setting(reader->model, name);
@@ -126,7 +130,9 @@ static int value_path(struct dovecot_reader *reader, struct dovecot_value *value
 		      const struct dovecot_line *line)
 {
 	bool v24 = reader->model->v24;
-	bool names_file = v24 ? line->type != DOVECOT_LINE_FILE && strstr(value->text, "%{") == NULL
+	bool unknown = strstr(value->text, "%{") != NULL ||
+		       (line->type == DOVECOT_LINE_VARIABLE && strstr(value->text, "$ENV:") != NULL);
+	bool names_file = v24 ? line->type != DOVECOT_LINE_FILE && !unknown
 			      : line->type == DOVECOT_LINE_FILE || strstr(value->key, "_file") != NULL;
 
 	/* Of 2.3 a former `<path`; 2.4 knows words only. */
@@ -202,7 +208,7 @@ static int assign_slot(struct dovecot_reader *reader, const struct dovecot_line 
 	if (value->key == NULL || value->text == NULL || value->site == NULL)
 		return CERTDEPLOY_ENOMEM;
 	if (line->type == DOVECOT_LINE_VARIABLE)
-		result = expand(&value->text, reader, line);
+		result = expand(&value->text, reader, line, true);
 	if (result == 0 && dovecot_same_word(value->key, "ssl_disable"))
 		value->text = strcasecmp(value->text, "yes") == 0 ? "no" : "yes";
 	if (result == 0)
@@ -268,7 +274,7 @@ static int store_setting(struct dovecot_reader *reader, const struct dovecot_lin
 						    : "",
 					line->key, dovecot_same_word(line->value, "yes"));
 	} else if (line->type == DOVECOT_LINE_VARIABLE) {
-		result = expand(&setting->value, reader, line);
+		result = expand(&setting->value, reader, line, false);
 	} else {
 		setting->value = certdeploy_copy(model->reading, line->value, strlen(line->value));
 	}

@@ -5,6 +5,7 @@
 #define HEAD "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
 #define PAIR HEAD "ssl_server_cert_file = /old.pem\nssl_server_key_file = /old.key\n"
 #define NEW HEAD "ssl_server_cert_file = " FULL "\nssl_server_key_file = " KEY "\n"
+#define UNKNOWN HEAD "ssl_server_cert_file = $ENV:CERT\nssl_server_key_file = $ENV:KEY\n"
 #define NAMED(name)                                                                                        \
 	"local_name " name " {\n  ssl_server_cert_file = " FULL "\n  ssl_server_key_file = " KEY "\n}\n"
 
@@ -34,6 +35,9 @@ static void test_order(void **state)
 
 	(void)state;
 	check_edit(PAIR, "mail.example.jp", PAIR "\n" NAMED("mail.example.jp"));
+	/* what only the server's environment says may well be a certificate */
+	check_edit(UNKNOWN, "mail.example.jp", UNKNOWN "\n" NAMED("mail.example.jp"));
+	check_edit(UNKNOWN, NULL, NEW);
 	/* nested stays nested */
 	check_edit(HEAD "ssl_server {\n  cert_file = /a\n  key_file = /k\n}\n", "mail.example.jp",
 		   HEAD
