@@ -165,7 +165,7 @@ static mode_t mode_of_source(struct build *build)
 {
 	const struct cd_entry *entry = entry_of(build, build->asked->source, strlen(build->asked->source));
 	struct stat status;
-	mode_t mode = 0644;
+	mode_t mode;
 	int fd;
 
 	if (build->asked->secret)
@@ -173,10 +173,11 @@ static mode_t mode_of_source(struct build *build)
 	if (entry != NULL)
 		return entry->after.attributes.mode;
 	fd = cd_open(build->work->root, build->asked->source, O_PATH);
-	if (fd != -1 && fstat(fd, &status) == 0)
-		mode = status.st_mode & 07777;
-	if (fd != -1)
-		(void)close(fd);
+	if (fd == -1)
+		return 0644;
+	/* Where nobody knows who may read the source, nobody else may read the product. */
+	mode = fstat(fd, &status) == 0 ? status.st_mode & 07777 : 0600;
+	(void)close(fd);
 	return mode;
 }
 
