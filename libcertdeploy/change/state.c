@@ -135,12 +135,13 @@ bool cd_state_has(const struct cd_state *state, const char *name)
 /* The name in a line of passwd(5) when it is this user's; NULL: it is not. Cuts the line. */
 static const char *name_in(char *line, uid_t user)
 {
-	char *rest = NULL, *name = strtok_r(line, ":", &rest), *number, *end;
+	char *password = strchr(line, ':'), *number, *end;
 
-	if (name == NULL || strtok_r(NULL, ":", &rest) == NULL)
+	number = password == NULL ? NULL : strchr(password + 1, ':');
+	if (number == NULL)
 		return NULL;
-	number = strtok_r(NULL, ":", &rest);
-	return number != NULL && strtoul(number, &end, 10) == user && *end == '\0' ? name : NULL;
+	*password = '\0';
+	return strtoul(number + 1, &end, 10) == user && end != number + 1 && *end == ':' ? line : NULL;
 }
 
 /*

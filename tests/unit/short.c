@@ -21,6 +21,7 @@ static long failures;    /* how many do then */
 static int number;       /* how they fail; ENOMEM: only allocations do */
 static const char *only; /* the calls that fail, by their names; NULL: any of them */
 static bool met;
+static const char *instead_of, *instead; /* what is opened for another */
 
 static bool is_named(const char *name)
 {
@@ -59,7 +60,6 @@ WRAP(void *, calloc, (size_t count, size_t size), (count, size), true, NULL)
 WRAP(void *, realloc, (void *old, size_t size), (old, size), true, NULL)
 WRAP(char *, strdup, (const char *text), (text), true, NULL)
 WRAP(char *, strndup, (const char *text, size_t size), (text, size), true, NULL)
-WRAP(ssize_t, read, (int fd, void *bytes, size_t size), (fd, bytes, size), false, -1)
 /* Where it fails with nothing, it writes nothing. */
 WRAP(ssize_t, write, (int fd, const void *bytes, size_t size), (fd, bytes, size), false,
      number == 0 ? 0 : -1)
@@ -70,7 +70,6 @@ WRAP(int, futimens, (int fd, const struct timespec *times), (fd, times), false, 
 WRAP(int, fstatat, (int fd, const char *name, struct stat *status, int flags), (fd, name, status, flags),
      false, -1)
 WRAP(int, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode), false, -1)
-WRAP(int, unlinkat, (int fd, const char *name, int flags), (fd, name, flags), false, -1)
 WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode), false, -1)
 WRAP(int, fchown, (int fd, uid_t user, gid_t group), (fd, user, group), false, -1)
 WRAP(int, fsync, (int fd), (fd), false, -1)
@@ -104,6 +103,32 @@ WRAP(ssize_t, pread, (int fd, void *bytes, size_t size, off_t at), (fd, bytes, s
 WRAP(DIR *, fdopendir, (int fd), (fd), false, NULL)
 WRAP(struct dirent *, readdir, (DIR * stream), (stream), false, NULL)
 
+/* Where it fails with nothing, other bytes are read than were written. */
+ssize_t __real_read(int fd, void *bytes, size_t size);
+ssize_t __wrap_read(int fd, void *bytes, size_t size);
+ssize_t __wrap_read(int fd, void *bytes, size_t size)
+{
+	bool bad = fails("read", false);
+	ssize_t got = bad && number != 0 ? -1 : __real_read(fd, bytes, size);
+
+	if (bad && got > 0)
+		*(char *)bytes ^= 1;
+	return got;
+}
+
+/* Where it is not there any more, somebody else has removed it just now. */
+int __real_unlinkat(int fd, const char *name, int flags);
+int __wrap_unlinkat(int fd, const char *name, int flags);
+int __wrap_unlinkat(int fd, const char *name, int flags)
+{
+	bool bad = fails("unlinkat", false);
+	int result = bad && number != ENOENT ? -1 : __real_unlinkat(fd, name, flags);
+
+	if (bad)
+		errno = number;
+	return bad ? -1 : result;
+}
+
 /* Where it fails with nothing, the file has every attribute, as one that is mounted or cannot be changed.
  */
 int __real_statx(int fd, const char *name, int flags, unsigned mask, struct statx *status);
@@ -130,7 +155,10 @@ int __real_open(const char *name, int flags, ...);
 int __wrap_open(const char *name, int flags, ...);
 int __wrap_open(const char *name, int flags, ...)
 {
-	return fails("open", false) ? -1 : __real_open(name, flags, 0600);
+	if (fails("open", false))
+		return -1;
+	return __real_open(instead_of != NULL && strcmp(name, instead_of) == 0 ? instead : name, flags,
+			   0600);
 }
 
 int __real_fcntl(int fd, int command, ...);
@@ -181,6 +209,12 @@ void short_of(const char *names, long at, long count, int fault)
 	failures = count;
 	number = fault;
 	met = false;
+}
+
+void short_instead(const char *of, const char *path)
+{
+	instead_of = of;
+	instead = path;
 }
 
 bool short_met(void)

@@ -16,9 +16,12 @@ void short_of_everything(int (*operate)(void *data), void *data);
 
 /**
  * Of the calls with these names, divided by blanks, so many fail with this errno, from the at-th on; 0, of
- * write(): it writes nothing; of statx(): the file has every attribute.
+ * write(): it writes nothing; of read(): other bytes come; of statx(): the file has every attribute.
+ * ENOENT, of unlinkat(): somebody else has removed it just before.
  */
 void short_of(const char *names, long at, long count, int fault);
+/** open() of the first path opens the second; NULL: no more. */
+void short_instead(const char *of, const char *path);
 /** Whether one has failed; from here on none does. */
 bool short_met(void);
 

@@ -142,8 +142,10 @@ static void test_sums_of_the_kernel_are_not_copied(void **state)
 	struct cd_attributes read = {0};
 	int fd = with_attributes(work);
 
-	if (fsetxattr(fd, "security.evm", "\2x", 2, 0) != 0 &&
-	    fsetxattr(fd, "security.ima", "\1x", 2, 0) != 0) {
+	int set = fsetxattr(fd, "security.evm", "\2x", 2, 0) == 0 ? 1 : 0;
+
+	set += fsetxattr(fd, "security.ima", "\1x", 2, 0) == 0 ? 1 : 0;
+	if (set == 0) {
 		(void)close(fd);
 		skip();
 	}
@@ -723,6 +725,71 @@ static void test_who_asks(void **state)
 	assert_int_equal(strncmp(who, "54321", 5), 0);
 }
 
+/* One file for another: who_with("/etc/passwd", "root:x:0:...") */
+static const char *who_with(struct work *work, const char *instead_of, const char *text)
+{
+	char path[128];
+	const char *who;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/instead", work->path);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) != EOF);
+	assert_int_equal(fclose(file), 0);
+	short_instead(instead_of, path);
+	who = cd_who(&work->arena);
+	short_instead(NULL, NULL);
+	return who;
+}
+
+/* Names come from the file of users alone, whatever stands in it; no password makes no other number. */
+static void test_names_of_users(void **state)
+{
+	static const char *const unknown[] = {"",
+					      "\n\n",
+					      "alone\n",
+					      "short:x\n",
+					      "bare:x:%u\n",
+					      "odd:x:%ux:0\n",
+					      "no:x::0\n",
+					      "other:x:54399:%u\n",
+					      "moved:%u::0\n"};
+	struct work *work = *state;
+	char text[64], number[16];
+
+	assert_int_equal(unsetenv("SUDO_USER"), 0);
+	(void)snprintf(number, sizeof(number), "%u", (unsigned)geteuid());
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		const char *percent = strstr(unknown[i], "%u");
+		int before = percent == NULL ? (int)strlen(unknown[i]) : (int)(percent - unknown[i]);
+
+		(void)snprintf(text, sizeof(text), "%.*s%s%s", before, unknown[i],
+			       percent == NULL ? "" : number, percent == NULL ? "" : percent + 2);
+		assert_int_equal(strncmp(who_with(work, "/etc/passwd", text), number, strlen(number)), 0);
+	}
+	(void)snprintf(text, sizeof(text), "x:x:54399:0:\ntaro::%s:0:\n", number);
+	assert_int_equal(strncmp(who_with(work, "/etc/passwd", text), "taro", 4), 0);
+}
+
+/* Who logged in and became another is told beside whom he became. */
+static void test_who_logged_in(void **state)
+{
+	static const char place[] = "/proc/self/loginuid";
+	struct work *work = *state;
+	const char *plain, *who;
+	char own[16];
+
+	assert_int_equal(unsetenv("SUDO_USER"), 0);
+	plain = who_with(work, place, "4294967295");
+	assert_null(strstr(plain, "login"));
+	assert_string_equal(who_with(work, place, ""), plain);
+	(void)snprintf(own, sizeof(own), "%u", (unsigned)geteuid());
+	assert_string_equal(who_with(work, place, own), plain);
+	who = who_with(work, place, "54399\n");
+	assert_non_null(strstr(who, " (login: 54399)"));
+}
+
 /* ---- the system's log ---- */
 
 #define LONGEST 8192
@@ -783,6 +850,8 @@ int main(void)
 		TEST(test_locks),
 		TEST(test_a_state_directory_that_cannot_be_made),
 		TEST(test_who_asks),
+		TEST(test_names_of_users),
+		TEST(test_who_logged_in),
 		TEST(test_lines_of_the_log),
 	};
 
