@@ -80,7 +80,7 @@ static int copy_file(int from, int directory, const char *name, char digest[CD_S
 		return errno;
 	error = cd_disk_copy(to, from, digest, NULL);
 	if (error == 0)
-		error = cd_flush_add(flush, to);
+		error = cd_flush_add(flush, to, NULL);
 	return cd_disk_close(to, error);
 }
 
@@ -133,7 +133,7 @@ static int flush_tree(int directory, struct cd_flush *flush)
 		(void)close(below);
 	}
 	if (error == 0)
-		error = cd_flush_add(flush, directory);
+		error = cd_flush_add(flush, directory, NULL);
 	cd_vector_free(&names);
 	cd_arena_free(&arena);
 	return error;

@@ -148,7 +148,7 @@ int cd_disk_put(int directory, const char *name, const void *bytes, size_t lengt
 		return errno;
 	error = cd_disk_write(fd, bytes, length);
 	if (error == 0 && flush != NULL)
-		error = cd_flush_add(flush, fd);
+		error = cd_flush_add(flush, fd, NULL);
 	return cd_disk_close(fd, error);
 }
 
@@ -381,7 +381,7 @@ static int make_room(struct cd_flush *flush)
 										 : cd_flush_barrier(flush);
 }
 
-int cd_flush_add(struct cd_flush *flush, int fd)
+int cd_flush_add(struct cd_flush *flush, int fd, const char *path)
 {
 	struct stat status = {0};
 	int copy, error;
@@ -400,6 +400,7 @@ int cd_flush_add(struct cd_flush *flush, int fd)
 	if (!flush->shared)
 		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	flush->waiting[flush->count].device = status.st_dev;
+	flush->waiting[flush->count].path = path;
 	flush->waiting[flush->count++].fd = copy;
 	return 0;
 }
@@ -411,8 +412,10 @@ int cd_flush_barrier(struct cd_flush *flush)
 	for (size_t i = 0; i < flush->count; i++) {
 		int fd = flush->waiting[i].fd;
 
-		if (error == 0 && (flush->shared ? syncfs(fd) : fsync(fd)) == -1)
+		if (error == 0 && (flush->shared ? syncfs(fd) : fsync(fd)) == -1) {
 			error = errno;
+			flush->failed = flush->waiting[i].path;
+		}
 		(void)close(fd);
 	}
 	flush->count = 0;

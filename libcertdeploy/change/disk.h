@@ -35,7 +35,9 @@ struct cd_flush {
 	struct {
 		dev_t device; /**< when shared: one descriptor each */
 		int fd;
+		const char *path;
 	} waiting[32];
+	const char *failed; /**< a path of what could not be flushed, or in its file system */
 };
 
 /** Close a file that was written, where it is open. Returns the error before it, else its own. */
@@ -64,8 +66,11 @@ int cd_disk_list(struct cd_vector *names, struct cd_arena *arena, int directory)
 
 /** About so many files and directories are going to be flushed. */
 void cd_flush_begin(struct cd_flush *flush, size_t expected);
-/** Flush a file or directory, at the latest with the barrier. A failure is final: never flush it again. */
-int cd_flush_add(struct cd_flush *flush, int fd);
+/**
+ * Flush a file or directory, at the latest with the barrier. A failure is final: never flush it again.
+ * path: what is told of it then, which lives as long; may be NULL.
+ */
+int cd_flush_add(struct cd_flush *flush, int fd, const char *path);
 /** Everything added is on the disk when this returns 0. Also ends the use of flush. */
 int cd_flush_barrier(struct cd_flush *flush);
 

@@ -41,8 +41,7 @@ static void send(struct writing *writing)
 {
 	struct cd_buffer *text = &writing->text;
 
-	if (text->failed ||
-	    (text->length != 0 && EVP_DigestUpdate(writing->sum, text->bytes, text->length) != 1))
+	if (text->failed || EVP_DigestUpdate(writing->sum, text->bytes, text->length) != 1)
 		writing->error = ENOMEM;
 	writing->length += text->length;
 	if (writing->error == 0 && writing->length > CD_MANIFEST_LIMIT)
@@ -289,7 +288,7 @@ static int finish(struct writing *writing, struct cd_flush *flush)
 	if (lseek(writing->fd, 0, SEEK_SET) == -1)
 		return errno;
 	error = put_header(writing->fd, writing->length, digest);
-	return error == 0 ? cd_flush_add(flush, writing->fd) : error;
+	return error == 0 ? cd_flush_add(flush, writing->fd, NULL) : error;
 }
 
 int cd_journal_write(const struct cd_journal *journal, struct cd_problems *problems, int directory,

@@ -19,7 +19,7 @@
 
 #define TRIES 3 /* a short of memory may pass */
 
-/* Make what was there under the staged name. Returns 0 or an errno. */
+/* Make what was there, which is something, under the staged name. Returns 0 or an errno. */
 static int make_old(struct cd_work *work, const struct cd_entry *entry, int directory, const char *name,
 		    struct cd_flush *flush)
 {
@@ -36,19 +36,16 @@ static int make_old(struct cd_work *work, const struct cd_entry *entry, int dire
 		return error;
 	case CD_SIDE_LINK:
 		return cd_stage_link(directory, name, before->target, &before->attributes, true);
-	case CD_SIDE_DIRECTORY:
+	default:
 		fd = cd_disk_make_directory(directory, name, 0700);
 		if (fd == -1)
 			return errno;
 		error = cd_attributes_apply(fd, &before->attributes, false);
 		if (error == 0)
-			error = cd_flush_add(flush, fd);
+			error = cd_flush_add(flush, fd, NULL);
 		(void)close(fd);
 		return error;
-	case CD_SIDE_NOTHING:
-		break;
 	}
-	return 0;
 }
 
 static int make_holders_again(struct cd_work *work)
@@ -155,6 +152,7 @@ static bool is_waiting(const struct cd_entry *entry)
 static int undo_all(struct cd_work *work, size_t *foreign, const char **where)
 {
 	int first = cd_stage_clean(work), error;
+	const char *path;
 
 	*foreign = 0;
 	*where = NULL;
@@ -171,7 +169,9 @@ static int undo_all(struct cd_work *work, size_t *foreign, const char **where)
 	}
 	error = cd_stage_clean(work);
 	first = first != 0 ? first : error;
-	error = cd_flush_directories(work);
+	error = cd_flush_directories(work, &path);
+	if (first == 0)
+		*where = path;
 	return first != 0 ? first : error;
 }
 
@@ -238,7 +238,7 @@ static int open_leftover(struct cd_work *work, const char *where)
 
 	work->where = where;
 	work->directory = cd_disk_open(work->state.directory, where, O_RDONLY | O_DIRECTORY, 0);
-	if (work->directory == -1 && (errno == ENOTDIR || errno == ELOOP))
+	if (work->directory == -1 && errno == ENOTDIR) /* so it is of a link, too */
 		return cd_fail(work->problems, CERTDEPLOY_EREFUSED, "journal-damaged", path, 0,
 			       _("something else stands where the record of an interrupted run would be"));
 	if (work->directory == -1)

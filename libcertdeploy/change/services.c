@@ -82,7 +82,9 @@ static int note_reload(struct cd_work *work, const char *service)
 	if (error == 0 && fsync(fd) == -1)
 		error = errno;
 	error = cd_disk_close(fd, error);
-	return error == 0 ? 0 : cd_fail_errno(work->problems, error, NULL, _("cannot write the journal"));
+	return error == 0 ? 0
+			  : cd_fail_errno(work->problems, error, work->state.path,
+					  _("cannot write the journal"));
 }
 
 static void note_not_running(struct cd_work *work, const struct cd_control *control)

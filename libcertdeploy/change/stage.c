@@ -171,7 +171,7 @@ int cd_stage_file(int directory, const char *name, int from, const struct cd_ent
 	if (error == 0)
 		error = cd_attributes_apply(fd, attributes, with_time);
 	if (error == 0)
-		error = cd_flush_add(flush, fd);
+		error = cd_flush_add(flush, fd, entry->path);
 	return cd_disk_close(fd, error);
 }
 
@@ -243,7 +243,8 @@ static int stage_one(struct cd_work *work, const struct cd_entry *entry, struct 
 	}
 	if (error == 0)
 		return 0;
-	return cd_fail_errno(work->problems, error, entry->path, _("cannot stage the file"));
+	return cd_fail_errno(work->problems, error, flush->failed == NULL ? entry->path : flush->failed,
+			     _("cannot stage the file"));
 }
 
 /* A staged directory gets its owner and mode when all that belongs in it is there. */
@@ -258,12 +259,13 @@ static int finish_directory(struct cd_work *work, const struct cd_entry *entry, 
 	if (error == 0)
 		error = cd_attributes_apply(fd, &entry->after.attributes, false);
 	if (error == 0)
-		error = cd_flush_add(flush, fd);
+		error = cd_flush_add(flush, fd, entry->path);
 	if (fd != -1)
 		(void)close(fd);
 	if (error == 0)
 		return 0;
-	return cd_fail_errno(work->problems, error, entry->path, _("cannot stage the directory"));
+	return cd_fail_errno(work->problems, error, flush->failed == NULL ? entry->path : flush->failed,
+			     _("cannot stage the directory"));
 }
 
 static int make_holders(struct cd_work *work)
@@ -312,7 +314,8 @@ int cd_stage_all(struct cd_work *work)
 	}
 	error = cd_flush_barrier(&flush);
 	if (result == 0 && error != 0)
-		result = cd_fail_errno(work->problems, error, NULL, _("cannot flush what was written"));
+		result = cd_fail_errno(work->problems, error, flush.failed,
+				       _("cannot flush what was written"));
 	return result;
 }
 
@@ -376,6 +379,7 @@ out:
 
 int cd_switch_all(struct cd_work *work)
 {
+	const char *where = NULL;
 	int result = 0, error;
 
 	for (size_t i = 0; result == 0 && i < work->journal.entries.count; i++) {
@@ -386,9 +390,9 @@ int cd_switch_all(struct cd_work *work)
 	}
 	if (result != 0)
 		return result;
-	error = cd_flush_directories(work);
+	error = cd_flush_directories(work, &where);
 	if (error != 0)
-		return cd_fail_errno(work->problems, error, NULL, _("cannot flush a directory"));
+		return cd_fail_errno(work->problems, error, where, _("cannot flush a directory"));
 	return 0;
 }
 
@@ -411,12 +415,12 @@ static int flush_parent(struct cd_work *work, const char *path, struct cd_table 
 	/* What has gone needs no flush; its own parent is among the others. */
 	if (fd == -1)
 		return cd_disk_is_gone(errno) ? 0 : errno;
-	error = cd_flush_add(flush, fd);
+	error = cd_flush_add(flush, fd, path);
 	(void)close(fd);
 	return error;
 }
 
-int cd_flush_directories(struct cd_work *work)
+int cd_flush_directories(struct cd_work *work, const char **where)
 {
 	struct cd_table seen = {0};
 	struct cd_flush flush;
@@ -435,6 +439,7 @@ int cd_flush_directories(struct cd_work *work)
 		error = flush_parent(work, work->journal.holders.items[i], &seen, &flush);
 	late = cd_flush_barrier(&flush);
 	cd_table_free(&seen);
+	*where = flush.failed;
 	return error != 0 ? error : late;
 }
 

@@ -172,7 +172,9 @@ static int write_diff(struct cd_work *work, struct cd_flush *flush)
 			? ENOMEM
 			: cd_disk_put(work->directory, CD_DIFF, cd_buffer_text(&diff), diff.length, flush);
 	cd_buffer_free(&diff);
-	return error == 0 ? 0 : cd_fail_errno(work->problems, error, NULL, _("cannot write the journal"));
+	return error == 0 ? 0
+			  : cd_fail_errno(work->problems, error, work->state.path,
+					  _("cannot write the journal"));
 }
 
 /* Made beforehand: noting a reload then only appends. */
@@ -180,7 +182,9 @@ static int make_reload_notes(struct cd_work *work, struct cd_flush *flush)
 {
 	int error = cd_disk_put(work->directory, CD_RELOADED, "", 0, flush);
 
-	return error == 0 ? 0 : cd_fail_errno(work->problems, error, NULL, _("cannot write the journal"));
+	return error == 0 ? 0
+			  : cd_fail_errno(work->problems, error, work->state.path,
+					  _("cannot write the journal"));
 }
 
 /* The record of all that is going to be done, and what it takes to undo that. */
@@ -197,11 +201,12 @@ static int write_record(struct cd_work *work)
 		result = make_reload_notes(work, &flush);
 	if (result == 0)
 		result = cd_journal_write(&work->journal, work->problems, work->directory, &flush);
-	error = result == 0 ? cd_flush_add(&flush, work->directory) : 0;
+	error = result == 0 ? cd_flush_add(&flush, work->directory, NULL) : 0;
 	late = cd_flush_barrier(&flush);
 	error = error != 0 ? error : late;
 	if (result == 0 && error != 0)
-		result = cd_fail_errno(work->problems, error, NULL, _("cannot flush the journal"));
+		result = cd_fail_errno(work->problems, error, work->state.path,
+				       _("cannot flush the journal"));
 	return result;
 }
 

@@ -61,8 +61,9 @@ int cd_stage_link(int directory, const char *name, const char *target,
 int cd_stage_clean(struct cd_work *work);
 /** The same when all has gone into place: only the directories in which it may have waited are left. */
 int cd_stage_clean_holders(struct cd_work *work);
-/** Flush every directory in which the entries stand. Returns 0 or an errno. */
-int cd_flush_directories(struct cd_work *work);
+/** Flush every directory in which the entries stand. Returns 0 or an errno; *where: a path in that one, or
+ * NULL. */
+int cd_flush_directories(struct cd_work *work, const char **where);
 
 /* recover.c: the way back. */
 /** Put every entry back. 0, or CERTDEPLOY_EBROKEN, recorded; *foreign counts what others changed since. */

@@ -594,15 +594,15 @@ static void test_shared_flushes(void **state)
 
 	cd_flush_begin(&flush, 1000);
 	short_of("fstat", 1, 1, EIO);
-	assert_int_equal(cd_flush_add(&flush, work->directory), EIO);
+	assert_int_equal(cd_flush_add(&flush, work->directory, NULL), EIO);
 	short_of("fcntl", 1, 1, EMFILE);
-	assert_int_equal(cd_flush_add(&flush, work->directory), EMFILE);
+	assert_int_equal(cd_flush_add(&flush, work->directory, NULL), EMFILE);
 	assert_int_equal(flush.count, 0);
-	assert_int_equal(cd_flush_add(&flush, work->directory), 0);
-	assert_int_equal(cd_flush_add(&flush, work->directory), 0);
+	assert_int_equal(cd_flush_add(&flush, work->directory, NULL), 0);
+	assert_int_equal(cd_flush_add(&flush, work->directory, NULL), 0);
 	assert_int_equal(flush.count, 1);
 	if (other != -1)
-		assert_int_equal(cd_flush_add(&flush, other), 0);
+		assert_int_equal(cd_flush_add(&flush, other, NULL), 0);
 	/* The first failure is told, and is no reason to leave out the others. */
 	short_of("syncfs", 1, 1, EIO);
 	assert_int_equal(cd_flush_barrier(&flush), EIO);
@@ -621,16 +621,17 @@ static void test_few_flushes(void **state)
 
 	cd_flush_begin(&flush, 3);
 	short_of("fcntl", 1, 1, EMFILE);
-	assert_int_equal(cd_flush_add(&flush, work->directory), EMFILE);
+	assert_int_equal(cd_flush_add(&flush, work->directory, NULL), EMFILE);
 	assert_int_equal(flush.count, 0);
 	short_of("fsync", 1, 1, EIO);
 	for (size_t i = 0; i < room; i++)
-		assert_int_equal(cd_flush_add(&flush, work->directory), 0);
+		assert_int_equal(cd_flush_add(&flush, work->directory, i == 0 ? "/first" : "/other"), 0);
 	assert_int_equal(flush.count, room);
-	assert_int_equal(cd_flush_add(&flush, work->directory), EIO);
+	assert_int_equal(cd_flush_add(&flush, work->directory, "/last"), EIO);
 	assert_true(short_met());
+	assert_string_equal(flush.failed, "/first");
 	assert_int_equal(flush.count, 0);
-	assert_int_equal(cd_flush_add(&flush, work->directory), 0);
+	assert_int_equal(cd_flush_add(&flush, work->directory, NULL), 0);
 	assert_int_equal(flush.count, 1);
 	assert_int_equal(cd_flush_barrier(&flush), 0);
 	assert_int_equal(flush.count, 0);
