@@ -250,9 +250,14 @@ int cd_fail_memory(struct cd_problems *problems)
 	return CERTDEPLOY_ENOMEM;
 }
 
+bool cd_is_denied(int error)
+{
+	return error == EACCES || error == EPERM;
+}
+
 int cd_fail_errno(struct cd_problems *problems, int error, const char *file, const char *format, ...)
 {
-	bool denied = error == EACCES || error == EPERM;
+	bool denied = cd_is_denied(error);
 	char reason[ROOM_FOR_ERRNO];
 	const char *what;
 	va_list arguments;

@@ -35,6 +35,8 @@ void cd_problem_v(struct cd_problems *problems, enum certdeploy_severity severit
 int cd_fail(struct cd_problems *problems, int result, const char *code, const char *file, size_t line,
 	    const char *format, ...) CERTDEPLOY_PRINTF(6, 7);
 
+/** Whether this errno means that somebody may not. */
+bool cd_is_denied(int error);
 /** Record that memory is short; returns CERTDEPLOY_ENOMEM. */
 int cd_fail_memory(struct cd_problems *problems);
 

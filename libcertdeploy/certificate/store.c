@@ -236,7 +236,7 @@ static bool pair_is_stored(const struct plan *plan, const struct pair *pair)
 			continue;
 
 		/* Who may not read the key trusts the certificate beside it. */
-		if (file->bytes == NULL && is_secret(i) && (file->error == EACCES || file->error == EPERM))
+		if (file->bytes == NULL && is_secret(i) && cd_is_denied(file->error))
 			continue;
 		if (file->bytes == NULL || file->length != pair->lengths[i] ||
 		    (file->length != 0 && memcmp(file->bytes, pair->bytes[i], file->length) != 0))
@@ -370,8 +370,8 @@ static int add_pair_files(struct plan *plan, const struct pair *pair)
 		if (change.path == NULL || current == NULL)
 			return short_of_memory(plan);
 		if (change.bytes == NULL)
-			return cd_fail_errno(plan->host->problems, old == NULL ? ENOENT : old->error,
-					     current, _("cannot read what is to be carried over"));
+			return cd_fail_errno(plan->host->problems, pair->old->files[i].error, current,
+					     _("cannot read what is to be carried over"));
 		cd_permissions_apply(&change, &plan->permissions, i, old);
 		if (old != NULL && old->bytes != NULL && !cd_permissions_say_mode(&plan->permissions, i))
 			result = carry_acl(plan, &change, current);
@@ -582,10 +582,11 @@ static int make_materials(const struct certdeploy_material *const **out, const s
 		struct certdeploy_material *material = cd_arena_alloc(arena, sizeof(*material));
 		const struct certdeploy_leaf *leaf = NULL;
 
+		/* It was read once: what is missing now is memory. */
 		if (material == NULL || cd_leaf_parse(&leaf, arena, pair->bytes[CD_STORED_CERT],
-						      pair->lengths[CD_STORED_CERT]) == CERTDEPLOY_ENOMEM)
+						      pair->lengths[CD_STORED_CERT]) != 0)
 			return short_of_memory(plan);
-		material->client_auth = leaf != NULL && leaf->client_auth;
+		material->client_auth = leaf->client_auth;
 		material->name = plan->request->name != NULL ? cd_arena_string(arena, plan->request->name)
 							     : cd_arena_string(arena, pair->sha256);
 		material->key_type = pair->key_type;

@@ -262,32 +262,31 @@ struct spare {
 	size_t count;
 };
 
+/* path: in the host's arena; NULL: there was no memory for it. */
 static int add_key(struct spare *spare, struct cd_host *host, const char *path)
 {
-	struct cd_piece *piece = &spare->pieces[spare->count];
 	char *bytes = NULL;
 	size_t length = 0;
-	int error = cd_read_file(&bytes, &length, NULL, &host->root, path, CD_KEY_LIMIT);
+	int error = path == NULL ? ENOMEM
+				 : cd_read_file(&bytes, &length, NULL, &host->root, path, CD_KEY_LIMIT);
 
 	if (error != 0)
 		return error == ENOMEM ? cd_fail_memory(host->problems) : 0;
-	*piece = (struct cd_piece){.kind = CERTDEPLOY_MATERIAL_KEY, .bytes = bytes, .length = length};
-	spare->count++;
-	piece->origin = cd_arena_string(&host->arena, path);
-	return piece->origin == NULL ? cd_fail_memory(host->problems) : 0;
+	spare->pieces[spare->count++] = (struct cd_piece){
+		.kind = CERTDEPLOY_MATERIAL_KEY, .bytes = bytes, .length = length, .origin = path};
+	return 0;
 }
 
 static int read_keys(struct spare *spare, struct cd_host *host, const char *directory, const char *name)
 {
 	static const char *const files[] = {"key.pem", "key-rsa.pem", "key-ecdsa.pem", "key-ed25519.pem"};
 	const char *const *names = NULL;
-	char requests[PATH_MAX], path[PATH_MAX];
+	const char *requests = cd_arena_format(&host->arena, "%s/%s/requests", directory, name);
 	size_t found = 0;
 	int result;
 
-	if (snprintf(requests, sizeof(requests), "%s/%s/requests", directory, name) >=
-	    (int)sizeof(requests))
-		return 0;
+	if (requests == NULL)
+		return cd_fail_memory(host->problems);
 	result = cd_host_directory(&names, host, requests);
 	if (result == CERTDEPLOY_ENOTFOUND)
 		result = 0;
@@ -295,13 +294,12 @@ static int read_keys(struct spare *spare, struct cd_host *host, const char *dire
 		found++;
 	/* Names begin with the time. */
 	while (result == 0 && found-- > 0 && spare->count < CD_SPARE_KEYS)
-		if (snprintf(path, sizeof(path), "%s/%s/key.pem", requests, names[found]) <
-		    (int)sizeof(path))
-			result = add_key(spare, host, path);
+		result = add_key(spare, host,
+				 cd_arena_format(&host->arena, "%s/%s/key.pem", requests, names[found]));
 	for (size_t i = 0; result == 0 && i < sizeof(files) / sizeof(*files); i++)
-		if (snprintf(path, sizeof(path), "%s/%s/current/%s", directory, name, files[i]) <
-		    (int)sizeof(path))
-			result = add_key(spare, host, path);
+		result = add_key(
+			spare, host,
+			cd_arena_format(&host->arena, "%s/%s/current/%s", directory, name, files[i]));
 	return result;
 }
 

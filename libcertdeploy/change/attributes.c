@@ -2,6 +2,8 @@
 /* attributes.c - what a file has beside its bytes: owner, mode, ACL, labels, time */
 #include "change/attributes.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,9 @@ void cd_attributes_of(struct cd_attributes *out, const struct stat *status)
 /* Sums that the kernel keeps over the file itself: a copy of them would be wrong. */
 static bool is_of_the_kernel(const char *name)
 {
-	return strcmp(name, "security.ima") == 0 || strcmp(name, "security.evm") == 0;
+	static const char *const names[] = {"security.ima", "security.evm", NULL};
+
+	return cd_in_list(names, name);
 }
 
 static int read_one(struct cd_xattr *out, struct cd_arena *arena, int fd, const char *name)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,13 +40,8 @@ static int make_way(int at, const char *path)
 		size_t length = strcspn(path, "/");
 		int next, error;
 
-		if (length > NAME_MAX) {
-			(void)close(directory);
-			errno = ENAMETOOLONG;
-			return -1;
-		}
-		memcpy(component, path, length);
-		component[length] = '\0';
+		/* The original lies there: no component of its path is too long. */
+		(void)snprintf(component, sizeof(component), "%.*s", (int)length, path);
 		next = cd_disk_make_directory(directory, component, 0700);
 		error = errno;
 		(void)close(directory);

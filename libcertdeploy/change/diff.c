@@ -65,7 +65,7 @@ static struct region region_of(const struct hunk_state *state, size_t index)
 
 	if (splice->length != 0 && starts_line && whole && state->old[end - 1] == '\n')
 		return region;
-	if (splice->length == 0 && starts_line && whole && (end == 0 || state->old[end - 1] == '\n'))
+	if (splice->length == 0 && starts_line && whole)
 		return region;
 	region.end = line_end(state, end);
 	return region;

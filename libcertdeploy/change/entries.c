@@ -323,11 +323,9 @@ static bool is_unchanged(const struct cd_entry *entry, const struct cd_change *c
 		return strcmp(entry->before.digest, entry->after.digest) == 0;
 	case CD_SIDE_LINK:
 		return strcmp(entry->before.target, entry->after.target) == 0;
-	case CD_SIDE_DIRECTORY:
-	case CD_SIDE_NOTHING:
+	default:
 		return true;
 	}
-	return false;
 }
 
 /* Two changes of one file, by different paths: equal ones are one. */
@@ -449,7 +447,7 @@ static int set_after(struct cd_work *work, struct cd_entry *entry, const struct 
 	case CD_CHANGE_DIRECTORY:
 		entry->after.kind = CD_SIDE_DIRECTORY;
 		break;
-	case CD_CHANGE_REMOVE:
+	default: /* what is removed is nothing afterwards */
 		break;
 	}
 	fill_attributes(entry, change);

@@ -427,7 +427,7 @@ static int add_back(struct undoing *undoing, const struct cd_entry *entry, const
 		change.kind = CD_CHANGE_LINK;
 		change.target = entry->before.target;
 		break;
-	case CD_SIDE_DIRECTORY:
+	default:
 		change.kind = CD_CHANGE_DIRECTORY;
 		break;
 	}

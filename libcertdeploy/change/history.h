@@ -33,8 +33,8 @@ int cd_history_undo(struct cd_changes *changes, struct cd_touched **services, si
 		    bool force);
 
 /**
- * Remove backups beyond keep that are older than `older` seconds. Takes the lock. *removed: there were such,
- * also where not all of them could be removed.
+ * Remove backups beyond keep that are older than `older` seconds. Takes the lock. *removed: there were
+ * such, also where not all of them could be removed.
  */
 int cd_history_prune(bool *removed, struct cd_problems *problems, const struct cd_root *root,
 		     const char *state_directory, unsigned keep, long older, unsigned wait);

@@ -395,7 +395,7 @@ int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, in
 	*journal = (struct cd_journal){0};
 	if (error == 0)
 		error = check_ours(&ours, directory, fd);
-	if (error == 0 && bytes != NULL && ours)
+	if (error == 0 && ours)
 		result = understand(journal, bytes, length);
 	if (fd != -1)
 		(void)close(fd);

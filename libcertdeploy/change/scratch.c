@@ -69,21 +69,6 @@ static int make_directories(struct cd_scratch *scratch, struct cd_problems *prob
 	return result;
 }
 
-static int write_all(int fd, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t done = write(fd, bytes, length);
-
-		if (done == -1 && errno == EINTR)
-			continue;
-		if (done == -1)
-			return errno;
-		bytes += done;
-		length -= (size_t)done;
-	}
-	return 0;
-}
-
 int cd_scratch_write(struct cd_scratch *scratch, struct cd_problems *problems, const char *name,
 		     const char *bytes, size_t length)
 {
@@ -101,7 +86,7 @@ int cd_scratch_write(struct cd_scratch *scratch, struct cd_problems *problems, c
 	if (result != 0)
 		return result;
 	fd = cd_disk_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	error = fd == -1 ? errno : write_all(fd, bytes, length);
+	error = fd == -1 ? errno : cd_disk_write(fd, bytes, length);
 	/* Postfix waits up to three seconds for a file that was written just now to be complete. */
 	if (error == 0 && futimens(fd, (const struct timespec[2]){{1, 0}, {1, 0}}) == -1)
 		error = errno;

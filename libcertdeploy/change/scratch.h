@@ -6,7 +6,7 @@
 #include "base/problem.h"
 
 struct cd_scratch {
-	char path[64];        /**< absolute; mode 0700; "" when not open */
+	char path[64];         /**< absolute; mode 0700; "" when not open */
 	struct cd_vector made; /**< of char *: what is in it, in the order it was made */
 };
 

@@ -26,8 +26,8 @@ static uint64_t mount_of(int fd)
 #ifdef STATX_MNT_ID
 	struct statx status;
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) == 0 &&
-	    (status.stx_mask & STATX_MNT_ID) != 0)
+	/* A kernel that does not know it leaves it zero. */
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) == 0)
 		return status.stx_mnt_id;
 #else
 	(void)fd;
@@ -58,10 +58,11 @@ static const char *find_holder(struct cd_work *work, const struct cd_entry *entr
 	char *at = cd_arena_string(arena, entry->path), *slash;
 	const char *parent;
 
-	if (at == NULL || (slash = strrchr(at, '/')) == NULL) {
+	if (at == NULL) {
 		(void)cd_fail_memory(work->problems);
 		return NULL;
 	}
+	slash = strrchr(at, '/');
 	*slash = '\0';
 	parent = cd_arena_string(arena, at);
 	while (parent != NULL && (slash = strrchr(at, '/')) != NULL) {
@@ -223,10 +224,9 @@ static int stage_content(struct cd_work *work, const struct cd_entry *entry, int
 				     entry->keep_time);
 	case CD_SIDE_DIRECTORY:
 		return mkdirat(directory, name, 0700) == -1 ? errno : 0;
-	case CD_SIDE_NOTHING:
-		break;
+	default:
+		return 0;
 	}
-	return 0;
 }
 
 static int stage_one(struct cd_work *work, const struct cd_entry *entry, struct cd_flush *flush)
@@ -251,11 +251,12 @@ static int stage_one(struct cd_work *work, const struct cd_entry *entry, struct 
 static int finish_directory(struct cd_work *work, const struct cd_entry *entry, struct cd_flush *flush)
 {
 	char path[PATH_MAX];
-	int error = staged_path(path, entry);
-	int fd = error != 0 ? -1 : cd_disk_directory(work->root, path);
+	int fd, error;
 
-	if (error == 0 && fd == -1)
-		error = errno;
+	/* It has been made there. */
+	(void)staged_path(path, entry);
+	fd = cd_disk_directory(work->root, path);
+	error = fd == -1 ? errno : 0;
 	if (error == 0)
 		error = cd_attributes_apply(fd, &entry->after.attributes, false);
 	if (error == 0)

@@ -436,8 +436,7 @@ static bool is_stale(const struct cd_work *work, size_t problems, int result)
 {
 	const struct certdeploy_problem *error = cd_problems_error(work->problems, problems);
 
-	return result == CERTDEPLOY_EREFUSED && !work->switched && error != NULL &&
-	       strcmp(error->code, "changed-since") == 0;
+	return result == CERTDEPLOY_EREFUSED && strcmp(error->code, "changed-since") == 0;
 }
 
 /* Begin on what is there already; returns CERTDEPLOY_ENOTFOUND where no state directory is. */

@@ -112,6 +112,6 @@ int certdeploy_digest_base64(const char **sha256, struct certdeploy_reading *rea
 	if (error == ENOMEM)
 		return cd_fail_memory(reading->host->problems);
 	if (error != 0)
-		return error == EACCES || error == EPERM ? CERTDEPLOY_EPERMISSION : CERTDEPLOY_EREFUSED;
+		return cd_is_denied(error) ? CERTDEPLOY_EPERMISSION : CERTDEPLOY_EREFUSED;
 	return *sha256 == NULL ? CERTDEPLOY_ENOMEM : 0;
 }

@@ -266,7 +266,7 @@ int cd_host_directory(const char *const **names, struct cd_host *host, const cha
 
 static int read_failure(int error)
 {
-	if (error == EACCES || error == EPERM)
+	if (cd_is_denied(error))
 		return CERTDEPLOY_EPERMISSION;
 	if (error == ENOMEM)
 		return CERTDEPLOY_ENOMEM;

@@ -27,6 +27,8 @@ static const char control[] =
 	"test) ! grep -q SYNTAX etc/$1.conf || { echo \"etc/$1.conf: SYNTAX\" >&2; exit 1; } ;;\n"
 	"reload) if [ -e run/hang ]; then sleep 60; fi\n"
 	"	if grep -q DIE etc/$1.conf; then kill \"$(cat $pid)\"\n"
+	"	elif grep -q LATER etc/$1.conf; then cp etc/$1.conf run/$1.served\n"
+	"		{ sleep 0.3; kill \"$(cat $pid)\"; } >/dev/null 2>&1 &\n"
 	"	elif grep -q REFUSE etc/$1.conf; then exit 3\n"
 	"	elif grep -q HANG etc/$1.conf; then sleep 60\n"
 	"	else cp etc/$1.conf run/$1.served; fi ;;\n"

@@ -55,7 +55,8 @@ size_t host_history(struct host *host);
 
 /**
  * Make service number i, called "one" or "two", with the configuration etc/one.conf. Its server reads
- * it to run/one.served at each reload, dies of the word DIE, and its test refuses the word SYNTAX.
+ * it to run/one.served at each reload, dies of the word DIE, of LATER a third of a second later, and its
+ * test refuses the word SYNTAX.
  */
 void host_service(struct host *host, unsigned i);
 void host_start(struct host *host, unsigned i);

@@ -340,6 +340,24 @@ static void test_whatever_fails_while_changes_are_listed(void **state)
 	short_of_everything(list_once, NULL);
 }
 
+/* Neither what a program reads nor what it makes may be a place that is none. */
+static void test_builds_without_a_place(void **state)
+{
+	static const char *const argv[] = {"postmap", "hash:%s", NULL};
+	struct cd_change_build wanted = {.source = "map", .argv = argv, .product = "/etc/map.db"};
+	struct cd_problems problems = {0};
+	struct cd_changes changes = {0};
+
+	(void)state;
+	assert_int_not_equal(cd_changes_add_build(&changes, &problems, &wanted), 0);
+	wanted.source = "/etc/map";
+	wanted.product = "map.db";
+	assert_int_not_equal(cd_changes_add_build(&changes, &problems, &wanted), 0);
+	assert_int_equal(changes.builds.count, 0);
+	cd_changes_free(&changes);
+	cd_problems_free(&problems);
+}
+
 /* Two builds of one file that are not the same. */
 static void test_builds_that_conflict(void **state)
 {
@@ -384,6 +402,7 @@ int main(void)
 		cmocka_unit_test(test_names_that_no_private_copy_has),
 		cmocka_unit_test(test_a_private_copy_is_no_standard_stream),
 		cmocka_unit_test(test_whatever_fails_while_changes_are_listed),
+		cmocka_unit_test(test_builds_without_a_place),
 		cmocka_unit_test(test_builds_that_conflict),
 	};
 

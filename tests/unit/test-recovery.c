@@ -447,6 +447,9 @@ static void test_a_state_that_others_can_change(void **state)
 	assert_int_equal(recover(host, &recovered, false), CERTDEPLOY_EREFUSED);
 	assert_string_equal(host_error(host), "unsafe-path");
 	assert_true(host_has(host, "etc/one.conf", "new one\n"));
+	/* Where only the owner renames what is his, others could still put theirs beside it. */
+	assert_int_equal(chmod(place, 01777), 0);
+	assert_int_equal(recover(host, &recovered, false), CERTDEPLOY_EREFUSED);
 	assert_int_equal(chmod(place, 0700), 0);
 	assert_int_equal(chmod(host_path(host, "var"), 0777), 0);
 	assert_int_equal(recover(host, &recovered, false), CERTDEPLOY_EREFUSED);
@@ -857,6 +860,219 @@ static void test_whatever_fails_on_the_way_there(void **state)
 	fail_each(deploy_once, host, NULL, 4);
 }
 
+/* ---- what comes of it when one kind of call fails, at each place ---- */
+
+/* Begin with the files of before; the servers are left alone. */
+static void begin_again(struct host *host)
+{
+	in_host(host, "rm -rf etc var && cp -a kept/etc .");
+	host_begin(host, "deploy");
+	host->transaction.service_count = 0;
+	host->transaction.keep = 1;
+}
+
+static void assert_old_or_new(struct host *host, int result, long at)
+{
+	if (!(result == 0 ? all_is_new(host) : all_is_old(host)))
+		fail_msg("neither old nor new: %ld, %d, %s", at, result, host_error(host));
+}
+
+/* With everything that a run remembers; deployments of certificates have a difference of each file. */
+static void change_and_tell(struct host *host)
+{
+	static const char *const certificates[] = {"www.example.jp", NULL};
+	struct cd_change change = {.kind = CD_CHANGE_FILE,
+				   .path = host_path(host, "etc/two.conf"),
+				   .bytes = "new two\n",
+				   .length = 8,
+				   .owner = (uid_t)-1,
+				   .group = (gid_t)-1,
+				   .diff = "-old two\n+new two\n"};
+
+	host->transaction.certificates = certificates;
+	host->transaction.syslog = host_path(host, "run/log");
+	change_everything(host);
+	host_file(host, "etc/gone.conf", "same\n", "one");
+	if (cd_changes_add(&host->changes, &host->problems, &change) != 0)
+		fail_msg("no change can be added");
+}
+
+static void prepare(struct host *host)
+{
+	furnish(host);
+	host_put(host, "etc/gone.conf", "same\n");
+	in_host(host, "mkdir -p var && mkdir kept && cp -a etc kept");
+}
+
+/* Every single allocation, every file that is looked at, and every byte that is read back. */
+static void test_each_of_a_kind_fails(void **state)
+{
+	static const struct {
+		const char *names;
+		int fault;
+	} kinds[] = {
+		{"malloc calloc realloc strdup strndup", ENOMEM},
+		{"fstat", EIO},
+		{"fstatat", EIO},
+		{"openat", EMFILE},
+		{"unlinkat", ENOENT},
+		{"syscall", EEXIST},
+		{"read", 0},
+	};
+	struct host *host = *state;
+	int recovered;
+
+	prepare(host);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		bool met = true;
+
+		for (long at = 1; met; at++) {
+			int result;
+
+			begin_again(host);
+			change_and_tell(host);
+			short_of(kinds[i].names, at, 1, kinds[i].fault);
+			result = host_run(host);
+			met = short_met();
+			assert_true(met || result == 0);
+			if (result != CERTDEPLOY_EBROKEN)
+				assert_old_or_new(host, result, at);
+			assert_int_equal(recover(host, &recovered, false), 0);
+			assert_a_key_is_private(host);
+			assert_old_or_new(host, result, at);
+		}
+	}
+}
+
+/* Something of a directory that is to go has gone by itself just when it is looked at. */
+static void test_what_goes_by_itself(void **state)
+{
+	struct host *host = *state;
+	bool met = true;
+
+	prepare(host);
+	for (long at = 1; met; at++) {
+		int recovered, result;
+
+		begin_again(host);
+		host_change(host, CD_CHANGE_REMOVE, "etc/gone", NULL, NULL, false);
+		short_of("fstatat", at, 1, ENOENT);
+		result = host_run(host);
+		met = short_met();
+		assert_int_equal(recover(host, &recovered, false), 0);
+		if (access(host_path(host, "etc/gone"), F_OK) == 0)
+			assert_true(host_has(host, "etc/gone/file", "file\n"));
+		else
+			assert_int_equal(result, 0);
+	}
+}
+
+/* It was called off, and then the record of it cannot be put away: the next run does that. */
+static int call_off(void *user, const char *what, size_t done, size_t total)
+{
+	(void)user;
+	(void)what;
+	(void)done;
+	return total != 0;
+}
+
+static void test_what_was_called_off_stays_off(void **state)
+{
+	struct host *host = *state;
+	bool met = true;
+	int recovered;
+
+	prepare(host);
+	for (long at = 1; met; at++) {
+		begin_again(host);
+		host->transaction.progress = call_off;
+		change_everything(host);
+		short_of("syscall", at, 1, EIO);
+		assert_int_not_equal(host_run(host), 0);
+		met = short_met();
+		assert_true(all_is_old(host));
+		assert_int_equal(recover(host, &recovered, false), 0);
+		assert_true(all_is_old(host));
+		assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
+	}
+}
+
+/* All is as before, but the record of that cannot be filed: a warning, and the next run files it. */
+static void test_a_way_back_that_cannot_be_filed(void **state)
+{
+	struct host *host = *state;
+	bool met = true, warned = false;
+	int recovered;
+
+	prepare(host);
+	for (long at = 1; met; at++) {
+		int result;
+
+		begin_again(host);
+		host->transaction.service_count = 1;
+		host->transaction.reload = false;
+		host_file(host, "etc/one.conf", "SYNTAX\n", "one");
+		host_change(host, CD_CHANGE_LINK, "etc/current", "new", NULL, false);
+		short_of("syscall", at, 1, EROFS);
+		result = host_run(host);
+		met = short_met();
+		assert_int_not_equal(result, 0);
+		if (result != CERTDEPLOY_EBROKEN)
+			assert_true(all_is_old(host));
+		for (size_t i = 0; i < host->problems.list.count; i++) {
+			const struct certdeploy_problem *problem = host->problems.list.items[i];
+
+			warned = warned || (problem->severity == CERTDEPLOY_WARNING &&
+					    strstr(problem->message, "could not be filed") != NULL);
+		}
+		assert_int_equal(recover(host, &recovered, false), 0);
+		assert_true(all_is_old(host));
+	}
+	assert_true(warned);
+}
+
+/* Directories in which files wait on the way back are made again where they seem to have gone. */
+static void test_places_to_wait_that_have_gone(void **state)
+{
+	struct host *host = *state;
+	int recovered;
+
+	furnish(host);
+	run_and_die(host, change_everything);
+	keep(host);
+	for (long count = 1; count < 3; count++) {
+		bool met = true;
+
+		for (long at = 1; met; at++) {
+			restore(host, ":");
+			host_begin(host, "recover");
+			host->read_below = NULL;
+			short_of("syscall", at, count, ENOENT);
+			(void)cd_transaction_recover(&recovered, &host->transaction, false);
+			met = short_met();
+			/* Where what was there seems to have gone, that is told; else it is there again. */
+			assert_int_equal(recover(host, &(int){0}, false), 0);
+			if (recovered == 1) {
+				assert_true(host_has(host, "etc/one.conf", "old one\n"));
+				assert_true(host_has(host, "etc/conf.d/read", "old read\n"));
+				assert_true(leads_to(host, "etc/current", "old"));
+			}
+		}
+	}
+}
+
+/* A server that died before it was told anything is started again. */
+static void test_a_server_that_was_not_told(void **state)
+{
+	struct host *host = *state;
+	int recovered;
+
+	interrupt(host);
+	in_host(host, "kill $(cat run/one.pid) && printf 'two\\n' >var/state/journal/reloaded");
+	assert_int_equal(recover(host, &recovered, false), 0);
+	assert_old(host);
+}
+
 /* Where the kernel says that nobody can replace it, nothing begins. */
 static void test_what_cannot_be_replaced(void **state)
 {
@@ -910,6 +1126,12 @@ int main(void)
 		TEST(test_directories_that_have_gone_since),
 		TEST(test_whatever_fails_on_the_way_back),
 		TEST(test_whatever_fails_on_the_way_there),
+		TEST(test_each_of_a_kind_fails),
+		TEST(test_what_goes_by_itself),
+		TEST(test_what_was_called_off_stays_off),
+		TEST(test_a_way_back_that_cannot_be_filed),
+		TEST(test_places_to_wait_that_have_gone),
+		TEST(test_a_server_that_was_not_told),
 		TEST(test_what_cannot_be_replaced),
 	};
 

@@ -4,6 +4,9 @@
 
 #include "host.h"
 
+#include "base/text.h"
+#include "change/state.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 static int set_up(void **state)
@@ -197,6 +201,33 @@ static void test_a_server_that_dies_is_started_again(void **state)
 	assert_string_equal(host->services[0].state, "rolled-back");
 	assert_false(host_runs(host, 1));
 	assert_no_litter(host);
+}
+
+/* It serves the new certificate, is seen doing so, and dies of it. */
+static void test_a_server_that_dies_later(void **state)
+{
+	struct host *host = *state;
+
+	host->transaction.watch = 3000;
+	host_file(host, "etc/one.conf", "LATER\n", "one");
+	assert_int_equal(host_run(host), CERTDEPLOY_EROLLEDBACK);
+	assert_string_equal(host_error(host), "reload-failed");
+	assert_int_equal(host->proved, 1);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_true(host_runs(host, 0));
+	assert_true(host_serves(host, 0, "old one\n"));
+	assert_no_litter(host);
+}
+
+/* Without somebody who looks at the ports the way back ends with the reload. */
+static void test_back_without_a_look_at_the_ports(void **state)
+{
+	struct host *host = *state;
+
+	host->transaction.prove_old = NULL;
+	host_file(host, "etc/one.conf", "REFUSE\n", "one");
+	assert_int_equal(host_run(host), CERTDEPLOY_EROLLEDBACK);
+	assert_true(host_serves(host, 0, "old one\n"));
 }
 
 static void test_a_hanging_reload_is_ended(void **state)
@@ -595,6 +626,29 @@ static bool reads_two(void *user, const char *path)
 	       strncmp(path, host_path(host, "srv/www/"), strlen(host->path) + 9) == 0;
 }
 
+/* Of one directory further up a server reads what lies below directories only. */
+static bool reads_below(void *user, const char *path)
+{
+	struct host *host = user;
+	const char *last = strrchr(path, '/');
+
+	return strncmp(path, host_path(host, "etc/conf.d/"), strlen(host->path) + 12) == 0 ||
+	       (strncmp(path, host_path(host, "etc/."), strlen(host->path) + 6) == 0 &&
+		strcmp(last, "/0") == 0);
+}
+
+static void test_a_place_whose_inside_is_read(void **state)
+{
+	struct host *host = *state;
+
+	assert_int_equal(mkdir(host_path(host, "etc/conf.d"), 0755), 0);
+	host->transaction.is_read = reads_below;
+	host_file(host, "etc/conf.d/new", "new\n", NULL);
+	assert_int_equal(host_run(host), 0);
+	assert_true(host_has(host, "etc/conf.d/new", "new\n"));
+	assert_no_litter(host);
+}
+
 static void test_two_places_to_wait(void **state)
 {
 	struct host *host = *state;
@@ -789,12 +843,17 @@ static void test_nothing_to_do(void **state)
 	struct host *host = *state;
 
 	host->transaction.service_count = 0;
+	assert_int_equal(symlink("one.conf", host_path(host, "etc/link")), 0);
 	host_file(host, "etc/one.conf", "old one\n", "one");
+	host_change(host, CD_CHANGE_LINK, "etc/link", "one.conf", NULL, false);
 	assert_int_equal(host_run(host), 0);
 	assert_string_equal(host->transaction.id, "");
-	assert_int_equal(host->transaction.files.count, 1);
-	assert_string_equal(((struct certdeploy_file_report *)host->transaction.files.items[0])->change,
-			    "unchanged");
+	assert_int_equal(host->transaction.files.count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct certdeploy_file_report *report = host->transaction.files.items[i];
+
+		assert_string_equal(report->change, "unchanged");
+	}
 }
 
 static void test_attributes_stay(void **state)
@@ -851,6 +910,8 @@ static void test_the_records_are_nobodys_place(void **state)
 	host_begin(host, "deploy");
 	host_change(host, CD_CHANGE_DIRECTORY, "var/state/deployments", NULL, NULL, false);
 	host_file(host, "var/state/deployments/www.json", "{}\n", NULL);
+	/* What only begins with the same name is no concern of ours. */
+	host_file(host, "var/state.conf", "theirs\n", NULL);
 	assert_int_equal(host_run(host), 0);
 }
 
@@ -870,6 +931,29 @@ static void test_backups_beside(void **state)
 	assert_string_equal(copy, "old one\n");
 	free(copy);
 	assert_no_litter(host);
+}
+
+/* Nor where something has that name already. */
+static void test_a_backup_beside_that_is_there(void **state)
+{
+	struct host *host = *state;
+	const struct certdeploy_file_report *report;
+	time_t now = time(NULL);
+
+	for (int i = 0; i < 5; i++) {
+		char stamp[17];
+
+		cd_utc_compact(stamp, now + i);
+		host_put(host, host_path(host, "etc/one.conf.%s.bak", stamp) + strlen(host->path) + 1,
+			 "theirs\n");
+	}
+	host->transaction.backup_beside = true;
+	host->transaction.service_count = 0;
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_equal(host_run(host), 0);
+	assert_int_equal(host->problems.list.count, 1);
+	report = host->transaction.files.items[0];
+	assert_non_null(strstr(report->backup, "/var/state/backups/"));
 }
 
 /* Where a server would read it, or no such name can be, it is kept in the state directory only. */
@@ -977,6 +1061,13 @@ static int cancel(void *user, const char *what, size_t done, size_t total)
 	return (*left)-- == 0;
 }
 
+/* Whoever is asked before it says no more. */
+static int prove_nothing(void *user)
+{
+	(void)user;
+	return 0;
+}
+
 static void test_cancelled_anywhere(void **state)
 {
 	struct host *host = *state;
@@ -988,7 +1079,7 @@ static void test_cancelled_anywhere(void **state)
 		host_file(host, "etc/one.conf", "new one\n", "one");
 		host_file(host, "etc/two.conf", "new two\n", "two");
 		host->transaction.is_read = NULL;
-		host->transaction.prove = NULL;
+		host->transaction.prove = prove_nothing;
 		host->transaction.prove_old = NULL;
 		host->transaction.progress = cancel;
 		host->transaction.user = &left;
@@ -1049,6 +1140,24 @@ static void test_locks_that_are_none(void **state)
 }
 
 /* Our own lock: in its place stands something else, or the wait for it is broken off. */
+/* The lock of somebody to whom we may send no signal is one of somebody who lives. */
+static void test_locks_of_other_users(void **state)
+{
+	struct host *host = *state;
+	int directory = open(host_path(host, "etc"), O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
+
+	if (geteuid() != 0) {
+		(void)close(directory);
+		skip();
+	}
+	host_put(host, "etc/one.conf.lock", "1\n");
+	assert_int_equal(seteuid(54321), 0);
+	result = cd_wait_for_others(&host->problems, directory, "one.conf", "/etc/one.conf", 0);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(result, CERTDEPLOY_ELOCKED);
+	(void)close(directory);
+}
+
 static void test_our_lock_cannot_be_had(void **state)
 {
 	struct host *host = *state;
@@ -1088,6 +1197,8 @@ int main(void)
 		TEST(test_new_things_of_every_kind),
 		TEST(test_back_after_a_failed_test),
 		TEST(test_a_server_that_dies_is_started_again),
+		TEST(test_a_server_that_dies_later),
+		TEST(test_back_without_a_look_at_the_ports),
 		TEST(test_a_hanging_reload_is_ended),
 		TEST(test_what_is_not_proven_goes_back),
 		TEST(test_what_is_edited_meanwhile_stays),
@@ -1102,6 +1213,7 @@ int main(void)
 		TEST(test_a_link_of_a_server),
 		TEST(test_a_directory_that_is_used_meanwhile),
 		TEST(test_paths_that_are_too_long_while_they_wait),
+		TEST(test_a_place_whose_inside_is_read),
 		TEST(test_two_places_to_wait),
 		TEST(test_paths_that_are_written_otherwise),
 		TEST(test_two_paths_to_one_link),
@@ -1114,6 +1226,7 @@ int main(void)
 		TEST(test_attributes_stay),
 		TEST(test_staged_files_keep_away_from_servers),
 		TEST(test_backups_beside),
+		TEST(test_a_backup_beside_that_is_there),
 		TEST(test_no_backup_beside),
 		TEST(test_the_records_are_nobodys_place),
 		TEST(test_builds),
@@ -1121,6 +1234,7 @@ int main(void)
 		TEST(test_cancelled_anywhere),
 		TEST(test_locks_of_others),
 		TEST(test_locks_that_are_none),
+		TEST(test_locks_of_other_users),
 		TEST(test_our_lock_cannot_be_had),
 	};
 
