@@ -597,7 +597,7 @@ CERTDEPLOY_API int certdeploy_show(struct certdeploy_result **out, struct certde
 /** What one past transaction changed, as a unified diff. Reads only. Since 0.1. */
 CERTDEPLOY_API int certdeploy_diff(struct certdeploy_result **out, struct certdeploy *cd,
 				   const struct certdeploy_request *request);
-/** Put back what a transaction (default: the last) changed. Since 0.1. */
+/** Put back what a transaction (default: the last that changed a file) changed. Since 0.1. */
 CERTDEPLOY_API int certdeploy_rollback(struct certdeploy_result **out, struct certdeploy *cd,
 				       const struct certdeploy_request *request);
 /** Finish or undo what an interrupted run left. Since 0.1. */

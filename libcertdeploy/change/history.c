@@ -135,6 +135,20 @@ static int read_backup(struct cd_journal *journal, int *directory, struct past *
 	return cd_journal_read(journal, past->problems, *directory, path, true);
 }
 
+/* The same; a damaged one is no error to be recorded. */
+static int read_quietly(struct cd_journal *journal, int *directory, struct past *past,
+			const struct cd_backup *backup)
+{
+	struct cd_problems ignored = {0}, *problems = past->problems;
+	int result;
+
+	past->problems = &ignored;
+	result = read_backup(journal, directory, past, backup);
+	past->problems = problems;
+	cd_problems_free(&ignored);
+	return result == CERTDEPLOY_ENOMEM ? cd_fail_memory(problems) : result;
+}
+
 /* ---- reports ---- */
 
 static const char *const *names_of(struct cd_arena *arena, const struct cd_vector *vector, bool services)
@@ -182,27 +196,21 @@ static struct certdeploy_transaction_report *describe(struct past *past, const s
 static int list_one(struct cd_vector *out, struct past *past, const struct cd_backup *backup)
 {
 	struct certdeploy_transaction_report *report;
-	struct cd_problems ignored = {0};
-	struct cd_problems *problems = past->problems;
 	struct cd_journal journal;
-	int directory, result;
+	int directory, result = read_quietly(&journal, &directory, past, backup);
 
-	/* A damaged one is listed all the same. */
-	past->problems = &ignored;
-	result = read_backup(&journal, &directory, past, backup);
-	past->problems = problems;
-	cd_problems_free(&ignored);
 	if (directory != -1)
 		(void)close(directory);
 	if (result == CERTDEPLOY_ENOMEM) {
 		cd_journal_free(&journal);
-		return cd_fail_memory(problems);
+		return result;
 	}
+	/* A damaged one is listed all the same. */
 	report = describe(past, backup, &journal);
 	if (report != NULL && result != 0)
 		report->result = "broken";
 	cd_journal_free(&journal);
-	return report == NULL || cd_vector_add(out, report) != 0 ? cd_fail_memory(problems) : 0;
+	return report == NULL || cd_vector_add(out, report) != 0 ? cd_fail_memory(past->problems) : 0;
 }
 
 int cd_history_list(struct cd_vector *out, struct cd_problems *problems, const struct cd_root *root,
@@ -323,6 +331,8 @@ struct undoing {
 	int directory;
 	struct cd_table ours;     /* path -> entry */
 	struct cd_table services; /* concerned, by name */
+	struct cd_vector
+		known; /* of struct cd_journal_service: the transaction's, and those that followed it */
 	bool all_services;
 	bool force;
 	size_t changed;
@@ -515,9 +525,96 @@ static int undo_entries(struct undoing *undoing, const char *const *service, con
 	return result == 0 && undoing->changed != 0 ? CERTDEPLOY_EREFUSED : result;
 }
 
+/* ---- which, and whom it concerns ---- */
+
+static bool is_committed(const struct cd_backup *backup)
+{
+	return strcmp(backup->result, "committed") == 0;
+}
+
+static void close_chosen(struct undoing *undoing)
+{
+	cd_journal_free(&undoing->journal);
+	if (undoing->directory != -1)
+		(void)close(undoing->directory);
+	undoing->directory = -1;
+}
+
+/*
+ * Read the transaction of this id. Where none is named it is the newest that changed a file: one that only
+ * told a server to take over what another had changed, as --keep-going makes them, leaves nothing to be put
+ * back.
+ */
+static int choose(size_t *index, struct undoing *undoing, struct past *past, const char *id)
+{
+	const struct cd_backup *backup = past_find(past, id);
+	int result;
+
+	if (backup == NULL)
+		return not_found(past);
+	*index = 0;
+	while (past->list.items[*index] != backup)
+		(*index)++;
+	result = read_backup(&undoing->journal, &undoing->directory, past, backup);
+	for (size_t i = *index + 1;
+	     id == NULL && result == 0 && undoing->journal.entries.count == 0 && i < past->list.count;
+	     i++) {
+		if (!is_committed(past->list.items[i]))
+			continue;
+		close_chosen(undoing);
+		*index = i;
+		result = read_backup(&undoing->journal, &undoing->directory, past, past->list.items[i]);
+	}
+	return result;
+}
+
+static int add_services(struct undoing *undoing, const struct cd_journal *journal)
+{
+	for (size_t i = 0; i < journal->services.count; i++) {
+		const struct cd_journal_service *service = journal->services.items[i];
+		size_t k = 0;
+
+		while (k < undoing->known.count &&
+		       strcmp(((const struct cd_journal_service *)undoing->known.items[k])->control.name,
+			      service->control.name) != 0)
+			k++;
+		if (k == undoing->known.count &&
+		    cd_vector_add(&undoing->known, journal->services.items[i]) != 0)
+			return cd_fail_memory(undoing->problems);
+	}
+	return 0;
+}
+
+/* Its own servers, and those that the ones after it, without a file of their own, told to take it over. */
+static int collect_services(struct undoing *undoing, struct past *past, size_t index)
+{
+	int result = add_services(undoing, &undoing->journal);
+	bool more = true;
+
+	while (result == 0 && more && index > 0) {
+		const struct cd_backup *backup = past->list.items[--index];
+		struct cd_journal journal;
+		int directory;
+
+		if (!is_committed(backup))
+			continue;
+		result = read_quietly(&journal, &directory, past, backup);
+		if (directory != -1)
+			(void)close(directory);
+		more = result == 0 && journal.entries.count == 0;
+		result = result == CERTDEPLOY_ENOMEM ? result : 0;
+		if (more)
+			result = add_services(undoing, &journal);
+		/* The controls point into it. */
+		cd_arena_adopt(&undoing->changes->arena, &journal.arena);
+		cd_journal_free(&journal);
+	}
+	return result;
+}
+
 static int undo_services(struct cd_touched **services, size_t *count, struct undoing *undoing)
 {
-	const struct cd_vector *list = &undoing->journal.services;
+	const struct cd_vector *list = &undoing->known;
 	struct cd_touched *touched =
 		cd_arena_array(&undoing->changes->arena, list->count + 1, sizeof(*touched));
 
@@ -541,8 +638,9 @@ int cd_history_undo(struct cd_changes *changes, struct cd_touched **services, si
 {
 	struct undoing undoing = {
 		.changes = changes, .problems = problems, .root = root, .directory = -1, .force = force};
-	const struct cd_backup *backup;
+	const struct cd_backup *backup = NULL;
 	struct past past;
+	size_t index = 0;
 	int result = past_open(&past, problems, root, state_directory);
 
 	*services = NULL;
@@ -550,11 +648,13 @@ int cd_history_undo(struct cd_changes *changes, struct cd_touched **services, si
 	changes->arena.secret = true;
 	if (result != 0)
 		goto out;
-	backup = past_find(&past, *id);
-	result = backup == NULL ? not_found(&past)
-				: read_backup(&undoing.journal, &undoing.directory, &past, backup);
-	if (result == 0)
+	result = choose(&index, &undoing, &past, *id);
+	if (result == 0) {
+		backup = past.list.items[index];
 		result = check_files(&undoing, backup, file);
+	}
+	if (result == 0)
+		result = collect_services(&undoing, &past, index);
 	if (result == 0)
 		result = undo_entries(&undoing, service, file);
 	if (result == 0)
@@ -567,11 +667,10 @@ int cd_history_undo(struct cd_changes *changes, struct cd_touched **services, si
 	/* The changes and the controls point into it. */
 	cd_arena_adopt(&changes->arena, &undoing.journal.arena);
 out:
-	cd_journal_free(&undoing.journal);
+	close_chosen(&undoing);
 	cd_table_free(&undoing.ours);
 	cd_table_free(&undoing.services);
-	if (undoing.directory != -1)
-		(void)close(undoing.directory);
+	cd_vector_free(&undoing.known);
 	past_close(&past);
 	return result;
 }

@@ -23,9 +23,10 @@ int cd_history_diff(const char **out, struct cd_problems *problems, const struct
 
 /**
  * The changes that put back what a transaction changed, and the services concerned: a new transaction
- * that is carried out like any other. A file that is not any more what the transaction made of it is
- * "changed-since" (CERTDEPLOY_EREFUSED) unless force. service, file: only these (NULL-terminated
- * lists, or NULL). The bytes live in changes->arena; *id names the transaction.
+ * that is carried out like any other. id NULL: the newest that is committed and changed a file. Concerned
+ * are also the services of those that came right after it and changed none. A file that is not any more
+ * what the transaction made of it is "changed-since" (CERTDEPLOY_EREFUSED) unless force. service, file:
+ * only these (NULL-terminated lists, or NULL). The bytes live in changes->arena; *id names the transaction.
  */
 int cd_history_undo(struct cd_changes *changes, struct cd_touched **services, size_t *service_count,
 		    const char **id, struct cd_problems *problems, const struct cd_root *root,

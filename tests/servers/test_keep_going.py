@@ -55,6 +55,21 @@ def test_how_to_undo_is_said_of_what_stands_and_of_all_of_it(host, leaf):
     assert set(host.served().values()) == {host.old.sha256}
 
 
+@pytest.mark.needs("apache", "dovecot")
+def test_a_renewal_goes_back_for_all_servers(host, leaf, ca):
+    """One transaction switches the link, the next only tells the other server: the last change is meant."""
+    host.apache(), host.dovecot()
+    host.start()
+    host.tool("deploy", "--default", *material(leaf)).expect(OK)
+    newer = ca.leaf(NAME, again=1)
+    host.tool("deploy", "--keep-going", "--default", *material(newer)).expect(OK)
+    assert set(host.served().values()) == {newer.sha256}
+    files = [t["files"] for t in host.tool("history").json["history"][:2]]
+    assert files[0] == [] and files[1] != [], "the last one holds a reload only"
+    host.tool("rollback").expect(OK)
+    assert set(host.served().values()) == {leaf.sha256}
+
+
 def undone(text):
     """The transactions that a person is told to roll back."""
     return re.findall(r"^Transaction (\S+)\. To undo it: certdeploy rollback \1$", text, re.M)

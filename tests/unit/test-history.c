@@ -239,6 +239,47 @@ static void test_one_out_of_the_middle(void **state)
 	assert_true(host_has(host, "etc/two.conf", "new two\n"));
 }
 
+/* What was put into service by a run of its own for each server goes back for all of them. */
+static void test_servers_that_followed(void **state)
+{
+	struct host *host = *state;
+	const char *id;
+
+	host->transaction.service_count = 1;
+	host_begin(host, "deploy");
+	host_file(host, "etc/two.conf", "new two\n", NULL);
+	assert_int_equal(host_run(host), 0);
+	id = cd_arena_string(&host->texts, host->transaction.id);
+	host->transaction.service_count = 2;
+	host_begin(host, "deploy");
+	host_file(host, "etc/two.conf", "SYNTAX\n", "two");
+	assert_int_equal(host_run(host), CERTDEPLOY_EROLLEDBACK);
+	(void)deploy(host, NULL, NULL);
+	(void)deploy(host, NULL, NULL);
+	assert_true(host_serves(host, 1, "new two\n"));
+	/* The last that changed a file is meant. */
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
+	assert_true(host_has(host, "etc/two.conf", "old two\n"));
+	assert_true(host_serves(host, 1, "old two\n"));
+	/* By its name it is the same; a damaged one in between ends it. */
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
+	assert_true(host_serves(host, 1, "new two\n"));
+	in_host(host, "for b in $(ls -d var/state/backups/* | tail -n 1); do echo x >$b/manifest; done");
+	assert_int_equal(roll_back(host, id, NULL, NULL, false), 0);
+	assert_true(host_has(host, "etc/two.conf", "old two\n"));
+}
+
+/* Where none has changed a file there is nothing to put back. */
+static void test_nothing_but_reloads(void **state)
+{
+	struct host *host = *state;
+
+	(void)deploy(host, NULL, NULL);
+	(void)deploy(host, NULL, NULL);
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
+	assert_int_equal(host_history(host), 2);
+}
+
 static void test_one_service_and_one_file(void **state)
 {
 	struct host *host = *state;
@@ -614,6 +655,8 @@ int main(void)
 		TEST(test_a_damaged_backup),
 		TEST(test_what_is_no_backup),
 		TEST(test_one_out_of_the_middle),
+		TEST(test_servers_that_followed),
+		TEST(test_nothing_but_reloads),
 		TEST(test_one_service_and_one_file),
 		TEST(test_failed_runs_are_in_the_history),
 		TEST(test_pruning),
