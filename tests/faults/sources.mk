@@ -2,7 +2,8 @@
 # The transaction killed and failed at every system call. The linker puts the sweep's wrappers in place.
 check_PROGRAMS += tests/faults/sweep
 TESTS += tests/faults/sweep tests/faults/sweep-can-fail
-EXTRA_DIST += tests/faults/sweep-can-fail tests/faults/test_powercut.py tests/faults/trace.py
+EXTRA_DIST += tests/faults/sweep-can-fail tests/faults/test_powercut.py tests/faults/test_readonly.py \
+	tests/faults/trace.py
 CLEANFILES += sweep-can-fail.out
 tests_faults_sweep_SOURCES = tests/faults/sweep.c tests/faults/meet.c tests/faults/meet.h \
 	tests/faults/stand.c tests/faults/stand.h tests/faults/scene.c tests/faults/scene.h
