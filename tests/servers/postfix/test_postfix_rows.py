@@ -187,8 +187,9 @@ def mail(pki, ca):
 def write(mail, row):
     words = {**mail.files, "smtps": mail.smtps, "submission": mail.submission}
     main, master = mail.stock
+    main = re.sub(r"^(smtpd_tls_\w+) = ", r"\1=", main, flags=re.M)  # as Debian has it since 13
     for name in ("cert", "key"):
-        main = re.sub(rf"^smtpd_tls_{name}_file *=.*\n", "", main, flags=re.M)
+        main = main.replace(f"smtpd_tls_{name}_file={mail.files[name]}\n", "")
     assert "smtpd_tls_cert_file" not in main
     text = row.main.format(**words) + main
     if row.change:
