@@ -193,11 +193,28 @@ static bool comes_up(const struct cd_control *control, const struct cd_root *roo
 
 /* ---- commands ---- */
 
+/* A program without a terminal may speak to its log alone, as postfix does. */
+static int ended_badly(const struct cd_run *done, struct cd_problems *problems, const char *program,
+		       const char *code)
+{
+	const char *said = cd_run_said(&problems->arena, done);
+
+	if (done->status == -1)
+		return cd_fail(problems, CERTDEPLOY_EFAILED, code, NULL, 0,
+			       _("the exit status of %s was lost: %s"), program, said == NULL ? "" : said);
+	if (said == NULL || *said == '\0')
+		return cd_fail(problems, CERTDEPLOY_EFAILED, code, NULL, 0,
+			       _("%s ended with status %d and said nothing; look into the server's log"),
+			       program, done->status);
+	return cd_fail(problems, CERTDEPLOY_EFAILED, code, NULL, 0, _("%s ended with status %d: %s"),
+		       program, done->status, said);
+}
+
 /* Run one command for its effect; what failed becomes a problem of this code. */
 static int command(const struct cd_control *control, struct cd_problems *problems, const char *const *argv,
 		   const char *code)
 {
-	const char *before = problems->service, *said;
+	const char *before = problems->service;
 	struct cd_run done;
 	int result = run(&done, control, argv);
 
@@ -210,13 +227,8 @@ static int command(const struct cd_control *control, struct cd_problems *problem
 		result = cd_fail(problems, CERTDEPLOY_EFAILED, code, NULL, 0,
 				 _("%s did not end within %u seconds and was ended"), argv[0],
 				 cd_control_seconds(control));
-	else if (done.status != 0) {
-		said = cd_run_said(&problems->arena, &done);
-		result = cd_fail(problems, CERTDEPLOY_EFAILED, code, NULL, 0,
-				 done.status == -1 ? _("the exit status of %s was lost%.0d: %s")
-						   : _("%s ended with status %d: %s"),
-				 argv[0], done.status, said == NULL ? "" : said);
-	}
+	else if (done.status != 0)
+		result = ended_badly(&done, problems, argv[0], code);
 	cd_run_free(&done);
 	problems->service = before;
 	return result;

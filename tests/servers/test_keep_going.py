@@ -23,6 +23,8 @@ def test_one_service_fails_and_the_other_changes(host, leaf):
     host.write_config(overrides={"dovecot": {"test": ("/bin/false",)}})
     result = host.tool("deploy", "--keep-going", "--default", *material(leaf)).expect(PARTIAL, "test-failed")
     assert result.states == {"apache": "verified", "dovecot": "rolled-back"}
+    # a test that says nothing, as Postfix's without a terminal, is not quoted
+    assert result.problem("test-failed")["message"].endswith("and said nothing; look into the server's log")
     assert result.json["changed"] is True
     assert set(web.served().values()) == {leaf.sha256}
     assert set(mail.served().values()) == {host.old.sha256}
