@@ -109,6 +109,14 @@ static int report_services(struct certdeploy_result *result, struct cd_plan *pla
 	return code;
 }
 
+/* As its diff, and what carries it out, names it: a file is edited where it lies, not at a link to it. */
+static const char *path_of(const struct cd_plan *plan, const struct cd_change *change)
+{
+	const struct cd_file_edit *edit = cd_table_get(&plan->edits.by_path, change->path);
+
+	return edit == NULL || edit->real == NULL ? change->path : edit->real;
+}
+
 static int report_planned_files(struct certdeploy_result *result, const struct cd_plan *plan)
 {
 	static const char *const words[] = {"edited", "replaced", "created", "removed"};
@@ -122,7 +130,7 @@ static int report_planned_files(struct certdeploy_result *result, const struct c
 			      : change->before.exists          ? 0
 							       : 2;
 
-		code = cd_report_file(result, change->path, words[word], NULL, change->service);
+		code = cd_report_file(result, path_of(plan, change), words[word], NULL, change->service);
 	}
 	return code;
 }

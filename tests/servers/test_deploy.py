@@ -133,7 +133,8 @@ def test_a_plan_changes_nothing_and_tells_the_truth(trio, new, command, tmp_path
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr + plan.json["diff"]
-    trio.tool("deploy", *material(new)).expect()
+    deployed = trio.tool("deploy", *material(new)).expect()
+    assert {p for p, how in plan.files.items() if how == "edited"} == {p for p, how in deployed.files.items() if how == "edited"}
     edited = [p for p in scene.changed(("content",)) if not p.startswith(str(trio.store))]
     assert len(edited) >= 3
     for path in edited:
