@@ -32,6 +32,8 @@ static int refuse(const struct loading *loading, const config_setting_t *setting
 {
 	const char *name = config_setting_name(setting);
 
+	if (name == NULL) /* an element of a list */
+		name = config_setting_name(config_setting_parent(setting));
 	return cd_fail(loading->problems, CERTDEPLOY_EREFUSED, "settings", loading->settings->file,
 		       (size_t)config_setting_source_line(setting), "%s: %s", name == NULL ? "-" : name,
 		       message);

@@ -141,6 +141,7 @@ static void test_mistakes_have_a_line(void **state)
 		if (problem->line != mistakes[i].line)
 			print_error("%s\n", mistakes[i].text);
 		assert_int_equal(problem->line, mistakes[i].line);
+		assert_true(problem->message[0] != '-'); /* each says of which setting it is */
 		unload(&loaded);
 	}
 }
