@@ -7,6 +7,7 @@
 /* Of httpd (AP_MAX_INCLUDE_DEPTH, AP_MAX_FNMATCH_SUBDIR_DEPTH). */
 #define INCLUDE_DEPTH_LIMIT 128
 #define SUBDIRECTORY_DEPTH_LIMIT 20
+#define FILE_COST 256 /* memory that each reading of a file takes besides its bytes */
 
 /* ---- files ---- */
 
@@ -77,10 +78,10 @@ int apache_read_document(struct apache_reader *reader, const struct certdeploy_d
 		return certdeploy_refuse(
 			reader->reading, "config-syntax", source.file->path, 1,
 			_("the file begins with a byte order mark, which httpd takes for a directive"));
-	if (source.length + 1 > reader->lines.budget)
+	if (source.length + FILE_COST > reader->lines.budget)
 		return certdeploy_refuse(reader->reading, "too-large", source.file->path, 0,
 					 _("the configuration includes itself beyond any sensible size"));
-	reader->lines.budget -= source.length + 1;
+	reader->lines.budget -= source.length + FILE_COST;
 	source.file->plain = source.file->reads++ == 0 && reader->host == NULL;
 	source.file->state = reader->model->state;
 	if (reader->model->config_file == NULL)

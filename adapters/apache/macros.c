@@ -16,6 +16,9 @@
 /* Use within macros; httpd refuses a macro that uses itself, so this is never met by a real one. */
 #define MACRO_DEPTH_LIMIT 128
 
+/* Memory that each use takes besides its text. What a macro makes is kept, unlike a file's bytes. */
+#define USE_COST 1024
+
 struct macro {
 	const char *const *arguments;
 	size_t argument_count;
@@ -278,7 +281,7 @@ int apache_macro_use(struct apache_macros *macros, struct apache_lines *lines,
 	struct apache_text text = {0};
 	const char *const *words = NULL;
 	struct macro *macro;
-	size_t count = 0;
+	size_t count = 0, cost;
 	char *name;
 	int result = take_words(reading, line, at, line->length, &words, &count);
 
@@ -295,10 +298,10 @@ int apache_macro_use(struct apache_macros *macros, struct apache_lines *lines,
 	if (lines->source->depth >= MACRO_DEPTH_LIMIT)
 		return refuse(macros, line, _("this macro uses itself"));
 	result = substitute(macros, macro, words + 1, &text);
-	/* What a macro makes is kept, unlike a file's bytes: it counts for more. */
-	if (result == 0 && 4 * text.length + 64 > lines->budget)
+	cost = 4 * text.length + USE_COST;
+	if (result == 0 && cost > lines->budget)
 		return refuse(macros, line, _("the macros grow beyond any sensible size"));
-	lines->budget -= result == 0 ? 4 * text.length + 64 : 0;
+	lines->budget -= result == 0 ? cost : 0;
 	source = certdeploy_alloc(reading, sizeof(*source));
 	if (line->use == NULL)
 		use = certdeploy_alloc(reading, sizeof(*use));

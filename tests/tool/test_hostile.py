@@ -540,6 +540,29 @@ INSIDE = {
 }
 
 
+SITE = APACHE.replace("ServerName", "%s\n  ServerName")
+MACROS = "LoadModule macro_module modules/mod_macro.so\n<Macro M0>\nServerAlias x\n</Macro>\n" + "".join(
+    f"<Macro M{i}>\n" + f"Use M{i - 1}\n" * 4 + "</Macro>\n" for i in range(1, 30))
+APACHE_CASES = {
+    "macros of macros": (MACROS + SITE % "Use M29", 6),
+    "variables of variables": ("Define L0 xxxxxxxxxx\n" + "".join(
+        f"Define L{i} " + f"${{L{i - 1}}}" * 4 + "\n" for i in range(1, 40)) + SITE % "ServerAlias ${L39}", 6),
+    "files of files": (SITE % "Include /etc/apache2/x11.conf", 6),
+}
+
+
+@pytest.mark.parametrize("case", APACHE_CASES)
+def test_t21_apache(tool, root, schema, material, case):
+    text, wanted = APACHE_CASES[case]
+    (root / "etc/apache2/apache2.conf").write_text(text)
+    for i in range(12):
+        (root / f"etc/apache2/x{i}.conf").write_text(f"Include /etc/apache2/x{i - 1}.conf\n" * 10 if i else "# x\n")
+    argv, own = tool.argv("plan", *material, "--default", "--service", "apache")
+    status, out, err, seconds, size = measured(argv, {**CLEAN, **own})
+    assert status == wanted, out + err
+    assert seconds <= 5 and size <= 256
+
+
 @pytest.mark.parametrize("case", INSIDE)
 def test_t21_configurations(tool, root, schema, material, case):
     (root / CONF).write_text(INSIDE[case])
