@@ -42,6 +42,45 @@ size_t apache_merged_count(const struct apache_model *model, const struct apache
 	return (base > first ? base : first) + own - first;
 }
 
+/* All of them in turn, for a host that has thousands. */
+struct merging {
+	enum apache_kind kind;
+	size_t first; /* own ones that still come before the inherited */
+	const struct apache_ref *own, *inherited;
+};
+
+static const struct apache_ref *next_of_kind(const struct apache_ref *ref, enum apache_kind kind)
+{
+	while (ref != NULL && ref->kind != kind)
+		ref = ref->next;
+	return ref;
+}
+
+static struct merging begin_merging(const struct apache_model *model, const struct apache_host *host,
+				    enum apache_kind kind)
+{
+	size_t own = host->counts[kind], first = own < APACHE_OWN_FIRST ? own : APACHE_OWN_FIRST;
+
+	return (struct merging){
+		.kind = kind,
+		.first = first,
+		.own = next_of_kind(host->refs, kind),
+		.inherited = host == &model->main ? NULL : nth_ref(&model->main, kind, first),
+	};
+}
+
+static const struct apache_ref *next_merged(struct merging *merging)
+{
+	bool from_own = merging->first > 0 || merging->inherited == NULL;
+	const struct apache_ref **from = from_own ? &merging->own : &merging->inherited;
+	const struct apache_ref *next = *from;
+
+	merging->first -= merging->first > 0 ? 1 : 0;
+	if (next != NULL)
+		*from = next_of_kind(next->next, merging->kind);
+	return next;
+}
+
 /* httpd itself takes them by position: the keys behind a stray one go with other certificates. */
 bool apache_has_stray_key(const struct apache_model *model, const struct apache_host *host)
 {
@@ -73,13 +112,15 @@ const struct apache_ref *apache_doubtful_ref(const struct apache_model *model,
 	if (!apache_is_doubtful(model->variables))
 		return NULL;
 	chain = apache_chain_ref(model, host);
-	for (enum apache_kind kind = APACHE_CERTIFICATE; kind <= APACHE_KEY; kind++)
-		for (size_t i = 0; i < apache_merged_count(model, host, kind); i++) {
-			const struct apache_ref *ref = apache_merged_ref(model, host, kind, i);
+	for (enum apache_kind kind = APACHE_CERTIFICATE; kind <= APACHE_KEY; kind++) {
+		struct merging merging = begin_merging(model, host, kind);
+		const struct apache_ref *ref = next_merged(&merging);
 
-			if (ref->doubt != NULL)
-				return ref;
-		}
+		while (ref != NULL && ref->doubt == NULL)
+			ref = next_merged(&merging);
+		if (ref != NULL)
+			return ref;
+	}
 	return chain == NULL || chain->doubt == NULL ? NULL : chain;
 }
 
@@ -118,6 +159,8 @@ static size_t add_confcmd(const struct apache_host *host, struct certdeploy_pair
 int apache_make_pairs(struct apache_model *model, struct apache_host *host)
 {
 	size_t count = apache_merged_count(model, host, APACHE_CERTIFICATE);
+	struct merging certificates = begin_merging(model, host, APACHE_CERTIFICATE);
+	struct merging keys = begin_merging(model, host, APACHE_KEY);
 	const struct apache_ref *chain = apache_chain_ref(model, host);
 	const struct apache_host *base = host == &model->main ? NULL : &model->main;
 	struct certdeploy_pair *pairs;
@@ -140,9 +183,8 @@ int apache_make_pairs(struct apache_model *model, struct apache_host *host)
 	if (pairs == NULL)
 		return CERTDEPLOY_ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		const struct apache_ref *certificate =
-			apache_merged_ref(model, host, APACHE_CERTIFICATE, i);
-		const struct apache_ref *key = apache_merged_ref(model, host, APACHE_KEY, i);
+		const struct apache_ref *certificate = next_merged(&certificates);
+		const struct apache_ref *key = next_merged(&keys);
 
 		pairs[i].certificate = certificate->value;
 		pairs[i].key = key == NULL ? certificate->value : key->value;

@@ -335,10 +335,14 @@ int apache_expand(struct apache_variables *variables, struct apache_lines *lines
 	lines->expanded_pieces.count = 0;
 	while (result == 0 && dollar != NULL) {
 		size_t at = (size_t)(dollar - line->text), left = line->length - at;
-		const char *close = left > 2 && dollar[1] == '{' ? memchr(dollar + 2, '}', left - 2) : NULL;
+		bool opens = left > 2 && dollar[1] == '{';
+		const char *close = opens ? memchr(dollar + 2, '}', left - 2) : NULL;
 		const struct value *value;
 		size_t next = at + 1;
 
+		/* Those behind it have no end either: to look for it each time would take for ever. */
+		if (opens && close == NULL)
+			break;
 		if (close != NULL) {
 			next = (size_t)(close - line->text) + 1;
 			value = look_up(variables, dollar + 2, (size_t)(close - dollar) - 2);

@@ -548,6 +548,9 @@ APACHE_CASES = {
     "variables of variables": ("Define L0 xxxxxxxxxx\n" + "".join(
         f"Define L{i} " + f"${{L{i - 1}}}" * 4 + "\n" for i in range(1, 40)) + SITE % "ServerAlias ${L39}", 6),
     "files of files": (SITE % "Include /etc/apache2/x11.conf", 6),
+    "50,000 pairs": (SITE % ("SSLCertificateFile /etc/old/cert.pem\n" * 50000 +
+                             "SSLCertificateKeyFile /etc/old/key.pem\n" * 50000), 6),
+    "1,000,000 variables without an end": (SITE % ("ServerAlias " + "${" * 1000000), 0),
 }
 
 
