@@ -27,12 +27,21 @@ static size_t decode(const unsigned char *bytes, wchar_t *code)
 	return *code < least[size] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff) ? 0 : size;
 }
 
-/* Control characters, and marks that make a text read other than it is. */
+/* Control characters, and what is invisible or reorders: it makes a text read other than it is. */
+static const struct {
+	wchar_t first, last;
+} harmful[] = {
+	{0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},       {0x061c, 0x061c},
+	{0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e},   {0x2060, 0x206f},
+	{0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
+};
+
 static bool is_harmful(wchar_t code)
 {
-	return code < 0x20 || (code >= 0x7f && code <= 0x9f) || (code >= 0x200b && code <= 0x200f) ||
-	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
-	       code == 0x061c;
+	for (size_t i = 0; i < sizeof(harmful) / sizeof(harmful[0]); i++)
+		if (code >= harmful[i].first && code <= harmful[i].last)
+			return true;
+	return false;
 }
 
 /* How many printable bytes of ASCII it begins with: most texts are nothing else. */

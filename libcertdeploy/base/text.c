@@ -28,14 +28,21 @@ size_t cd_utf8_decode(const unsigned char *bytes, size_t length, uint32_t *code)
 	return size;
 }
 
+/* Control characters, and what is invisible or reorders: it makes a text read other than it is. */
+static const struct {
+	uint32_t first, last;
+} harmful[] = {
+	{0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},       {0x061c, 0x061c},
+	{0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e},   {0x2060, 0x206f},
+	{0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
+};
+
 static bool is_harmless(uint32_t code)
 {
-	if (code < 0x20 || (code >= 0x7f && code <= 0x9f))
-		return false;
-	/* Invisible and reordering marks: they make a text read other than it is. */
-	if ((code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e))
-		return false;
-	return !(code >= 0x2060 && code <= 0x206f) && code != 0xfeff && code != 0x061c;
+	for (size_t i = 0; i < sizeof(harmful) / sizeof(harmful[0]); i++)
+		if (code >= harmful[i].first && code <= harmful[i].last)
+			return false;
+	return true;
 }
 
 /* How many printable bytes of ASCII it begins with: most texts are nothing else. */

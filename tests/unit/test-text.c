@@ -20,12 +20,19 @@ static void test_printable(void **state)
 	(void)state;
 	shows("plain", "plain");
 	shows("日本語", "日本語");
+	shows("葛\xf3\xa0\x84\x80", "葛\xf3\xa0\x84\x80"); /* a variant of the sign, as names have it */
 	shows("a\033[31mb", "a\\x1b[31mb");
 	shows("a\nb", "a\\x0ab");
 	shows("\xc2\x9b", "\\xc2\\x9b"); /* C1 */
 	shows("\xe2\x80\xae"
 	      "x",
-	      "\\xe2\\x80\\xaex");                /* right-to-left override */
+	      "\\xe2\\x80\\xaex"); /* right-to-left override */
+	shows("a\xc2\xad"
+	      "b",
+	      "a\\xc2\\xadb"); /* soft hyphen */
+	shows("\xf3\xa0\x81\x81"
+	      "x",
+	      "\\xf3\\xa0\\x81\\x81x");           /* a tag: a letter that nobody sees */
 	shows("\xff\xc0\x80", "\\xff\\xc0\\x80"); /* broken and overlong */
 	shows("0123456789012345678901234567890123456789xyz", "0123456789012345678901234567890123456789…");
 }
