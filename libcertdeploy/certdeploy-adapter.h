@@ -87,7 +87,12 @@ CERTDEPLOY_API void certdeploy_report(struct certdeploy_reading *reading, enum c
 				      const char *code, const char *file, size_t line, const char *format,
 				      ...) CERTDEPLOY_PRINTF(6, 7);
 
-/** The same with severity CERTDEPLOY_ERROR; returns CERTDEPLOY_EREFUSED. Since 0.1. */
+/**
+ * The same with severity CERTDEPLOY_ERROR.
+ *
+ * @return CERTDEPLOY_EREFUSED; CERTDEPLOY_ENOMEM when even that could not be recorded
+ * @since 0.1
+ */
 CERTDEPLOY_API int certdeploy_refuse(struct certdeploy_reading *reading, const char *code, const char *file,
 				     size_t line, const char *format, ...) CERTDEPLOY_PRINTF(5, 6);
 
@@ -206,8 +211,9 @@ CERTDEPLOY_API const char *certdeploy_join(struct certdeploy_reading *reading, c
 /** What the first certificate of a PEM file says. Since 0.1. */
 struct certdeploy_leaf {
 	const char *sha256;
-	const char *key_type;     /**< "rsa", "ecdsa", "ed25519", … */
-	const char *const *names; /**< DNS names; the common name when there are none; NULL-terminated */
+	const char *key_type; /**< "rsa", "ecdsa", "ed25519", … */
+	/** DNS names and IP addresses; the common name when there are none; NULL-terminated. */
+	const char *const *names;
 	int64_t not_before;
 	int64_t not_after;
 	bool self_signed;
@@ -346,7 +352,7 @@ struct certdeploy_endpoint {
 	 * the same decider cannot have different certificates (names of one virtual host). Not NULL.
 	 */
 	const void *decider;
-	/** Wants to hear of the client before anything else: haproxy's PROXY protocol. Since 0.1. */
+	/** Wants to hear of the client before anything else: haproxy's PROXY protocol. */
 	bool proxied;
 	bool is_default; /**< answers clients that ask for no name, or for an unknown one */
 	bool tls;        /**< false: speaks no TLS as configured */
@@ -565,7 +571,12 @@ struct certdeploy_setting_value {
 CERTDEPLOY_API int certdeploy_found(struct certdeploy_finder *finder,
 				    const struct certdeploy_setting_value *settings);
 
-/** Since 0.1. */
+/**
+ * All of an adapter. name, read and plan are needed; what else is NULL the adapter does without, as said at
+ * each.
+ *
+ * @since 0.1
+ */
 struct certdeploy_adapter {
 	uint32_t abi;  /**< CERTDEPLOY_ADAPTER_ABI */
 	uint32_t size; /**< sizeof(struct certdeploy_adapter): grows at the end only */
@@ -574,14 +585,14 @@ struct certdeploy_adapter {
 
 	/**
 	 * Look for servers of this kind in their usual places; call certdeploy_found() for each. The
-	 * reading has no settings.
+	 * reading has no settings. NULL: only those that certdeploy.conf names.
 	 */
 	int (*find)(struct certdeploy_reading *reading, struct certdeploy_finder *finder);
 
 	/** Parse the configuration; add the endpoints; set the model. Refuse what is not understood. */
 	int (*read)(struct certdeploy_reading *reading);
 
-	/** The server's version as read or asked, or NULL. Called after read(). */
+	/** The server's version as read or asked, or NULL. Called after read(). NULL: it is not known. */
 	const char *(*version)(struct certdeploy_reading *reading);
 
 	/**
@@ -610,10 +621,15 @@ struct certdeploy_adapter {
 	 */
 	int (*rehearse)(struct certdeploy_reading *reading, struct certdeploy_rehearsal *rehearsal);
 
-	/** The command for an action where the settings name none; *argv NULL: there is none. */
+	/**
+	 * The command for an action where the settings name none; *argv NULL: there is none. NULL: only the
+	 * settings name commands.
+	 */
 	int (*command)(struct certdeploy_reading *reading, enum certdeploy_action action,
 		       const char *const **argv);
 
+	/** Fill in what is true of this server; all is zero before. NULL: nothing is known of its process.
+	 */
 	int (*daemon)(struct certdeploy_reading *reading, struct certdeploy_daemon *daemon);
 
 	/**
