@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -131,11 +132,56 @@ int cd_open(const struct cd_root *root, const char *path, int flags)
 	return cd_above_standard((int)fd);
 }
 
+/* What was read may be a key. */
+static void discard(char *text, size_t length)
+{
+	OPENSSL_cleanse(text, length);
+	free(text);
+}
+
+/* Not realloc(): it would leave a copy of a key behind. */
+static char *move(char *text, size_t used, size_t room)
+{
+	char *larger = malloc(room);
+
+	if (larger != NULL)
+		memcpy(larger, text, used);
+	discard(text, used);
+	return larger;
+}
+
+/* To the file's end: then there is room for one byte more. Returns 0, or an errno with *text freed. */
+static int read_on(char **text, size_t *used, size_t room, int fd, size_t expected, size_t limit)
+{
+	while (*text != NULL) {
+		ssize_t got = read(fd, *text + *used, room - *used);
+		int error = got == -1 ? errno : 0;
+
+		if (error == EINTR)
+			continue;
+		*used += got > 0 ? (size_t)got : 0;
+		if (error != 0 || *used > limit) {
+			discard(*text, *used);
+			*text = NULL;
+			return error != 0 ? error : EFBIG;
+		}
+		/* It had this size a moment ago; one that changes is found out before it is edited. */
+		if (got == 0 || *used == expected)
+			return 0;
+		if (*used == room) {
+			room *= 2;
+			*text = move(*text, *used, room);
+		}
+	}
+	return ENOMEM;
+}
+
 int cd_read_fd(char **bytes, size_t *length, struct cd_identity *identity, int fd, size_t limit)
 {
 	struct stat status;
 	size_t room, used = 0;
 	char *text;
+	int error;
 
 	*bytes = NULL;
 	*length = 0;
@@ -145,40 +191,12 @@ int cd_read_fd(char **bytes, size_t *length, struct cd_identity *identity, int f
 		return S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
 	if (status.st_size < 0 || (size_t)status.st_size > limit)
 		return EFBIG;
+	/* One byte of room is left for the NUL; a file that grows meanwhile is followed. */
 	room = (size_t)status.st_size + 1;
 	text = malloc(room);
-	while (text != NULL) {
-		/* One byte of room is left for the NUL; a file that grows meanwhile is followed. */
-		ssize_t got = read(fd, text + used, room - used);
-
-		if (got == -1 && errno == EINTR)
-			continue;
-		if (got == -1) {
-			int error = errno;
-
-			free(text);
-			return error;
-		}
-		used += (size_t)got;
-		/* Its size is what it had a moment ago; one that changes is found out before it is edited.
-		 */
-		if (got == 0 || used == (size_t)status.st_size)
-			break;
-		if (used > limit) {
-			free(text);
-			return EFBIG;
-		}
-		if (used == room) {
-			char *larger = realloc(text, room * 2);
-
-			if (larger == NULL)
-				free(text);
-			text = larger;
-			room *= 2;
-		}
-	}
-	if (text == NULL)
-		return ENOMEM;
+	error = read_on(&text, &used, room, fd, (size_t)status.st_size, limit);
+	if (error != 0)
+		return error;
 	text[used] = '\0';
 	if (identity != NULL)
 		cd_identity_of(identity, &status);

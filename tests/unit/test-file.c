@@ -231,9 +231,26 @@ static void test_paths_worth_writing(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
+/* Of a size that is not told beforehand, as in /proc; what is larger than allowed is given up. */
+static void test_a_file_that_grows(void **state)
+{
+	const struct cd_root here = {.fd = AT_FDCWD, .path = "", .live = true};
+	char *bytes = NULL;
+	size_t length = 0;
+
+	(void)state;
+	assert_int_equal(cd_read_file(&bytes, &length, NULL, &here, "/proc/self/status", 1 << 20), 0);
+	assert_true(length > 100);
+	assert_int_equal(strlen(bytes), length);
+	free(bytes);
+	assert_int_equal(cd_read_file(&bytes, &length, NULL, &here, "/proc/self/status", 100), EFBIG);
+	assert_null(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_file_that_grows),
 		TEST(test_links_stay_inside_the_root),
 		TEST(test_refusals),
 		TEST(test_reading),
