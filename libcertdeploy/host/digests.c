@@ -12,6 +12,7 @@
 #define TABLE_SECONDS 60
 #define TABLE_LIMIT ((size_t)512 << 20)
 #define FILE_LIMIT ((size_t)1 << 20)
+#define JOINED_LIMIT ((size_t)16 << 20) /* a line of a table may name files by the thousand */
 
 /* Lines with the digest in the place of what follows the first tab, or of all. */
 static int digest_lines(struct cd_buffer *out, const char *text)
@@ -76,6 +77,8 @@ static int join_files(struct cd_buffer *out, struct cd_host *host, const char *c
 		if (bytes != NULL)
 			explicit_bzero(bytes, length);
 		free(bytes);
+		if (out->length > JOINED_LIMIT)
+			error = EFBIG;
 	}
 	return out->failed ? ENOMEM : error;
 }
