@@ -102,8 +102,7 @@ int dovecot_fill_filter(struct dovecot_editor *editor, struct dovecot_filter *fi
 /** Make a block for a name. */
 int dovecot_new_block(struct dovecot_editor *editor, const char *name, const struct dovecot_wish *wishes,
 		      const struct dovecot_value *like);
-/** 2.4: the first filter of a name that a block for the pattern or address, after it, would hide; or NULL.
- */
+/** 2.4: a name's first filter that a later block for the pattern or address would hide; or NULL. */
 const struct dovecot_filter *dovecot_hidden(const struct dovecot_model *model, const char *name,
 					    const struct dovecot_net *net);
 /** Make a block for an address. */

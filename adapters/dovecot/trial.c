@@ -57,8 +57,7 @@ static void set_address_trial(struct dovecot_trial *trial, const struct dovecot_
 	set_wishes(trial, wishes);
 }
 
-/* The name's own block for some of the connections: it is among the endpoints that are asked for, or not.
- */
+/* The name's own block for some of the connections, which may be among the endpoints asked for. */
 static bool is_of_the_name(const struct dovecot_place *place, const struct dovecot_value *winner)
 {
 	const char *name = winner == NULL ? NULL : dovecot_filter_name(winner->filter);

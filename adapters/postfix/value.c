@@ -123,8 +123,7 @@ void postfix_lookup(struct postfix_value *out, const struct postfix_model *model
 		out->raw = builtin(model, row, name);
 }
 
-/* A parameter that main.cf does not set: perhaps one of Postfix's own, whose default is not in the table.
- */
+/* A parameter that main.cf does not set: perhaps one of Postfix's own that is not in the table. */
 static int unset(const char **out, struct expansion *x, const char *name)
 {
 	struct postfix_model *model = x->model;

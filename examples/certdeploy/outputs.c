@@ -48,8 +48,7 @@ int check_outputs(struct tool *tool)
 	return 0;
 }
 
-/* A file being handed out: without a name until all of them are whole, so that a kill leaves no half of
- * one. */
+/* A file being handed out: it has no name until all are whole, so that a kill leaves no half of one. */
 struct handed {
 	const char *file;
 	const char *name; /* the last part of file */

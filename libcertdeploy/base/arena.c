@@ -18,8 +18,7 @@
 #define LAST_CHUNK ((size_t)16384)
 #endif
 
-/* What is kept in arenas is made of these. The largest alignment of all would waste 8 bytes of most pieces.
- */
+/* What arenas hold is made of these: the largest alignment of all would waste 8 bytes of most pieces. */
 union piece {
 	void *pointer;
 	int64_t integer;

@@ -140,8 +140,7 @@ void cd_utc(char out[21], int64_t time)
 	(void)strftime(out, 21, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
-/* What the C library says is translated only where its own catalogue is installed: the usual ones are ours.
- */
+/* The C library's own catalogue is missing on many hosts: its usual sentences are translated by ours. */
 static const char *const usual_errors[] = {
 	N_("No such file or directory"),
 	N_("Permission denied"),
