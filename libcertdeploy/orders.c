@@ -109,7 +109,7 @@ static int recall_for(struct cd_plan *plan, const struct cd_order *order)
 		placed = placed || cd_order_value(order, places[i]) != NULL;
 	if (plan->request->orders.count > 1)
 		return cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-			       _("an order has neither certificate nor name"));
+			       _("one of the certificates is neither given nor named"));
 	if (placed)
 		return cd_fail(plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
 			       _("a place was named, but no certificate to go there (--cert, --key, "

@@ -134,7 +134,7 @@ static void check_text(struct rules *rules, const char *field, const char *value
 		return;
 	}
 	if (value[0] == ' ' || value[length - 1] == ' ')
-		refuse(rules, field, value, _("blanks at the begin or end are not possible"));
+		refuse(rules, field, value, _("blanks at the beginning or the end are not possible"));
 	for (size_t i = 0; rules->strict && i < length; i++)
 		if (!is_alphanumeric(value[i]) && strchr(others, value[i]) == NULL) {
 			refuse(rules, field, value,

@@ -85,9 +85,14 @@ static int read_number(const struct loading *loading, const config_setting_t *se
 		       unsigned *out)
 {
 	int value = config_setting_get_int(setting);
+	const char *wanted;
 
-	if (config_setting_type(setting) != CONFIG_TYPE_INT || value < least || value > most)
-		return refuse(loading, setting, _("a number in the allowed range is expected"));
+	if (config_setting_type(setting) != CONFIG_TYPE_INT || value < least || value > most) {
+		wanted = cd_arena_format(loading->arena, _("a number from %d to %d is expected"), least,
+					 most);
+		return wanted == NULL ? cd_fail_memory(loading->problems)
+				      : refuse(loading, setting, wanted);
+	}
 	*out = (unsigned)value;
 	return 0;
 }

@@ -175,6 +175,18 @@ static void test_the_state_is_known_of_a_broken_file(void **state)
 	}
 }
 
+/* Whoever wrote 0 is told what is possible. */
+static void test_a_range_is_told(void **state)
+{
+	struct loaded loaded;
+
+	(void)state;
+	load(&loaded, "keep = 0;");
+	assert_string_equal(cd_problems_error(&loaded.problems, 0)->message,
+			    "keep: a number from 1 to 100000 is expected");
+	unload(&loaded);
+}
+
 static void test_others_must_not_write_it(void **state)
 {
 	struct loaded loaded, again = {0};
@@ -200,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_an_empty_list_means_none),
 		cmocka_unit_test(test_mistakes_have_a_line),
 		cmocka_unit_test(test_the_state_is_known_of_a_broken_file),
+		cmocka_unit_test(test_a_range_is_told),
 		cmocka_unit_test(test_others_must_not_write_it),
 	};
 
