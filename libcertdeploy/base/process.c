@@ -21,6 +21,7 @@
 #define GRACE_MS 2000
 #define FIRST_FREE 3
 #define SHOWN ((size_t)1024)
+#define PIPE_MOST ((size_t)1 << 20) /* bytes: /proc/sys/fs/pipe-max-size */
 
 static const char *const search_path[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin",
 					  "/sbin",           "/bin",           NULL};
@@ -274,12 +275,15 @@ static pid_t start_guardian(const struct spawning *spawning)
 
 /* ---- our side ---- */
 
-/* Take what is there. Returns false at the end of the stream. */
+/*
+ * Take what is there, but no more than a pipe holds: a program that writes without end is asked about its
+ * time in between. Returns false at the end of the stream.
+ */
 static bool drain(int fd, struct cd_buffer *buffer, size_t limit)
 {
 	char bytes[4096];
 
-	for (;;) {
+	for (size_t taken = 0; taken < PIPE_MOST; taken += sizeof(bytes)) {
 		ssize_t got = read(fd, bytes, sizeof(bytes));
 		size_t room = buffer->length < limit ? limit - buffer->length : 0;
 
@@ -289,6 +293,7 @@ static bool drain(int fd, struct cd_buffer *buffer, size_t limit)
 			return false;
 		cd_buffer_add(buffer, bytes, (size_t)got < room ? (size_t)got : room);
 	}
+	return true;
 }
 
 /* The next message; false: there is none yet, or never will be (*lost). */

@@ -154,6 +154,20 @@ static void test_what_hangs_is_ended_with_its_children(void **state)
 	cd_run_free(&run);
 }
 
+/* Several at once write faster than one can read: its time is up all the same. */
+static void test_what_writes_without_end_is_ended(void **state)
+{
+	struct cd_run run = {.seconds = 1};
+	double start = seconds_now();
+
+	(void)state;
+	assert_int_equal(run_shell(&run, "cat /dev/zero & cat /dev/zero & cat /dev/zero"), 0);
+	assert_true(run.timed_out);
+	assert_int_equal(run.output.length, 4096);
+	assert_true(seconds_now() - start < 10);
+	cd_run_free(&run);
+}
+
 static void test_a_daemon_left_behind_is_not_waited_for(void **state)
 {
 	struct cd_run run = {0};
@@ -346,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_what_the_program_sees),
 		cmocka_unit_test(test_output_is_bounded),
 		cmocka_unit_test(test_what_hangs_is_ended_with_its_children),
+		cmocka_unit_test(test_what_writes_without_end_is_ended),
 		cmocka_unit_test(test_a_daemon_left_behind_is_not_waited_for),
 		cmocka_unit_test(test_a_host_that_ignores_its_children),
 		cmocka_unit_test(test_a_host_that_reaps_everything),
