@@ -25,9 +25,12 @@ static int ask_passphrase(char *passphrase, struct certdeploy_result *result)
 			: cd->passphrase(cd->user, cd_catalogue_text(cd->catalogue, _("the exported key")),
 					 passphrase, PASSPHRASE_LIMIT);
 
-	if (length < 1 || length > PASSPHRASE_LIMIT)
+	if (length < 1 || length > PASSPHRASE_LIMIT) {
+		/* Half of one may have been written. */
+		OPENSSL_cleanse(passphrase, PASSPHRASE_LIMIT);
 		return cd_fail(&result->problems, CERTDEPLOY_EREFUSED, "key-encrypted", NULL, 0,
 			       _("a PKCS#12 is encrypted, and no passphrase was given"));
+	}
 	passphrase[length] = '\0';
 	return 0;
 }
