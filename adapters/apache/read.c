@@ -153,11 +153,36 @@ static int define_arguments(struct apache_model *model, const char *arguments)
 	return result;
 }
 
+/*
+ * Debian's apache2ctl-NAME tells the envvars of the instance NAME where it lies, and they call its files by
+ * that. The server does not see it.
+ */
+static int read_environment(struct apache_model *model)
+{
+	static const char instance[] = "/etc/apache2-";
+	struct certdeploy_reading *reading = model->reading;
+	const char *config = certdeploy_setting(reading, "config"), *slash, *place;
+	const char *const *envvars = certdeploy_setting_list(reading, "envvars");
+	bool named = config != NULL && strncmp(config, instance, sizeof(instance) - 1) == 0;
+	int result = 0;
+
+	slash = named ? strchr(config + sizeof(instance) - 1, '/') : NULL;
+	if (slash != NULL) {
+		place = certdeploy_copy(reading, config, (size_t)(slash - config));
+		result = place == NULL ? CERTDEPLOY_ENOMEM
+				       : apache_environment(model->variables, "APACHE_CONFDIR", place);
+	}
+	for (; result == 0 && envvars != NULL && *envvars != NULL; envvars++)
+		result = apache_read_envvars(model->variables, reading, *envvars);
+	if (slash != NULL)
+		apache_environment_drop(model->variables, "APACHE_CONFDIR");
+	return result;
+}
+
 static int start_model(struct apache_model *model)
 {
 	struct certdeploy_reading *reading = model->reading;
 	const char *const *defines = certdeploy_setting_list(reading, "defines");
-	const char *const *envvars = certdeploy_setting_list(reading, "envvars");
 	int result = apache_variables_new(&model->variables, reading);
 
 	if (result == 0)
@@ -166,8 +191,8 @@ static int start_model(struct apache_model *model)
 		result = apache_macros_new(&model->macros, reading);
 	if (result == 0)
 		result = apache_version_find(&model->version, reading);
-	for (; result == 0 && envvars != NULL && *envvars != NULL; envvars++)
-		result = apache_read_envvars(model->variables, reading, *envvars);
+	if (result == 0)
+		result = read_environment(model);
 	for (; result == 0 && defines != NULL && *defines != NULL; defines++)
 		result = apache_define(model->variables, *defines, NULL);
 	if (result == 0)

@@ -141,3 +141,22 @@ def test_a_place_without_a_certificate_is_no_deployment_of_what_is_remembered(to
 def test_a_name_without_a_new_one(tool, root):  # noqa: F811
     tool("request", "--self-signed", "--san", "www.example.test", "--name", "www").expect(0)
     assert "--new-name" in tool("store", "rename", "www").expect(2).problem("usage")["message"]
+
+
+def test_an_instance_of_debian_calls_its_files_by_where_it_lies(tool, tmp_path):
+    """apache2ctl-two hands APACHE_CONFDIR to its envvars: without it they would be those of the first instance."""
+    place = tool.root / "etc/apache2-two"
+    place.mkdir(parents=True)
+    (place / "envvars").write_text(
+        'if [ "${APACHE_CONFDIR##/etc/apache2-}" != "${APACHE_CONFDIR}" ] ; then\n'
+        'SUFFIX="-${APACHE_CONFDIR##/etc/apache2-}"\nelse\nSUFFIX=\nfi\nexport APACHE_RUN_DIR=/run/apache2$SUFFIX\n')
+    (place / "apache2.conf").write_text(
+        "Listen 443\n<VirtualHost *:443>\nServerName www.example.test\nSSLEngine on\n"
+        "SSLCertificateFile ${APACHE_RUN_DIR}/www.pem\nSSLCertificateKeyFile ${APACHE_RUN_DIR}/${APACHE_CONFDIR}.key\n"
+        "</VirtualHost>\n")
+    conf = tmp_path / "two.conf"
+    conf.write_text('services = ( { name = "two"; adapter = "apache"; config = "/etc/apache2-two/apache2.conf";'
+                    ' server_root = "/etc/apache2-two"; envvars = "/etc/apache2-two/envvars"; version = "2.4.57";'
+                    ' modules = [ "ssl" ]; } );\n')
+    found = {(e["certificate"], e["key"]) for e in tool("-c", conf, "list").expect(0).endpoints}
+    assert found == {("/run/apache2-two/www.pem", "/run/apache2-two/${APACHE_CONFDIR}.key")}
