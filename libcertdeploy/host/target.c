@@ -302,13 +302,20 @@ static int nothing_there(struct choosing *choosing, const char *what)
 			  "is chosen as the listener %s"),
 			what, on_every->listen);
 	near = nearest_names(choosing, what);
-	if (near == NULL)
+	what = cd_hostname_shown(&choosing->problems->arena, what);
+	if (near != NULL)
 		return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "no-endpoint", NULL, 0,
-			       _("nothing on this host answers for %s"),
-			       cd_hostname_shown(&choosing->problems->arena, what));
+			       cd_target_is_empty(choosing->target)
+				       ? _("the certificate for %s covers no name that this host serves "
+					   "(the nearest names: %s)")
+				       : _("nothing on this host answers for %s (the nearest names: %s)"),
+			       what, near);
+	/* A host for all names may answer for one of the certificate's, which it does not bear. */
 	return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "no-endpoint", NULL, 0,
-		       _("nothing on this host answers for %s (the nearest names: %s)"),
-		       cd_hostname_shown(&choosing->problems->arena, what), near);
+		       cd_target_is_empty(choosing->target)
+			       ? _("the certificate for %s covers no name that this host serves")
+			       : _("nothing on this host answers for %s"),
+		       what);
 }
 
 /* ---- by address, listener, default ---- */
