@@ -41,6 +41,11 @@ static int recall(struct cd_plan *plan, const char *name)
 	return result;
 }
 
+static struct cd_planned_order *last_order(const struct cd_plan *plan)
+{
+	return plan->orders.items[plan->orders.count - 1];
+}
+
 static int recall_all(struct cd_plan *plan)
 {
 	const char *const *names = NULL;
@@ -51,8 +56,11 @@ static int recall_all(struct cd_plan *plan)
 			plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
 			_("no certificate was given (--cert, --key, --chain, or --name), and none is "
 			  "remembered"));
-	for (; result == 0 && *names != NULL; names++)
+	for (; result == 0 && *names != NULL; names++) {
 		result = recall(plan, *names);
+		if (result == 0)
+			last_order(plan)->yields = true;
+	}
 	return result;
 }
 
@@ -68,6 +76,7 @@ static int recall_target(struct cd_plan *plan, struct cd_planned_order *planned,
 				      plan->cd->settings.state, name);
 	if (result == 0) {
 		planned->target = planned->recalled;
+		planned->yields = true;
 	} else if (result == CERTDEPLOY_ENOTFOUND) {
 		cd_order_free(planned->recalled);
 		planned->recalled = NULL;
@@ -378,6 +387,17 @@ static int take_loaded(struct cd_plan *plan, struct cd_planned_order *head,
 	return head->loaded;
 }
 
+/* A deployment that was replaced everywhere is no fault, but its certificate may go. */
+static void tell_replaced(const struct cd_plan *plan, const struct cd_planned_order *planned)
+{
+	const struct cd_selection *selection = &planned->selection;
+
+	if (selection->left_to != NULL && selection->count == 0)
+		cd_problem(plan->problems, CERTDEPLOY_NOTICE, "keeps-own", NULL, 0,
+			   _("what %s was deployed to has had the certificate of %s since, and keeps it"),
+			   planned->name, selection->left_to);
+}
+
 static int plan_order(struct cd_plan *plan, struct cd_planned_order *planned, bool install_only)
 {
 	struct cd_planned_order *head = planned->head == NULL ? planned : planned->head;
@@ -388,10 +408,13 @@ static int plan_order(struct cd_plan *plan, struct cd_planned_order *planned, bo
 	target.services = services_of(plan, planned);
 	target.names = planned->names;
 	target.from_certbot = is_from_certbot(planned->order);
+	target.yields = planned->yields;
 	if (result == 0)
 		result = settle_place(plan, planned, &target);
 	if (result == 0 && !install_only)
 		result = cd_target_select(&planned->selection, &plan->inventory, &target);
+	if (result == 0)
+		tell_replaced(plan, planned);
 	if (result == 0 && head->materials == NULL)
 		result = plan_store(plan, head);
 	if (result == 0)

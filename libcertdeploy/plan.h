@@ -11,6 +11,7 @@ struct cd_planned_order {
 	const struct cd_order *order;
 	const struct cd_order *target; /**< says where it goes: the order, or what is remembered */
 	struct cd_order *recalled;     /**< what is remembered under its name; owned; or NULL */
+	bool yields; /**< nobody named the target now: what another deployment took since stays its */
 	/** An earlier order of the same certificate, which has it; NULL: none. */
 	struct cd_planned_order *head;
 	size_t waiting;         /**< orders of which it is the head and that are to come */

@@ -4,6 +4,7 @@
 
 #include "base/hostname.h"
 #include "base/text.h"
+#include "certificate/deployment.h"
 #include "host/managed.h"
 
 #include <arpa/inet.h>
@@ -99,12 +100,40 @@ static bool is_at_home(const struct choosing *choosing, const struct certdeploy_
 	return endpoint->tls && endpoint->pair_count != 0;
 }
 
+/* The name of another deployment, whose files it has and none of those at hand; NULL: there is none. */
+static const char *other_deployment(struct choosing *choosing, const struct certdeploy_endpoint *endpoint)
+{
+	struct cd_host *host = &choosing->inventory->host;
+	const char *name, *record;
+
+	/* What comes from a wider scope went to that one, not here. */
+	if (endpoint->absent || endpoint->inherited || !has_stored(choosing, endpoint))
+		return NULL;
+	for (size_t i = 0; i < endpoint->pair_count; i++)
+		if (is_home(choosing->target, endpoint->pairs[i].certificate))
+			return NULL;
+	name = endpoint->pairs[endpoint->pair_count - 1].certificate +
+	       strlen(choosing->inventory->cd->settings.store) + 1;
+	name = cd_arena_copy(&choosing->selection->arena, name, strcspn(name, "/"));
+	record = name == NULL ? NULL
+			      : cd_deployment_path(&choosing->selection->arena,
+						   choosing->inventory->cd->settings.state, name);
+	if (record == NULL)
+		(void)cd_fail_memory(choosing->problems);
+	return record != NULL && cd_host_file_type(host, record) == CERTDEPLOY_FILE_REGULAR ? name : NULL;
+}
+
 /* Something other than 0 forbids it; 1: it is left out. */
 static int may_touch(struct choosing *choosing, const struct certdeploy_endpoint *endpoint)
 {
-	const char *untouchable = endpoint->untouchable, *note = endpoint->note;
+	const char *untouchable = endpoint->untouchable, *note = endpoint->note, *other;
 	bool accepted;
 
+	other = choosing->target->yields ? other_deployment(choosing, endpoint) : NULL;
+	if (other != NULL) {
+		choosing->selection->left_to = other;
+		return 1;
+	}
 	if (untouchable == NULL && endpoint->tls && !has_stored(choosing, endpoint)) {
 		note = cd_managed_endpoint(&choosing->chosen->seen->reading, endpoint,
 					   choosing->target->from_certbot);
@@ -287,6 +316,8 @@ static int nothing_there(struct choosing *choosing, const char *what)
 	const struct certdeploy_endpoint *on_every = choosing->on_every;
 	const char *near;
 
+	if (choosing->selection->left_to != NULL)
+		return 0;
 	if (choosing->left_alone != NULL)
 		return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, choosing->left_alone, NULL, 0,
 			       _("all that could be meant is left alone: the warnings say why"));

@@ -16,6 +16,7 @@ struct cd_selection {
 	struct cd_arena arena;
 	struct cd_vector services; /**< of struct cd_chosen: one for each service of the inventory */
 	size_t count;              /**< endpoints in all */
+	const char *left_to;       /**< a deployment that keeps some of what was meant; or NULL */
 };
 
 /** A wish, taken from the request or made up for a batch. */
@@ -29,6 +30,7 @@ struct cd_target {
 	/** DNS names of the certificate: they decide when nothing else is said, and must cover the rest. */
 	const char *const *names;
 	bool from_certbot; /**< the certificate is certbot's: what it renews may be given it */
+	bool yields;       /**< what has the files of another deployment is left to that */
 	/** Where its files go: what names these alone is given it without an edit. */
 	const char *home; /**< the directory in the store, with a slash at its end; NULL: chosen paths */
 	struct certdeploy_paths chosen;

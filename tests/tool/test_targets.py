@@ -138,6 +138,48 @@ def test_a_place_without_a_certificate_is_no_deployment_of_what_is_remembered(to
         assert "no certificate" in tool("deploy", *place).expect(2).problem("usage")["message"], place
 
 
+def deployed(tool):
+    """{protocol: the deployments whose certificates it has}"""
+    home = "/etc/ssl/certdeploy/"
+    found = {}
+    for e in tool("list").expect(0).endpoints:
+        if (e.get("certificate") or "").startswith(home):
+            found.setdefault(e["protocol"], set()).add(e["certificate"][len(home):].split("/")[0])
+    return found
+
+
+@pytest.mark.parametrize("renew", ["all", "one"])
+def test_what_another_deployment_took_over_stays_its(tool, root, leaf, pki, renew):  # noqa: F811
+    """Neither a run over all that is remembered nor a renewal of the one before takes it back; naming it does."""
+    def given(leaf):  # noqa: F811
+        return "--fullchain", leaf.fullchain, "--key", leaf.key
+
+    other = pki.root().authority("Example CA 2").leaf("www.example.test")
+    tool("deploy", *given(leaf), "--name", "a", "--hostname", "www.example.test").expect(0)
+    tool("deploy", *given(other), "--name", "b", "--hostname", "www.example.test").expect(0)
+    before = deployed(tool)
+    assert before["https"] == {"b"}
+    again = tool("deploy", *(() if renew == "all" else (*given(other), "--name", "a"))).expect(0)
+    assert deployed(tool) == before
+    assert "b" in again.problem("keeps-own")["message"] and again.problem("keeps-own")["severity"] == "notice"
+    assert "configured-other" not in tool("verify").codes
+    tool("deploy", "--name", "a").expect(0)
+    assert deployed(tool)["https"] == {"a"}
+
+
+def test_a_deployment_for_all_leaves_what_went_to_one(tool, root, leaf, pki):  # noqa: F811
+    other = pki.root().authority("Example CA 2").leaf("www.example.test")
+    tool("deploy", "--fullchain", leaf.fullchain, "--key", leaf.key, "--name", "a", "--all", "--accept",
+         "name-mismatch").expect(0)
+    tool("deploy", "--fullchain", other.fullchain, "--key", other.key, "--name", "b", "--service", "apache",
+         "--hostname", "www.example.test").expect(0)
+    before = deployed(tool)
+    assert before["https"] == {"b"} and before["smtp"] == {"a"}
+    run = tool("deploy", "--accept", "name-mismatch").expect(0)
+    assert not run.json["changed"] and "keeps-own" not in run.codes
+    assert deployed(tool) == before
+
+
 def test_a_name_without_a_new_one(tool, root):  # noqa: F811
     tool("request", "--self-signed", "--san", "www.example.test", "--name", "www").expect(0)
     assert "--new-name" in tool("store", "rename", "www").expect(2).problem("usage")["message"]
