@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "certificate/certificate.h"
+#include "certificate/material.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -34,6 +35,7 @@ enum verdict {
 	BAD_KEY,
 	LOCKED_KEY,
 	MISMATCH,
+	NO_MEMORY, /* to tell */
 };
 
 /* The pairs of one service. */
@@ -222,8 +224,8 @@ static enum verdict judge(const struct pair_files *files, bool all, const struct
 		verdict = !daemon->own_security_level && is_too_weak(leaf) ? TOO_WEAK
 									   : judge_key(files, leaf, daemon);
 	X509_free(leaf);
-	ERR_clear_error();
-	return verdict;
+	/* Empties the queue in any case. */
+	return cd_was_short_of_memory() && verdict != FINE ? NO_MEMORY : verdict;
 }
 
 static int refuse(struct cd_problems *problems, const struct certdeploy_pair *pair, enum verdict verdict)
@@ -253,6 +255,8 @@ static int refuse(struct cd_problems *problems, const struct certdeploy_pair *pa
 			       _("a reload would end the server: the private key %s does not belong to the "
 				 "certificate %s"),
 			       pair->key, pair->certificate);
+	case NO_MEMORY:
+		return cd_fail_memory(problems);
 	}
 	return 0;
 }
