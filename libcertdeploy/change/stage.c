@@ -461,14 +461,15 @@ static int clean_one(struct cd_work *work, const char *path, bool for_good)
 
 int cd_stage_clean_holders(struct cd_work *work)
 {
-	int first = 0;
+	int last = 0;
 
 	for (size_t i = 0; i < work->journal.holders.count; i++) {
 		int error = clean_one(work, work->journal.holders.items[i], true);
 
-		first = first != 0 ? first : error;
+		if (error != 0)
+			last = error;
 	}
-	return first;
+	return last;
 }
 
 int cd_stage_clean(struct cd_work *work)

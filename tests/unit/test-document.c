@@ -268,6 +268,22 @@ static void test_lines(void **state)
 	assert_string_equal(certdeploy_document_newline(&document, 0), "\n");
 }
 
+static void test_of_a_secret_only_the_fact_is_shown(void **state)
+{
+	struct certdeploy_document document = {.path = "/key", .bytes = "old\n", .length = 4};
+	char text[] = "new\n";
+	struct cd_file_edit edit = {.path = "/key", .bytes = text, .length = 4, .secret = true};
+	struct cd_buffer diff = {0};
+
+	(void)state;
+	cd_diff_add(&diff, &edit);
+	edit.document = &document;
+	cd_diff_add(&diff, &edit);
+	assert_string_equal(diff.bytes, "Only the fact is shown: /key is created\n"
+					"Only the fact is shown: /key changes\n");
+	cd_buffer_free(&diff);
+}
+
 static void test_lines_with_a_nul_are_not_shown(void **state)
 {
 	static const char old[] = "a\0b\n1\n2\n3\n4\n5\n";
@@ -299,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_replacements_that_are_not_the_same),
 		cmocka_unit_test(test_what_is_let_go_of),
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_of_a_secret_only_the_fact_is_shown),
 		cmocka_unit_test(test_lines_with_a_nul_are_not_shown),
 	};
 

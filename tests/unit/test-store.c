@@ -315,6 +315,27 @@ static void test_two_generations_in_one_second(void **state)
 	end_planning(work);
 }
 
+static void test_no_name_is_left_in_one_second(void **state)
+{
+	struct work *work = *state;
+	char path[512], current[128] = "";
+
+	install(work, rsa, NOW);
+	(void)snprintf(path, sizeof(path), "%s" STORE "/" NAME "/current", work->path);
+	assert_true(readlink(path, current, sizeof(current) - 1) > 0);
+	for (unsigned i = 1; i < 1000; i++) {
+		(void)snprintf(path, sizeof(path), "%s" STORE "/" NAME "/%s.%u", work->path, current, i);
+		assert_int_equal(mkdir(path, 0755), 0);
+	}
+	begin(work);
+	add_leaf(work, rsa, false);
+	accept_code(&work->loading, "chain-incomplete");
+	assert_loads(&work->loading);
+	work->request.certificates = &work->loading.certificates;
+	assert_int_equal(plan_once(work), CERTDEPLOY_EFAILED);
+	end_planning(work);
+}
+
 static void test_a_reused_key_is_said(void **state)
 {
 	struct work *work = *state;
@@ -436,6 +457,30 @@ static void test_three_key_types(void **state)
 	assert_int_equal(plan(work), 0);
 	assert_string_equal(work->materials[0]->paths.certificate, CURRENT "cert-rsa.pem");
 	assert_string_equal(work->materials[1]->paths.certificate, CURRENT "cert.pem");
+	end_planning(work);
+}
+
+static void test_three_key_types_are_loaded(void **state)
+{
+	struct issued *third =
+		issue(&(struct wish){.names = "DNS:" NAME, .issuer = middle, .type = "ed25519"});
+	struct cd_certificates certificates = {0};
+	struct cd_load load = {.need_key = true, .now = NOW};
+	struct work *work = *state;
+
+	install(work, ec, NOW);
+	install(work, rsa, NOW + 1);
+	install(work, third, NOW + 2);
+	begin(work);
+	assert_int_equal(cd_store_load(&certificates, &work->host, STORE, NAME, &load), 0);
+	assert_int_equal(certificates.list.count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		const char *key = ((struct cd_certificate *)certificates.list.items[i])->key_pem;
+
+		assert_true(strcmp(key, pem_key(ec)) == 0 || strcmp(key, pem_key(rsa)) == 0 ||
+			    strcmp(key, pem_key(third)) == 0);
+	}
+	cd_certificates_free(&certificates);
 	end_planning(work);
 }
 
@@ -928,6 +973,35 @@ static void test_a_store_whose_path_is_too_long(void **state)
 	end_planning(work);
 }
 
+/* The newest requests are tried, not all that anybody ever made. */
+static void test_the_keys_of_many_requests(void **state)
+{
+	struct work *work = *state;
+	struct cd_certificates certificates = {0};
+	struct cd_load load = {.need_key = true, .now = NOW};
+	char path[128];
+
+	install(work, rsa, NOW);
+	for (unsigned i = 0; i < 17; i++) {
+		(void)snprintf(path, sizeof(path), STORE "/" NAME "/requests/202701%02uT000000Z", i + 1);
+		run("mkdir -p", work, path);
+		(void)strcat(path, "/key.pem");
+		run(i == 0 ? "mv ." CURRENT "key.pem" : "touch", work, path);
+	}
+	begin(work);
+	give(&work->loading, CERT, pem_certificate(rsa));
+	give(&work->loading, CHAIN, pem_certificate(middle));
+	load.pieces = work->loading.pieces;
+	load.count = 2;
+	assert_int_not_equal(cd_store_load_given(&certificates, &work->host, STORE, NAME, &load), 0);
+	assert_true(told(work, "key-missing"));
+	cd_certificates_free(&certificates);
+	run("rm -r", work, STORE "/" NAME "/requests/20270117T000000Z");
+	assert_int_equal(cd_store_load_given(&certificates, &work->host, STORE, NAME, &load), 0);
+	cd_certificates_free(&certificates);
+	end_planning(work);
+}
+
 enum question { LOAD, COMPLETE, LIST, OWNER, QUESTIONS };
 
 struct asking {
@@ -996,12 +1070,14 @@ int main(void)
 		TEST(test_the_same_again_changes_nothing),
 		TEST(test_a_renewal_is_a_new_generation),
 		TEST(test_two_generations_in_one_second),
+		TEST(test_no_name_is_left_in_one_second),
 		TEST(test_a_reused_key_is_said),
 		TEST(test_a_damaged_generation_is_made_again),
 		TEST(test_two_key_types),
 		TEST(test_file_names_stay_with_their_type),
 		TEST(test_another_type_that_is_not_good_any_more),
 		TEST(test_three_key_types),
+		TEST(test_three_key_types_are_loaded),
 		TEST(test_what_lies_in_a_generation),
 		TEST(test_the_current_generation_stays),
 		TEST(test_a_store_of_one_component),
@@ -1019,6 +1095,7 @@ int main(void)
 		TEST(test_a_key_under_two_names),
 		TEST(test_load_and_list),
 		TEST(test_a_store_whose_path_is_too_long),
+		TEST(test_the_keys_of_many_requests),
 		TEST(test_whatever_fails_while_it_is_read),
 	};
 
