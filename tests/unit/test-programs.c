@@ -255,6 +255,25 @@ static void test_whatever_fails_while_files_are_made(void **state)
 	assert_no_litter(host);
 }
 
+static void test_memory_is_short_for_what_a_program_said(void **state)
+{
+	struct host *host = *state;
+	bool met = true;
+
+	host_put(host, "run/build", "#!/bin/sh\necho it cannot be >&2\nexit 3\n");
+	for (long at = 1; met; at += 1 + at / 400) {
+		int result;
+
+		build_once(host);
+		short_of("malloc calloc realloc strdup strndup", at, 1, ENOMEM);
+		result = host_run(host);
+		met = short_met();
+		assert_true(result == CERTDEPLOY_ENOMEM || result == CERTDEPLOY_EFAILED);
+		assert_whole(host, result);
+	}
+	assert_no_litter(host);
+}
+
 /* ---- servers ---- */
 
 static void serve(struct host *host, unsigned count)
@@ -422,6 +441,7 @@ int main(void)
 		TEST(test_programs_that_make_nothing),
 		TEST(test_nothing_is_made_in_a_tree),
 		TEST(test_whatever_fails_while_files_are_made),
+		TEST(test_memory_is_short_for_what_a_program_said),
 		TEST(test_a_restart_where_a_reload_does_not_do),
 		TEST(test_servers_that_are_left_alone),
 		TEST(test_a_server_that_cannot_be_asked),
