@@ -317,6 +317,105 @@ static void test_a_restart_where_a_reload_does_not_do(void **state)
 	assert_true(host_has(host, "run/two.log", "start\ntest\nreload\ntest\nrestart\n"));
 }
 
+/* As the proof does for servers whose ports say nothing new after a reload; the second look is content. */
+static int ask_for_restarts(struct host *host, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		host->services[i].restart = true;
+	host->proved++;
+	return host->proved > 1 ? 0
+				: cd_fail(&host->problems, CERTDEPLOY_EFAILED, "served-other", NULL, 0,
+					  "not proven");
+}
+
+static int ask_for_one_restart(void *user)
+{
+	return ask_for_restarts(user, 1);
+}
+
+static int ask_for_both_restarts(void *user)
+{
+	return ask_for_restarts(user, 2);
+}
+
+/* The one that was asked for, and no other; what the first look found is no error any more. */
+static void test_a_restart_where_a_reload_did_not_do(void **state)
+{
+	struct host *host = *state;
+
+	serve(host, 2);
+	change_both(host, "1\n", "2\n");
+	host->transaction.prove = ask_for_one_restart;
+	assert_int_equal(host_run(host), 0);
+	assert_int_equal(host->proved, 2);
+	assert_true(host_has(host, "run/one.log", "start\ntest\nreload\nrestart\n"));
+	assert_true(host_has(host, "run/two.log", "start\ntest\nreload\n"));
+	assert_string_equal(host->services[0].action, "restart");
+	assert_string_equal(host->services[0].state, "verified");
+	assert_string_equal(host->services[1].action, "reload");
+	assert_string_equal(host->services[1].state, "verified");
+	assert_int_equal(host->problems.list.count, 1);
+	assert_string_equal(host_error(host), "");
+	assert_true(host_serves(host, 0, "1\n"));
+	assert_no_litter(host);
+}
+
+/* One that was restarted already, and one that did not run: there is nothing to look at a second time. */
+static void test_a_restart_that_would_not_help(void **state)
+{
+	struct host *host = *state;
+
+	serve(host, 1);
+	host_service(host, 1);
+	change_both(host, "1\n", "2\n");
+	host->services[0].restart = true;
+	host->transaction.prove = ask_for_both_restarts;
+	assert_int_equal(host_run(host), CERTDEPLOY_EROLLEDBACK);
+	assert_string_equal(host_error(host), "served-other");
+	assert_int_equal(host->proved, 1);
+	assert_true(host_has(host, "run/one.log", "start\ntest\nrestart\nreload\n"));
+	assert_true(host_has(host, "run/two.log", "test\n"));
+	assert_false(host_runs(host, 1));
+	assert_true(host_serves(host, 0, "old one\n"));
+	assert_old(host);
+}
+
+static int cancel_restarts(void *user, const char *what, size_t done, size_t total)
+{
+	(void)user;
+	(void)done;
+	(void)total;
+	return strcmp(what, "restarting") == 0;
+}
+
+/* It fails, or is called off, with the first: the second is not restarted, and both have the old files. */
+static void test_a_restart_that_comes_to_nothing(void **state)
+{
+	static const char *const codes[] = {"reload-failed", "cancelled"};
+	struct host *host = *state;
+
+	serve(host, 2);
+	for (int i = 0; i < 2; i++) {
+		host->services[0].restart = host->services[1].restart = false;
+		host->proved = 0;
+		host_put(host, "run/one.log", "");
+		host_put(host, "run/two.log", "");
+		change_both(host, "1\n", "2\n");
+		host->argv[0][2][0] = i == 0 ? "/bin/false" : host->argv[0][1][0];
+		host->transaction.progress = i == 0 ? NULL : cancel_restarts;
+		host->transaction.prove = ask_for_both_restarts;
+		assert_int_equal(host_run(host), CERTDEPLOY_EROLLEDBACK);
+		assert_string_equal(host_error(host), codes[i]);
+		assert_int_equal(host->proved, 1);
+		assert_true(host_has(host, "run/one.log", "test\nreload\nreload\n"));
+		assert_true(host_has(host, "run/two.log", "test\nreload\nreload\n"));
+		assert_true(host_serves(host, 0, "old one\n"));
+		assert_true(host_serves(host, 1, "old two\n"));
+		assert_string_equal(host->services[0].state, "rolled-back");
+		assert_old(host);
+	}
+}
+
 /* Neither tested nor reloaded, as it was asked. */
 static void test_servers_that_are_left_alone(void **state)
 {
@@ -443,6 +542,9 @@ int main(void)
 		TEST(test_whatever_fails_while_files_are_made),
 		TEST(test_memory_is_short_for_what_a_program_said),
 		TEST(test_a_restart_where_a_reload_does_not_do),
+		TEST(test_a_restart_where_a_reload_did_not_do),
+		TEST(test_a_restart_that_would_not_help),
+		TEST(test_a_restart_that_comes_to_nothing),
 		TEST(test_servers_that_are_left_alone),
 		TEST(test_a_server_that_cannot_be_asked),
 		TEST(test_a_fresh_start_helps),
