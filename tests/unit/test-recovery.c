@@ -112,6 +112,45 @@ static void test_a_reload_that_hangs_costs_its_limit_once(void **state)
 	assert_old(host);
 }
 
+/* A deployment puts back first; the ports are looked at by its own proof only. */
+static void test_the_next_deployment_puts_back_first(void **state)
+{
+	struct host *host = *state;
+
+	interrupt(host);
+	host_begin(host, "deploy");
+	host->prove_old_result = CERTDEPLOY_EFAILED;
+	host_file(host, "etc/two.conf", "newer two\n", NULL);
+	assert_int_equal(host_run(host), 0);
+	assert_int_equal(host->proved_old, 0);
+	assert_int_equal(host->proved, 1);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	assert_true(host_has(host, "etc/two.conf", "newer two\n"));
+	assert_true(host_serves(host, 0, "old one\n"));
+	assert_int_equal(host_history(host), 2);
+}
+
+static int ask_while_it_runs(void *user)
+{
+	struct host *host = user;
+
+	host->proved++;
+	assert_int_equal(access(host_path(host, "var/state/journal"), F_OK), 0);
+	assert_false(cd_transaction_is_interrupted(&host->root, host->transaction.state_directory));
+	return 0;
+}
+
+/* What is still at work leaves the same behind as what was killed, but holds the lock. */
+static void test_at_work_is_not_interrupted(void **state)
+{
+	struct host *host = *state;
+
+	host->transaction.prove = ask_while_it_runs;
+	host_file(host, "etc/one.conf", "new one\n", "one");
+	assert_int_equal(host_run(host), 0);
+	assert_int_equal(host->proved, 1);
+}
+
 /* At boot the servers are started by others, after the files are in order. */
 static void test_servers_can_be_left_alone(void **state)
 {
@@ -967,6 +1006,31 @@ static void test_what_goes_by_itself(void **state)
 	}
 }
 
+/* Somebody removes what the run had made just when it is put back: gone is as it was before. */
+static void test_what_is_removed_on_the_way_back(void **state)
+{
+	struct host *host = *state;
+	bool met = true;
+
+	furnish(host);
+	run_and_die(host, change_everything);
+	keep(host);
+	for (long at = 1; met; at++) {
+		int recovered;
+
+		restore(host, ":");
+		host_begin(host, "recover");
+		host->read_below = NULL;
+		host->transaction.reload = false;
+		short_of("unlinkat", at, 1, ENOENT);
+		assert_int_equal(cd_transaction_recover(&recovered, &host->transaction, false), 0);
+		met = short_met();
+		assert_true(all_is_old(host));
+		assert_int_equal(recover(host, &recovered, false), 0);
+		assert_int_equal(recovered, 0);
+	}
+}
+
 /* It was called off, and then the record of it cannot be put away: the next run does that. */
 static int call_off(void *user, const char *what, size_t done, size_t total)
 {
@@ -1104,6 +1168,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_interrupted_when_all_was_switched),
 		TEST(test_a_reload_that_hangs_costs_its_limit_once),
+		TEST(test_the_next_deployment_puts_back_first),
+		TEST(test_at_work_is_not_interrupted),
 		TEST(test_servers_can_be_left_alone),
 		TEST(test_attributes_with_any_name),
 		TEST(test_a_record_that_would_be_too_large),
@@ -1128,6 +1194,7 @@ int main(void)
 		TEST(test_whatever_fails_on_the_way_there),
 		TEST(test_each_of_a_kind_fails),
 		TEST(test_what_goes_by_itself),
+		TEST(test_what_is_removed_on_the_way_back),
 		TEST(test_what_was_called_off_stays_off),
 		TEST(test_a_way_back_that_cannot_be_filed),
 		TEST(test_places_to_wait_that_have_gone),
