@@ -261,12 +261,39 @@ static void test_servers_that_followed(void **state)
 	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
 	assert_true(host_has(host, "etc/two.conf", "old two\n"));
 	assert_true(host_serves(host, 1, "old two\n"));
-	/* By its name it is the same; a damaged one in between ends it. */
+	/* By its name it is the same. */
 	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
 	assert_true(host_serves(host, 1, "new two\n"));
-	in_host(host, "for b in $(ls -d var/state/backups/* | tail -n 1); do echo x >$b/manifest; done");
 	assert_int_equal(roll_back(host, id, NULL, NULL, false), 0);
 	assert_true(host_has(host, "etc/two.conf", "old two\n"));
+	assert_true(host_serves(host, 1, "old two\n"));
+}
+
+/* Whom a run told whose record cannot be read nobody knows: what is before it goes back all the same. */
+static void test_one_that_followed_is_damaged(void **state)
+{
+	static const char *const commands[] = {"echo x >$b/manifest", "mv $b away && touch $b"};
+	struct host *host = *state;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const char *id, *follower;
+		char *before, *after;
+
+		host->transaction.service_count = 1;
+		id = deploy(host, "new one\n", NULL);
+		host->transaction.service_count = 2;
+		follower = deploy(host, NULL, NULL);
+		in_host(host, cd_arena_format(&host->texts, "b=var/state/backups/%s && %s", follower,
+					      commands[i]));
+		before = host_get(host, "run/two.log");
+		assert_int_equal(roll_back(host, id, NULL, NULL, false), 0);
+		after = host_get(host, "run/two.log");
+		assert_string_equal(after, before);
+		free(before);
+		free(after);
+		assert_true(host_has(host, "etc/one.conf", "old one\n"));
+		assert_true(host_serves(host, 0, "old one\n"));
+	}
 }
 
 /* Where none has changed a file there is nothing to put back. */
@@ -602,6 +629,11 @@ static void test_whatever_fails_while_it_is_read(void **state)
 		assert_int_equal(ask_once(&asking), asking.question == NONE ? CERTDEPLOY_ENOTFOUND : 0);
 		short_of_everything(ask_once, &asking);
 	}
+	/* With one behind it that has told servers only. */
+	asking.host->transaction.service_count = HOST_SERVICES;
+	(void)deploy(asking.host, NULL, NULL);
+	asking.question = BACK;
+	short_of_everything(ask_once, &asking);
 }
 
 /* All of them go, or none; that it failed is said; a copy beside never stays without its backup. */
@@ -656,6 +688,7 @@ int main(void)
 		TEST(test_what_is_no_backup),
 		TEST(test_one_out_of_the_middle),
 		TEST(test_servers_that_followed),
+		TEST(test_one_that_followed_is_damaged),
 		TEST(test_nothing_but_reloads),
 		TEST(test_one_service_and_one_file),
 		TEST(test_failed_runs_are_in_the_history),
