@@ -89,7 +89,9 @@ tests_unit_test_recovery_SOURCES = tests/unit/test-recovery.c tests/unit/host.c 
 tests_unit_test_recovery_LDFLAGS = $(unit_short_flags)
 tests_unit_test_recovery_LDADD = $(LDADD) $(OPENSSL_LIBS)
 tests_unit_test_together_SOURCES = tests/unit/test-together.c tests/unit/host.c tests/unit/host.h
-tests_unit_test_transaction_SOURCES = tests/unit/test-transaction.c tests/unit/host.c tests/unit/host.h
+tests_unit_test_transaction_SOURCES = tests/unit/test-transaction.c tests/unit/host.c tests/unit/host.h $(unit_short)
+tests_unit_test_transaction_LDFLAGS = $(unit_short_flags)
+tests_unit_test_transaction_LDADD = $(LDADD) $(OPENSSL_LIBS)
 # A configuration in a file tree of its own.
 in_a_tree = tests/unit/tree.c tests/unit/tree.h
 tests_unit_test_apache_SOURCES = tests/unit/test-apache.c tests/unit/apache.h $(in_a_tree)
