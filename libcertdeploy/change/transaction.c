@@ -241,6 +241,17 @@ static int begin(struct cd_work *work)
 	return error == 0 ? 0 : cd_fail_errno(work->problems, error, work->state.path, _("cannot begin"));
 }
 
+/* Some may need a restart to take what a reload did not give them: then they are looked at once more. */
+static int prove_restarted(struct cd_work *work, size_t from)
+{
+	int restarted = cd_services_restart(work);
+
+	if (restarted <= 0)
+		return restarted == 0 ? CERTDEPLOY_EFAILED : restarted;
+	cd_problems_soften(work->problems, from);
+	return work->asked->prove(work->asked->user);
+}
+
 static int prove(struct cd_work *work)
 {
 	struct cd_transaction *asked = work->asked;
@@ -252,10 +263,8 @@ static int prove(struct cd_work *work)
 	result = may_go_on(work, _("looking at the ports"));
 	if (result == 0)
 		result = asked->prove(asked->user);
-	if (result == CERTDEPLOY_EFAILED && cd_services_restart(work) > 0) {
-		cd_problems_soften(work->problems, from);
-		result = asked->prove(asked->user);
-	}
+	if (result == CERTDEPLOY_EFAILED)
+		result = prove_restarted(work, from);
 	for (size_t i = 0; result == 0 && i < asked->service_count; i++)
 		if (strcmp(asked->services[i].state, "reloaded") == 0)
 			asked->services[i].state = "verified";
