@@ -243,8 +243,7 @@ static int stage_one(struct cd_work *work, const struct cd_entry *entry, struct 
 	}
 	if (error == 0)
 		return 0;
-	return cd_fail_errno(work->problems, error, flush->failed == NULL ? entry->path : flush->failed,
-			     _("cannot stage the file"));
+	return cd_fail_errno(work->problems, error, entry->path, _("cannot stage the file"));
 }
 
 /* A staged directory gets its owner and mode when all that belongs in it is there. */
@@ -265,8 +264,7 @@ static int finish_directory(struct cd_work *work, const struct cd_entry *entry, 
 		(void)close(fd);
 	if (error == 0)
 		return 0;
-	return cd_fail_errno(work->problems, error, flush->failed == NULL ? entry->path : flush->failed,
-			     _("cannot stage the directory"));
+	return cd_fail_errno(work->problems, error, entry->path, _("cannot stage the directory"));
 }
 
 static int make_holders(struct cd_work *work)

@@ -1207,6 +1207,67 @@ static void test_our_lock_cannot_be_had(void **state)
 	assert_true(host_has(host, "etc/one.conf", "old one\n"));
 }
 
+static void remove_new(struct host *host)
+{
+	assert_int_equal(unlink(host_path(host, "etc/new/one")), 0);
+	assert_int_equal(unlink(host_path(host, "etc/new/two")), 0);
+	assert_int_equal(rmdir(host_path(host, "etc/new")), 0);
+}
+
+/* A path may be so long that none beside it is left for what waits to take its place. */
+static void test_a_path_as_long_as_paths_are(void **state)
+{
+	struct host *host = *state;
+	char path[PATH_MAX + 1], name[201] = "";
+	size_t begin = strlen(host->path) + 1, length, left;
+	int at, next;
+
+	memset(name, 'd', sizeof(name) - 1);
+	length = (size_t)snprintf(path, sizeof(path), "%s", host_path(host, "etc"));
+	at = open(path, O_RDONLY | O_DIRECTORY);
+	for (left = PATH_MAX - 2 - length; left > 200; left = PATH_MAX - 2 - length) {
+		(void)snprintf(path + length, sizeof(path) - length, "/%.*s", left > 202 ? 200 : 100, name);
+		assert_int_equal(mkdirat(at, path + length + 1, 0755), 0);
+		next = openat(at, path + length + 1, O_RDONLY | O_DIRECTORY);
+		(void)close(at);
+		at = next;
+		length = strlen(path);
+	}
+	(void)close(at);
+	(void)snprintf(path + length, sizeof(path) - length, "/%.*s", (int)left, name);
+	assert_int_equal(strlen(path), PATH_MAX - 1);
+	host_file(host, "etc/one.conf", "new one\n", NULL);
+	host_file(host, path + begin, "new\n", NULL);
+	assert_int_equal(host_run(host), CERTDEPLOY_EFAILED);
+	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+}
+
+/* What goes into a new directory is known by the path that was asked for, and by the real one. */
+static void test_memory_is_short_for_a_directory_behind_a_link(void **state)
+{
+	struct host *host = *state;
+	bool met = true;
+
+	assert_int_equal(symlink("etc", host_path(host, "link")), 0);
+	for (long at = 1; met; at += 1 + at / 200) {
+		int result;
+
+		host_begin(host, "deploy");
+		host->transaction.service_count = 0;
+		host_change(host, CD_CHANGE_DIRECTORY, "link/new", NULL, NULL, false);
+		host_file(host, "link/new/one", "one\n", NULL);
+		host_file(host, "etc/new/two", "two\n", NULL);
+		short_of("malloc calloc realloc strdup strndup", at, 1, ENOMEM);
+		result = host_run(host);
+		met = short_met();
+		assert_true(result == 0 || (met && result == CERTDEPLOY_ENOMEM));
+		assert_true(host_has(host, "etc/new/one", result == 0 ? "one\n" : NULL));
+		assert_true(host_has(host, "etc/new/two", result == 0 ? "two\n" : NULL));
+		if (result == 0)
+			remove_new(host);
+	}
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, host_tear_down)
 
 int main(void)
@@ -1252,6 +1313,8 @@ int main(void)
 		TEST(test_builds),
 		TEST(test_a_tree_runs_nothing),
 		TEST(test_cancelled_anywhere),
+		TEST(test_a_path_as_long_as_paths_are),
+		TEST(test_memory_is_short_for_a_directory_behind_a_link),
 		TEST(test_locks_of_others),
 		TEST(test_locks_that_are_none),
 		TEST(test_locks_of_other_users),
