@@ -311,6 +311,16 @@ static int insert_option(struct postfix_model *model, struct postfix_row *row, c
 	return text == NULL ? CERTDEPLOY_ENOMEM : postfix_insert_after(model, line, at - 1, text);
 }
 
+/* What is replaced must not take a brace along that belongs to another outside of it. */
+static bool is_balanced(const char *text, struct postfix_span span)
+{
+	long level = 0;
+
+	for (size_t i = span.start; i < span.end && level >= 0; i++)
+		level += text[i] == '{' ? 1 : text[i] == '}' ? -1 : 0;
+	return level == 0;
+}
+
 static int set_option(struct postfix_model *model, struct postfix_row *row, const char *name,
 		      const char *text)
 {
@@ -323,6 +333,12 @@ static int set_option(struct postfix_model *model, struct postfix_row *row, cons
 		return CERTDEPLOY_ENOMEM;
 	if (option == NULL)
 		return insert_option(model, row, "smtpd_tls_", argument);
+	if (!is_balanced(row->line->text, option->span))
+		return certdeploy_refuse(model->reading, "config-not-understood",
+					 certdeploy_document_path(row->line->document),
+					 postfix_line_number(row->line, option->span.start),
+					 _("the braces in %s of \"%s\" reach beyond its value"), name,
+					 row->name);
 	if (blanks && !option->braces) {
 		argument = certdeploy_format(model->reading, "-o %s", argument);
 		return argument == NULL ? CERTDEPLOY_ENOMEM

@@ -393,9 +393,9 @@ int cd_journal_read(struct cd_journal *journal, struct cd_problems *problems, in
 	int result = error == ENOENT ? CERTDEPLOY_ENOTFOUND : CERTDEPLOY_EREFUSED;
 
 	*journal = (struct cd_journal){0};
-	if (error == 0)
+	if (bytes != NULL)
 		error = check_ours(&ours, directory, fd);
-	if (error == 0 && ours)
+	if (ours)
 		result = understand(journal, bytes, length);
 	if (fd != -1)
 		(void)close(fd);
