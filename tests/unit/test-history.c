@@ -637,41 +637,46 @@ static void test_whatever_fails_while_it_is_read(void **state)
 }
 
 /* All of them go, or none; that it failed is said; a copy beside never stays without its backup. */
+/* Prune with the at-th of these calls failing, and recover: all that was to go is gone, or nothing. */
+static bool prune_short(struct host *host, const char *calls, long at, int fault)
+{
+	bool removed, met;
+	int result, recovered;
+	size_t count;
+
+	in_host(host, "rm -rf etc var && cp -a kept/etc kept/var .");
+	host_begin(host, "prune");
+	short_of(calls, at, 1, fault);
+	result = cd_history_prune(&removed, &host->problems, &host->root, host->transaction.state_directory,
+				  1, 0, 1);
+	met = short_met();
+	assert_true(met || result == 0);
+	assert_true(result <= 0);
+	assert_int_equal(recover(host, &recovered), 0);
+	count = host_history(host);
+	assert_true(count == 1 || (count == 3 && result != 0));
+	in_host(host, count == 1 ? "! ls etc | grep -q bak" : "ls etc | grep -q bak");
+	assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
+	return met;
+}
+
 static void test_whatever_fails_while_old_ones_go(void **state)
 {
 	static const int faults[] = {ENOMEM, EIO, EACCES};
+	static const char *const calls[] = {"write", "fsync"};
 	struct host *host = *state;
-	int recovered;
 
 	deploy_everything(host);
 	(void)deploy(host, NULL, "2\n");
 	(void)deploy(host, NULL, "3\n");
 	in_host(host, "mkdir kept && cp -a etc var kept");
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		bool met = true;
-
-		/* Each of the first ones, then fewer. */
-		for (long at = 1; met; at += 1 + at / 16) {
-			int result;
-			bool removed;
-			size_t count;
-
-			in_host(host, "rm -rf etc var && cp -a kept/etc kept/var .");
-			host_begin(host, "prune");
-			short_of(NULL, at, 1, faults[i]);
-			result = cd_history_prune(&removed, &host->problems, &host->root,
-						  host->transaction.state_directory, 1, 0, 1);
-			met = short_met();
-			assert_true(met || result == 0);
-			assert_true(result <= 0);
-			assert_int_equal(recover(host, &recovered), 0);
-			count = host_history(host);
-			assert_true(count == 1 || (count == 3 && result != 0));
-			in_host(host, count == 1 ? "! ls etc | grep -q bak" : "ls etc | grep -q bak");
-			assert_false(
-				cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
-		}
-	}
+	/* Each of the first ones, then fewer. */
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		for (long at = 1; prune_short(host, NULL, at, faults[i]); at += 1 + at / 16)
+			;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		for (long at = 1; prune_short(host, calls[i], at, EIO); at++)
+			;
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, host_tear_down)
