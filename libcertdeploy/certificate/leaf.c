@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "certificate/summary.h"
 
+#include <openssl/err.h>
 #include <string.h>
 
 static bool serves_clients(const struct cd_summary *summary)
@@ -48,6 +49,8 @@ int cd_leaf_parse(const struct certdeploy_leaf **out, struct cd_arena *arena, co
 	*out = NULL;
 	if (leaf == NULL)
 		return CERTDEPLOY_ENOMEM;
+	/* What our caller left in the queue is no shortage of ours. */
+	ERR_clear_error();
 	cd_armour_open(&armour, bytes, length);
 	while (outcome != CD_ARMOUR_END && outcome != CD_ARMOUR_MEMORY) {
 		outcome = cd_armour_next(&armour, &block);
@@ -95,6 +98,7 @@ int cd_key_type_parse(const char **type, const char *bytes, size_t length)
 	bool found = false, short_of_memory;
 
 	*type = NULL;
+	ERR_clear_error();
 	cd_armour_open(&armour, bytes, length);
 	while (!found && outcome != CD_ARMOUR_END && outcome != CD_ARMOUR_MEMORY) {
 		outcome = cd_armour_next(&armour, &block);
@@ -116,13 +120,17 @@ int cd_key_belongs(bool *belongs, const char *key, size_t key_length, const char
 	struct cd_arena arena = {.secret = true};
 	struct cd_problems ignored = {0};
 	struct cd_given given = {.arena = &arena, .problems = &ignored, .load = &load};
-	STACK_OF(X509) *certificates = cd_certificates_in(certificate, certificate_length);
-	X509 *leaf = certificates == NULL ? NULL : sk_X509_value(certificates, 0);
+	STACK_OF(X509) *certificates = NULL;
+	X509 *leaf;
+	EVP_PKEY *pkey;
 	bool encrypted;
-	EVP_PKEY *pkey = cd_key_in(&encrypted, &given, key, key_length);
 	int result = CERTDEPLOY_EREFUSED;
 
 	*belongs = false;
+	ERR_clear_error();
+	certificates = cd_certificates_in(certificate, certificate_length);
+	leaf = certificates == NULL ? NULL : sk_X509_value(certificates, 0);
+	pkey = cd_key_in(&encrypted, &given, key, key_length);
 	if (pkey != NULL && leaf != NULL && cd_public_key_fault(X509_get_X509_PUBKEY(leaf)) == NULL)
 		result = cd_key_fits(belongs, pkey, leaf);
 	if (cd_was_short_of_memory() || ignored.out_of_memory)

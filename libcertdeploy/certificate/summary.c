@@ -3,6 +3,7 @@
 #include "certificate/summary.h"
 
 #include <openssl/asn1t.h>
+#include <openssl/err.h>
 #include <string.h>
 
 /* RFC 5280, section 4.1, with the public key left as it is. */
@@ -138,6 +139,7 @@ int cd_summary_read(struct cd_summary *summary, const void *der, size_t length)
 	*summary = (struct cd_summary){0};
 	if (length > CD_PIECE_LIMIT)
 		return CERTDEPLOY_EREFUSED;
+	ERR_clear_error();
 	parsed = (CD_CERTIFICATE *)ASN1_item_d2i(NULL, &at, (long)length, ASN1_ITEM_rptr(CD_CERTIFICATE));
 	if (parsed == NULL)
 		return cd_was_short_of_memory() ? CERTDEPLOY_ENOMEM : CERTDEPLOY_EREFUSED;
