@@ -9,15 +9,13 @@
 #define CD_ACCOUNT_GROUPS 64
 
 struct cd_account {
-	bool limited; /**< it is known, and may not read everything; the rest says nothing where it is not
-		       */
+	bool limited; /**< it is known, and may not read everything; else the rest says nothing */
 	uid_t user;
 	gid_t groups[CD_ACCOUNT_GROUPS];
 	size_t group_count;
 };
 
-/** Out of /proc/PID/status. What cannot be told, or is in more groups than there is room for, is not
- * limited. */
+/** Out of /proc/PID/status. What cannot be told, or has too many groups, is not limited. */
 void cd_account_parse(struct cd_account *account, const char *status);
 
 /** By owner, group and mode; an access control list may say otherwise. */

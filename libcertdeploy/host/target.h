@@ -49,8 +49,7 @@ int cd_target_select(struct cd_selection *selection, struct cd_inventory *invent
 		     const struct cd_target *target);
 void cd_selection_free(struct cd_selection *selection);
 
-/** The default of an address often is a host with a name, too: whether one endpoint is the other by name.
- */
+/** The default of an address often is a host with a name: whether one endpoint is the other by name. */
 bool cd_endpoint_names(const struct certdeploy_endpoint *named, const struct certdeploy_endpoint *unnamed);
 
 /** A pattern that is none; the usage error. */
