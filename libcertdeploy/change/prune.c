@@ -155,7 +155,7 @@ int cd_prune_finish(struct cd_state *state, bool *begun)
 
 	error = read_list(&names, state);
 	*begun = error != ENOENT;
-	if (error == 0) {
+	if (names != NULL) {
 		backups = cd_disk_make_directory(state->directory, CD_BACKUPS, 0700);
 		pruned = backups == -1 ? -1 : cd_disk_make_directory(state->directory, CD_PRUNED, 0700);
 		error = pruned == -1 ? errno : take_out_listed(state, names, backups, pruned);
