@@ -585,6 +585,21 @@ static int add_services(struct undoing *undoing, const struct cd_journal *journa
 	return 0;
 }
 
+/* Which servers it told cannot be known. */
+static int warn_of_unread(struct past *past, const struct cd_backup *backup)
+{
+	const char *path = cd_arena_format(&past->problems->arena, "%s/" CD_BACKUPS "/%s", past->state.path,
+					   backup->name);
+
+	if (path == NULL)
+		return cd_fail_memory(past->problems);
+	cd_problem(past->problems, CERTDEPLOY_WARNING, "backup-damaged", path, 0,
+		   _("the record of this later run cannot be read; a server that it or a later one told to "
+		     "take "
+		     "over these files is not told that they go back"));
+	return past->problems->out_of_memory ? CERTDEPLOY_ENOMEM : 0;
+}
+
 /* Its own servers, and those that the ones after it, without a file of their own, told to take it over. */
 static int collect_services(struct undoing *undoing, struct past *past, size_t index)
 {
@@ -602,7 +617,8 @@ static int collect_services(struct undoing *undoing, struct past *past, size_t i
 		if (directory != -1)
 			(void)close(directory);
 		more = result == 0 && journal.entries.count == 0;
-		result = result == CERTDEPLOY_ENOMEM ? result : 0;
+		if (result != 0 && result != CERTDEPLOY_ENOMEM)
+			result = warn_of_unread(past, backup);
 		if (more)
 			result = add_services(undoing, &journal);
 		/* The controls point into it. */

@@ -4,6 +4,7 @@
 
 #include "base/hostname.h"
 #include "base/text.h"
+#include "certificate/certificate.h"
 #include "certificate/deployment.h"
 #include "host/managed.h"
 
@@ -115,6 +116,8 @@ static const char *other_deployment(struct choosing *choosing, const struct cert
 	name = endpoint->pairs[endpoint->pair_count - 1].certificate +
 	       strlen(choosing->inventory->cd->settings.store) + 1;
 	name = cd_arena_copy(&choosing->selection->arena, name, strcspn(name, "/"));
+	if (name != NULL && !cd_store_name_is_valid(name))
+		return NULL;
 	record = name == NULL ? NULL
 			      : cd_deployment_path(&choosing->selection->arena,
 						   choosing->inventory->cd->settings.state, name);

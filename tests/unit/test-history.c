@@ -269,7 +269,23 @@ static void test_servers_that_followed(void **state)
 	assert_true(host_serves(host, 1, "old two\n"));
 }
 
-/* Whom a run told whose record cannot be read nobody knows: what is before it goes back all the same. */
+/* Whether it is said, without being an error, that this run's record cannot be read. */
+static bool is_said_damaged(const struct host *host, const char *id)
+{
+	bool said = false;
+
+	for (size_t i = 0; i < host->problems.list.count; i++) {
+		const struct certdeploy_problem *problem = host->problems.list.items[i];
+
+		said = said ||
+		       (problem->severity == CERTDEPLOY_WARNING &&
+			strcmp(problem->code, "backup-damaged") == 0 && strstr(problem->file, id) != NULL);
+	}
+	return said;
+}
+
+/* Whom a run told whose record cannot be read nobody knows: that is said, and what is before it goes back.
+ */
 static void test_one_that_followed_is_damaged(void **state)
 {
 	static const char *const commands[] = {"echo x >$b/manifest", "mv $b away && touch $b"};
@@ -287,6 +303,7 @@ static void test_one_that_followed_is_damaged(void **state)
 					      commands[i]));
 		before = host_get(host, "run/two.log");
 		assert_int_equal(roll_back(host, id, NULL, NULL, false), 0);
+		assert_true(is_said_damaged(host, follower));
 		after = host_get(host, "run/two.log");
 		assert_string_equal(after, before);
 		free(before);
