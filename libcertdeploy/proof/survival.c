@@ -272,6 +272,9 @@ static int check_pair(const struct survival *survival, const struct certdeploy_p
 			 FILE_LIMIT) == 0 &&
 	    cd_read_file(&files.key, &files.key_length, &identity, root, pair->key, FILE_LIMIT) == 0)
 		verdict = judge(&files, pair->chain == NULL, survival->daemon);
+	/* OpenSSL does not always say that memory was short: what is no good is so twice. */
+	if (verdict != FINE && verdict != NO_MEMORY)
+		verdict = judge(&files, pair->chain == NULL, survival->daemon);
 	if (files.key != NULL)
 		OPENSSL_cleanse(files.key, files.key_length);
 	if (files.certificate != NULL)

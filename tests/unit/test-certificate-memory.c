@@ -3,8 +3,8 @@
 #include "issue.h"
 
 #include "certificate/leaf.h"
+#include "scarce.h"
 
-#include <openssl/crypto.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,33 +13,6 @@
 #define KEY CERTDEPLOY_MATERIAL_KEY
 #define CHAIN CERTDEPLOY_MATERIAL_CHAIN
 #define PASSPHRASE "secret"
-
-static unsigned long left; /* OpenSSL's allocations until one fails; 0: none will */
-
-static void *get(size_t size, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return size == 0 || (left != 0 && --left == 0) ? NULL : malloc(size);
-}
-
-static void *get_more(void *old, size_t size, const char *file, int line)
-{
-	if (size == 0) {
-		free(old);
-		return NULL;
-	}
-	(void)file;
-	(void)line;
-	return left != 0 && --left == 0 ? NULL : realloc(old, size);
-}
-
-static void give_back(void *old, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	free(old);
-}
 
 static char *sealed(const struct issued *leaf)
 {
@@ -65,10 +38,9 @@ static bool is_short(const struct issued *root, const struct issued *leaf, const
 	give(&loading, CERT, pem_certificate(leaf));
 	give(&loading, KEY, key);
 	give(&loading, CHAIN, pem_certificate(root));
-	left = k;
+	scarce(k);
 	(void)load_all(&loading);
-	met = left == 0;
-	left = 0;
+	met = scarce_met();
 	/* OpenSSL does not always say why it failed; where it does, nothing is called damaged. */
 	if (loading.result == CERTDEPLOY_EREFUSED)
 		assert_false(has_any(&loading, "pem-damaged"));
@@ -179,17 +151,16 @@ static void test_what_is_only_described(void **state)
 		struct cd_arena arena = {0};
 		int result;
 
-		left = k;
+		scarce(k);
 		result = cd_leaf_parse(&described, &arena, installed, strlen(installed));
-		met = left == 0;
+		met = scarce_met();
 		if (result == 0)
 			assert_false(described->client_auth);
 		else
 			assert_int_equal(result, CERTDEPLOY_ENOMEM);
-		left = k;
+		scarce(k);
 		result = cd_request_describe(&report, &arena, &problems, &piece);
-		met = met || left == 0;
-		left = 0;
+		met = scarce_met() || met;
 		/* OpenSSL's decoder of keys does not say why it failed. */
 		if (result == CERTDEPLOY_EREFUSED)
 			assert_string_not_equal(cd_problems_error(&problems, 0)->code, "not-a-request");
@@ -209,8 +180,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_only_described),
 	};
 
-	/* Before its first allocation. */
-	if (CRYPTO_set_mem_functions(get, get_more, give_back) != 1)
+	if (!scarce_begin())
 		return EXIT_FAILURE;
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
