@@ -218,18 +218,30 @@ static bool is_added(struct apache_plan *plan, struct apache_file *file, size_t 
 	return false;
 }
 
+/* Whether what is put behind a line would be read as a part of it: the file ends in its backslash. */
+static bool goes_on(const struct apache_file *file, const struct apache_place *place)
+{
+	size_t end = place->end;
+
+	if (end > place->start && file->bytes[end - 1] == '\r')
+		end--;
+	return place->continued || (end > place->start && file->bytes[end - 1] == '\\');
+}
+
 int apache_insert(struct apache_plan *plan, struct apache_file *file, const struct apache_place *place,
 		  bool section, const struct apache_lines_to_add *lines)
 {
 	const char *indent, *newline;
-	char *text = certdeploy_copy(plan->reading, "", 0);
-	bool ended;
+	char *text;
+	bool ended, open;
 	int result = need_bytes(plan, file);
 
 	if (result != 0 || lines->count == 0 || is_added(plan, file, place->end, &result))
 		return result;
 	ended = place->end > place->start && file->bytes[place->end - 1] == '\n';
-	if (place->continued)
+	open = goes_on(file, place);
+	/* Behind a macro's use: a line that httpd loses for want of its newline. */
+	if (place->continued && !ended)
 		return certdeploy_refuse(
 			plan->reading, "config-not-understood", file->path,
 			certdeploy_document_line(file->document, place->start),
@@ -238,6 +250,8 @@ int apache_insert(struct apache_plan *plan, struct apache_file *file, const stru
 	newline = certdeploy_document_newline(file->document, place->start);
 	if (indent == NULL)
 		return CERTDEPLOY_ENOMEM;
+	/* A blank ends such a line, and what comes before it stays as it is read now. */
+	text = certdeploy_format(plan->reading, "%s%s", open ? " " : "", open && ended ? newline : "");
 	for (size_t i = 0; text != NULL && i < lines->count; i++)
 		text = certdeploy_format(plan->reading, "%s%s%s%s%s", text, ended ? "" : newline, indent,
 					 lines->text[i], ended ? newline : "");

@@ -49,6 +49,30 @@ LINES = {
         NEW,
         files={"one.inc": "SSLCertificateFile «@a.pem|@full» \\\n"},
     ),
+    "backslash-LF at the end, without a key": Row(
+        host_of("Include one.inc\n") + B,
+        AB,
+        NEW,
+        files={"one.inc": "SSLCertificateFile «@a.both|@full»\\\n«| \nSSLCertificateKeyFile @key\n»"},
+    ),
+    "backslash-CRLF at the end, without a key": Row(
+        host_of("Include one.inc\n") + B,
+        AB,
+        NEW,
+        files={"one.inc": "SSLCertificateFile «@a.both|@full»\\\r\n«| \r\nSSLCertificateKeyFile @key\r\n»"},
+    ),
+    "a backslash at the end": Row(
+        host_of("Include one.inc\n") + B,
+        AB,
+        NEW,
+        files={"one.inc": "SSLCertificateFile «@etc/ssl/certs/odd\\|@full»«| \nSSLCertificateKeyFile @key»"},
+    ),
+    "a backslash at the end, in an open quote": Row(
+        host_of("Include one.inc\n") + B,
+        AB,
+        NEW,
+        files={"one.inc": KEY + "SSLCertificateFile «\"@a.pem|\"@full\"»\\\n"},
+    ),
     "no newline at the end": Row(
         host_of("Include one.inc\n") + B,
         AB,
@@ -165,6 +189,7 @@ def test_row(host, pki, ca, row):
     leaf = pki.root().leaf("a.test", "*.a.test")
     for name in ('"odd\\ one', "odd\\two", 'od"d'):
         (host.etc / "ssl/certs" / name).write_text(leaf.fullchain_pem)
+    (host.etc / "ssl/certs/odd\\").write_text(leaf.key_pem + leaf.fullchain_pem)
     (host.etc / "new certs").mkdir()
     row.target = tuple(a.replace("@etc", str(host.etc)) for a in row.target)
     check(web, pki, ca, row)

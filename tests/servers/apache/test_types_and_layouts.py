@@ -25,6 +25,9 @@ class Dual(Stage):
         self.ecdsa = pki.root().leaf(*names, key="ec", not_after=days)
         for label, leaf in (("r", self.rsa), ("e", self.ecdsa)):
             self.tokens[f"@{label}.pem"], self.tokens[f"@{label}.key"] = web.host.install(label, leaf)
+            for token, name in ((f"@{label}.both", f"{label}.both"), (f"@{label}.odd", f"{label}.odd\\")):
+                self.tokens[token] = web.host.etc / "ssl/private" / name
+                self.tokens[token].write_text(leaf.key_pem + leaf.fullchain_pem)
         self.write()
         web.start()
 
@@ -42,6 +45,21 @@ def test_the_pair_of_its_own_type_is_replaced(host, pki, ca):
     assert stage.served() == (stage.new[0].sha256, stage.ecdsa.sha256)
     assert result.problem("other-key-type")["severity"] == "notice"
     assert deploy(stage).expect(OK).json["changed"] is False
+
+
+def test_a_last_line_that_ends_in_a_backslash_stays(host, pki, ca):
+    """The backslash is part of the name, as long as no newline follows it."""
+    before = "SSLCertificateFile @r.both\nSSLCertificateFile @e.odd"
+    row = Row(host_of("Include one.inc\n") + B, key="rsa", files={"one.inc": before})
+    stage = Dual(Plain(host), pki, ca, row)
+    assert stage.served() == (stage.rsa.sha256, stage.ecdsa.sha256)
+    deploy(stage).expect(OK)
+    after = "SSLCertificateFile @full\nSSLCertificateFile @e.odd \nSSLCertificateKeyFile @key"
+    assert (stage.web.home / "one.inc").read_text() == stage.fill(after)
+    assert stage.served() == (stage.new[0].sha256, stage.ecdsa.sha256)
+    assert deploy(stage).expect(OK).json["changed"] is False
+    host.tool("rollback").expect(OK)
+    assert (stage.web.home / "one.inc").read_text() == stage.fill(before)
 
 
 def test_both_are_replaced_when_both_are_given(host, pki, ca):
