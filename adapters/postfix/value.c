@@ -123,6 +123,22 @@ void postfix_lookup(struct postfix_value *out, const struct postfix_model *model
 		out->raw = builtin(model, row, name);
 }
 
+/* Whether postconf(5) has it as empty where main.cf is silent. */
+static bool is_empty_by_default(const char *name)
+{
+	static const char *const empty[] = {
+		"lmtp_tls_cert_file",    "lmtp_tls_dcert_file",      "lmtp_tls_eccert_file",
+		"smtp_tls_cert_file",    "smtp_tls_dcert_file",      "smtp_tls_eccert_file",
+		"smtpd_tls_cert_file",   "smtpd_tls_dcert_file",     "smtpd_tls_eccert_file",
+		"smtpd_tls_chain_files", "smtpd_tls_security_level",
+	};
+	bool found = false;
+
+	for (size_t i = 0; !found && i < sizeof(empty) / sizeof(empty[0]); i++)
+		found = strcmp(name, empty[i]) == 0;
+	return found;
+}
+
 /* A parameter that main.cf does not set: perhaps one of Postfix's own that is not in the table. */
 static int unset(const char **out, struct expansion *x, const char *name)
 {
@@ -132,7 +148,7 @@ static int unset(const char **out, struct expansion *x, const char *name)
 
 	if (key == NULL)
 		return CERTDEPLOY_ENOMEM;
-	known = postfix_table_get(&model->unset, key);
+	known = is_empty_by_default(key) ? "" : postfix_table_get(&model->unset, key);
 	if (known == NULL && certdeploy_is_live(model->reading))
 		known = postfix_ask(model->reading, model->directory, key);
 	else if (known == NULL)

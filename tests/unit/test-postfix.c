@@ -231,6 +231,24 @@ static void test_nothing_is_added_inside_an_open_brace(void **state)
 	fixture_close(&fixture);
 }
 
+/* Of Postfix's own it is known that they are empty; of others it is said what they are taken for. */
+static void test_what_main_is_silent_about(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	assert_int_equal(read_pair(&fixture, "smtpd_tls_cert_file = /a\nsmtpd_tls_key_file = /k\n",
+				   "smtp" ROW "s inet n - y - 1 postscreen\nt unix - - y - 0 tlsproxy\n"),
+			 0);
+	assert_string_equal(problem(&fixture, NULL), "");
+	fixture_close(&fixture);
+	assert_int_equal(
+		read_pair(&fixture, "smtpd_tls_cert_file = /$of/a\nsmtpd_tls_key_file = /k\n", "smtp" ROW),
+		0);
+	assert_string_equal(problem(&fixture, NULL), "config-not-understood");
+	fixture_close(&fixture);
+}
+
 static void test_one_address_gets_its_own(void **state)
 {
 	struct fixture fixture;
@@ -329,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_overrides),
 		cmocka_unit_test(test_empty_options),
 		cmocka_unit_test(test_nothing_is_added_inside_an_open_brace),
+		cmocka_unit_test(test_what_main_is_silent_about),
 		cmocka_unit_test(test_one_address_gets_its_own),
 		cmocka_unit_test(test_two_key_types),
 		cmocka_unit_test(test_broken_files_are_refused),
