@@ -247,13 +247,23 @@ static int end_of_input(struct dovecot_reader *reader)
 	return 0;
 }
 
-/* 2.4 wants its version in the first setting. */
-static int check_first(struct dovecot_reader *reader, const struct dovecot_line *line)
+/* 2.4 wants its version in the first setting, and the same wherever it stands again. */
+static int check_version(struct dovecot_reader *reader, const struct dovecot_line *line)
 {
-	if (!reader->model->v24 || reader->model->order != 0 || line->type == DOVECOT_LINE_ERROR ||
-	    strcmp(line->key, "dovecot_config_version") == 0)
+	if (!reader->model->v24 || line->type == DOVECOT_LINE_ERROR)
 		return 0;
-	return dovecot_syntax(reader, line->number, _("the first setting must be dovecot_config_version"));
+	if (strcmp(line->key, "dovecot_config_version") != 0)
+		return reader->model->order != 0
+			       ? 0
+			       : dovecot_syntax(reader, line->number,
+						_("the first setting must be dovecot_config_version"));
+	if (reader->version != NULL)
+		return line->type != DOVECOT_LINE_PLAIN || strcmp(line->value, reader->version) == 0
+			       ? 0
+			       : dovecot_syntax(reader, line->number,
+						_("dovecot_config_version cannot be changed any more"));
+	reader->version = certdeploy_copy(reader->model->reading, line->value, strlen(line->value));
+	return reader->version == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
 int dovecot_read_files(struct dovecot_model *model)
@@ -277,7 +287,7 @@ int dovecot_read_files(struct dovecot_model *model)
 		result = dovecot_lines_next(&input->lines, &line);
 		if (result == 0)
 			result = end_of_input(&reader);
-		else if (result > 0 && (result = check_first(&reader, &line)) == 0)
+		else if (result > 0 && (result = check_version(&reader, &line)) == 0)
 			result = one_line(&reader, &line);
 	}
 	if (result == 0 && model->v24 && model->order == 0)

@@ -38,6 +38,9 @@ static void test_order(void **state)
 	/* what only the server's environment says may well be a certificate */
 	check_edit(UNKNOWN, "mail.example.jp", UNKNOWN "\n" NAMED("mail.example.jp"));
 	check_edit(UNKNOWN, NULL, NEW);
+	/* the version may stand there once more */
+	check_edit(PAIR "dovecot_config_version = \"2.4.1\"\n", NULL,
+		   NEW "dovecot_config_version = \"2.4.1\"\n");
 	/* nested stays nested */
 	check_edit(HEAD "ssl_server {\n  cert_file = /a\n  key_file = /k\n}\n", "mail.example.jp",
 		   HEAD
@@ -193,6 +196,7 @@ static void test_refused(void **state)
 	check_refused(HEAD "local_name \"a b\" {\n}\n", "config-syntax", 3);
 	check_refused(HEAD "ssl_server {\n  local_name a {\n  }\n}\n", "config-syntax", 4);
 	check_refused(HEAD "dovecot_config_version\n", "config-syntax", 3);
+	check_refused(HEAD "protocol imap {\n  dovecot_config_version = 2.4.9\n}\n", "config-syntax", 4);
 	check_refused(HEAD "group @tls one {\n  ssl_server_cert_file = /x\n}\n@tls = one\n",
 		      "config-not-understood", 6);
 	/* a section with a name comes before every other filter */
