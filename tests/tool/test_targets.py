@@ -59,7 +59,8 @@ def test_what_both_readings_of_a_configuration_find_is_told_once(plan, root):  #
     """A plan reads the edited configuration again, in which the same is noteworthy."""
     (root / "etc/postfix/main.cf").write_text(
         "myhostname = www.example.test\nsmtpd_tls_security_level = may\n"
-        "smtpd_tls_cert_file = /etc/old/cert.pem\nsmtpd_tls_key_file = /etc/old/key.pem\n")
+        "smtpd_tls_cert_file = /etc/old/cert.pem\nsmtpd_tls_key_file = /etc/old/key.pem\n"
+        "smtp_tls_cert_file = /$unknown/cert.pem\n")
     run = plan("--default").expect(0)
     assert "planned" in run.states.values()
     told = [(p["code"], p["message"], p["file"], p["line"]) for p in run.problems]
