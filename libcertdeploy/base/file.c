@@ -266,6 +266,8 @@ struct walk {
 	const struct cd_root *root;
 	const char *asked; /* the path asked for */
 	enum cd_trust trust;
+	cd_visit *visit; /* or NULL */
+	void *context;
 	int directory;         /* where we stand; owned, except when it is the root's */
 	struct cd_buffer path; /* the real path so far, "" for the root */
 	char *rest;            /* what is still to follow; owned */
@@ -291,9 +293,12 @@ static int walk_fail(struct walk *walk, int error)
 
 static int check_directory(struct walk *walk)
 {
+	const char *path = walk->path.length == 0 ? "/" : cd_buffer_text(&walk->path);
 	struct cd_identity identity;
 	struct stat status;
 
+	if (walk->visit != NULL && !walk->visit(walk->context, walk->directory, path))
+		return CERTDEPLOY_EREFUSED;
 	if (walk->trust == CD_TRUST_ANY)
 		return 0;
 	if (fstat(walk->directory, &status) == -1)
@@ -302,8 +307,7 @@ static int check_directory(struct walk *walk)
 	if (is_trusted_directory(&identity))
 		return 0;
 	return cd_fail(walk->problems, CERTDEPLOY_EREFUSED, "unsafe-path", walk->asked, 0,
-		       _("the directory %s can be changed by others than root"),
-		       walk->path.length == 0 ? "/" : cd_buffer_text(&walk->path));
+		       _("the directory %s can be changed by others than root"), path);
 }
 
 static int walk_up(struct walk *walk)
@@ -428,26 +432,49 @@ static int walk_step(struct walk *walk, struct cd_place *place, bool *done)
 	return result;
 }
 
-int cd_place_find(struct cd_place *place, struct cd_problems *problems, const struct cd_root *root,
-		  const char *path, enum cd_trust trust)
+static int walk_all(struct walk *walk, struct cd_place *place)
 {
-	struct walk walk = {
-		.problems = problems, .root = root, .asked = path, .trust = trust, .directory = root->fd};
 	bool done = false;
 	int result;
 
 	*place = (struct cd_place){.directory = -1};
-	walk.rest = strdup(path);
-	result = walk.rest == NULL ? cd_fail_memory(problems) : check_directory(&walk);
+	walk->directory = walk->root->fd;
+	walk->rest = strdup(walk->asked);
+	result = walk->rest == NULL ? cd_fail_memory(walk->problems) : check_directory(walk);
 	while (result == 0 && !done)
-		result = walk_step(&walk, place, &done);
+		result = walk_step(walk, place, &done);
 	if (result != 0)
 		cd_place_close(place);
-	place->error = walk.error;
-	walk_to(&walk, root->fd);
-	cd_buffer_free(&walk.path);
-	free(walk.rest);
+	place->error = walk->error;
+	walk_to(walk, walk->root->fd);
+	cd_buffer_free(&walk->path);
+	free(walk->rest);
 	return result;
+}
+
+int cd_place_find(struct cd_place *place, struct cd_problems *problems, const struct cd_root *root,
+		  const char *path, enum cd_trust trust)
+{
+	struct walk walk = {.problems = problems, .root = root, .asked = path, .trust = trust};
+
+	return walk_all(&walk, place);
+}
+
+int cd_visit_directories(const struct cd_root *root, const char *path, cd_visit *visit, void *context)
+{
+	struct cd_problems ignored = {0};
+	struct walk walk = {.problems = &ignored,
+			    .root = root,
+			    .asked = path,
+			    .trust = CD_TRUST_ANY,
+			    .visit = visit,
+			    .context = context};
+	struct cd_place place;
+	int result = walk_all(&walk, &place);
+
+	cd_place_close(&place);
+	cd_problems_free(&ignored);
+	return result == CERTDEPLOY_ENOMEM ? result : 0;
 }
 
 void cd_place_close(struct cd_place *place)

@@ -78,6 +78,14 @@ int cd_place_find(struct cd_place *place, struct cd_problems *problems, const st
 		  const char *path, enum cd_trust trust);
 void cd_place_close(struct cd_place *place);
 
+/** Called for each directory on the way, opened with O_PATH; false: no further. */
+typedef bool cd_visit(void *context, int directory, const char *path);
+/**
+ * Follow a path in the same way and call visit() for every directory that is gone through, from the root
+ * on, as far as there is any. Returns 0, also where visit() ended it, or CERTDEPLOY_ENOMEM.
+ */
+int cd_visit_directories(const struct cd_root *root, const char *path, cd_visit *visit, void *context);
+
 /** Whether only root or ourselves (and, with a group right, our own group or root's) can write it. */
 bool cd_is_trusted(const struct cd_identity *identity);
 

@@ -60,14 +60,25 @@ void cd_account_parse(struct cd_account *account, const char *status)
 	account->limited = true;
 }
 
-bool cd_account_may_read(const struct cd_account *account, uid_t owner, gid_t group, mode_t mode)
+/* bits: as they stand for all others. */
+static bool may(const struct cd_account *account, uid_t owner, gid_t group, mode_t mode, mode_t bits)
 {
 	if (!account->limited)
 		return true;
 	if (account->user == owner)
-		return (mode & S_IRUSR) != 0;
+		return (mode & bits << 6) != 0;
 	for (size_t i = 0; i < account->group_count; i++)
 		if (account->groups[i] == group)
-			return (mode & S_IRGRP) != 0;
-	return (mode & S_IROTH) != 0;
+			return (mode & bits << 3) != 0;
+	return (mode & bits) != 0;
+}
+
+bool cd_account_may_read(const struct cd_account *account, uid_t owner, gid_t group, mode_t mode)
+{
+	return may(account, owner, group, mode, S_IROTH);
+}
+
+bool cd_account_may_enter(const struct cd_account *account, uid_t owner, gid_t group, mode_t mode)
+{
+	return may(account, owner, group, mode, S_IXOTH);
 }

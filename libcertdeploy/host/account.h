@@ -20,5 +20,7 @@ void cd_account_parse(struct cd_account *account, const char *status);
 
 /** By owner, group and mode; an access control list may say otherwise. */
 bool cd_account_may_read(const struct cd_account *account, uid_t owner, gid_t group, mode_t mode);
+/** The same for a directory on the way to a file. */
+bool cd_account_may_enter(const struct cd_account *account, uid_t owner, gid_t group, mode_t mode);
 
 #endif

@@ -5,7 +5,8 @@
  * httpd's own test opens no certificate and no key, and its reload ends it when one of them is no good:
  * also one that has nothing to do with this plan and was changed since, unnoticed. Only files that are
  * younger than the server's pid file are looked into; all others it has loaded itself. One that does not
- * run as root also ends of a file that it may not read, and what this plan writes may be such a one.
+ * run as root also ends of a file that it may not read, or in a directory that it may not enter, and what
+ * this plan writes may be such a one.
  */
 #include "proof/survival.h"
 
@@ -71,15 +72,18 @@ static bool times_of(const struct cd_root *root, const char *path, int flags, st
 	return found;
 }
 
+static bool is_later(const struct timespec *one, const struct timespec *than)
+{
+	return one->tv_sec != than->tv_sec ? one->tv_sec > than->tv_sec : one->tv_nsec >= than->tv_nsec;
+}
+
 static bool is_younger(const struct cd_root *root, const char *path, const struct timespec *than)
 {
 	static const int kinds[] = {0, O_NOFOLLOW};
 	struct stat status;
 
 	for (size_t i = 0; i < 2; i++)
-		if (times_of(root, path, kinds[i], &status) &&
-		    (status.st_ctim.tv_sec != than->tv_sec ? status.st_ctim.tv_sec > than->tv_sec
-							   : status.st_ctim.tv_nsec >= than->tv_nsec))
+		if (times_of(root, path, kinds[i], &status) && is_later(&status.st_ctim, than))
 			return true;
 	return false;
 }
@@ -131,13 +135,21 @@ static bool may_read_present(const struct survival *survival, const char *path)
 	return may;
 }
 
-static bool may_read(const struct survival *survival, const char *path)
+/* What this plan makes, and not only changes. */
+static const struct cd_change *made(const struct survival *survival, const char *path)
 {
 	const struct cd_change *change =
 		survival->planned == NULL ? NULL : change_of(survival->planned, path);
 
 	/* What is replaced keeps owner, mode and access control list. */
-	if (change == NULL || (change->before.exists && !change->forced))
+	return change != NULL && change->before.exists && !change->forced ? NULL : change;
+}
+
+static bool may_read(const struct survival *survival, const char *path)
+{
+	const struct cd_change *change = made(survival, path);
+
+	if (change == NULL)
 		return !is_younger(survival->root, path, &survival->since) ||
 		       may_read_present(survival, path);
 	return change->kind != CD_CHANGE_FILE || change->acl != NULL ||
@@ -146,19 +158,65 @@ static bool may_read(const struct survival *survival, const char *path)
 				   change->group == (gid_t)-1 ? getegid() : change->group, change->mode);
 }
 
+/* The way to one file. */
+struct way {
+	const struct survival *survival;
+	bool loaded;        /* the server went it before */
+	const char *closed; /* the directory that it may not enter, or NULL */
+	bool short_of_memory;
+};
+
+static bool may_enter(void *context, int directory, const char *path)
+{
+	struct way *way = context;
+	const struct cd_account *account = &way->survival->account;
+	char itself[sizeof("/proc/self/fd/") + 3 * sizeof(directory)];
+	struct stat status;
+
+	(void)snprintf(itself, sizeof(itself), "/proc/self/fd/%d", directory);
+	if (fstat(directory, &status) != 0 ||
+	    (way->loaded && !is_later(&status.st_ctim, &way->survival->since)) ||
+	    cd_account_may_enter(account, status.st_uid, status.st_gid, status.st_mode) ||
+	    getxattr(itself, "system.posix_acl_access", NULL, 0) > 0)
+		return true;
+	way->closed = cd_arena_string(&way->survival->problems->arena, path);
+	way->short_of_memory = way->closed == NULL;
+	return false;
+}
+
+/* Directories that the plan makes are open to all. */
+static int check_way(const struct survival *survival, const struct certdeploy_pair *pair, const char *path)
+{
+	struct way way = {.survival = survival};
+
+	way.loaded = made(survival, path) == NULL && !is_younger(survival->root, path, &survival->since);
+	if (cd_visit_directories(survival->root, path, may_enter, &way) != 0 || way.short_of_memory)
+		return cd_fail_memory(survival->problems);
+	if (way.closed == NULL)
+		return 0;
+	return cd_fail(survival->problems, CERTDEPLOY_EREFUSED, "reload-would-end", pair->file, pair->line,
+		       _("a reload would end the server: the user %u that it runs as may not enter %s on "
+			 "the way to %s"),
+		       (unsigned)survival->account.user, way.closed, path);
+}
+
 static int check_access(const struct survival *survival, const struct certdeploy_pair *pair)
 {
 	const char *const paths[] = {pair->certificate, pair->key};
+	int result = 0;
 
-	for (size_t i = 0; survival->account.limited && i < sizeof(paths) / sizeof(*paths); i++)
-		if (!may_read(survival, paths[i]))
-			return cd_fail(
+	for (size_t i = 0; survival->account.limited && result == 0 && i < sizeof(paths) / sizeof(*paths);
+	     i++) {
+		result = check_way(survival, pair, paths[i]);
+		if (result == 0 && !may_read(survival, paths[i]))
+			result = cd_fail(
 				survival->problems, CERTDEPLOY_EREFUSED, "reload-would-end", pair->file,
 				pair->line,
 				_("a reload would end the server: the user %u that it runs as may not read "
 				  "%s"),
 				(unsigned)survival->account.user, paths[i]);
-	return 0;
+	}
+	return result;
 }
 
 /* ---- one pair ---- */

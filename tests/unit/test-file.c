@@ -93,6 +93,48 @@ static void test_links_stay_inside_the_root(void **state)
 	finds(tree, "/etc/none", "/etc/none");
 }
 
+/* Notes the directories, and goes no further than one of this name. */
+struct visited {
+	char paths[128];
+	const char *end;
+};
+
+static bool visit(void *context, int directory, const char *path)
+{
+	struct visited *visited = context;
+	struct stat status;
+	size_t length = strlen(visited->paths);
+
+	assert_int_equal(fstat(directory, &status), 0);
+	assert_true(S_ISDIR(status.st_mode));
+	(void)snprintf(visited->paths + length, sizeof(visited->paths) - length, "%s ", path);
+	return visited->end == NULL || strcmp(visited->end, path) != 0;
+}
+
+static void visits(const struct tree *tree, const char *path, const char *end, const char *paths)
+{
+	struct visited visited = {.end = end};
+
+	assert_int_equal(cd_visit_directories(&tree->root, path, visit, &visited), 0);
+	assert_string_equal(visited.paths, paths);
+}
+
+static void test_directories_on_the_way(void **state)
+{
+	const struct tree *tree = *state;
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/etc/away", tree->path);
+	assert_int_equal(symlink("../open/file", path), 0);
+	visits(tree, "/etc/real", NULL, "/ /etc ");
+	visits(tree, "/etc/away", NULL, "/ /etc /open ");
+	visits(tree, "/etc/away", "/", "/ ");
+	visits(tree, "/etc/away", "/etc", "/ /etc ");
+	visits(tree, "/etc/away", "/open", "/ /etc /open ");
+	visits(tree, "/open/none/file", NULL, "/ /open ");
+	visits(tree, "/etc/loop", NULL, "/ /etc ");
+}
+
 static void test_refusals(void **state)
 {
 	struct tree *tree = *state;
@@ -252,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_file_that_grows),
 		TEST(test_links_stay_inside_the_root),
+		TEST(test_directories_on_the_way),
 		TEST(test_refusals),
 		TEST(test_reading),
 		TEST(test_a_link_is_opened_itself_on_every_kernel),

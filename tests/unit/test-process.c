@@ -328,6 +328,12 @@ static void test_what_an_account_may_read(void **state)
 	assert_false(cd_account_may_read(&account, 0, 110, 0604));
 	assert_true(cd_account_may_read(&account, 0, 0, 0644));
 	assert_false(cd_account_may_read(&account, 0, 0, 0640));
+	assert_true(cd_account_may_enter(&account, 34, 0, 0100));
+	assert_false(cd_account_may_enter(&account, 34, 33, 0677));
+	assert_true(cd_account_may_enter(&account, 0, 33, 0710));
+	assert_false(cd_account_may_enter(&account, 0, 33, 0761));
+	assert_true(cd_account_may_enter(&account, 0, 0, 0701));
+	assert_false(cd_account_may_enter(&account, 0, 0, 0776));
 	cd_account_parse(&account, STATUS("34", "", "0000000000000000"));
 	assert_true(account.limited);
 	assert_int_equal(account.group_count, 1);
@@ -349,6 +355,7 @@ static void test_an_account_that_may_read_all_or_is_not_known(void **state)
 		cd_account_parse(&account, texts[i]);
 		assert_false(account.limited);
 		assert_true(cd_account_may_read(&account, 0, 0, 0600));
+		assert_true(cd_account_may_enter(&account, 0, 0, 0700));
 	}
 }
 

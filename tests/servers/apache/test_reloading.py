@@ -2,6 +2,7 @@
 """What a reload makes of files that are not ours, and of a server that does not run."""
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -12,7 +13,7 @@ from apache.row import Row, Stage, deploy
 from apache.test_lines import B, host_of
 
 from harness import tree
-from harness.process import run
+from harness.process import run, wait_for
 from harness.tool import OK, REFUSED
 
 pytestmark = pytest.mark.needs("apache")
@@ -285,3 +286,45 @@ def test_a_server_of_an_ordinary_user(host, pki, ca):
     assert deploy(stage, *readable).expect(OK).json["changed"] is False
     host.tool("rollback").expect(OK)
     assert stage.ask("a.test") == stage.sha("a") and stage.ask("b.test") == stage.sha("b")
+
+
+class OfNobodyTestedByRoot(OfNobody):
+    """Its own test, and what sends its signal, may enter every directory."""
+
+    def verbs(self):
+        kinds = ((OfNobody, "start"), (Plain, "reload | test"))
+        return "\n".join(kind.verbs(self).replace("start | reload | test)", f"{which})") for kind, which in kinds)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to start a server as another user")
+def test_a_directory_that_an_ordinary_user_may_not_enter(host, pki, ca):
+    """On the way to a neighbour's key, through a link or beside one, and to a new one that all may read."""
+    stage = Stage(OfNobodyTestedByRoot(host), pki, ca, Row(host_of("@a\n") + B))
+    stage.write()
+    for label in "ab":
+        os.chown(stage.paths[label][1], NOBODY, NOBODY)
+    behind = host.etc / "ssl/behind"
+    behind.mkdir()
+    key(stage).rename(behind / "b.pem")
+    key(stage).symlink_to(behind / "b.pem")
+    stage.web.start()
+    files, pid = tree.snapshot(stage.web.home, host.etc / "ssl"), stage.web.pid()
+    readable = ("--permissions", f"key={NOBODY}:{NOBODY}:0600")
+    fresh = host.etc / "fresh"
+    fresh.mkdir()
+    fresh.chmod(0o700)
+    installed = (*readable, "--install-key", fresh / "a.key", "--install-fullchain", host.etc / "a.pem")
+    for more, path in ((readable, key(stage).parent), (readable, behind), (installed, fresh)):
+        mode = path.stat().st_mode
+        path.chmod(0o600)
+        problem = deploy(stage, *more).expect(REFUSED, "reload-would-end").problem("reload-would-end")
+        assert f"{NOBODY}" in problem["message"] and f"{path} " in problem["message"]
+        assert stage.web.pid() == pid and "reload" not in stage.web.called()
+        path.chmod(mode)
+    assert tree.diff(files, tree.snapshot(stage.web.home, host.etc / "ssl"), tree.UNTOUCHED) == []
+    fresh.chmod(0o711)
+    deploy(stage, *installed).expect(OK)
+    assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == stage.sha("b")
+    behind.chmod(0o700)
+    os.kill(stage.web.pid(), signal.SIGUSR1)
+    wait_for("httpd to end", lambda: not stage.web.running)
