@@ -432,18 +432,22 @@ bool apache_line_span(const struct apache_line *line, size_t start, size_t end, 
 
 /* ---- patterns ---- */
 
+/* What stands in a pattern behind what matches a byte, which is no '*'; NULL: it does not. */
+typedef const char *step(const char *pattern, char byte);
+
 /* Linear in practice and never worse than length times length: one place to go back to. */
-static bool alias_matches(const char *pattern, const char *name, bool caseless)
+static bool matches(const char *pattern, const char *name, step *next)
 {
 	const char *star = NULL, *resume = NULL;
 
 	while (*name != '\0') {
+		const char *behind = *pattern == '*' ? NULL : next(pattern, *name);
+
 		if (*pattern == '*') {
 			star = ++pattern;
 			resume = name;
-		} else if (*pattern == '?' ||
-			   (caseless ? lower(*pattern) == lower(*name) : *pattern == *name)) {
-			pattern++;
+		} else if (behind != NULL) {
+			pattern = behind;
 			name++;
 		} else if (star != NULL) {
 			pattern = star;
@@ -457,9 +461,15 @@ static bool alias_matches(const char *pattern, const char *name, bool caseless)
 	return *pattern == '\0';
 }
 
+/* As ap_strcasecmp_match() of httpd. */
+static const char *step_alias(const char *pattern, char byte)
+{
+	return *pattern == '?' || lower(*pattern) == lower(byte) ? pattern + 1 : NULL;
+}
+
 bool apache_alias_matches(const char *pattern, const char *name)
 {
-	return alias_matches(pattern, name, true);
+	return matches(pattern, name, step_alias);
 }
 
 bool apache_is_glob(const char *text)
@@ -506,39 +516,21 @@ static const char *class_matches(const char *pattern, char byte)
 	return matched != negated ? pattern + 1 : NULL;
 }
 
+/* As apr_fnmatch() with APR_FNM_PERIOD, for one component. */
+static const char *step_glob(const char *pattern, char byte)
+{
+	if (*pattern == '[')
+		return class_matches(pattern + 1, byte);
+	if (*pattern == '?')
+		return pattern + 1;
+	if (*pattern == '\\' && pattern[1] != '\0')
+		pattern++;
+	return *pattern == byte ? pattern + 1 : NULL;
+}
+
 bool apache_glob_matches(const char *pattern, const char *name)
 {
-	const char *star = NULL, *resume = NULL;
-
 	if (*name == '.' && *pattern != '.' && !(*pattern == '\\' && pattern[1] == '.'))
 		return false;
-	while (*name != '\0') {
-		const char *next = NULL;
-
-		if (*pattern == '*') {
-			star = ++pattern;
-			resume = name;
-			continue;
-		}
-		if (*pattern == '?')
-			next = pattern + 1;
-		else if (*pattern == '[')
-			next = class_matches(pattern + 1, *name);
-		else if (*pattern == '\\' && pattern[1] != '\0')
-			next = pattern[1] == *name ? pattern + 2 : NULL;
-		else if (*pattern == *name)
-			next = pattern + 1;
-		if (next != NULL) {
-			pattern = next;
-			name++;
-		} else if (star != NULL) {
-			pattern = star;
-			name = ++resume;
-		} else {
-			return false;
-		}
-	}
-	while (*pattern == '*')
-		pattern++;
-	return *pattern == '\0';
+	return matches(pattern, name, step_glob);
 }
