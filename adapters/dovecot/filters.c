@@ -1,87 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* filters.c - networks, and the filters that say for which connections settings hold */
+/* filters.c - the filters that say for which connections settings hold */
 #include "read.h"
 
-#include <arpa/inet.h>
 #include <string.h>
-
-/* ---- networks ---- */
-
-const struct dovecot_net dovecot_loopback[2] = {
-	{.address = {127, 0, 0, 1}, .bits = 32},
-	{.address = {[15] = 1}, .v6 = true, .bits = 128},
-};
-
-bool dovecot_parse_net(struct dovecot_net *net, const char *text)
-{
-	char address[64];
-	size_t length = strcspn(text, "/");
-	unsigned bits = 0;
-	struct in_addr v4;
-	uint8_t limit;
-
-	*net = (struct dovecot_net){0};
-	if (length > 1 && text[0] == '[' && text[length - 1] == ']') {
-		memcpy(address, text + 1, length - 2 < sizeof(address) ? length - 2 : 0);
-		address[length - 2 < sizeof(address) ? length - 2 : 0] = '\0';
-		net->v6 = true;
-	} else if (length < sizeof(address)) {
-		memcpy(address, text, length);
-		address[length] = '\0';
-		net->v6 = strchr(address, ':') != NULL;
-	} else {
-		return false;
-	}
-	/* Dovecot takes "127.1" for an address, too. */
-	if (net->v6 ? inet_pton(AF_INET6, address, net->address) != 1 : inet_aton(address, &v4) == 0)
-		return false;
-	if (!net->v6)
-		memcpy(net->address, &v4, sizeof(v4));
-	limit = net->v6 ? 128 : 32;
-	net->bits = limit;
-	if (text[length] == '\0')
-		return true;
-	if (text[length + 1] == '\0')
-		return false;
-	for (const char *digit = text + length + 1; *digit != '\0'; digit++) {
-		if (*digit < '0' || *digit > '9' || bits > limit)
-			return false;
-		bits = bits * 10 + (unsigned)(*digit - '0');
-	}
-	if (bits > limit)
-		return false;
-	net->bits = (uint8_t)bits;
-	return true;
-}
-
-bool dovecot_net_contains(const struct dovecot_net *net, const struct dovecot_net *inner)
-{
-	unsigned whole = net->bits / 8U, rest = net->bits % 8U;
-
-	if (net->v6 != inner->v6 || memcmp(net->address, inner->address, whole) != 0)
-		return false;
-	return rest == 0 || ((net->address[whole] ^ inner->address[whole]) >> (8 - rest)) == 0;
-}
-
-bool dovecot_same_net(const struct dovecot_net *one, const struct dovecot_net *other)
-{
-	if (one == NULL || other == NULL)
-		return one == other;
-	return one->bits == other->bits && one->v6 == other->v6 && dovecot_net_contains(one, other);
-}
-
-const char *dovecot_spell_net(struct certdeploy_reading *reading, const struct dovecot_net *net)
-{
-	char text[INET6_ADDRSTRLEN];
-
-	if (inet_ntop(net->v6 ? AF_INET6 : AF_INET, net->address, text, sizeof(text)) == NULL)
-		return NULL;
-	if (net->bits < (net->v6 ? 128U : 32U))
-		return certdeploy_format(reading, "%s/%u", text, net->bits);
-	return certdeploy_copy(reading, text, strlen(text));
-}
-
-/* ---- filters ---- */
 
 static const char *net_identity(struct certdeploy_reading *reading, const struct dovecot_net *net,
 				const char *text, bool unknown)

@@ -10,6 +10,7 @@
 #define DOVECOT_MODEL_H
 
 #include "lines.h"
+#include "nets.h"
 
 enum dovecot_slot {
 	DOVECOT_CERT,
@@ -55,13 +56,6 @@ struct dovecot_value {
 	size_t order; /**< of all lines read */
 	/** The same for all values read from the same bytes: compared by value. */
 	const char *site;
-};
-
-/** A network; bits 0: none. */
-struct dovecot_net {
-	unsigned char address[16];
-	uint8_t v6;
-	uint8_t bits;
 };
 
 struct dovecot_filter {
@@ -161,16 +155,6 @@ const char *dovecot_setting(const struct dovecot_model *model, const char *path)
 
 /** Read the configuration at model->config, with everything it includes. */
 int dovecot_read_files(struct dovecot_model *model);
-
-/** This host, as it reaches itself: 127.0.0.1 and ::1. */
-extern const struct dovecot_net dovecot_loopback[2];
-/** "10.0.0.0/8", "::1", "[::1]": false when it is none (a host name). */
-bool dovecot_parse_net(struct dovecot_net *net, const char *text);
-bool dovecot_net_contains(const struct dovecot_net *net, const struct dovecot_net *inner);
-/** Either may be NULL. */
-bool dovecot_same_net(const struct dovecot_net *one, const struct dovecot_net *other);
-/** As a `local` names it; NULL: no memory. */
-const char *dovecot_spell_net(struct certdeploy_reading *reading, const struct dovecot_net *net);
 
 /** Expand {a,b} as glob(3) with GLOB_BRACE does: a NULL-terminated list. */
 int dovecot_braces(const char *const **patterns, struct certdeploy_reading *reading, const char *pattern);

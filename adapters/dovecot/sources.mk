@@ -12,6 +12,7 @@ libcertdeploy_internal_la_SOURCES += \
 	adapters/dovecot/listeners.c adapters/dovecot/listeners.h \
 	adapters/dovecot/memory.c adapters/dovecot/memory.h \
 	adapters/dovecot/model.h \
+	adapters/dovecot/nets.c adapters/dovecot/nets.h \
 	adapters/dovecot/place.c \
 	adapters/dovecot/read.c adapters/dovecot/read.h \
 	adapters/dovecot/rehearse.c \
