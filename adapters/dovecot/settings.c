@@ -63,24 +63,12 @@ bool dovecot_name_matches(const char *mask, const char *name)
 	return *name == *mask;
 }
 
-/* One of the words of a local_name (2.3); only blanks part them. */
-static bool words_match(const char *words, const char *name)
+/* No client asks for longer ones. */
+#define LONGEST_WORD 511
+
+static bool word_matches(const char *word, const char *name)
 {
-	char word[512];
-
-	for (;;) {
-		size_t length = strcspn(words, " ");
-
-		if (length < sizeof(word)) {
-			memcpy(word, words, length);
-			word[length] = '\0';
-			if (dovecot_name_matches(word, name))
-				return true;
-		}
-		if (words[length] == '\0')
-			return false;
-		words += length + 1;
-	}
+	return strlen(word) <= LONGEST_WORD && dovecot_name_matches(word, name);
 }
 
 /* ---- the index ---- */
@@ -182,10 +170,11 @@ bool dovecot_fits(const struct dovecot_filter *filter, const struct dovecot_cont
 	return true;
 }
 
-static bool names_fit(const struct dovecot_filter *filter, const char *name)
+/* The names around the one that the filter carries; each is one word, for 2.3 has none around. */
+static bool outer_names_fit(const struct dovecot_filter *filter, const char *name)
 {
-	for (; filter != NULL; filter = filter->parent)
-		if (filter->local_name != NULL && !words_match(filter->local_name, name))
+	for (filter = filter->parent; filter != NULL; filter = filter->parent)
+		if (filter->local_name != NULL && !word_matches(filter->local_name, name))
 			return false;
 	return true;
 }
@@ -259,10 +248,13 @@ static int add_fitting(struct dovecot_vector *out, const struct dovecot_model *m
 		       const struct dovecot_context *context, const struct dovecot_name *carried,
 		       const char *name)
 {
-	for (size_t i = 0; carried != NULL && i < carried->filters.count; i++) {
+	/* This word alone is asked: whatever else the filter carries is looked up in its turn. */
+	if (carried == NULL || !word_matches(carried->text, name))
+		return 0;
+	for (size_t i = 0; i < carried->filters.count; i++) {
 		struct dovecot_filter *filter = carried->filters.items[i];
 
-		if (dovecot_fits(filter, context) && names_fit(filter, name) &&
+		if (dovecot_fits(filter, context) && outer_names_fit(filter, name) &&
 		    dovecot_vector_add(out, model->reading, filter) != 0)
 			return CERTDEPLOY_ENOMEM;
 	}
