@@ -49,17 +49,11 @@ static void here(struct dovecot_net *out, const struct dovecot_place *place)
 static bool is_covered(const struct dovecot_model *model, const struct dovecot_place *place,
 		       const struct dovecot_net *local, const struct dovecot_net *client)
 {
-	bool covered = false;
+	bool everywhere = place->context->local == NULL && place->listener->address == NULL &&
+			  place->listener->by_address;
 
-	for (size_t i = 0; i < model->nets.count && !covered; i++)
-		covered = place->context->local == NULL && place->listener->address == NULL &&
-			  place->listener->by_address && dovecot_net_contains(model->nets.items[i], local);
-	for (size_t i = 0; i < model->remotes.count && !covered; i++) {
-		const struct dovecot_filter *filter = model->remotes.items[i];
-
-		covered = dovecot_net_contains(&filter->remote, client);
-	}
-	return covered;
+	return (everywhere && dovecot_nets_cover(&model->covered, local)) ||
+	       dovecot_nets_cover(&model->clients, client);
 }
 
 /*
@@ -267,7 +261,6 @@ static int add_place(struct dovecot_model *model, const struct dovecot_place *pl
 struct serving {
 	struct dovecot_context context;
 	struct dovecot_vector places; /* of struct dovecot_place, the default first */
-	struct serving *next;
 };
 
 static bool carries(const struct dovecot_name *name, const struct dovecot_filter *filter)
@@ -430,30 +423,27 @@ static int serve(struct dovecot_model *model, struct serving *serving, bool ever
 }
 
 /* The serving of a context, made when it is asked for first. */
-static int find_serving(struct serving **out, struct serving **all, struct dovecot_model *model,
+static int find_serving(struct serving **out, struct dovecot_nets *all, struct dovecot_model *model,
 			const struct dovecot_listener *listener, const struct dovecot_net *local)
 {
-	struct serving *serving;
+	struct serving *serving = dovecot_nets_get(all, local);
 	bool everywhere = local == NULL || listener->address != NULL;
 
-	for (serving = *all; serving != NULL; serving = serving->next)
-		if (dovecot_same_net(serving->context.local, local)) {
-			*out = serving;
-			return 0;
-		}
+	*out = serving;
+	if (serving != NULL)
+		return 0;
 	serving = certdeploy_alloc(model->reading, sizeof(*serving));
 	if (serving == NULL || dovecot_context(&serving->context, model, listener->protocol,
 					       listener->service, local, NULL) != 0)
 		return CERTDEPLOY_ENOMEM;
-	if (dovecot_vector_add(&model->contexts, model->reading, &serving->context) != 0)
+	if (dovecot_vector_add(&model->contexts, model->reading, &serving->context) != 0 ||
+	    dovecot_nets_put(all, model->reading, local, serving) != 0)
 		return CERTDEPLOY_ENOMEM;
-	serving->next = *all;
-	*all = serving;
 	*out = serving;
 	return serve(model, serving, everywhere);
 }
 
-static int add_listener_endpoints(struct dovecot_model *model, struct serving **all,
+static int add_listener_endpoints(struct dovecot_model *model, struct dovecot_nets *all,
 				  const struct dovecot_listener *listener, const struct dovecot_net *local)
 {
 	struct serving *serving;
@@ -484,9 +474,12 @@ static int note_uncertain(struct dovecot_model *model, struct dovecot_filter *fi
 	for (; outer != NULL; outer = outer->parent) {
 		model->uncertain =
 			model->uncertain || (outer->unknown && filter->values[DOVECOT_CERT] != NULL);
-		if (outer->remote.bits > 0)
-			return dovecot_vector_add(&model->remotes, model->reading,
-						  (void *)(uintptr_t)outer);
+		if (outer->remote.bits == 0)
+			continue;
+		if (dovecot_nets_put(&model->clients, model->reading, &outer->remote,
+				     (void *)(uintptr_t)outer) != 0)
+			return CERTDEPLOY_ENOMEM;
+		return dovecot_vector_add(&model->remotes, model->reading, (void *)(uintptr_t)outer);
 	}
 	return 0;
 }
@@ -509,6 +502,7 @@ static int collect_nets(struct dovecot_model *model)
 			continue;
 		if (dovecot_table_put(&seen, model->reading, key, sizeof(*net), (void *)(uintptr_t)net) !=
 			    0 ||
+		    dovecot_nets_put(&model->covered, model->reading, net, (void *)(uintptr_t)net) != 0 ||
 		    dovecot_vector_add(&model->nets, model->reading, (void *)(uintptr_t)net) != 0)
 			return CERTDEPLOY_ENOMEM;
 	}
@@ -516,7 +510,7 @@ static int collect_nets(struct dovecot_model *model)
 }
 
 /* What a listener has for each `local` address of its family. */
-static int add_nets(struct dovecot_model *model, struct serving **all,
+static int add_nets(struct dovecot_model *model, struct dovecot_nets *all,
 		    const struct dovecot_listener *listener)
 {
 	int result = 0;
@@ -534,7 +528,7 @@ int dovecot_add_endpoints(struct dovecot_model *model)
 {
 	struct dovecot_vector listeners = {0};
 	/* Addresses of listeners are contexts of another kind than those of `local`. */
-	struct serving *bound = NULL, *wide = NULL;
+	struct dovecot_nets bound = {0}, wide = {0};
 	const char *service = NULL;
 	int result = collect_nets(model);
 
@@ -545,7 +539,7 @@ int dovecot_add_endpoints(struct dovecot_model *model)
 		bool all = listener->net.bits == 0;
 
 		if (listener->service != service)
-			bound = wide = NULL;
+			bound = wide = (struct dovecot_nets){0};
 		service = listener->service;
 		result = add_listener_endpoints(model, all ? &wide : &bound, listener,
 						all || !listener->by_address ? NULL : &listener->net);

@@ -142,9 +142,10 @@ struct dovecot_model {
 	struct dovecot_vector includes; /**< of struct dovecot_include */
 	struct dovecot_vector contexts; /**< of struct dovecot_context: all that endpoints have */
 	struct dovecot_vector nets;     /**< of struct dovecot_net: those of `local` with a say about TLS */
-	struct dovecot_vector
-		remotes; /**< of struct dovecot_filter: with a say about it, for some clients */
-	bool uncertain;  /**< there is a certificate for a host name's address */
+	struct dovecot_nets covered;    /**< the same, to be searched */
+	struct dovecot_vector remotes;  /**< of struct dovecot_filter: with a say for some clients */
+	struct dovecot_nets clients;    /**< their networks, to be searched */
+	bool uncertain;                 /**< there is a certificate for a host name's address */
 	size_t order;
 	struct dovecot_names *names; /**< settings.c: filters by name */
 	struct dovecot_table asked;  /**< answers.c: names asked for */

@@ -78,3 +78,65 @@ const char *dovecot_spell_net(struct certdeploy_reading *reading, const struct d
 		return certdeploy_format(reading, "%s/%u", text, net->bits);
 	return certdeploy_copy(reading, text, strlen(text));
 }
+
+/* ---- by network ---- */
+
+static unsigned bits_of(const struct dovecot_net *net)
+{
+	return net == NULL ? 0 : net->bits;
+}
+
+/* The network of so many bits around another: nothing in it but what is compared. */
+static struct dovecot_net widen(const struct dovecot_net *net, unsigned bits)
+{
+	unsigned whole = bits / 8, rest = bits % 8;
+	struct dovecot_net wide = {0};
+
+	if (bits == 0)
+		return wide;
+	memcpy(wide.address, net->address, whole);
+	if (rest != 0)
+		wide.address[whole] = (unsigned char)(net->address[whole] & (0xffU << (8 - rest)));
+	wide.v6 = net->v6;
+	wide.bits = (uint8_t)bits;
+	return wide;
+}
+
+int dovecot_nets_put(struct dovecot_nets *nets, struct certdeploy_reading *reading,
+		     const struct dovecot_net *net, void *value)
+{
+	struct dovecot_net *key = certdeploy_alloc(reading, sizeof(*key));
+
+	if (key == NULL)
+		return CERTDEPLOY_ENOMEM;
+	*key = widen(net, bits_of(net));
+	nets->widths[key->v6][key->bits] = true;
+	return dovecot_table_put(&nets->by_net, reading, (const void *)key, sizeof(*key), value);
+}
+
+void *dovecot_nets_around(const struct dovecot_nets *nets, const struct dovecot_net *net, unsigned bits)
+{
+	struct dovecot_net key;
+
+	/* Most widths are none that there is. */
+	if (!nets->widths[bits != 0 && net->v6][bits])
+		return NULL;
+	key = widen(net, bits);
+	return dovecot_table_get(&nets->by_net, (const void *)&key, sizeof(key));
+}
+
+void *dovecot_nets_get(const struct dovecot_nets *nets, const struct dovecot_net *net)
+{
+	return dovecot_nets_around(nets, net, bits_of(net));
+}
+
+bool dovecot_nets_cover(const struct dovecot_nets *nets, const struct dovecot_net *address)
+{
+	unsigned limit = address->v6 ? 128 : 32, bits = 0;
+
+	if (nets->by_net.count == 0)
+		return false;
+	while (bits <= limit && dovecot_nets_around(nets, address, bits) == NULL)
+		bits++;
+	return bits <= limit;
+}

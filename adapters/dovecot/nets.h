@@ -22,4 +22,23 @@ bool dovecot_same_net(const struct dovecot_net *one, const struct dovecot_net *o
 /** As a `local` names it; NULL: no memory. */
 const char *dovecot_spell_net(struct certdeploy_reading *reading, const struct dovecot_net *net);
 
+/** What is kept by network. All zero is empty. */
+struct dovecot_nets {
+	struct dovecot_table by_net;
+	bool widths[2][129]; /**< those that there are, by family */
+};
+
+/** Set or replace. net NULL: all addresses of both families. value is not NULL. */
+int dovecot_nets_put(struct dovecot_nets *nets, struct certdeploy_reading *reading,
+		     const struct dovecot_net *net, void *value);
+/** What is kept for the network itself, or NULL. */
+void *dovecot_nets_get(const struct dovecot_nets *nets, const struct dovecot_net *net);
+/**
+ * What is kept for the network of so many bits that `net` lies in (0: for all addresses), or NULL. All
+ * that are around a network are found by asking for each width up to its own.
+ */
+void *dovecot_nets_around(const struct dovecot_nets *nets, const struct dovecot_net *net, unsigned bits);
+/** Is something kept for a network around the address? */
+bool dovecot_nets_cover(const struct dovecot_nets *nets, const struct dovecot_net *address);
+
 #endif

@@ -16,10 +16,11 @@
 #include <string.h>
 
 struct dovecot_names {
-	struct dovecot_vector all;      /* of struct dovecot_name, in order of appearance */
-	struct dovecot_table by_text;   /* every name, also patterns */
-	struct dovecot_vector odd;      /* patterns other than "*." and a plain rest */
-	struct dovecot_vector nameless; /* filters */
+	struct dovecot_vector all;    /* of struct dovecot_name, in order of appearance */
+	struct dovecot_table by_text; /* every name, also patterns */
+	struct dovecot_vector odd;    /* patterns other than "*." and a plain rest */
+	/* Filters without a name: by `local`, or else by `remote`, or with neither for all addresses. */
+	struct dovecot_nets by_local, by_remote;
 };
 
 const char *dovecot_filter_name(const struct dovecot_filter *filter)
@@ -104,6 +105,32 @@ static int index_word(struct dovecot_names *names, struct certdeploy_reading *re
 	return dovecot_vector_add(&name->filters, reading, filter);
 }
 
+static const struct dovecot_net *remote_of(const struct dovecot_filter *filter)
+{
+	for (; filter != NULL; filter = filter->parent)
+		if (filter->remote.bits > 0)
+			return &filter->remote;
+	return NULL;
+}
+
+static int index_nameless(struct dovecot_names *names, struct certdeploy_reading *reading,
+			  struct dovecot_filter *filter)
+{
+	const struct dovecot_net *net = dovecot_filter_local(filter), *remote = remote_of(filter);
+	struct dovecot_nets *nets = net == NULL && remote != NULL ? &names->by_remote : &names->by_local;
+	struct dovecot_vector *filters;
+
+	if (net == NULL)
+		net = remote;
+	filters = dovecot_nets_get(nets, net);
+	if (filters == NULL) {
+		filters = certdeploy_alloc(reading, sizeof(*filters));
+		if (filters == NULL || dovecot_nets_put(nets, reading, net, filters) != 0)
+			return CERTDEPLOY_ENOMEM;
+	}
+	return dovecot_vector_add(filters, reading, filter);
+}
+
 int dovecot_index(struct dovecot_model *model)
 {
 	struct certdeploy_reading *reading = model->reading;
@@ -115,7 +142,7 @@ int dovecot_index(struct dovecot_model *model)
 		struct dovecot_filter *filter = model->filters.items[i];
 		const char *word = dovecot_filter_name(filter);
 
-		if (word == NULL && dovecot_vector_add(&names->nameless, reading, filter) != 0)
+		if (word == NULL && index_nameless(names, reading, filter) != 0)
 			return CERTDEPLOY_ENOMEM;
 		for (; word != NULL && *word != '\0'; word += strspn(word, " ")) {
 			size_t length = strcspn(word, " ");
@@ -226,6 +253,23 @@ static void sort(const struct dovecot_model *model, struct dovecot_vector *filte
 		      model->v24 ? compare_24 : compare_23);
 }
 
+/* Those kept for the networks around one that fit. */
+static int add_around(struct dovecot_context *context, const struct dovecot_model *model,
+		      const struct dovecot_nets *nets, const struct dovecot_net *net)
+{
+	unsigned limit = net == NULL ? 0 : net->bits;
+
+	for (unsigned bits = 0; bits <= limit; bits++) {
+		const struct dovecot_vector *filters = dovecot_nets_around(nets, net, bits);
+
+		for (size_t i = 0; filters != NULL && i < filters->count; i++)
+			if (dovecot_fits(filters->items[i], context) &&
+			    dovecot_vector_add(&context->nameless, model->reading, filters->items[i]) != 0)
+				return CERTDEPLOY_ENOMEM;
+	}
+	return 0;
+}
+
 int dovecot_context(struct dovecot_context *context, const struct dovecot_model *model,
 		    const char *protocol, const char *service, const struct dovecot_net *local,
 		    const struct dovecot_net *client)
@@ -233,13 +277,9 @@ int dovecot_context(struct dovecot_context *context, const struct dovecot_model 
 	*context = (struct dovecot_context){
 		.protocol = protocol, .service = service, .local = local, .client = client};
 	context->by_name = model->v24 || strcmp(protocol, "lmtp") != 0;
-	for (size_t i = 0; i < model->names->nameless.count; i++) {
-		struct dovecot_filter *filter = model->names->nameless.items[i];
-
-		if (dovecot_fits(filter, context) &&
-		    dovecot_vector_add(&context->nameless, model->reading, filter) != 0)
-			return CERTDEPLOY_ENOMEM;
-	}
+	if (add_around(context, model, &model->names->by_local, local) != 0 ||
+	    add_around(context, model, &model->names->by_remote, client) != 0)
+		return CERTDEPLOY_ENOMEM;
 	sort(model, &context->nameless);
 	return 0;
 }

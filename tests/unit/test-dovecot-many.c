@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-dovecot-many.c - a configuration of thousands of names costs what their size is */
+/* test-dovecot-many.c - configurations of thousands of names and addresses cost what their size is */
 #include "dovecot.h"
 
 #include <time.h>
@@ -63,10 +63,29 @@ static void test_names_of_one_block(void **state)
 	check_linear(&shape);
 }
 
+static void test_addresses_with_blocks(void **state)
+{
+	static const struct shape shape = {HEAD, "local ", " {\n  ssl_cert = </a\n  ssl_key = </ak\n}\n",
+					   "", 2};
+
+	(void)state;
+	check_linear(&shape);
+}
+
+static void test_addresses_that_are_listened_on(void **state)
+{
+	static const struct shape shape = {HEAD "listen =", " ", "", "\n", 2};
+
+	(void)state;
+	check_linear(&shape);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_of_one_block),
+		cmocka_unit_test(test_addresses_with_blocks),
+		cmocka_unit_test(test_addresses_that_are_listened_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
