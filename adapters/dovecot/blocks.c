@@ -203,6 +203,52 @@ int dovecot_blocks_open(struct dovecot_reader *reader)
 	return reader->model->root == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
+static const char *key_of(struct certdeploy_reading *reading, const struct dovecot_group *group)
+{
+	return dovecot_joined(reading, group->label, "\n", group->name, NULL);
+}
+
+/* The groups that set something about TLS. */
+static int collect_groups(struct dovecot_table *out, const struct dovecot_reader *reader)
+{
+	struct certdeploy_reading *reading = reader->model->reading;
+
+	for (size_t i = 0; i < reader->groups.count; i++) {
+		struct dovecot_group *group = reader->groups.items[i];
+		bool matters = false;
+		const char *key;
+
+		for (size_t slot = 0; slot < DOVECOT_SLOTS; slot++)
+			matters = matters || group->filter->values[slot] != NULL;
+		if (!matters)
+			continue;
+		key = key_of(reading, group);
+		if (key == NULL || dovecot_table_put(out, reading, key, strlen(key), group) != 0)
+			return CERTDEPLOY_ENOMEM;
+	}
+	return 0;
+}
+
+static int check_groups(const struct dovecot_reader *reader)
+{
+	struct certdeploy_reading *reading = reader->model->reading;
+	struct dovecot_table groups = {0};
+
+	if (collect_groups(&groups, reader) != 0)
+		return CERTDEPLOY_ENOMEM;
+	for (size_t i = 0; i < reader->group_uses.count; i++) {
+		const struct dovecot_group *use = reader->group_uses.items[i];
+		const char *key = key_of(reading, use);
+
+		if (key == NULL)
+			return CERTDEPLOY_ENOMEM;
+		if (dovecot_table_get(&groups, key, strlen(key)) != NULL)
+			return certdeploy_refuse(reading, "config-not-understood", use->file, use->line,
+						 _("TLS settings come from the group %s"), use->name);
+	}
+	return 0;
+}
+
 int dovecot_blocks_close(struct dovecot_reader *reader)
 {
 	struct certdeploy_reading *reading = reader->model->reading;
@@ -211,20 +257,5 @@ int dovecot_blocks_close(struct dovecot_reader *reader)
 		return certdeploy_refuse(reading, "config-syntax", reader->section->file,
 					 reader->section->line,
 					 _("the section that begins here has no end"));
-	for (size_t i = 0; i < reader->group_uses.count; i++) {
-		const struct dovecot_group *use = reader->group_uses.items[i];
-
-		for (size_t j = 0; j < reader->groups.count; j++) {
-			const struct dovecot_group *group = reader->groups.items[j];
-
-			for (size_t slot = 0; slot < DOVECOT_SLOTS; slot++)
-				if (dovecot_same_word(use->label, group->label) &&
-				    dovecot_same_word(use->name, group->name) &&
-				    group->filter->values[slot] != NULL)
-					return certdeploy_refuse(
-						reading, "config-not-understood", use->file, use->line,
-						_("TLS settings come from the group %s"), use->name);
-		}
-	}
-	return 0;
+	return check_groups(reader);
 }

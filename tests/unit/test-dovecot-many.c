@@ -80,12 +80,23 @@ static void test_addresses_that_are_listened_on(void **state)
 	check_linear(&shape);
 }
 
+/* Settings may come from any of the groups. */
+static void test_groups(void **state)
+{
+	static const struct shape shape = {"dovecot_config_version = 2.4.1\nprotocols = imap\n",
+					   "group @mail ", " {\n}\n@mail = other\n", "", 0};
+
+	(void)state;
+	check_linear(&shape);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_of_one_block),
 		cmocka_unit_test(test_addresses_with_blocks),
 		cmocka_unit_test(test_addresses_that_are_listened_on),
+		cmocka_unit_test(test_groups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
