@@ -21,7 +21,6 @@ unit_tests += tests/unit/test-document
 unit_tests += tests/unit/test-dovecot
 unit_tests += tests/unit/test-dovecot-24
 unit_tests += tests/unit/test-dovecot-address
-unit_tests += tests/unit/test-dovecot-many
 unit_tests += tests/unit/test-edits
 unit_tests += tests/unit/test-file
 unit_tests += tests/unit/test-history
@@ -104,7 +103,6 @@ tests_unit_test_apache_amend_SOURCES = tests/unit/test-apache-amend.c tests/unit
 tests_unit_test_dovecot_SOURCES = tests/unit/test-dovecot.c tests/unit/dovecot.h $(in_a_tree)
 tests_unit_test_dovecot_24_SOURCES = tests/unit/test-dovecot-24.c tests/unit/dovecot.h $(in_a_tree)
 tests_unit_test_dovecot_address_SOURCES = tests/unit/test-dovecot-address.c tests/unit/dovecot.h $(in_a_tree)
-tests_unit_test_dovecot_many_SOURCES = tests/unit/test-dovecot-many.c tests/unit/dovecot.h $(in_a_tree)
 tests_unit_test_postfix_SOURCES = tests/unit/test-postfix.c tests/unit/postfix.h $(in_a_tree)
 tests_unit_test_postfix_sni_SOURCES = tests/unit/test-postfix-sni.c tests/unit/postfix.h $(in_a_tree)
 tests_unit_test_threads_SOURCES = tests/unit/test-threads.c tests/unit/issue.c tests/unit/issue.h $(in_a_tree)
@@ -123,8 +121,8 @@ tests_tool_certdeploy_fake_CPPFLAGS = -include $(top_builddir)/config.h -I$(top_
 	-DCD_LOCALEDIR='"$(abs_builddir)/tests/tool/locale"'
 tests_tool_certdeploy_fake_LDADD = $(JANSSON_LIBS) $(OPENSSL_LIBS) $(LIBINTL)
 EXTRA_DIST += tests/tool/asn1.py tests/tool/conftest.py tests/tool/test_archive.py tests/tool/test_certificates.py tests/tool/test_completion.py \
-	tests/tool/test_hook.py tests/tool/test_hostile.py tests/tool/test_json.py tests/tool/test_manual.py tests/tool/test_output.py \
-	tests/tool/test_perl.py tests/tool/test_problems.py tests/tool/test_process.py tests/tool/test_real.py tests/tool/test_store.py \
+	tests/tool/test_growth.py tests/tool/test_hook.py tests/tool/test_hostile.py tests/tool/test_json.py tests/tool/test_manual.py tests/tool/test_output.py \
+	tests/tool/test_perl.py tests/tool/test_problems.py tests/tool/test_process.py tests/tool/test_real.py tests/tool/test_store.py tests/tool/test_targets.py \
 	tests/tool/test_translation.py tests/tool/test_usage.py
 
 EXTRA_DIST += tests/installcheck

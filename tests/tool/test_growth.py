@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Configurations of thousands of names and addresses cost what their size is: instructions, counted by callgrind."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from harness.process import CLEAN
+from harness.tool import command, memory_checkers
+
+FEW, TIMES = 300, 8
+
+DOVECOT = "protocols = imap\nssl_cert = </d\nssl_key = </dk\n"
+NEWER = "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\nprotocols = imap\n"
+PAIR = " {\n  ssl_cert = </a\n  ssl_key = </ak\n}\n"
+
+
+def address(number):
+    return f"10.1.{number // 256}.{number % 256}"
+
+
+# What stands before, what is repeated for a number, what stands behind, and endpoints of each.
+SHAPES = {
+    "names of one local_name": (DOVECOT + 'local_name "', lambda i: f"n{i}.example.jp ", '"' + PAIR, 2),
+    "blocks of local_name": (DOVECOT, lambda i: f"local_name n{i}.example.jp" + PAIR, "", 2),
+    "blocks of local": (DOVECOT, lambda i: "local " + address(i) + PAIR, "", 2),
+    "addresses of listen": (DOVECOT + "listen =", lambda i: " " + address(i), "\n", 2),
+    "groups": (NEWER, lambda i: f"group @mail n{i} {{\n}}\n@mail = other\n", "", 0),
+}
+
+
+def valgrind():
+    if not shutil.which("valgrind"):
+        pytest.skip("valgrind is not installed")
+    if memory_checkers():
+        pytest.skip("sanitizers and valgrind exclude each other")
+    return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}"]
+
+
+def count(base, shape, number):
+    """Instructions and endpoints of listing so many."""
+    begin, each, end, _ = shape
+    home = base / str(number) / "etc/dovecot"
+    home.mkdir(parents=True)
+    text = begin + "".join(map(each, range(number))) + end
+    (home / "dovecot.conf").write_text(text)
+    argv, own = command()
+    done = subprocess.run([*valgrind(), *argv, "--root", base / str(number), "--json", "list", "--service", "dovecot"],
+                          env={**CLEAN, **own}, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    counted = re.search(r"refs:\s+([\d,]+)", done.stderr)
+    return int(counted.group(1).replace(",", "")), done.stdout.count('"listen"')
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_growth(tmp_path, name):
+    """Eight times as many take eight times the instructions, with room for tables that grow; the square is 64."""
+    shape = SHAPES[name]
+    (none, before), (few, _), (many, after) = (count(tmp_path, shape, n) for n in (1, FEW, TIMES * FEW))
+    assert after - before == shape[3] * (TIMES * FEW - 1)
+    assert many - none < (TIMES + 2) * (few - none), (none, few, many)
