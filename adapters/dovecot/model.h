@@ -99,6 +99,7 @@ struct dovecot_setting {
 	const char *path; /**< the file that it names by `<`, absolute; else NULL */
 	const char *file;
 	size_t line;
+	struct dovecot_text words; /**< the value of a list that is written as a section */
 };
 
 /** A file beyond the slots' that Dovecot opens as it reads its configuration. */

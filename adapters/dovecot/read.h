@@ -42,9 +42,10 @@ struct dovecot_reader {
 	struct dovecot_section *section; /**< NULL at the top */
 	struct dovecot_vector groups;
 	struct dovecot_vector group_uses;
-	const char *version; /**< 2.4's dovecot_config_version; NULL: not read yet */
-	size_t bytes;    /**< read so far */
-	size_t expanded; /**< bytes that variables stood for so far */
+	struct dovecot_table words; /**< list and word -> something, of lists written as sections */
+	const char *version;        /**< 2.4's dovecot_config_version; NULL: not read yet */
+	size_t bytes;               /**< read so far */
+	size_t expanded;            /**< bytes that variables stood for so far */
 };
 
 /* ---- filters.c ---- */

@@ -223,24 +223,74 @@ static int assign_slot(struct dovecot_reader *reader, const struct dovecot_line 
 	return dovecot_vector_add(&model->values, model->reading, value);
 }
 
-/* A list's words: yes adds one, no takes it away. */
-static const char *toggle(struct dovecot_reader *reader, const char *list, const char *word, bool on)
+/* Of a list's words, wherever it stands. */
+static void take_away(struct dovecot_text *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (char *at = list->bytes + strspn(list->bytes, ", "); *at != '\0'; at += strspn(at, ", ")) {
+		char *end = at + strcspn(at, ", "), *next = end + strspn(end, ", ");
+
+		if ((size_t)(end - at) != length || memcmp(at, word, length) != 0) {
+			at = end;
+			continue;
+		}
+		memmove(at, next, list->length - (size_t)(next - list->bytes) + 1);
+		list->length -= (size_t)(next - at);
+	}
+}
+
+/* A word at the list's end; from now on it is known there. */
+static int add_word(struct dovecot_reader *reader, struct dovecot_setting *setting, const char *key,
+		    const char *word, size_t length)
 {
 	struct certdeploy_reading *reading = reader->model->reading;
-	struct dovecot_text text = {0};
 
-	for (const char *at = list; *at != '\0'; at += strspn(at, ", ")) {
+	if (key == NULL || dovecot_text_add(&setting->words, reading, " ", 1) != 0 ||
+	    dovecot_text_add(&setting->words, reading, word, length) != 0)
+		return CERTDEPLOY_ENOMEM;
+	return dovecot_table_put(&reader->words, reading, key, strlen(key), setting);
+}
+
+/* As it stood in a line of its own, or was there by itself. */
+static int take_over(struct dovecot_reader *reader, struct dovecot_setting *setting, const char *list,
+		     const char *value)
+{
+	int result = dovecot_text_string(&setting->words, reader->model->reading, "");
+
+	for (const char *at = value + strspn(value, ", "); result == 0 && *at != '\0';
+	     at += strspn(at, ", ")) {
 		size_t length = strcspn(at, ", ");
+		const char *key =
+			certdeploy_format(reader->model->reading, "%s\n%.*s", list, (int)length, at);
 
-		if (length != 0 && (length != strlen(word) || strncmp(at, word, length) != 0) &&
-		    (dovecot_text_add(&text, reading, at, length) != 0 ||
-		     dovecot_text_add(&text, reading, " ", 1) != 0))
-			return NULL;
+		result = add_word(reader, setting, key, at, length);
 		at += length;
 	}
-	if (on && dovecot_text_string(&text, reading, word) != 0)
-		return NULL;
-	return text.length == 0 ? "" : text.bytes;
+	return result;
+}
+
+/* A list's words, in place, for it may have thousands: yes adds one at its end, no takes it away. */
+static int toggle(struct dovecot_reader *reader, struct dovecot_setting *setting, const char *list,
+		  const struct dovecot_line *line)
+{
+	const struct dovecot_setting *old = setting_at(reader->model, list);
+	const char *start = dovecot_same_word(list, "listen") ? "* ::" : "", *key;
+	int result = 0;
+
+	if (old != NULL)
+		setting->words = old->words;
+	if (setting->words.bytes == NULL)
+		result = take_over(reader, setting, list, old == NULL ? start : old->value);
+	if (result != 0)
+		return result;
+	key = dovecot_joined(reader->model->reading, list, "\n", line->key, NULL);
+	if (key != NULL && dovecot_table_get(&reader->words, key, strlen(key)) != NULL)
+		take_away(&setting->words, line->key);
+	if (dovecot_same_word(line->value, "yes"))
+		result = add_word(reader, setting, key, line->key, strlen(line->key));
+	setting->value = setting->words.bytes;
+	return key == NULL ? CERTDEPLOY_ENOMEM : result;
 }
 
 static int store_setting(struct dovecot_reader *reader, const struct dovecot_line *line)
@@ -264,20 +314,12 @@ static int store_setting(struct dovecot_reader *reader, const struct dovecot_lin
 		if (setting->path == NULL)
 			return CERTDEPLOY_ENOMEM;
 	}
-	if (list != NULL) {
-		const char *old = dovecot_setting(model, list);
-		bool at_root = dovecot_same_word(list, "listen");
-
-		setting->value = toggle(reader,
-					old != NULL ? old
-					: at_root   ? "* ::"
-						    : "",
-					line->key, dovecot_same_word(line->value, "yes"));
-	} else if (line->type == DOVECOT_LINE_VARIABLE) {
+	if (list != NULL)
+		result = toggle(reader, setting, list, line);
+	else if (line->type == DOVECOT_LINE_VARIABLE)
 		result = expand(&setting->value, reader, line, false);
-	} else {
+	else
 		setting->value = certdeploy_copy(model->reading, line->value, strlen(line->value));
-	}
 	if (result != 0 || setting->value == NULL)
 		return result != 0 ? result : CERTDEPLOY_ENOMEM;
 	return dovecot_table_put(&model->settings, model->reading, path, strlen(path), setting);

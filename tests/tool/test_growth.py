@@ -28,6 +28,7 @@ SHAPES = {
     "blocks of local_name": (DOVECOT, lambda i: f"local_name n{i}.example.jp" + PAIR, "", 2),
     "blocks of local": (DOVECOT, lambda i: "local " + address(i) + PAIR, "", 2),
     "addresses of listen": (DOVECOT + "listen =", lambda i: " " + address(i), "\n", 2),
+    "words of a list": (NEWER + "listen {\n", lambda i: f"  {address(i)} = yes\n", "}\n", 2),
     "groups": (NEWER, lambda i: f"group @mail n{i} {{\n}}\n@mail = other\n", "", 0),
 }
 

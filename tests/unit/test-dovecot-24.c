@@ -229,6 +229,20 @@ static void test_listeners(void **state)
 			 CERTDEPLOY_START_SMTP);
 	assert_null(find_endpoint(&fixture.reading, "127.0.0.1:pop3/110", NULL));
 	fixture_close(&fixture);
+	/* words come and go, also those of a list that was a line before, and of what is there by itself */
+	assert_int_equal(
+		read_conf(&fixture,
+			  PAIR "protocols = imap, pop3\nprotocols {\n  imap = no\n  pop3 = no\n  imap = "
+			       "yes\n}\nlisten {\n  * = no\n  10.0.0.1 = yes\n  10.0.0.2 = yes\n}\n"
+			       "listen {\n  10.0.0.1 = no\n  10.0.0.2 = yes\n  10.0.0.3 = no\n}\n"),
+		0);
+	assert_non_null(find_endpoint(&fixture.reading, "10.0.0.2:imap/143", NULL));
+	assert_non_null(find_endpoint(&fixture.reading, "[::]:imap/143", NULL));
+	assert_null(find_endpoint(&fixture.reading, "10.0.0.1:imap/143", NULL));
+	assert_null(find_endpoint(&fixture.reading, "10.0.0.3:imap/143", NULL));
+	assert_null(find_endpoint(&fixture.reading, "*:imap/143", NULL));
+	assert_null(find_endpoint(&fixture.reading, "10.0.0.2:pop3/110", NULL));
+	fixture_close(&fixture);
 	/* lmtp looks for names, but not for addresses */
 	assert_int_equal(
 		read_conf(&fixture, PAIR
