@@ -19,7 +19,7 @@ class Maker:
 
     def __init__(self, web, certificates, seed):
         self.web, self.certificates = web, certificates
-        self.random = random.Random(seed)
+        self.seed, self.random = seed, random.Random(seed)
         self.files = {}
         self.counter = 0
         self.macro = False
@@ -166,7 +166,11 @@ class Maker:
         name = f"{directory}/{self.counter:03d}.conf"
         ending = self.pick("\n", "\n", "\n", "\r\n")
         text = ending.join("\n".join(lines).split("\n"))
-        self.files[name] = text + self.pick(ending, ending, "")
+        end = self.pick(ending, ending, "")
+        # A continuation into nothing. Not of the seed's own numbers: what seeds are known for stays.
+        if end and random.Random(f"{self.seed} {name}").random() < 0.2:
+            end = "\\" + end
+        self.files[name] = text + end
         return name
 
     def addresses(self):
