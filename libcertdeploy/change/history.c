@@ -594,9 +594,8 @@ static int warn_of_unread(struct past *past, const struct cd_backup *backup)
 	if (path == NULL)
 		return cd_fail_memory(past->problems);
 	cd_problem(past->problems, CERTDEPLOY_WARNING, "backup-damaged", path, 0,
-		   _("the record of this later run cannot be read; a server that it or a later one told to "
-		     "take "
-		     "over these files is not told that they go back"));
+		   _("the record of this later run cannot be read; a server that it or a later one "
+		     "told to take over these files is not told that they go back"));
 	return past->problems->out_of_memory ? CERTDEPLOY_ENOMEM : 0;
 }
 
