@@ -138,7 +138,8 @@ static void read_digest(struct cd_json *json, void *field)
 {
 	const char *digest = cd_json_string(json);
 
-	if (strlen(digest) == CD_SHA256_TEXT - 1)
+	if (strlen(digest) == CD_SHA256_TEXT - 1 &&
+	    strspn(digest, "0123456789abcdef") == CD_SHA256_TEXT - 1)
 		memcpy(field, digest, CD_SHA256_TEXT);
 	else
 		cd_json_refuse(json);
@@ -188,6 +189,11 @@ static void keep_xattrs(struct cd_json *json, struct cd_attributes *attributes,
 	attributes->xattr_count = list == NULL ? 0 : found->count;
 }
 
+static bool is_within(int64_t number, int64_t limit)
+{
+	return number >= 0 && number <= limit;
+}
+
 /* What a kind has. */
 static bool is_whole(const struct side_record *record)
 {
@@ -196,8 +202,9 @@ static bool is_whole(const struct side_record *record)
 	if (record->kind == CD_SIDE_LINK && record->side.target == NULL)
 		return false;
 	return record->kind == CD_SIDE_NOTHING ||
-	       (record->mode != MISSING && record->owner != MISSING && record->group != MISSING &&
-		record->modified != MISSING && record->modified_nsec != MISSING);
+	       (is_within(record->mode, 07777) && is_within(record->owner, UINT32_MAX) &&
+		is_within(record->group, UINT32_MAX) && record->modified != MISSING &&
+		is_within(record->modified_nsec, 999999999));
 }
 
 static void read_side(struct cd_json *json, void *field)
@@ -225,7 +232,7 @@ static void read_side(struct cd_json *json, void *field)
 		cd_json_refuse(json);
 	*side = record.side;
 	side->kind = (enum cd_side_kind)record.kind;
-	side->attributes.mode = (mode_t)record.mode & 07777;
+	side->attributes.mode = (mode_t)record.mode;
 	side->attributes.owner = (uid_t)record.owner;
 	side->attributes.group = (gid_t)record.group;
 	side->attributes.modified.tv_sec = (time_t)record.modified;

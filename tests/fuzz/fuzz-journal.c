@@ -60,6 +60,41 @@ static void check(const struct cd_journal *journal)
 		check_path(journal->holders.items[i]);
 }
 
+static bool is_same(const char *one, const char *other)
+{
+	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+static void check_side(const struct cd_side *one, const struct cd_side *other)
+{
+	const struct cd_attributes *first = &one->attributes, *second = &other->attributes;
+
+	FUZZ_ASSERT(one->kind == other->kind && is_same(one->target, other->target));
+	FUZZ_ASSERT(one->kind != CD_SIDE_FILE || strcmp(one->digest, other->digest) == 0);
+	if (one->kind == CD_SIDE_NOTHING)
+		return;
+	FUZZ_ASSERT(first->mode == second->mode && first->owner == second->owner &&
+		    first->group == second->group && first->modified.tv_sec == second->modified.tv_sec &&
+		    first->modified.tv_nsec == second->modified.tv_nsec);
+	FUZZ_ASSERT(first->xattr_count == second->xattr_count);
+	for (size_t i = 0; i < first->xattr_count; i++) {
+		const struct cd_xattr *left = &first->xattrs[i], *right = &second->xattrs[i];
+
+		FUZZ_ASSERT(strcmp(left->name, right->name) == 0 && left->length == right->length &&
+			    memcmp(left->value, right->value, left->length) == 0);
+	}
+}
+
+static void check_entry(const struct cd_entry *one, const struct cd_entry *other)
+{
+	FUZZ_ASSERT(strcmp(one->path, other->path) == 0 && strcmp(one->asked, other->asked) == 0 &&
+		    is_same(one->staged, other->staged) && is_same(one->service, other->service) &&
+		    is_same(one->backup_of, other->backup_of) && one->inside == other->inside &&
+		    one->secret == other->secret);
+	check_side(&one->before, &other->before);
+	check_side(&one->after, &other->after);
+}
+
 static void check_again(const struct cd_journal *journal)
 {
 	struct cd_problems problems = {0};
@@ -73,12 +108,8 @@ static void check_again(const struct cd_journal *journal)
 	FUZZ_ASSERT(again.entries.count == journal->entries.count && again.time == journal->time &&
 		    again.services.count == journal->services.count &&
 		    again.holders.count == journal->holders.count && strcmp(again.id, journal->id) == 0);
-	for (size_t i = 0; i < again.entries.count; i++) {
-		const struct cd_entry *one = again.entries.items[i], *other = journal->entries.items[i];
-
-		FUZZ_ASSERT(strcmp(one->path, other->path) == 0 && one->before.kind == other->before.kind &&
-			    one->after.kind == other->after.kind && one->secret == other->secret);
-	}
+	for (size_t i = 0; i < again.entries.count; i++)
+		check_entry(again.entries.items[i], journal->entries.items[i]);
 	cd_journal_free(&again);
 	cd_problems_free(&problems);
 }
