@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a target given on the command line means, on a tree with all three servers: list shows what deploy takes."""
 
+import shutil
 
 import pytest
 
@@ -165,6 +166,22 @@ def test_what_another_deployment_took_over_stays_its(tool, root, leaf, pki, rene
     assert "b" in again.problem("keeps-own")["message"] and again.problem("keeps-own")["severity"] == "notice"
     assert "configured-other" not in tool("verify").codes
     tool("deploy", "--name", "a").expect(0)
+    assert deployed(tool)["https"] == {"a"}
+
+
+@pytest.mark.parametrize("name", [".old", "WWW", "www_old"])
+def test_a_directory_that_cannot_be_a_name_is_no_other_deployment(tool, root, leaf, name):  # noqa: F811
+    """Whatever lies where the record of such a name would be: what is served from there goes to the one at hand."""
+    tool("deploy", "--fullchain", leaf.fullchain, "--key", leaf.key, "--name", "a", "--hostname", "www.example.test",
+         "--service", "apache").expect(0)
+    store, records = root / "etc/ssl/certdeploy", root / "var/lib/certdeploy/deployments"
+    shutil.copytree(store / "a", store / name, symlinks=True)
+    (site,) = (path for path in (root / "etc/apache2").rglob("*") if path.is_file()
+               and "/etc/ssl/certdeploy/a/" in path.read_text())
+    site.write_text(site.read_text().replace("/etc/ssl/certdeploy/a/", f"/etc/ssl/certdeploy/{name}/"))
+    shutil.copy(records / "a.json", records / f"{name}.json")
+    assert deployed(tool)["https"] == {name}
+    assert "keeps-own" not in tool("deploy", "--name", "a", "--fullchain", leaf.fullchain, "--key", leaf.key).codes
     assert deployed(tool)["https"] == {"a"}
 
 
