@@ -179,7 +179,8 @@ static struct certdeploy_transaction_report *describe(struct past *past, const s
 	if (report == NULL)
 		return NULL;
 	report->id = backup->id;
-	report->time = backup->time;
+	/* Its name may be of a later second than it began in. */
+	report->time = journal->id == NULL ? backup->time : journal->time;
 	report->result = backup->result;
 	report->command = cd_arena_string(arena, journal->command == NULL ? "?" : journal->command);
 	report->who = cd_arena_string(arena, journal->who == NULL ? "?" : journal->who);

@@ -85,21 +85,19 @@ static int open_and_lock(struct cd_work *work)
 /* ---- naming ---- */
 
 /*
- * The number of a run that begins at this second: one more than any of that second that is kept. A
- * number that pruning has set free would make the run look older than those before it.
+ * The second and the number in it that name a run: after those of all that are kept, for the order of the
+ * names is that of the runs. A clock that goes back changes it as little as a number that pruning has set
+ * free.
  */
-static int next_number(unsigned long *number, struct cd_work *work, int backups)
+static int next_name(int64_t *second, unsigned long *number, struct cd_work *work, int backups)
 {
 	struct cd_vector list = {0};
 	int error = cd_backups_list(&list, &work->journal.arena, backups);
+	const struct cd_backup *newest = error == 0 && list.count != 0 ? list.items[0] : NULL;
+	bool behind = newest != NULL && newest->time >= work->journal.time;
 
-	*number = 1;
-	for (size_t i = 0; error == 0 && i < list.count; i++) {
-		const struct cd_backup *backup = list.items[i];
-
-		if (backup->time == work->journal.time && backup->number >= *number)
-			*number = backup->number + 1;
-	}
+	*second = behind ? newest->time : work->journal.time;
+	*number = behind ? newest->number + 1 : 1;
 	cd_vector_free(&list);
 	return error == 0 ? 0
 			  : cd_fail_errno(work->problems, error, work->state.path,
@@ -113,16 +111,17 @@ static int name_it(struct cd_work *work)
 	int backups = cd_disk_make_directory(work->state.directory, CD_BACKUPS, 0700);
 	unsigned long number;
 	char stamp[17];
+	int64_t second;
 	int result;
 
 	if (backups == -1)
 		return cd_fail_errno(work->problems, errno, work->state.path, _("cannot open the backups"));
 	work->journal.time = (int64_t)time(NULL);
-	cd_utc_compact(stamp, work->journal.time);
-	result = next_number(&number, work, backups);
+	result = next_name(&second, &number, work, backups);
 	(void)close(backups);
 	if (result != 0)
 		return result;
+	cd_utc_compact(stamp, second);
 	(void)snprintf(asked->id, sizeof(asked->id), "%s-%lu", stamp, number);
 	work->journal.id = cd_arena_string(arena, asked->id);
 	work->journal.command = cd_arena_string(arena, asked->command == NULL ? "" : asked->command);

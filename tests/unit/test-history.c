@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static int set_up(void **state)
@@ -568,6 +569,39 @@ static void test_many_in_one_second(void **state)
 	assert_true(host_has(host, "etc/one.conf", "10\n"));
 }
 
+/* Where the clock was ahead then, or is behind now, the run that is made now still is the newest. */
+static void test_a_clock_that_went_back(void **state)
+{
+	struct host *host = *state;
+	const struct certdeploy_transaction_report *report;
+	struct cd_vector list = {0};
+	const char *id;
+
+	(void)deploy(host, "1\n", NULL);
+	(void)deploy(host, NULL, "1\n");
+	in_host(host,
+		"cd var/state/backups && i=1; for one in *; do mv $one 20990101T000000Z-$i; i=2; done");
+	for (int i = 0; i < 2; i++) {
+		host_begin(host, "deploy");
+		host->transaction.keep = 2;
+		host_file(host, "etc/one.conf", i == 0 ? "2\n" : "3\n", "one");
+		assert_int_equal(host_run(host), 0);
+	}
+	id = cd_arena_string(&host->texts, host->transaction.id);
+	host_begin(host, "history");
+	assert_int_equal(cd_history_list(&list, &host->problems, &host->root, host_path(host, "var/state")),
+			 0);
+	assert_int_equal(list.count, 2);
+	report = list.items[0];
+	assert_string_equal(report->id, id);
+	/* When it was is told as the clock had it. */
+	assert_in_range(report->time, time(NULL) - 600, time(NULL));
+	cd_vector_free(&list);
+	assert_int_equal(roll_back(host, NULL, NULL, NULL, false), 0);
+	assert_true(host_has(host, "etc/one.conf", "2\n"));
+	assert_true(host_has(host, "etc/two.conf", "1\n"));
+}
+
 /* ---- whatever fails ---- */
 
 enum question { LIST, SHOW, DIFF, NONE, BACK, QUESTIONS };
@@ -723,6 +757,7 @@ int main(void)
 		TEST(test_pruning_interrupted),
 		TEST(test_pruning_fails),
 		TEST(test_many_in_one_second),
+		TEST(test_a_clock_that_went_back),
 		TEST(test_whatever_fails_while_it_is_read),
 		TEST(test_whatever_fails_while_old_ones_go),
 	};
