@@ -144,9 +144,13 @@ static int find_protocols(struct dovecot_model *model)
 
 static int read_configuration(struct certdeploy_reading *reading)
 {
-	struct dovecot_model *model = certdeploy_alloc(reading, sizeof(*model));
-	int result;
+	const struct certdeploy_reading *before = certdeploy_before(reading);
+	int result = before == NULL ? DOVECOT_READ_ALL : dovecot_amend(reading, before);
+	struct dovecot_model *model;
 
+	if (result != DOVECOT_READ_ALL)
+		return result;
+	model = certdeploy_alloc(reading, sizeof(*model));
 	if (model == NULL)
 		return CERTDEPLOY_ENOMEM;
 	model->reading = reading;

@@ -107,7 +107,7 @@ static int address(struct certdeploy_endpoint *endpoint, const struct dovecot_mo
 	return endpoint->address == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
-static int make_pairs(struct dovecot_place *place, const struct dovecot_model *model)
+int dovecot_make_pairs(struct dovecot_place *place, const struct dovecot_model *model)
 {
 	const struct dovecot_effective *effective = &place->effective;
 	struct certdeploy_pair *pair = certdeploy_alloc(model->reading, 2 * sizeof(*pair));
@@ -204,7 +204,7 @@ static int settle(struct dovecot_place *place, struct dovecot_model *model)
 	if (place->decider != NULL)
 		return 0;
 	place->decider = decider_of(model, place);
-	return place->decider == NULL ? CERTDEPLOY_ENOMEM : make_pairs(place, model);
+	return place->decider == NULL ? CERTDEPLOY_ENOMEM : dovecot_make_pairs(place, model);
 }
 
 int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_model *model,

@@ -59,6 +59,9 @@ int dovecot_add_endpoints(struct dovecot_model *model);
 /** Find out which filters of the configuration are about the place's name, or NULL: none. */
 void dovecot_find_home(struct dovecot_place *place, const struct dovecot_name *name);
 
+/** The files that a place serves. Returns 0 or CERTDEPLOY_ENOMEM. */
+int dovecot_make_pairs(struct dovecot_place *place, const struct dovecot_model *model);
+
 /** The endpoint of a place. */
 int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_model *model,
 			  struct dovecot_place *place);

@@ -21,6 +21,8 @@ enum dovecot_slot {
 	DOVECOT_SLOTS
 };
 
+struct dovecot_comparison;
+
 /** One time that a file is read. A file included twice is read twice. */
 struct dovecot_input {
 	const struct certdeploy_document *document;
@@ -34,6 +36,7 @@ struct dovecot_input {
 	struct dovecot_lines lines;
 	struct dovecot_input *previous; /**< read on after this one */
 	size_t depth;
+	struct dovecot_comparison *after; /**< amend.c: with what it is over edits; NULL: not edited */
 };
 
 /** A line that sets a slot. */
@@ -56,6 +59,7 @@ struct dovecot_value {
 	size_t order; /**< of all lines read */
 	/** The same for all values read from the same bytes: compared by value. */
 	const char *site;
+	const struct dovecot_value *after; /**< amend.c: what edits make of it; NULL: the same */
 };
 
 struct dovecot_filter {
@@ -73,6 +77,7 @@ struct dovecot_filter {
 	const struct dovecot_value *values[DOVECOT_SLOTS];
 	struct dovecot_vector blocks; /**< of struct dovecot_block */
 	bool other_settings;          /**< sets something beyond the certificates and keys */
+	struct dovecot_filter *after; /**< amend.c: with the values that edits make; NULL: the same */
 };
 
 /** A place where a filter is opened. */
@@ -147,6 +152,7 @@ struct dovecot_model {
 	struct dovecot_vector remotes;  /**< of struct dovecot_filter: with a say for some clients */
 	struct dovecot_nets clients;    /**< their networks, to be searched */
 	bool uncertain;                 /**< there is a certificate for a host name's address */
+	bool refers;                    /**< a value is made of what a certificate's or key's line says */
 	size_t order;
 	struct dovecot_names *names; /**< settings.c: filters by name */
 	struct dovecot_table asked;  /**< answers.c: names asked for */
@@ -157,6 +163,11 @@ const char *dovecot_setting(const struct dovecot_model *model, const char *path)
 
 /** Read the configuration at model->config, with everything it includes. */
 int dovecot_read_files(struct dovecot_model *model);
+
+/** Instead of a result: the configuration has to be read as a whole. */
+#define DOVECOT_READ_ALL 1
+/** Make the model and the endpoints over edits of those before. */
+int dovecot_amend(struct certdeploy_reading *reading, const struct certdeploy_reading *before);
 
 /** Expand {a,b} as glob(3) with GLOB_BRACE does: a NULL-terminated list. */
 int dovecot_braces(const char *const **patterns, struct certdeploy_reading *reading, const char *pattern);

@@ -1,6 +1,7 @@
 # The Dovecot adapter: sees certdeploy-adapter.h only.
 libcertdeploy_internal_la_SOURCES += \
 	adapters/dovecot/adapter.h \
+	adapters/dovecot/amend.c \
 	adapters/dovecot/answers.c \
 	adapters/dovecot/blocks.c \
 	adapters/dovecot/checks.c \

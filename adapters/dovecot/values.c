@@ -109,6 +109,7 @@ static int expand(const char **out, struct dovecot_reader *reader, const struct 
 			const struct dovecot_value *value = slot_variable(reader, name, line->key);
 			const char *known = dovecot_setting(reader->model, name);
 
+			reader->model->refers = reader->model->refers || value != NULL;
 			word = value != NULL ? value->text : known == NULL ? "" : known;
 		}
 		reader->expanded += strlen(word);
@@ -141,6 +142,7 @@ static int value_path(struct dovecot_reader *reader, struct dovecot_value *value
 		const struct dovecot_value *other = slot_variable(reader, name, line->key);
 		const struct dovecot_setting *setting = setting_at(reader->model, name);
 
+		reader->model->refers = reader->model->refers || other != NULL;
 		value->path = other != NULL ? other->path : setting != NULL ? setting->path : NULL;
 		return 0;
 	}

@@ -5,6 +5,7 @@
  * The first byte chooses the version and the target. The rest is dovecot.conf; a line "%%file NAME"
  * begins another file of the same folder.
  */
+#include "../readings.h"
 #include "fuzz.h"
 
 #include "change/document.h"
@@ -80,28 +81,45 @@ static int lay(struct cd_overlay *overlay, struct cd_problems *problems, const c
 	return result;
 }
 
+/* Made of what was read before the edits it must tell the same. */
+static void amend(const struct certdeploy_reading *before, const struct certdeploy_reading *after)
+{
+	struct certdeploy_reading amended;
+
+	cd_reading_open(&amended, before->host, before->service, after->overlay);
+	amended.before = before;
+	FUZZ_ASSERT(cd_adapter_dovecot.read(&amended) == 0);
+	FUZZ_ASSERT(same_readings(after, &amended));
+	cd_reading_close(&amended);
+}
+
 /* What an edit leaves must be readable, and name the new certificate. */
-static void read_again(struct cd_host *host, const struct cd_service *service,
+static void read_again(const struct certdeploy_reading *before, struct cd_problems *problems,
 		       const struct certdeploy_edits *edits, const char *text, size_t length)
 {
 	struct cd_overlay overlay = {0};
 	const struct certdeploy_problem *problem;
 	struct certdeploy_reading after;
-	int result = lay(&overlay, host->problems, text, length);
+	int result = lay(&overlay, problems, text, length);
 
 	for (size_t i = 0; i < edits->files.count; i++) {
 		const struct cd_file_edit *file = edits->files.items[i];
 
 		FUZZ_ASSERT(file->bytes != NULL);
-		(void)cd_overlay_file(&overlay, host->problems, file->path, file->bytes, file->length);
+		(void)cd_overlay_file(&overlay, problems, file->path, file->bytes, file->length);
 	}
-	cd_reading_open(&after, host, service, &overlay);
+	/* Files that are laid over nothing come first; this says that they are edited. */
+	if (result == 0)
+		result = cd_overlay_edits(&overlay, problems, edits);
+	cd_reading_open(&after, before->host, before->service, &overlay);
 	if (result == 0)
 		result = cd_adapter_dovecot.read(&after);
-	problem = cd_problems_error(host->problems, 0);
+	problem = cd_problems_error(problems, 0);
 	if (result != 0 && problem != NULL)
 		(void)fprintf(stderr, "%s:%zu: %s\n", problem->file, problem->line, problem->message);
 	FUZZ_ASSERT(result == 0);
+	if (overlay.added.count == 0)
+		amend(before, &after);
 	cd_reading_close(&after);
 	cd_overlay_free(&overlay);
 }
@@ -122,14 +140,13 @@ static void judge(struct certdeploy_reading *reading, const char *text, size_t l
 	free(output);
 }
 
-static void plan(struct work *work, struct cd_host *host, const struct cd_service *service,
-		 const char *text, size_t length)
+static void plan(struct work *work, struct cd_problems *problems, const char *text, size_t length)
 {
-	struct certdeploy_edits edits = {.problems = host->problems};
+	struct certdeploy_edits edits = {.problems = problems};
 
 	if (cd_adapter_dovecot.plan(work->reading, work->list, work->count, &edits) == 0 &&
 	    cd_edits_render(&edits) == 0)
-		read_again(host, service, &edits, text, length);
+		read_again(work->reading, problems, &edits, text, length);
 	cd_edits_free(&edits);
 }
 
@@ -168,7 +185,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			(void)cd_adapter_dovecot.answers(&reading,
 							 (data[0] & 16) ? "*.example.jp" : names[0],
 							 (data[0] & 4) == 0, take, &work);
-		plan(&work, &host, &service, (const char *)data + 1, size - 1);
+		plan(&work, &problems, (const char *)data + 1, size - 1);
 		judge(&reading, (const char *)data + 1, size - 1);
 		(void)cd_adapter_dovecot.reads(&reading, HOME "conf.d/x.conf");
 	}

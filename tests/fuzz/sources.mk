@@ -22,7 +22,7 @@ tests_fuzz_fuzz_dialogue_LDADD = libcertdeploy-internal.la
 tests_fuzz_fuzz_dialogue_LDFLAGS = $(fuzz_ldflags)
 
 fuzz_targets += tests/fuzz/fuzz-dovecot
-tests_fuzz_fuzz_dovecot_SOURCES = tests/fuzz/fuzz-dovecot.c $(fuzz_main)
+tests_fuzz_fuzz_dovecot_SOURCES = tests/fuzz/fuzz-dovecot.c tests/readings.h $(fuzz_main)
 tests_fuzz_fuzz_dovecot_LDADD = libcertdeploy-internal.la
 tests_fuzz_fuzz_dovecot_LDFLAGS = $(fuzz_ldflags)
 

@@ -5,6 +5,7 @@
 
 #include "unit.h"
 
+#include "../readings.h"
 #include "host/reading.h"
 #include "tree.h"
 
@@ -66,6 +67,37 @@ static inline const char *served(struct fixture *fixture, const struct certdeplo
 			       endpoint->pairs[1].certificate);
 }
 
+/* The same files to be copied, and the same to be seen by doveconf. Where that is known by its path. */
+static inline void check_rehearsal(struct certdeploy_reading *whole, struct certdeploy_reading *amended)
+{
+	struct certdeploy_rehearsal one = {0}, other = {0};
+
+	assert_int_equal(cd_adapter_dovecot.rehearse(whole, &one), 0);
+	assert_int_equal(cd_adapter_dovecot.rehearse(amended, &other), 0);
+	assert_int_equal(one.file_count, other.file_count);
+	for (size_t i = 0; i < one.file_count; i++) {
+		assert_string_equal(one.files[i].name, other.files[i].name);
+		assert_int_equal(one.files[i].length, other.files[i].length);
+		assert_memory_equal(one.files[i].bytes, other.files[i].bytes, one.files[i].length);
+		/* One that is written as doveconf prints it. */
+		assert_int_equal(one.commands[0].judge(whole, one.files[i].bytes, one.files[i].bytes),
+				 other.commands[0].judge(amended, one.files[i].bytes, one.files[i].bytes));
+	}
+}
+
+/* What was read over the edits, made of what was read before them, tells the same. */
+static inline void check_amended(struct fixture *fixture)
+{
+	struct certdeploy_reading amended;
+
+	cd_reading_open(&amended, &fixture->host, &fixture->service, &fixture->overlay);
+	amended.before = &fixture->reading;
+	assert_int_equal(cd_adapter_dovecot.read(&amended), 0);
+	assert_true(same_readings(&fixture->after, &amended));
+	check_rehearsal(&fixture->after, &amended);
+	cd_reading_close(&amended);
+}
+
 /* Plan what was assigned, and read the result. */
 static inline int plan(struct fixture *fixture)
 {
@@ -76,7 +108,10 @@ static inline int plan(struct fixture *fixture)
 	if (result != 0)
 		return result;
 	cd_reading_open(&fixture->after, &fixture->host, &fixture->service, &fixture->overlay);
-	return cd_adapter_dovecot.read(&fixture->after);
+	result = cd_adapter_dovecot.read(&fixture->after);
+	if (result == 0 && fixture->overlay.added.count == 0)
+		check_amended(fixture);
+	return result;
 }
 
 /* hostname NULL: all default endpoints. */
