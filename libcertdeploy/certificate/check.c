@@ -529,6 +529,9 @@ static void check_strength(struct check *check)
 
 	if (key != NULL && EVP_PKEY_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) < CD_RSA_BITS_LEAST)
 		judge(check, "weak-key", _("the RSA key has only %d bits"), EVP_PKEY_bits(key));
+	if (cd_has_weak_exponent(X509_get_X509_PUBKEY(check->x509)))
+		refuse(check, "weak-key", check->place,
+		       _("the RSA key's public exponent is 1 or even: such a key protects nothing"));
 	if (check->chain->end != CD_END_SELF_SIGNED &&
 	    OBJ_find_sigid_algs(X509_get_signature_nid(check->x509), &digest, NULL) == 1 &&
 	    (digest == NID_sha1 || digest == NID_md5))

@@ -85,12 +85,16 @@ static int describe(struct certdeploy_certificate_report *report, struct cd_aren
 
 /* No CA makes a certificate of it. */
 static void warn_of_weak_key(struct cd_problems *problems, const struct cd_piece *piece, size_t line,
-			     const EVP_PKEY *key)
+			     const EVP_PKEY *key, X509_PUBKEY *public_key)
 {
+	const char *origin = piece->origin == NULL ? NULL : cd_safe(&problems->arena, piece->origin);
+
 	if (EVP_PKEY_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) < CD_RSA_BITS_LEAST)
-		cd_problem(problems, CERTDEPLOY_WARNING, "weak-key",
-			   piece->origin == NULL ? NULL : cd_safe(&problems->arena, piece->origin), line,
+		cd_problem(problems, CERTDEPLOY_WARNING, "weak-key", origin, line,
 			   _("the RSA key has only %d bits"), EVP_PKEY_bits(key));
+	if (cd_has_weak_exponent(public_key))
+		cd_problem(problems, CERTDEPLOY_WARNING, "weak-key", origin, line,
+			   _("the RSA key's public exponent is 1 or even: such a key protects nothing"));
 }
 
 int cd_request_describe(const struct certdeploy_certificate_report **out, struct cd_arena *arena,
@@ -127,7 +131,7 @@ int cd_request_describe(const struct certdeploy_certificate_report **out, struct
 	else
 		result = describe(report, arena, request, key) == 0 ? 0 : cd_fail_memory(problems);
 	if (result == 0)
-		warn_of_weak_key(problems, piece, line, key);
+		warn_of_weak_key(problems, piece, line, key, X509_REQ_get_X509_PUBKEY(request));
 out:
 	X509_REQ_free(request);
 	cd_errors_clear(problems);

@@ -113,6 +113,8 @@ STACK_OF(X509) * cd_certificates_in(const char *bytes, size_t length);
 bool cd_is_self_signed(struct cd_loads *loads, X509 *x509);
 /** Why nothing may be computed with this key, or NULL. */
 const char *cd_public_key_fault(X509_PUBKEY *public_key);
+/** Whether it is an RSA key whose exponent is 1 or even. */
+bool cd_has_weak_exponent(X509_PUBKEY *public_key);
 /** Whether two things were found in one piece. */
 bool cd_same_origin(const struct cd_place_given *one, const struct cd_place_given *other);
 

@@ -195,6 +195,22 @@ const char *cd_public_key_fault(X509_PUBKEY *public_key)
 	return EVP_PKEY_bits(key) > CD_RSA_BITS_MOST ? _("the public key has more than 8192 bits") : NULL;
 }
 
+/* With 1 every message is its own signature, and an even one has no private key. */
+bool cd_has_weak_exponent(X509_PUBKEY *public_key)
+{
+	const unsigned char *bytes = NULL;
+	ASN1_OBJECT *algorithm = NULL;
+	struct cd_der key, number;
+	int length = 0;
+
+	if (X509_PUBKEY_get0_param(&algorithm, &bytes, &length, NULL, public_key) != 1 ||
+	    OBJ_obj2nid(algorithm) != NID_rsaEncryption || cd_der_enter(bytes, length, &key) != 0 ||
+	    cd_der_next(&key, &number) != V_ASN1_INTEGER || cd_der_next(&key, &number) != V_ASN1_INTEGER ||
+	    number.left < 1)
+		return false;
+	return (number.at[number.left - 1] & 1) == 0 || (number.left == 1 && number.at[0] == 1);
+}
+
 /* Sizes that make every later step slow or wrong are refused before anything is computed. */
 static int check_certificate(struct cd_given *given, X509 *x509)
 {

@@ -2,6 +2,7 @@
 """DER by hand, for certificates and keys that no tool makes: huge, damaged, or with a NUL in a name."""
 
 import base64
+import hashlib
 import random
 
 _random = random.Random(20261128)
@@ -65,8 +66,8 @@ def name(common):
     return seq(der(0x31, seq(oid("2.5.4.3"), der(12, common))))
 
 
-def rsa_public(size):
-    return seq(RSA, bits(seq(integer(number(size)), integer(65537))))
+def rsa_public(size, exponent=65537):
+    return seq(RSA, bits(seq(integer(number(size)), integer(exponent))))
 
 
 def names(*dns):
@@ -78,6 +79,15 @@ def certificate(public, subject=name(b"www.example.test"), extensions=(), serial
     life = seq(der(0x17, b"260101000000Z"), der(0x17, b"490101000000Z"))
     inner = seq(der(0xA0, integer(2)), integer(serial), SHA256_RSA, subject, life, subject, public, more)
     return pem("CERTIFICATE", seq(inner, SHA256_RSA, bits(b"x" * 256)))
+
+
+def request_of_exponent_one(common):
+    """Signed with its own key: a message is its own signature."""
+    size = 2048
+    inner = seq(integer(0), name(common), rsa_public(size, exponent=1), der(0xA0))
+    digest = seq(seq(oid("2.16.840.1.101.3.4.2.1"), NULL), octets(hashlib.sha256(inner).digest()))
+    padded = b"\0\1" + b"\xff" * (size // 8 - len(digest) - 3) + b"\0" + digest
+    return pem("CERTIFICATE REQUEST", seq(inner, SHA256_RSA, bits(padded)))
 
 
 def pkcs8(algorithm, key):

@@ -12,6 +12,7 @@ import threading
 
 import pytest
 
+import asn1
 from harness.process import CLEAN, run
 from harness.tool import REFUSED, Tool, command
 
@@ -215,6 +216,12 @@ def test_a_request_has_no_life(tool, tmp_path):
     shown = tool.text("check", "--csr", csr).expect(0)
     assert [line.split("  ")[1] for line in shown.out.splitlines()[1:]] == [
         "Subject", "Key", "Signature", "Public key SHA-256", "Key of"]
+    assert tool("check", "--csr", csr).expect(0).problem("weak-key")["severity"] == "warning"
+
+
+def test_a_request_whose_key_protects_nothing(tool, tmp_path):
+    csr = tmp_path / "csr"
+    csr.write_text(asn1.request_of_exponent_one(NAME.encode()))
     assert tool("check", "--csr", csr).expect(0).problem("weak-key")["severity"] == "warning"
 
 

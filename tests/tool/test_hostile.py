@@ -399,6 +399,8 @@ KEYS = {
 }
 ISSUED = {
     "T15 RSA of 16384 bits": (lambda k: asn1.certificate(asn1.rsa_public(16384)), "not-understood"),
+    "T17 RSA with the exponent 1": (lambda k: asn1.certificate(asn1.rsa_public(2048, exponent=1)), "weak-key"),
+    "T17 RSA with an even exponent": (lambda k: asn1.certificate(asn1.rsa_public(2048, exponent=65538)), "weak-key"),
     "T15 32 large self-issued ones": (lambda k: "".join(asn1.certificate(asn1.rsa_public(8192), serial=i)
                                                        for i in range(2, 34)), None),
     "T15 1001 names": (lambda k: asn1.certificate(asn1.rsa_public(2048), extensions=[
