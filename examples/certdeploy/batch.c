@@ -87,13 +87,15 @@ static int check_kind(int fd)
 		return errno;
 	if (S_ISDIR(status.st_mode))
 		return EISDIR;
-	return S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode) ? 0 : EINVAL;
+	if (S_ISREG(status.st_mode))
+		return status.st_size > (off_t)BATCH_LIMIT ? EFBIG : 0;
+	return S_ISFIFO(status.st_mode) ? 0 : EINVAL;
 }
 
 static int read_file(struct tool *tool, const char *path)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
-	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), result;
+	int fd = is_stdin ? STDIN_FILENO : open_given(path), result;
 	char *bytes = NULL;
 	size_t length = 0;
 	json_t *list = NULL;

@@ -10,10 +10,12 @@
  */
 #include "request.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/evp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +23,7 @@
 #define REQUEST_LIMIT ((size_t)128 << 20)
 #define STDIN_LIMIT ((size_t)4 << 20)
 #define PASSPHRASE_LIMIT 1024
+#define PATIENCE 60000 /* milliseconds of silence */
 #define FILE_SUFFIX "_file"
 #define KEY_ROOM 64
 
@@ -76,6 +79,44 @@ static void wiping_free(void *memory)
 	free(header);
 }
 
+int open_given(const char *path)
+{
+	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
+/* A person takes time, and whoever has our standard input may end it; from elsewhere may never come more.
+ */
+static int await(int fd)
+{
+	struct pollfd waited = {.fd = fd, .events = POLLIN};
+	int patience = fd == STDIN_FILENO || isatty(fd) ? -1 : PATIENCE, ready;
+
+	/* What is open for writing only says why when it is read. */
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY)
+		return 0;
+	do
+		ready = poll(&waited, 1, patience);
+	while (ready == -1 && errno == EINTR);
+	return ready == -1 ? errno : ready == 0 ? ETIMEDOUT : 0;
+}
+
+/* As read(), in the end. */
+static ssize_t read_some(int fd, char *bytes, size_t room)
+{
+	ssize_t count;
+
+	do {
+		int error = await(fd);
+
+		if (error != 0) {
+			errno = error;
+			return -1;
+		}
+		count = read(fd, bytes, room);
+	} while (count == -1 && errno == EINTR);
+	return count;
+}
+
 int read_all(char **out, size_t *length, int fd, size_t limit)
 {
 	size_t room = (size_t)16 << 10, used = 0;
@@ -84,11 +125,9 @@ int read_all(char **out, size_t *length, int fd, size_t limit)
 
 	*out = NULL;
 	*length = 0;
-	while (bytes != NULL && (count = read(fd, bytes + used, room - used)) != 0) {
+	while (bytes != NULL && (count = read_some(fd, bytes + used, room - used)) != 0) {
 		char *grown;
 
-		if (count == -1 && errno == EINTR)
-			continue;
 		if (count == -1 || used + (size_t)count > limit)
 			break;
 		used += (size_t)count;
@@ -122,8 +161,12 @@ int lone_failure(struct tool *tool, int error, const char *file)
 
 	if (error == ENOMEM)
 		return CERTDEPLOY_ENOMEM;
-	(void)snprintf(tool->message, sizeof(tool->message), _("cannot be read: %s"),
-		       tool_text(strerror(error)));
+	if (error == ETIMEDOUT)
+		(void)snprintf(tool->message, sizeof(tool->message),
+			       _("cannot be read: nothing came for a minute"));
+	else
+		(void)snprintf(tool->message, sizeof(tool->message), _("cannot be read: %s"),
+			       tool_text(strerror(error)));
 	tool->problem = (struct certdeploy_problem){.severity = CERTDEPLOY_ERROR,
 						    .code = denied            ? "not-permitted"
 							    : error == ENOENT ? "not-found"
@@ -625,15 +668,40 @@ static int apply(struct tool *tool, struct certdeploy_request *request, const st
 	return 0;
 }
 
+/* Whoever gives the line may keep the other end open: no more than it is read. */
+static int read_line(char **out, size_t *length, int fd, size_t limit)
+{
+	char *line = malloc(limit + 1);
+	size_t used = 0;
+	ssize_t count = 1;
+	int error = line == NULL ? ENOMEM : 0;
+
+	while (error == 0 && count == 1 && (used == 0 || line[used - 1] != '\n')) {
+		count = read_some(fd, line + used, 1);
+		if (count == -1)
+			error = errno;
+		else if (count == 1 && ++used > limit)
+			error = EFBIG;
+	}
+	if (error != 0 && line != NULL) {
+		explicit_bzero(line, used);
+		free(line);
+		line = NULL;
+	}
+	*out = line;
+	*length = used;
+	return error;
+}
+
 /* The first line of a file or descriptor. */
 static int load_passphrase(struct tool *tool)
 {
 	int fd = tool->passphrase_fd, error;
 
 	if (tool->passphrase_file != NULL)
-		fd = open(tool->passphrase_file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		fd = open_given(tool->passphrase_file);
 	error = fd == -1 ? errno
-			 : read_all(&tool->passphrase, &tool->passphrase_length, fd, PASSPHRASE_LIMIT);
+			 : read_line(&tool->passphrase, &tool->passphrase_length, fd, PASSPHRASE_LIMIT);
 	if (fd != -1 && fd > STDERR_FILENO)
 		(void)close(fd);
 	if (error != 0)

@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+/** Open a file or a pipe, without waiting; -1 and errno. */
+int open_given(const char *path);
 /** Read a descriptor to its end, into memory that the caller wipes and frees. 0 or an errno. */
 int read_all(char **out, size_t *length, int fd, size_t limit);
 /** Record that a file could not be read; returns the code that fits the errno. */

@@ -518,6 +518,36 @@ def test_t12_what_is_no_file_of_ours(tool, root, schema, leaf, tmp_path, option,
     assert snapshot(root) == before
 
 
+@pytest.mark.parametrize("option", ["--passphrase-file", "--batch"])
+def test_t12_a_pipe_has_an_end(tool, root, material, tmp_path, option):
+    """One that nobody writes to is given up; strace lets the minute pass."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    if os.geteuid() != 0:
+        pytest.skip("the tool lets nobody but root look into it")
+    os.mkfifo(tmp_path / "it")
+    before = snapshot(root)
+    argv, own = tool.argv("deploy", *([] if option == "--batch" else [*material, "--default"]), option, tmp_path / "it")
+    done = subprocess.run(["strace", "-o", "/dev/null", "-e", "inject=poll:retval=0", *argv], timeout=30,
+                          env={**CLEAN, **own, "ASAN_OPTIONS": "detect_leaks=0"}, capture_output=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1 and [p["code"] for p in json.loads(done.stdout)["problems"]] == ["io-error"], done.stdout
+    assert snapshot(root) == before
+
+
+def test_the_passphrase_is_the_first_line(tool, root, leaf, tmp_path):
+    """What hands it over may keep its end open."""
+    sealed = tmp_path / "sealed"
+    subprocess.run(["openssl", "pkcs8", "-topk8", "-in", leaf.key, "-passout", f"pass:{CANARY}", "-out", sealed], check=True)
+    reading, writing = os.pipe()
+    os.write(writing, f"{CANARY}\n".encode())
+    argv, own = tool.argv("check", "--fullchain", leaf.fullchain, "--key", sealed, "--passphrase-fd", reading)
+    try:
+        done = subprocess.run(argv, env={**CLEAN, **own}, pass_fds=[reading], timeout=30, capture_output=True)
+    finally:
+        os.close(reading), os.close(writing)
+    assert done.returncode == 0, done.stdout
+
+
 def test_t8_what_is_around_is_not_kept(tool, root, material, leaf, tmp_path):
     """Text and blocks that are neither certificate nor key."""
     given = put(tmp_path / "given", "SSLEngine off\n" + leaf.fullchain.read_text() + "\x1b[31mmore\n"
