@@ -26,8 +26,7 @@ static int begin_certificate(struct tool *tool)
 	return tool->batch_count++ == 0 ? 0 : add_setting(tool, &next, NULL, 0);
 }
 
-/* Does the option say something of one certificate? The others hold for the whole run. */
-static bool is_of_one(const struct option_row *row)
+bool is_of_one(const struct option_row *row)
 {
 	switch (row->effect) {
 	case EFFECT_MATERIAL:

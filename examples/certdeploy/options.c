@@ -2,6 +2,7 @@
 /* options.c - the command line into settings */
 #include "tool.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -89,7 +90,7 @@ static int set_descriptor(struct tool *tool, const char *value)
 
 	errno = 0;
 	number = strtol(value, &end, 10);
-	if (errno != 0 || end == value || *end != '\0' || number < 0 || number > 65535)
+	if (errno != 0 || !isdigit((unsigned char)*value) || *end != '\0' || number > 65535)
 		return usage_error(tool, _("--passphrase-fd takes the number of an open descriptor"));
 	tool->passphrase_fd = (int)number;
 	return 0;

@@ -412,6 +412,26 @@ int take_members(struct tool *tool, json_t *object)
 	return result;
 }
 
+/* Beside a batch, it would be of the first of its certificates, or of the last. */
+static int check_batch_alone(struct tool *tool, json_t *object)
+{
+	const json_t *batch = json_object_get(object, "batch");
+	bool is_content;
+
+	if (batch == NULL || json_is_null(batch))
+		return 0;
+	for (void *member = json_object_iter(object); member != NULL;
+	     member = json_object_iter_next(object, member)) {
+		const json_t *value = json_object_iter_value(member);
+		const struct option_row *row =
+			option_of_key(tool, json_object_iter_key(member), &is_content);
+
+		if (row != NULL && is_of_one(row) && !json_is_null(value) && !json_is_false(value))
+			return usage_error(tool, _("with a batch, certificates and targets stand in it"));
+	}
+	return 0;
+}
+
 static int take_object(struct tool *tool, json_t *object)
 {
 	const json_t *language = json_object_get(object, "lang");
@@ -426,6 +446,8 @@ static int take_object(struct tool *tool, json_t *object)
 	result = take_command(tool, json_object_get(object, "command"));
 	if (result == 0)
 		result = take_action(tool, json_object_get(object, "action"));
+	if (result == 0)
+		result = check_batch_alone(tool, object);
 	return result == 0 ? take_members(tool, object) : result;
 }
 
@@ -527,8 +549,8 @@ static int parse_number(long *number, struct tool *tool, const struct setting *s
 	/* Monitoring is used to days: a bare 30 must not pass for seconds. */
 	if (row->effect == EFFECT_LIFE && *end == '\0')
 		factor = 0;
-	if (errno != 0 || end == setting->value || factor == 0 || (*end != '\0' && end[1] != '\0') ||
-	    *number < 0 || *number > INT_MAX / factor)
+	if (errno != 0 || !isdigit((unsigned char)setting->value[0]) || factor == 0 ||
+	    (*end != '\0' && end[1] != '\0') || *number < 0 || *number > INT_MAX / factor)
 		return usage_error(tool,
 				   row->effect == EFFECT_NUMBER ? _("--%s takes a number")
 				   : row->effect == EFFECT_SECONDS
@@ -550,7 +572,8 @@ static int set_life(struct tool *tool, struct certdeploy_request *request, const
 	errno = 0;
 	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): as above */
 	number = strtol(setting->value, &end, 10);
-	if (errno == 0 && end != setting->value && strcmp(end, "%") == 0 && number >= 0 && number <= 100)
+	if (errno == 0 && isdigit((unsigned char)setting->value[0]) && strcmp(end, "%") == 0 &&
+	    number <= 100)
 		return certdeploy_request_set(request, (enum certdeploy_flag)(seconds + 1), number);
 	result = parse_number(&number, tool, setting);
 	return result == 0 ? certdeploy_request_set(request, (enum certdeploy_flag)seconds, number)

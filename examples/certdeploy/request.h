@@ -20,6 +20,8 @@ int parse_json(json_t **out, struct tool *tool, char *bytes, size_t length);
 int take_members(struct tool *tool, json_t *object);
 /** A list of objects, one for each certificate. */
 int take_batch(struct tool *tool, const json_t *list);
+/** Whether the option says something of one certificate. The others hold for the whole run. */
+bool is_of_one(const struct option_row *row);
 /** The option that a key means: "install_cert", or "cert_file" for the file instead of the material. */
 const struct option_row *option_of_key(const struct tool *tool, const char *key, bool *is_content);
 

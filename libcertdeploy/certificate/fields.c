@@ -61,9 +61,11 @@ static const char *host_fault(const char *name)
 			if (label == 0 || label > LABEL_LIMIT || at[-1] == '-')
 				return _("each part of a host name has 1 to 63 characters and no - at its "
 					 "end");
-			label = 0;
 			if (*at == '\0')
-				return NULL;
+				return strspn(at - label, "0123456789") == label
+					       ? _("the last part of a host name is no number")
+					       : NULL;
+			label = 0;
 			continue;
 		}
 		if ((unsigned char)*at >= 0x80)

@@ -389,7 +389,7 @@ static bool split_address(const char *text, char address[64], uint16_t *port)
 		char *rest;
 
 		number = strtol(end + 1, &rest, 10);
-		if (*rest != '\0' || number < 1 || number > 65535)
+		if (!isdigit((unsigned char)end[1]) || *rest != '\0' || number < 1 || number > 65535)
 			return false;
 	} else if (*end != '\0') {
 		return false;

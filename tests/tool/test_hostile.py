@@ -87,7 +87,7 @@ def refused(tool, root, schema, *args, status=6, code=None):
 ] + [
     ("--hostname", value) for value in ("a\nb", "a\r", "${X}.test", "a b", "#x", '"x', "<x", "..", "*", "x" * 300, "-x",
                                         "a;b", "a`b`", "$(x)", "~(")
-] + [("--address", value) for value in ("1.2.3", "1.2.3.4:99999", "::1]", "a\nb")])
+] + [("--address", value) for value in ("1.2.3", "1.2.3.4:99999", "1.2.3.4:+443", "::1]", "a\nb")])
 def test_t1_t3_names(tool, root, schema, material, option, value):
     target = ["--default"] if option == "--name" else []
     refused(tool, root, schema, "deploy", *material, *target, option, value, status=2, code="usage")

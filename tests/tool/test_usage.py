@@ -31,6 +31,8 @@ ALL_COMMANDS = sorted([*COMMANDS, "export", "hook", "import", "request", "store"
     (["deploy", "--wait", "-1"], "--wait takes a time"),
     (["deploy", "--wait", "99999999999d"], "--wait takes a time"),
     (["prune", "--keep", "3d"], "--keep takes a number"),
+    (["prune", "--keep", "+3"], "--keep takes a number"),
+    (["expiry", "--warn", " 3%"], "--warn takes a part of a life or a time, as 33% or 30d"),
     (["deploy", "--verify", "none"], "--verify takes all, changed or sample"),
     (["request", "--out-key", "-"], "--out-key takes the name of a new file"),
     (["request", "--out-csr", "-"], "--out-csr takes the name of a new file"),

@@ -130,12 +130,11 @@ static void taken(const struct cd_wish *wish)
 
 static void test_names_that_no_ca_takes(void **state)
 {
-	static const char *const bad[] = {"",           ".",          "a..b",
-					  "-a.example", "a-.example", "a b",
-					  "a_b.c",      "a.*.c",      "**.c",
-					  "*a.c",       "例え.jp",    "a.example\n",
-					  "a/b",        "a\x01",      "http://a.example",
-					  "a.example.", "*"};
+	static const char *const bad[] = {
+		"",           ".",           "a..b",        "-a.example", "a-.example",
+		"a b",        "a_b.c",       "a.*.c",       "**.c",       "*a.c",
+		"例え.jp",    "a.example\n", "a/b",         "a\x01",      "http://a.example",
+		"a.example.", "*",           "192.0.2.300", "*.1"};
 	static const char *const good[] = {"a",         "xn--r8jz45g.jp", "*.a.example", "A.example",
 					   "1.example", "192.0.2.1",      "2001:db8::1"};
 
