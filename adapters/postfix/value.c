@@ -64,7 +64,7 @@ static const char *const defaults[][2] = {
 	{"tlsproxy_tls_key_file", "$smtpd_tls_key_file"},
 };
 
-/* What follows the first dot of the name that a process goes by, where there is another dot in it. */
+/* What follows the first dot of the name that a process goes by, be it one word. */
 static const char *domain_of(const struct postfix_model *model, const struct postfix_row *row)
 {
 	const struct postfix_option *own = row == NULL ? NULL : postfix_row_option(row, "myhostname");
@@ -72,7 +72,7 @@ static const char *domain_of(const struct postfix_model *model, const struct pos
 		own != NULL && strchr(own->value, '$') == NULL ? own->value : model->hostname;
 	const char *dot = hostname == NULL ? NULL : strchr(hostname, '.');
 
-	return dot == NULL || strchr(dot + 1, '.') == NULL ? "localdomain" : dot + 1;
+	return dot == NULL ? "localdomain" : dot + 1;
 }
 
 static const char *builtin(const struct postfix_model *model, const struct postfix_row *row,

@@ -113,6 +113,7 @@ ROWS = [
     Row("the folder of the configuration", "smtpd_tls_cert_file = $config_directory/pair.pem\n"),
     Row("a name between other bytes", "smtpd_tls_cert_file = ${{config_directory}}/$myhostname.pem\nsmtpd_tls_key_file=$smtpd_tls_cert_file\n"),
     Row("the domain, which nobody sets", "smtpd_tls_cert_file = $(config_directory)/$mydomain.pem\n"),
+    Row("the domain of a name of two words", "smtpd_tls_cert_file = $config_directory/$mydomain.pem\n", change=(f"myhostname = {NAME}", "myhostname = mail.test"), options=("--default",)),
     Row("the domain of a row that goes by another name", "smtpd_tls_cert_file = $config_directory/$mydomain.pem\n", smtps="  -o myhostname=mx.other.test\n", options=("--default",)),
     Row("a default of Postfix's that nobody sets", "smtpd_tls_cert_file = $config_directory/${{{{$smtpd_tls_loglevel}} == {{0}} ? {{nowhere}} : {{pair}}}}.pem\n", change=("\nsmtpd_relay", "\nsmtpd_tls_loglevel = 1\nsmtpd_relay")),
     Row("what only an option sets", "smtpd_tls_cert_file = ${{ours?{{$ours}}:{{{cert}}}}}\nsmtpd_tls_key_file = ${{ours?{{{otherkey}}}:{{{key}}}}}\n", smtps="  -o ours={other}\n"),
@@ -169,6 +170,7 @@ def mail(pki, ca):
         for name in ("pair", NAME, NAME.partition(".")[2]):
             (mail.home / f"{name}.pem").write_text(host.old.combined.read_text())
         (mail.home / "other.test.pem").write_text(other.combined.read_text())
+        (mail.home / "test.pem").write_text(host.old.combined.read_text())
         for name, text in {"behind": host.old.fullchain_pem + host.old.key_pem, "empty": "", "a blank": host.old.fullchain_pem, "a$dollar": host.old.fullchain_pem, "an=equals": other.fullchain_pem}.items():
             path = host.etc / f"{name}.pem"
             path.write_text(text)
