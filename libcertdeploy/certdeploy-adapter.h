@@ -451,6 +451,7 @@ struct certdeploy_material {
 	struct certdeploy_paths paths; /**< what configurations name: stays the same at a renewal */
 	/** Where the same bytes lie when a build runs, before `current` is switched. */
 	struct certdeploy_paths building;
+	const char *chain_sha256; /**< of the chain's text, the same for the same chain; NULL: it has none */
 };
 
 /**

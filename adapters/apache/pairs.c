@@ -276,6 +276,17 @@ static bool is_chain_shared(const struct apache_target *target)
 	return false;
 }
 
+/* Whether all that is given has one chain, which one file may hold. */
+static bool share_a_chain(const struct certdeploy_material *const *materials)
+{
+	const char *first = materials[0]->chain_sha256;
+
+	for (; first != NULL && *materials != NULL; materials++)
+		if ((*materials)->chain_sha256 == NULL || strcmp((*materials)->chain_sha256, first) != 0)
+			return false;
+	return first != NULL;
+}
+
 int apache_choose_chain(struct apache_target *target)
 {
 	const struct apache_model *model = target->plan->model;
@@ -294,10 +305,13 @@ int apache_choose_chain(struct apache_target *target)
 			target->drop_chain = true;
 			return 0;
 		}
-		return certdeploy_refuse(
-			target->plan->reading, target->kept ? "other-key-type" : "config-not-understood",
-			target->chain->file != NULL ? target->chain->file->path : target->chain->use->file,
-			target->chain->number, _("certificates of two key types share this chain file"));
+		if (target->kept || !share_a_chain(target->work->assignment->materials))
+			return certdeploy_refuse(target->plan->reading,
+						 target->kept ? "other-key-type" : "config-not-understood",
+						 target->chain->file != NULL ? target->chain->file->path
+									     : target->chain->use->file,
+						 target->chain->number,
+						 _("certificates of two key types share this chain file"));
 	}
 	if (first->has_chain && first->paths.chain != NULL) {
 		target->chain_value = first->paths.chain;

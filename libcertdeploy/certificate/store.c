@@ -593,6 +593,11 @@ static int make_materials(const struct certdeploy_material *const **out, const s
 		material->sha256 = pair->sha256;
 		material->names = pair->names;
 		material->has_chain = pair->lengths[CD_STORED_CHAIN] != 0;
+		if (material->has_chain)
+			material->chain_sha256 = cd_sha256_text(arena, pair->bytes[CD_STORED_CHAIN],
+								pair->lengths[CD_STORED_CHAIN]);
+		if (material->has_chain && material->chain_sha256 == NULL)
+			return short_of_memory(plan);
 		if (plan->base != NULL)
 			result = fill_paths(plan, &material->paths, pair, "current");
 		if (result == 0 && plan->base != NULL)

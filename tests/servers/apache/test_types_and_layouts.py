@@ -115,6 +115,29 @@ def test_one_chain_file_for_two_types(host, pki, ca):
     assert len(wire.served_chain(stage.web.port, sni="a.test", sigalgs=wire.RSA_ONLY)) == 2
 
 
+@pytest.mark.parametrize("below", [BOTH, "", BOTH + "SSLCertificateChainFile @c.pem\n"], ids=["own pairs", "nothing", "a chain"])
+def test_one_inherited_chain_file_for_two_types(host, pki, ca, below):
+    """It cannot be unset: both types are given the chain that they have in common."""
+    row = Row("SSLCertificateChainFile @m.pem\n@m\n" + host_of(below) + B, key=("rsa", "ec"))
+    stage = Dual(Plain(host), pki, ca, row)
+    b = wire.served_chain(stage.web.port, sni="b.test")
+    deploy(stage).expect(OK)
+    assert stage.served() == tuple(leaf.sha256 for leaf in stage.new)
+    for algorithms in (wire.RSA_ONLY, wire.ECDSA_ONLY):
+        chain = wire.served_chain(stage.web.port, sni="a.test", sigalgs=algorithms)
+        assert len(chain) == 2 and chain[1] == ca.sha256
+    assert wire.served_chain(stage.web.port, sni="b.test") == b
+    assert deploy(stage).expect(OK).json["changed"] is False
+
+
+def test_two_types_of_two_issuers_have_no_chain_in_common(host, pki, ca):
+    chain = "SSLCertificateChainFile @m.pem\n"
+    row = Row(chain + host_of(BOTH) + B, key=("rsa", "ec"), refused=("config-not-understood", chain))
+    stage = Dual(Plain(host), pki, ca, row)
+    stage.new[1] = pki.root().authority("Example CA 2").leaf("a.test", "b.test", "*.a.test", "c.test", key="ec")
+    check_refused(stage)
+
+
 RHEL = {
     "httpd.conf": "Include conf.modules.d/*.conf\nIncludeOptional conf.d/*.conf\n",
     "conf.modules.d/00-ssl.conf": "# loaded above\n",
