@@ -39,6 +39,7 @@
 #define APACHE_LINE_LIMIT ((size_t)16 << 20)
 
 struct apache_variables;
+struct apache_model;
 struct apache_modules;
 struct apache_macros;
 struct apache_work;
@@ -225,8 +226,12 @@ int apache_module_load(struct apache_modules *modules, const char *name, const c
 bool apache_module_is(const struct apache_modules *modules, const char *name);
 /** By its bare name: ssl. */
 bool apache_module_has(const struct apache_modules *modules, const char *base);
+/** Whether none is somebody else's, so far. */
+bool apache_modules_are_own(const struct apache_modules *modules);
 /** <IfDirective>, <IfSection> (known.c): 1 known and there, 0 not there, -1 cannot be told. */
-int apache_directive_is(const struct apache_modules *modules, const char *name, bool section);
+int apache_directive_is(const struct apache_model *model, const char *name, bool section);
+/** Whether a module, by its bare name, is one of httpd's own. */
+bool apache_is_own_module(const char *name, size_t length);
 /** Whether a directive, or a section with its "<", gives a virtual host a configuration of the core. */
 bool apache_is_of_core(const char *name, size_t length);
 /** The answer of `apache2 -V` for a compiled-in path, e.g. "HTTPD_ROOT"; or NULL. */
@@ -294,7 +299,6 @@ struct apache_listener {
 	bool https;
 };
 
-struct apache_model;
 struct apache_host;
 struct apache_md;
 struct apache_proxied;

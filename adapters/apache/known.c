@@ -2,12 +2,21 @@
 /*
  * known.c - which directives and sections httpd's own modules bring, for <IfDirective> and <IfSection>
  *
- * Of httpd 2.4. What is in no line may belong to a module of somebody else, so that nothing can be said
- * about it.
+ * Of httpd 2.4 up to KNOWN_PATCH. What is in no line may belong to a module of somebody else, so that
+ * nothing can be said about it where there is one.
  */
 #include "adapter.h"
 
 #include <string.h>
+
+#define KNOWN_PATCH 71
+
+/* Modules that bring no directive. */
+static const char silent[] =
+	"asis authz_host authz_owner authz_user http lbmethod_bybusyness lbmethod_byrequests "
+	"lbmethod_bytraffic mpm_event mpm_prefork mpm_worker proxy_ajp proxy_balancer proxy_fdpass "
+	"proxy_http proxy_http2 proxy_uwsgi ratelimit slotmem_plain slotmem_shm socache_dbm socache_dc "
+	"socache_shmcb status systemd unique_id watchdog";
 
 /*
  * Of the core, and of MPMs outside of virtual hosts, those that act when all has been read: the first of
@@ -51,7 +60,8 @@ static const struct {
 	 "AuthFormLocation AuthFormLoginRequiredLocation AuthFormLoginSuccessLocation "
 	 "AuthFormLogoutLocation AuthFormMethod AuthFormMimetype AuthFormPassword AuthFormProvider "
 	 "AuthFormSitePassphrase AuthFormSize AuthFormUsername"},
-	{"authn_anon", "Anonymous"},
+	{"authn_anon",
+	 "Anonymous Anonymous_LogEmail Anonymous_MustGiveEmail Anonymous_NoUserID Anonymous_VerifyEmail"},
 	{"authn_core", "<AuthnProviderAlias AuthName AuthType"},
 	{"authn_dbd", "AuthDBDUserPWQuery AuthDBDUserRealmQuery"},
 	{"authn_dbm", "AuthDBMType AuthDBMUserFile"},
@@ -91,8 +101,9 @@ static const struct {
 	{"cgi", "CGIScriptTimeout ScriptLog ScriptLogBuffer ScriptLogLength"},
 	{"cgid", "CGIDScriptTimeout ScriptLog ScriptLogBuffer ScriptLogLength ScriptSock"},
 	{"charset_lite", "CharsetDefault CharsetOptions CharsetSourceEnc"},
-	{"core", "<IfDefine <IfDirective <IfFile <IfModule <IfSection DefaultRuntimeDir Define Include "
-		 "IncludeOptional ServerRoot UnDefine"},
+	{"core",
+	 "<IfDefine <IfDirective <IfFile <IfModule <IfSection DefaultRuntimeDir Define "
+	 "GracefulShutdownTimeout Include IncludeOptional ListenTCPDeferAccept ServerRoot UnDefine"},
 	{"core", of_core},
 	{"dav", "DAV DAVBasePath DAVDepthInfinity DAVLockDiscovery DAVMinTimeout"},
 	{"dav_fs", "DAVLockDB"},
@@ -111,7 +122,8 @@ static const struct {
 	{"file_cache", "cachefile mmapfile"},
 	{"filter", "AddOutputFilterByType FilterChain FilterDeclare FilterProtocol FilterProvider "
 		   "FilterTrace"},
-	{"http2", "H2CopyFiles H2Direct H2EarlyHint H2EarlyHints H2MaxDataFrameLen H2MaxSessionStreams "
+	{"http2", "H2CopyFiles H2Direct H2EarlyHint H2EarlyHints H2MaxDataFrameLen H2MaxHeaderBlockLen "
+		  "H2MaxSessionStreams H2MaxStreamErrors "
 		  "H2MaxWorkerIdleSeconds H2MaxWorkers H2MinWorkers H2ModernTLSOnly H2OutputBuffering "
 		  "H2Padding H2ProxyRequests H2Push H2PushDiarySize H2PushPriority H2PushResource "
 		  "H2SerializeHeaders H2SessionExtraFiles H2StreamMaxMemSize H2StreamTimeout "
@@ -131,6 +143,7 @@ static const struct {
 		 "LDAPTrustedClientCert LDAPTrustedGlobalCert LDAPTrustedMode LDAPVerifyServerCert"},
 	{"log_config", "BufferedLogs CustomLog GlobalLog LogFormat TransferLog"},
 	{"log_debug", "LogMessage"},
+	{"logio", "LogIOTrackTTFB"},
 	{"log_forensic", "ForensicLog"},
 	{"lua", "<LuaHookAccessChecker <LuaHookAuthChecker <LuaHookCheckUserID <LuaHookFixups "
 		"<LuaHookMapToStorage <LuaHookPreTranslateName <LuaHookTranslateName <LuaHookTypeChecker "
@@ -139,13 +152,15 @@ static const struct {
 		"LuaHookPreTranslateName LuaHookTranslateName LuaHookTypeChecker LuaInherit "
 		"LuaInputFilter LuaMapHandler LuaOutputFilter LuaPackageCPath LuaPackagePath "
 		"LuaQuickHandler LuaRoot LuaScope"},
-	{"macro", "<Macro UndefMacro Use"},
+	{"macro", "<Macro MacroIgnoreBadNesting MacroIgnoreEmptyArgs UndefMacro Use"},
 	{"md", "<MDomain <MDomainSet MDActivationDelay MDBaseServer MDCACertificateFile MDCAChallenges "
 	       "MDCertificateAgreement MDCertificateAuthority MDCertificateCheck MDCertificateFile "
 	       "MDCertificateKeyFile MDCertificateProtocol MDCertificateStatus MDChallengeDns01 "
 	       "MDChallengeDns01Version MDCheckInterval MDContactEmail MDDriveMode "
-	       "MDExternalAccountBinding MDHttpProxy MDMatchNames MDMember MDMembers MDMessageCmd "
-	       "MDMustStaple MDNotifyCmd MDomain MDPortMap MDPrivateKeys MDRenewMode MDRenewWindow "
+	       "MDExternalAccountBinding MDHttpProxy MDHttpProxyCACertificateFile MDInitialDelay "
+	       "MDMatchNames MDMember MDMembers MDMessageCmd "
+	       "MDMustStaple MDNotifyCmd MDomain MDPortMap MDPrivateKeys MDProfile MDProfileMandatory "
+	       "MDRenewMode MDRenewViaARI MDRenewWindow "
 	       "MDRequireHttps MDRetryDelay MDRetryFailover MDServerStatus MDStapleOthers MDStapling "
 	       "MDStaplingKeepResponse MDStaplingRenewWindow MDStoreDir MDStoreLocks MDWarnWindow"},
 	{"mime", "AddCharset AddEncoding AddHandler AddInputFilter AddLanguage AddOutputFilter AddType "
@@ -177,6 +192,7 @@ static const struct {
 	{"remoteip", "RemoteIPHeader RemoteIPInternalProxy RemoteIPInternalProxyList RemoteIPProxiesHeader "
 		     "RemoteIPProxyProtocol RemoteIPProxyProtocolExceptions RemoteIPTrustedProxy "
 		     "RemoteIPTrustedProxyList"},
+	{"request", "KeptBodySize"},
 	{"reqtimeout", "RequestReadTimeout"},
 	{"rewrite", "RewriteBase RewriteCond RewriteEngine RewriteMap RewriteOptions RewriteRule"},
 	{"sed", "InputSed OutputSed"},
@@ -244,7 +260,15 @@ bool apache_is_of_core(const char *name, size_t length)
 	return has_word(of_core, name, length);
 }
 
-int apache_directive_is(const struct apache_modules *modules, const char *name, bool section)
+bool apache_is_own_module(const char *name, size_t length)
+{
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (strlen(known[i].module) == length && strncmp(known[i].module, name, length) == 0)
+			return true;
+	return has_word(silent, name, length);
+}
+
+int apache_directive_is(const struct apache_model *model, const char *name, bool section)
 {
 	const char *wanted = name;
 	size_t length = strlen(name);
@@ -262,9 +286,13 @@ int apache_directive_is(const struct apache_modules *modules, const char *name, 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
 		if (!has_word(known[i].directives, wanted, length))
 			continue;
-		if (strcmp(known[i].module, "core") == 0 || apache_module_has(modules, known[i].module))
+		if (strcmp(known[i].module, "core") == 0 ||
+		    apache_module_has(model->modules, known[i].module))
 			return 1;
 		result = 0;
 	}
+	if (result < 0 && apache_version_compare(&model->version, 2, 4, KNOWN_PATCH) <= 0 &&
+	    apache_modules_are_own(model->modules))
+		return 0;
 	return result;
 }

@@ -198,6 +198,19 @@ bool apache_module_has(const struct apache_modules *modules, const char *base)
 	return length > 0 && (size_t)length < sizeof(symbol) && find(modules, symbol) != NULL;
 }
 
+bool apache_modules_are_own(const struct apache_modules *modules)
+{
+	const size_t end = strlen("_module");
+
+	/* Each is there by its structure's name; the other names are those of source files. */
+	for (const struct module *module = modules->names; module != NULL; module = module->hh.next)
+		if (!ends_with(module->name, ".c") &&
+		    (!ends_with(module->name, "_module") ||
+		     !apache_is_own_module(module->name, strlen(module->name) - end)))
+			return false;
+	return true;
+}
+
 /* ---- the version ---- */
 
 static bool parse_version(struct apache_version *version, const char *text)

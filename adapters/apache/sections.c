@@ -217,7 +217,7 @@ static int test_condition(struct apache_reader *reader, enum condition condition
 		return apache_doubt_of(model->variables, "APACHE_ARGUMENTS") == NULL ? 0 : -1;
 	case IF_DIRECTIVE:
 	case IF_SECTION:
-		return apache_directive_is(model->modules, argument, condition == IF_SECTION);
+		return apache_directive_is(model, argument, condition == IF_SECTION);
 	case IF_FILE:
 		path = certdeploy_join(reader->reading, model->server_root, argument);
 		return path == NULL ? CERTDEPLOY_ENOMEM

@@ -97,6 +97,13 @@ SECTIONS = {
         AB,
         NEW,
     ),
+    "IfDirective of what no module has": Row(
+        "<IfDirective SSLPolicy>\n" + host_of("SSLPolicy modern\n@c\n") + "</IfDirective>\n<IfDirective !SSLPolicy>\n" + A
+        + "</IfDirective>\n<IfSection !Hosts>\n" + B + "</IfSection>\n<IfSection Hosts>\nListen @port\n</IfSection>\n"
+        "<IfDirective LogIOTrackTTFB>\n<IfDirective ListenTCPDeferAccept>\n" + host_of("@c\n", "c.test") + "</IfDirective>\n</IfDirective>\n",
+        {**AB, "c.test": "c"},
+        NEW,
+    ),
     "a condition within a host": Row(
         host_of("<IfModule !mod_ssl.c>\n" + NONE + "</IfModule>\n<IfModule ssl_module>\n" + PAIR + "</IfModule>\n") + B,
         AB,
