@@ -472,10 +472,24 @@ int certdeploy_plan(struct certdeploy_result **out, struct certdeploy *cd,
 	return cd_result_end(out, result, code);
 }
 
+static int64_t last_run(const struct certdeploy *cd)
+{
+	struct cd_problems ignored = {0};
+	struct cd_root root;
+	int64_t moment = cd_root_open(&root, &ignored, cd->root) == 0
+				 ? cd_transaction_moment(&root, cd->settings.state)
+				 : 0;
+
+	cd_root_close(&root);
+	cd_problems_free(&ignored);
+	return moment;
+}
+
 /* One plan, one transaction. *again: it came too late, and nothing was done or reported. */
 static int deploy_once(struct certdeploy_result *result, const struct certdeploy_request *request,
 		       const char *const *only, bool *again)
 {
+	int64_t begun = last_run(result->cd);
 	struct carrying carrying = {0};
 	struct cd_plan plan;
 	bool done = false;
@@ -486,7 +500,11 @@ static int deploy_once(struct certdeploy_result *result, const struct certdeploy
 		code = prepare(&carrying, request);
 	if (code == 0)
 		code = carry_out(&carrying, &done);
-	*again = *again && done && carrying.transaction.stale;
+	/* That nothing was to be done may be true only of what another run was about to put back. */
+	if (code == 0 && !done)
+		*again = begun == -1 || last_run(result->cd) != begun;
+	else
+		*again = *again && done && carrying.transaction.stale;
 	if (*again)
 		goto out;
 	code = report_plan(result, &plan, code);
@@ -512,13 +530,15 @@ static int deploy(struct certdeploy_result *result, const struct certdeploy_requ
 {
 	int64_t end = cd_now_ms() + 1000 * cd_request_flag(request, CERTDEPLOY_WAIT, DEFAULT_WAIT);
 	size_t problems = result->problems.list.count;
-	bool again;
+	bool again = false;
 	int code;
 
 	do {
 		result->problems.list.count = problems;
-		again = cd_now_ms() < end;
-		code = deploy_once(result, request, only, &again);
+		code = again ? cd_recover_first(result->cd, &result->problems, request) : 0;
+		again = code == 0 && cd_now_ms() < end;
+		if (code == 0)
+			code = deploy_once(result, request, only, &again);
 	} while (again);
 	return code;
 }

@@ -160,17 +160,35 @@ static void prepare(struct cd_transaction *transaction, struct certdeploy *cd, s
 	};
 }
 
+/* Whoever waits for another run. */
+struct waiting {
+	struct certdeploy *cd;
+	struct cd_problems *problems;
+};
+
+static int step(void *user, const char *what, size_t done, size_t total)
+{
+	struct waiting *waiting = user;
+
+	return cd_progress(waiting->cd, waiting->problems, what, done, total);
+}
+
 /* said: the request is about the recovery itself, not about what comes after it. */
 static int recover_at(int *recovered, struct certdeploy *cd, struct cd_problems *problems,
 		      const struct cd_root *root, const struct certdeploy_request *request, bool said)
 {
+	struct waiting waiting = {cd, problems};
 	struct cd_transaction transaction;
 	int code;
 
 	*recovered = 0;
-	if (!cd_transaction_is_interrupted(root, cd->settings.state))
-		return 0;
 	prepare(&transaction, cd, problems, root, request, "recover");
+	transaction.progress = step;
+	transaction.user = &waiting;
+	code = cd_transaction_await(&transaction);
+	transaction.progress = NULL;
+	if (code != 0 || !cd_transaction_is_interrupted(root, cd->settings.state))
+		return code;
 	transaction.reload = said ? transaction.reload : root->live;
 	code = cd_transaction_recover(recovered, &transaction,
 				      cd_request_flag(request, CERTDEPLOY_FORCE, 0) != 0);

@@ -24,6 +24,38 @@ static void rest(void)
 	(void)nanosleep(&step, NULL);
 }
 
+/* Take the lock, or only look whether it is free. Returns 0 or an errno. */
+static int try_lock(int fd, bool look)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, look ? F_OFD_GETLK : F_OFD_SETLK, &whole) == -1)
+		return errno;
+	return look && whole.l_type != F_UNLCK ? EAGAIN : 0;
+}
+
+static int wait_for_turn(struct cd_state *state, int fd, bool look, unsigned wait,
+			 int (*progress)(void *user, const char *what, size_t done, size_t total),
+			 void *user)
+{
+	int64_t end = cd_now_ms() + (int64_t)wait * 1000;
+	int error;
+
+	while ((error = try_lock(fd, look)) != 0) {
+		if (error != EAGAIN && error != EACCES)
+			return cd_fail_errno(state->problems, error, state->path,
+					     _("cannot take the lock"));
+		if (cd_now_ms() >= end)
+			return cd_fail(state->problems, CERTDEPLOY_ELOCKED, "locked", state->path, 0,
+				       _("another run is at work and did not end within %u seconds"), wait);
+		rest();
+		if (progress != NULL && progress(user, _("waiting for another run"), 0, 0) != 0)
+			return cd_fail(state->problems, CERTDEPLOY_ECANCELLED, "cancelled", NULL, 0,
+				       _("cancelled while waiting for another run"));
+	}
+	return 0;
+}
+
 /*
  * A lock of the open file, not of the process: threads exclude each other too, and closing another
  * descriptor of the file does not lose it. The kernel releases it with the process; the file stays.
@@ -31,45 +63,37 @@ static void rest(void)
 int cd_state_lock(struct cd_state *state, unsigned wait,
 		  int (*progress)(void *user, const char *what, size_t done, size_t total), void *user)
 {
-	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	int64_t end = cd_now_ms() + (int64_t)wait * 1000;
 	int fd = cd_disk_open_own(state->directory, LOCK, 0);
-	int error;
+	int result;
 
 	if (fd == -1)
 		return cd_fail_errno(state->problems, errno, state->path, _("cannot open the lock"));
-	while (fcntl(fd, F_OFD_SETLK, &whole) == -1) {
-		error = errno;
-		if ((error == EAGAIN || error == EACCES) && cd_now_ms() < end) {
-			rest();
-			if (progress == NULL || progress(user, _("waiting for another run"), 0, 0) == 0)
-				continue;
-			(void)close(fd);
-			return cd_fail(state->problems, CERTDEPLOY_ECANCELLED, "cancelled", NULL, 0,
-				       _("cancelled while waiting for another run"));
-		}
+	result = wait_for_turn(state, fd, false, wait, progress, user);
+	if (result != 0)
 		(void)close(fd);
-		if (error != EAGAIN && error != EACCES)
-			return cd_fail_errno(state->problems, error, state->path,
-					     _("cannot take the lock"));
-		return cd_fail(state->problems, CERTDEPLOY_ELOCKED, "locked", state->path, 0,
-			       _("another run is at work and did not end within %u seconds"), wait);
-	}
-	state->lock = fd;
-	return 0;
+	else
+		state->lock = fd;
+	return result;
+}
+
+int cd_state_await(struct cd_state *state, unsigned wait,
+		   int (*progress)(void *user, const char *what, size_t done, size_t total), void *user)
+{
+	int fd = cd_disk_open(state->directory, LOCK, O_RDONLY, 0);
+	int result = fd == -1 ? 0 : wait_for_turn(state, fd, true, wait, progress, user);
+
+	if (fd != -1)
+		(void)close(fd);
+	return result;
 }
 
 bool cd_state_is_locked(const struct cd_state *state)
 {
-	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd = cd_disk_open(state->directory, LOCK, O_RDONLY, 0);
-	bool locked = false;
+	bool locked = fd != -1 && try_lock(fd, true) == EAGAIN;
 
-	if (fd == -1)
-		return false;
-	if (fcntl(fd, F_OFD_GETLK, &whole) == 0)
-		locked = whole.l_type != F_UNLCK;
-	(void)close(fd);
+	if (fd != -1)
+		(void)close(fd);
 	return locked;
 }
 

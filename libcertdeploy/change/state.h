@@ -25,6 +25,9 @@ void cd_state_close(struct cd_state *state);
 /** Take the lock of all runs; wait at most so many seconds. CERTDEPLOY_ELOCKED "locked". */
 int cd_state_lock(struct cd_state *state, unsigned wait,
 		  int (*progress)(void *user, const char *what, size_t done, size_t total), void *user);
+/** Wait as long until no other run holds it, without taking it. */
+int cd_state_await(struct cd_state *state, unsigned wait,
+		   int (*progress)(void *user, const char *what, size_t done, size_t total), void *user);
 /** Whether another run holds the lock. */
 bool cd_state_is_locked(const struct cd_state *state);
 

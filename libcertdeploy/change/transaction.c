@@ -525,6 +525,41 @@ bool cd_transaction_is_interrupted(const struct cd_root *root, const char *state
 	return interrupted;
 }
 
+int cd_transaction_await(struct cd_transaction *transaction)
+{
+	size_t problems = transaction->problems->list.count;
+	struct cd_work work;
+	int result = work_open(&work, transaction);
+
+	if (result == 0) {
+		result = cd_state_await(&work.state, transaction->wait, transaction->progress,
+					transaction->user);
+	} else if (result != CERTDEPLOY_ENOMEM) {
+		/* Whoever needs the directory is told why it cannot be used. */
+		transaction->problems->list.count = problems;
+		result = 0;
+	}
+	work_end(&work);
+	return result;
+}
+
+int64_t cd_transaction_moment(const struct cd_root *root, const char *state_directory)
+{
+	struct cd_problems ignored = {0};
+	struct cd_state state;
+	struct stat status;
+	int64_t moment = 0;
+
+	if (cd_state_open(&state, &ignored, root, state_directory, false) == 0) {
+		if (fstatat(state.directory, CD_BACKUPS, &status, AT_SYMLINK_NOFOLLOW) == 0)
+			moment = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+		moment = cd_state_is_locked(&state) ? -1 : moment;
+		cd_state_close(&state);
+	}
+	cd_problems_free(&ignored);
+	return moment;
+}
+
 int cd_transaction_recover(int *recovered, struct cd_transaction *transaction, bool force)
 {
 	struct cd_work work;

@@ -71,6 +71,14 @@ int cd_transaction_look(struct cd_transaction *transaction);
  */
 int cd_transaction_run(struct cd_transaction *transaction);
 
+/**
+ * Wait until no other run is at work, as long as for the lock: what it has made so far may be put back.
+ * CERTDEPLOY_ELOCKED, _ECANCELLED.
+ */
+int cd_transaction_await(struct cd_transaction *transaction);
+/** When the last run ended, to be compared; -1: one is at work. */
+int64_t cd_transaction_moment(const struct cd_root *root, const char *state_directory);
+
 /** Whether an interrupted run waits for recovery. Takes no lock and changes nothing. */
 bool cd_transaction_is_interrupted(const struct cd_root *root, const char *state_directory);
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The names of the store, and whom its files belong to, on a tree with an Apache's configuration."""
 
+import fcntl
 import json
 import os
 import resource
@@ -254,6 +255,21 @@ def test_runs_at_once_take_turns(host, ca):
     served = host("list").expect(0).endpoints
     assert {e["certificate"] for e in served if e["name"] == NAME} == {f"/{STORE}/{NAME}/current/fullchain.pem"}
     assert not (host.root / "var/lib/certdeploy/journal").exists()
+
+
+def test_nothing_is_said_of_what_another_run_may_put_back(host, ca):
+    """Its files are in place and its end is open: whoever finds nothing to do then has not seen the end."""
+    leaf = ca.leaf(NAME)
+    given = "--fullchain", leaf.fullchain, "--key", leaf.key
+    host("deploy", *given, "--hostname", NAME).expect(0)
+    with open(host.root / "var/lib/certdeploy/lock", "r+") as lock:
+        fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        for command in (["deploy", *given, "--hostname", NAME], ["deploy"], ["deploy", "--keep-going"], ["rollback"],
+                        ["recover"], ["import", *given]):
+            host(*command, "--wait", "0").expect(LOCKED, "locked")
+        for command in (["plan"], ["list"], ["history"], ["show"], ["store", "list"]):
+            host(*command).expect(0)
+    assert not host("deploy", *given, "--hostname", NAME, "--wait", "0").expect(0).json["changed"]
 
 
 def test_a_name_changed(host, ca):
