@@ -349,7 +349,7 @@ static int report_deployed(struct certdeploy_result *result, struct carrying *ca
 
 	result->transaction = cd_arena_string(&result->problems.arena,
 					      transaction->id[0] == '\0' ? NULL : transaction->id);
-	result->changed = code == 0;
+	result->changed = code == 0 || code == CERTDEPLOY_EBROKEN;
 	for (size_t i = 0; reported == 0 && i < transaction->files.count; i++)
 		reported = cd_vector_add(&result->files, transaction->files.items[i]);
 	return reported;

@@ -67,7 +67,7 @@ int cd_keeping_run(struct cd_keeping *keeping, const char *command, const char *
 	keeping->stale = transaction.stale;
 	result->transaction =
 		transaction.id[0] == '\0' ? NULL : cd_arena_string(&result->problems.arena, transaction.id);
-	result->changed = code == 0;
+	result->changed = code == 0 || code == CERTDEPLOY_EBROKEN;
 	for (size_t i = 0; i < transaction.files.count; i++)
 		if (cd_vector_add(&result->files, transaction.files.items[i]) != 0)
 			code = cd_fail_memory(&result->problems);

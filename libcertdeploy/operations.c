@@ -430,7 +430,7 @@ static int undo(struct certdeploy_result *result, struct going_back *back,
 	for (size_t i = 0; i < transaction->files.count; i++)
 		if (cd_vector_add(&result->files, transaction->files.items[i]) != 0)
 			code = CERTDEPLOY_ENOMEM;
-	result->changed = code == 0;
+	result->changed = code == 0 || code == CERTDEPLOY_EBROKEN;
 	if (report_touched(result, transaction) != 0)
 		code = CERTDEPLOY_ENOMEM;
 	transaction->changes = NULL;

@@ -151,7 +151,7 @@ def test_a_server_that_cannot_be_brought_back_needs_a_person(one, host, new):
     host.write_config({one.name: {"reload": kill, "start": no, "restart": no, "timeout": 6}})
     scene = Scene(host)
     result = host.tool("deploy", *material(new), "--all").expect(BROKEN)
-    assert result.json["ok"] is False
+    assert result.json["ok"] is False and result.json["changed"]
     scene.assert_files_are_back(ignore=[host.store])
     assert [p for p in result.problems if p.get("service") == one.name and p["severity"] == "error"]
     one.start()

@@ -728,6 +728,23 @@ services = ( {{ name = "dovecot"; adapter = "dovecot"; config = "{conf}"; versio
     assert "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" in seen
 
 
+def test_what_a_server_changes_meanwhile_is_left_and_told(pki, leaf, tmp_path):
+    """Its test writes into the file that it is to judge: the one state that cannot be put back."""
+    old = pki.root("Old Root").leaf("old.example.test")
+    conf, judge = tmp_path / "dovecot.conf", tmp_path / "judge"
+    conf.write_text(f"{head()}protocols = imap\nssl = yes\n{pair(old.cert, old.key)}")
+    judge.write_text(f"#!/bin/sh\necho '# mine' >>{conf}\nexit 1\n")
+    judge.chmod(0o755)
+    settings = tmp_path / "certdeploy.conf"
+    settings.write_text(f"""store = "{tmp_path}/store"; state = "{tmp_path}/state"; syslog = false;
+services = ( {{ name = "dovecot"; adapter = "dovecot"; config = "{conf}"; version = "2.3.19"; test = [ "{judge}" ];
+  reload = [ "/bin/true" ]; status = [ "/bin/true" ]; }} );\n""")
+    from harness.tool import Tool
+    run = Tool(config=settings)("deploy", "--fullchain", leaf.fullchain, "--key", leaf.key, "--default", "--no-verify")
+    run.expect(5, "test-failed", "changed-since")
+    assert run.json["changed"] and run.json["transaction"] and conf.read_text().endswith("# mine\n")
+
+
 @as_root
 def test_t18_no_core_file(tool, root):
     """Keys are in memory."""
