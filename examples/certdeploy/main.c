@@ -108,6 +108,13 @@ static bool hands_out(const struct tool *tool)
 	       tool->command->id == COMMAND_TLSA || tool->command->id == COMMAND_REQUEST;
 }
 
+/* A plan says what would be changed. */
+static bool has_changed(const struct tool *tool, const struct certdeploy_result *result)
+{
+	return result != NULL && certdeploy_result_changed(result) &&
+	       (tool->command == NULL || tool->command->id != COMMAND_PLAN);
+}
+
 static int report(struct tool *tool, struct certdeploy *cd, const struct certdeploy_result *result,
 		  int code)
 {
@@ -132,7 +139,7 @@ static int report(struct tool *tool, struct certdeploy *cd, const struct certdep
 	/* The work is done and cannot be told: only where nothing was changed is that a failure. */
 	if ((fflush(stdout) != 0 || ferror(stdout) != 0) && status == 0) {
 		put_line(stderr, _("certdeploy: cannot write the output\n"));
-		if (result == NULL || !certdeploy_result_changed(result))
+		if (!has_changed(tool, result))
 			status = -CERTDEPLOY_EFAILED;
 	}
 	return status;

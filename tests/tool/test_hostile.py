@@ -745,6 +745,16 @@ services = ( {{ name = "dovecot"; adapter = "dovecot"; config = "{conf}"; versio
     assert run.json["changed"] and run.json["transaction"] and conf.read_text().endswith("# mine\n")
 
 
+def test_t23_what_cannot_be_told(tool, root, material):
+    """The work is done or not: a plan that nobody can read is none, a deployment stays one."""
+    for command, status in (["plan", *material, "--default"], 1), (["deploy", *material, "--default"], 0), (["list"], 1):
+        argv, own = tool.argv(*command)
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(argv, env={**CLEAN, **own}, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE)
+        assert (done.returncode, done.stderr) == (status, b"certdeploy: cannot write the output\n"), command
+    assert tool("rollback").expect(0).json["changed"]
+
+
 @as_root
 def test_t18_no_core_file(tool, root):
     """Keys are in memory."""
