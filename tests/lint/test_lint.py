@@ -244,6 +244,13 @@ def test_the_tool_includes_only_the_public_header():
 FLOORS = ("base", "change", "host", "certificate", "proof")
 
 
+def test_tool_and_library_escape_the_same():
+    """The tool has nothing of the library but the public header, which is no place for this table."""
+    tables = [re.search(r"\} harmful\[\] = \{\n(.*?)\n\};", (TOP / file).read_text(), re.S).group(1).split()
+              for file in ("libcertdeploy/base/text.c", "examples/certdeploy/text.c")]
+    assert tables[0] == tables[1]
+
+
 def test_the_ground_floor_includes_nothing_above():
     wrong = []
     for name in library_sources():
