@@ -369,7 +369,7 @@ static int add_pair_files(struct plan *plan, const struct pair *pair)
 
 		if (change.path == NULL || current == NULL)
 			return short_of_memory(plan);
-		if (change.bytes == NULL && old != NULL)
+		if (old != NULL && change.bytes == NULL)
 			return cd_fail_errno(plan->host->problems, old->error, current,
 					     _("cannot read what is to be carried over"));
 		cd_permissions_apply(&change, &plan->permissions, i, old);

@@ -96,13 +96,12 @@ static bool is_listed(const char *list, const char *name)
 /* The rename decides. When its flush fails it is taken back, for it may not last. */
 static int begin(const struct cd_state *state, const struct cd_buffer *list)
 {
-	int error = cd_disk_remove(state->directory, CD_PRUNE_NEW), late;
 	struct cd_flush flush;
+	int error, late;
 
 	cd_flush_begin(&flush, 1);
-	if (error == 0)
-		error = cd_disk_put(state->directory, CD_PRUNE_NEW, cd_buffer_text(list), list->length,
-				    &flush);
+	/* What an earlier run left of it went when that was finished. */
+	error = cd_disk_put(state->directory, CD_PRUNE_NEW, cd_buffer_text(list), list->length, &flush);
 	late = cd_flush_barrier(&flush);
 	error = error != 0 ? error : late;
 	if (error == 0)

@@ -609,6 +609,7 @@ enum question { LIST, SHOW, DIFF, NONE, BACK, QUESTIONS };
 struct asking {
 	struct host *host;
 	enum question question;
+	const char *id; /* NULL: the newest */
 };
 
 static int ask_once(void *data)
@@ -619,7 +620,7 @@ static int ask_once(void *data)
 	struct cd_problems problems = {0};
 	struct cd_changes changes = {0};
 	const struct cd_root *root = &asking->host->root;
-	const char *state_directory = asking->host->transaction.state_directory, *diff, *id = NULL;
+	const char *state_directory = asking->host->transaction.state_directory, *diff, *id = asking->id;
 	struct cd_touched *touched;
 	size_t count;
 	int result = 0;
@@ -671,6 +672,7 @@ static void deploy_everything(struct host *host)
 static void test_whatever_fails_while_it_is_read(void **state)
 {
 	struct asking asking = {.host = *state};
+	const char *id, *follower;
 
 	host_file(asking.host, "etc/one.conf", "SYNTAX\n", "one");
 	assert_int_equal(host_run(asking.host), CERTDEPLOY_EROLLEDBACK);
@@ -682,8 +684,14 @@ static void test_whatever_fails_while_it_is_read(void **state)
 	}
 	/* With one behind it that has told servers only. */
 	asking.host->transaction.service_count = HOST_SERVICES;
-	(void)deploy(asking.host, NULL, NULL);
+	id = cd_arena_string(&asking.host->texts, asking.host->transaction.id);
+	follower = deploy(asking.host, NULL, NULL);
 	asking.question = BACK;
+	short_of_everything(ask_once, &asking);
+	/* And its record cannot be read: that it is said needs memory, too. */
+	asking.id = id;
+	in_host(asking.host,
+		cd_arena_format(&asking.host->texts, "echo x >var/state/backups/%s/manifest", follower));
 	short_of_everything(ask_once, &asking);
 }
 

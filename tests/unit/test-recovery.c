@@ -226,6 +226,27 @@ static void test_attributes_with_any_name(void **state)
 				 4);
 }
 
+/* A link may lead anywhere; its record tells every byte. */
+static void replace_link(struct host *host)
+{
+	host_change(host, CD_CHANGE_LINK, "etc/current", "new", NULL, false);
+}
+
+static void test_a_link_with_any_target(void **state)
+{
+	static const char target[] = "old \n\x01\x1f\x7f\"\\%41\xff";
+	char found[sizeof(target) + 1] = "";
+	struct host *host = *state;
+
+	assert_int_equal(symlink(target, host_path(host, "etc/current")), 0);
+	run_and_die(host, replace_link);
+	assert_int_equal(readlink(host_path(host, "etc/current"), found, sizeof(found)), 3);
+	assert_int_equal(recover(host, &(int){0}, false), 0);
+	assert_int_equal(readlink(host_path(host, "etc/current"), found, sizeof(found)),
+			 sizeof(target) - 1);
+	assert_memory_equal(found, target, sizeof(target) - 1);
+}
+
 /* What could not be read again must not begin. */
 static void test_a_record_that_would_be_too_large(void **state)
 {
@@ -1181,6 +1202,7 @@ int main(void)
 		TEST(test_at_work_is_not_interrupted),
 		TEST(test_servers_can_be_left_alone),
 		TEST(test_attributes_with_any_name),
+		TEST(test_a_link_with_any_target),
 		TEST(test_a_record_that_would_be_too_large),
 		TEST(test_something_else_in_the_place_of_the_record),
 		TEST(test_a_damaged_record),
