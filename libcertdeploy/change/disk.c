@@ -233,6 +233,29 @@ bool cd_disk_is_mounted(int directory, const char *name)
 #endif
 }
 
+/* The mounted file system behind an open directory. 0: not known. */
+static uint64_t mount_of(int fd)
+{
+#ifdef STATX_MNT_ID
+	struct statx status;
+
+	/* A kernel that does not know it leaves it zero. */
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) == 0)
+		return status.stx_mnt_id;
+#else
+	(void)fd;
+#endif
+	return 0;
+}
+
+bool cd_disk_same_mount(int one, int other)
+{
+	struct stat status[2];
+
+	return fstat(one, &status[0]) == 0 && fstat(other, &status[1]) == 0 &&
+	       status[0].st_dev == status[1].st_dev && mount_of(one) == mount_of(other);
+}
+
 bool cd_disk_is_pinned(int directory, const char *name)
 {
 	int flags = AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0);

@@ -57,6 +57,8 @@ bool cd_disk_is_pinned(int directory, const char *name);
 /** Where a symbolic link leads, in memory of the caller (free()). */
 int cd_disk_readlink(char **target, int directory, const char *name);
 
+/** Of two open directories: a rename can lead from one to the other. */
+bool cd_disk_same_mount(int one, int other);
 /** Rename; never over something that stands there. */
 int cd_disk_rename_new(int from, const char *old_name, int to, const char *new_name);
 /** Remove a file, link or directory with all that is in it; nothing there is no error. */

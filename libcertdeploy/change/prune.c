@@ -3,7 +3,8 @@
  * prune.c - old backups go, all of them or none
  *
  * Their names are written to a list. From the rename that gives the list its name they go, and the next
- * run after a kill goes on with it; before, all of them stay. Each leaves the history by one rename.
+ * run after a kill goes on with it; before, all of them stay. Each leaves the history by one rename, or
+ * piece by piece where there can be none.
  */
 #include "change/history.h"
 #include "change/work.h"
@@ -67,8 +68,12 @@ static int take_out(const struct cd_state *state, int backups, int pruned, const
 
 	if (backup != -1)
 		(void)close(backup);
-	if (error == 0)
+	if (error == 0) {
 		error = cd_disk_rename_new(backups, name, pruned, name);
+		/* So it is of what comes from the lower layer of an overlay. */
+		if (error == EXDEV)
+			error = cd_disk_remove(backups, name);
+	}
 	return error;
 }
 

@@ -20,28 +20,10 @@ bool cd_work_is_read(const struct cd_work *work, const char *path)
 	return work->asked->is_read != NULL && work->asked->is_read(work->asked->user, path);
 }
 
-/* The mounted file system behind an open directory: a rename cannot leave it. 0: not known. */
-static uint64_t mount_of(int fd)
-{
-#ifdef STATX_MNT_ID
-	struct statx status;
-
-	/* A kernel that does not know it leaves it zero. */
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) == 0)
-		return status.stx_mnt_id;
-#else
-	(void)fd;
-#endif
-	return 0;
-}
-
 static bool same_mount(const struct cd_work *work, const char *one, const char *other)
 {
 	int fds[2] = {cd_disk_directory(work->root, one), cd_disk_directory(work->root, other)};
-	struct stat status[2];
-	bool same = fds[0] != -1 && fds[1] != -1 && fstat(fds[0], &status[0]) == 0 &&
-		    fstat(fds[1], &status[1]) == 0 && status[0].st_dev == status[1].st_dev &&
-		    mount_of(fds[0]) == mount_of(fds[1]);
+	bool same = fds[0] != -1 && fds[1] != -1 && cd_disk_same_mount(fds[0], fds[1]);
 
 	for (int i = 0; i < 2; i++)
 		if (fds[i] != -1)

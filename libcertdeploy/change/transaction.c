@@ -104,18 +104,33 @@ static int next_name(int64_t *second, unsigned long *number, struct cd_work *wor
 					  _("cannot read the backups"));
 }
 
+/* The record is made beside them and renamed in the end: where that cannot be, it would lie in the way. */
+static int open_backups(int *backups, struct cd_work *work)
+{
+	const char *path;
+
+	*backups = cd_disk_make_directory(work->state.directory, CD_BACKUPS, 0700);
+	if (*backups == -1)
+		return cd_fail_errno(work->problems, errno, work->state.path, _("cannot open the backups"));
+	if (cd_disk_same_mount(work->state.directory, *backups))
+		return 0;
+	(void)close(*backups);
+	path = cd_arena_format(&work->problems->arena, "%s/" CD_BACKUPS, work->state.path);
+	return cd_fail(work->problems, CERTDEPLOY_EREFUSED, "mounted", path, 0,
+		       _("the backups are on another file system than the state directory"));
+}
+
 static int name_it(struct cd_work *work)
 {
 	struct cd_transaction *asked = work->asked;
 	struct cd_arena *arena = &work->journal.arena;
-	int backups = cd_disk_make_directory(work->state.directory, CD_BACKUPS, 0700);
 	unsigned long number;
 	char stamp[17];
 	int64_t second;
-	int result;
+	int backups, result = open_backups(&backups, work);
 
-	if (backups == -1)
-		return cd_fail_errno(work->problems, errno, work->state.path, _("cannot open the backups"));
+	if (result != 0)
+		return result;
 	work->journal.time = (int64_t)time(NULL);
 	result = next_name(&second, &number, work, backups);
 	(void)close(backups);

@@ -266,6 +266,37 @@ def test_t23_mounts(tool, root, material, place, mount, code, status):
 
 
 @as_root
+@pytest.mark.parametrize("mount", ["--bind {0} {0}", "-t tmpfs -o mode=700 tmpfs {0}"])
+def test_t23_backups_that_are_mounted(tool, root, material, mount):
+    """No record could be moved there: that is told before anything is done, or every later run would stop at it."""
+    tool("deploy", *material, "--default").expect(0)
+    tool("rollback").expect(0)
+    before = snapshot(root)
+    ended, said = mounted(tool, "deploy", *material, "--default",
+                          mount=[mount.format(root / "var/lib/certdeploy/backups")])
+    assert (ended, {p["code"] for p in said["problems"] if p["severity"] == "error"}) == (6, {"mounted"}), said
+    assert not said["changed"] and said["transaction"] is None
+    assert snapshot(root) == before
+    tool("deploy", *material, "--default").expect(0)
+
+
+@as_root
+def test_t23_backups_of_the_image_of_a_container(tool, root, material, tmp_path):
+    """Directories of a lower layer cannot be renamed; the files and links are."""
+    for _ in range(2):
+        tool("deploy", *material, "--default").expect(0)
+        tool("rollback").expect(0)
+    upper = tmp_path / "upper"
+    upper.mkdir()
+    over = [f"-t tmpfs tmpfs {upper} && mkdir {upper}/u {upper}/w",
+            f"-t overlay -o lowerdir={root},upperdir={upper}/u,workdir={upper}/w overlay {root}"]
+    for asked in (("prune", "--keep", "1"), ("deploy", *material, "--default")):
+        ended, said = mounted(tool, *asked, mount=over)
+        assert ended == 0 and said["changed"], said
+        assert "io-error" not in {p["code"] for p in said["problems"]}, said
+
+
+@as_root
 @pytest.mark.parametrize("place, pages", [*(("etc/ssl", n) for n in range(1, 5)), *(("var", n) for n in range(1, 7))])
 def test_t23_full(tool, root, material, place, pages):
     """A file system that has no room is met after each page: the configuration does not name what is not there."""

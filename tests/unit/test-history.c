@@ -551,6 +551,30 @@ static void test_pruning_fails(void **state)
 	assert_int_equal(host_history(host), 2);
 }
 
+/* What cannot be renamed is removed where it is. */
+static void test_pruning_what_cannot_be_renamed(void **state)
+{
+	struct host *host = *state;
+	bool removed, met = true;
+	int result, recovered, done = 0;
+
+	for (int i = 0; i < 3; i++)
+		(void)deploy(host, host_path(host, "%d\n", i), NULL);
+	in_host(host, "mkdir kept && cp -a var kept");
+	for (long at = 1; met; at++) {
+		in_host(host, "rm -rf var && cp -a kept/var .");
+		host_begin(host, "prune");
+		short_of("syscall", at, 1, EXDEV);
+		result = cd_history_prune(&removed, &host->problems, &host->root,
+					  host->transaction.state_directory, 1, 0, 1);
+		met = short_met();
+		done += met && result == 0;
+		assert_int_equal(recover(host, &recovered), 0);
+		assert_int_equal(host_history(host), result == 0 ? 1 : 3);
+	}
+	assert_int_equal(done, 2);
+}
+
 /* A number that pruning has set free is not given again: the newest stays the newest. */
 static void test_many_in_one_second(void **state)
 {
@@ -764,6 +788,7 @@ int main(void)
 		TEST(test_pruning_nothing),
 		TEST(test_pruning_interrupted),
 		TEST(test_pruning_fails),
+		TEST(test_pruning_what_cannot_be_renamed),
 		TEST(test_many_in_one_second),
 		TEST(test_a_clock_that_went_back),
 		TEST(test_whatever_fails_while_it_is_read),

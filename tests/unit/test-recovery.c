@@ -1177,13 +1177,18 @@ static void test_what_cannot_be_replaced(void **state)
 		"mounted",
 #endif
 	};
+#ifdef STATX_MNT_ID
+	const long first = 3; /* before, two ask where the backups are mounted */
+#else
+	const long first = 1;
+#endif
 	struct host *host = *state;
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		host_begin(host, "deploy");
 		host->transaction.service_count = 0;
 		host_file(host, "etc/one.conf", "new one\n", "one");
-		short_of("statx", (long)i + 1, 1, 0);
+		short_of("statx", first + (long)i, 1, 0);
 		assert_int_equal(host_run(host), CERTDEPLOY_EREFUSED);
 		assert_true(short_met());
 		assert_string_equal(host_error(host), codes[i]);
