@@ -137,6 +137,21 @@ static bool says_no(const struct dovecot_value *value)
 	return value != NULL && strcmp(value->text, "no") == 0;
 }
 
+/* Whether TLS is spoken is settled before a client says which name it wants. */
+static int speaks_tls(bool *out, const struct dovecot_model *model, const struct dovecot_place *place)
+{
+	const struct dovecot_value *ssl = place->effective.values[DOVECOT_SSL];
+	struct dovecot_effective nameless;
+
+	if (ssl != NULL && dovecot_filter_name(ssl->filter) != NULL) {
+		if (dovecot_effective(&nameless, model, place->context, NULL) != 0)
+			return CERTDEPLOY_ENOMEM;
+		ssl = nameless.values[DOVECOT_SSL];
+	}
+	*out = !says_no(model->root->values[DOVECOT_SSL]) && !says_no(ssl);
+	return 0;
+}
+
 /* What keeps an endpoint from being edited. */
 static int forbid(struct certdeploy_endpoint *endpoint, const struct dovecot_model *model,
 		  const struct dovecot_effective *effective)
@@ -212,12 +227,12 @@ int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_m
 {
 	const struct dovecot_listener *listener = place->listener;
 	const struct dovecot_value *certificate = place->effective.values[DOVECOT_CERT];
-	const struct dovecot_value *root_ssl = model->root->values[DOVECOT_SSL];
 	const struct dovecot_filter *home = place->filter != NULL ? place->filter : place->shared;
 	const struct dovecot_block *block =
 		home == NULL || home->blocks.count == 0 ? NULL : home->blocks.items[0];
+	bool tls;
 
-	if (settle(place, model) != 0 ||
+	if (settle(place, model) != 0 || speaks_tls(&tls, model, place) != 0 ||
 	    (place->listen == NULL && label(&place->listen, model, listener, place->context->local) != 0))
 		return CERTDEPLOY_ENOMEM;
 	*endpoint = (struct certdeploy_endpoint){
@@ -231,7 +246,7 @@ int dovecot_make_endpoint(struct certdeploy_endpoint *endpoint, struct dovecot_m
 		.line = block != NULL ? block->line : listener->line,
 		.decider = place->decider,
 		.is_default = place->name == NULL,
-		.tls = !says_no(root_ssl) && !says_no(place->effective.values[DOVECOT_SSL]),
+		.tls = tls,
 		.inherited = !place->own && certificate != NULL,
 		.hidden = place->hidden,
 		.own = place,
