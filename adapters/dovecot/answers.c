@@ -14,22 +14,51 @@
 
 typedef int use_function(void *user, const struct certdeploy_endpoint *endpoint);
 
+/* Does the endpoint bear the name? What is hidden at an address comes to light with the rest, or not at
+ * all. */
+static bool bears(const struct certdeploy_endpoint *endpoint, const char *name)
+{
+	const struct dovecot_place *place = endpoint->own;
+
+	return !place->hidden && place->name != NULL && strcmp(place->name, name) == 0;
+}
+
+/* Does an address's block end the connections that ask for the name there, and there only? */
+static bool ends_there(const struct certdeploy_endpoint *endpoint)
+{
+	const struct dovecot_place *place = endpoint->own;
+
+	return place->effective.conflict[0] != NULL && place->context->local != NULL;
+}
+
+/*
+ * Where the name is served, an address that ends those who ask for it is no reason not to renew it: nobody
+ * is served anything there, before or after.
+ */
 static int use_named(struct certdeploy_reading *reading, const char *name, use_function *use, void *user,
 		     bool *found)
 {
 	size_t count;
 	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(reading, &count);
+	const struct certdeploy_endpoint *left_out = NULL;
+	bool served = false;
 	int result = 0;
 
+	for (size_t i = 0; i < count; i++)
+		if (bears(endpoints[i], name))
+			served = served || (endpoints[i]->tls && endpoints[i]->untouchable == NULL);
 	for (size_t i = 0; i < count && result == 0; i++) {
-		const struct dovecot_place *place = endpoints[i]->own;
-
-		/* What is hidden at an address comes to light with the rest, or not at all. */
-		if (place->hidden || place->name == NULL || strcmp(place->name, name) != 0)
+		if (!bears(endpoints[i], name))
 			continue;
 		*found = true;
-		result = use(user, endpoints[i]);
+		if (served && ends_there(endpoints[i]))
+			left_out = endpoints[i];
+		else
+			result = use(user, endpoints[i]);
 	}
+	if (result == 0 && left_out != NULL)
+		certdeploy_report(reading, CERTDEPLOY_WARNING, left_out->untouchable, left_out->file,
+				  left_out->line, "%s: %s", left_out->name, left_out->note);
 	return result;
 }
 

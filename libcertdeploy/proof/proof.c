@@ -89,6 +89,16 @@ static int leave_out(struct cd_proof *proof, const struct cd_planned *planned,
 	return cd_table_put(&proof->elsewhere, address, endpoint) == 0 ? 0 : cd_fail_memory(problems);
 }
 
+/* Its server ends these connections, before as after: the plan has said so, and nothing is to be seen. */
+static bool is_ended(const struct cd_planned_endpoint *endpoint)
+{
+	const char *after = endpoint->after->untouchable;
+	const char *before = endpoint->before == NULL ? NULL : endpoint->before->untouchable;
+
+	return after != NULL && before != NULL && strcmp(after, "conflicting-filters") == 0 &&
+	       strcmp(before, after) == 0;
+}
+
 static int add_places(struct cd_proof *proof, const struct cd_planned *planned,
 		      struct cd_planned_endpoint *endpoint)
 {
@@ -98,7 +108,7 @@ static int add_places(struct cd_proof *proof, const struct cd_planned *planned,
 	const struct cd_probe_setting *instead = cd_probe_setting_next(configured, after->protocol, &at);
 	int result = 0;
 
-	if (instead == NULL && after->port != 0 && !after->unseen)
+	if (instead == NULL && after->port != 0 && !after->unseen && !is_ended(endpoint))
 		result = cd_here_has(&proof->here, after->address)
 				 ? add_endpoint(proof, planned, endpoint, NULL)
 				 : leave_out(proof, planned, endpoint);

@@ -108,6 +108,23 @@ def test_an_address_beside_a_name(live, ca, oracle):
         assert {p: p.read_bytes() for p in live.files} == live.files
 
 
+@pytest.mark.parametrize("oracle", ["2.3"], indirect=True)
+@pytest.mark.parametrize("live", [[("local 127.0.0.2", "here"), ("local_name known.test", "name")]], indirect=True)
+@pytest.mark.parametrize("how", [("--hostname", "known.test"), ()], ids=["name", "covered"])
+def test_a_name_beside_an_address_that_ends_it(live, ca, how):
+    """As panels write both: who asks for the name at the address is turned away, before and after; all others get it."""
+    new, there = ca.leaf("known.test"), {"address": "127.0.0.2"}
+    assert live.served("imaps", "known.test", **there) is None
+    done = live.deploy(new, *how).expect(0, "conflicting-filters")
+    assert done.codes.count("conflicting-filters") == 1
+    assert {live.served(p, "known.test") for p in ("imap", "pop3s", "submission")} == {new.sha256}
+    assert live.served("imaps") == live.known["old"][1] and live.served("imaps", **there) == live.known["here"][1]
+    assert live.served("imaps", "known.test", **there) is None
+    assert not live.deploy(new, *how).expect().json["changed"]
+    live.tool.run("rollback").expect()
+    assert {p: p.read_bytes() for p in live.files} == live.files
+
+
 @pytest.mark.parametrize("live", [[("local 192.0.2.1", "here")]], indirect=True)
 def test_an_address_of_another_host(live, ca):
     """One that moves between hosts: what the other one serves there is neither proof nor fault of ours."""
