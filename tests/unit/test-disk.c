@@ -698,6 +698,23 @@ static void test_a_state_directory_that_cannot_be_made(void **state)
 	}
 }
 
+/* A rename leads nowhere else; nor where that cannot be known. */
+static void test_where_a_rename_leads(void **state)
+{
+	struct work *work = *state;
+	int other = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_int_not_equal(other, -1);
+	assert_true(cd_disk_same_mount(work->directory, work->directory));
+	assert_false(cd_disk_same_mount(work->directory, other));
+	for (long at = 1; at <= 2; at++) {
+		short_of("fstat", at, 1, EIO);
+		assert_false(cd_disk_same_mount(work->directory, work->directory));
+		assert_true(short_met());
+	}
+	(void)close(other);
+}
+
 static void test_who_asks(void **state)
 {
 	struct work *work = *state;
@@ -850,6 +867,7 @@ int main(void)
 		TEST(test_few_flushes),
 		TEST(test_locks),
 		TEST(test_a_state_directory_that_cannot_be_made),
+		TEST(test_where_a_rename_leads),
 		TEST(test_who_asks),
 		TEST(test_names_of_users),
 		TEST(test_who_logged_in),
