@@ -79,7 +79,7 @@ int cd_state_lock(struct cd_state *state, unsigned wait,
 int cd_state_await(struct cd_state *state, unsigned wait,
 		   int (*progress)(void *user, const char *what, size_t done, size_t total), void *user)
 {
-	int fd = cd_disk_open(state->directory, LOCK, O_RDONLY, 0);
+	int fd = cd_disk_open(state->directory, LOCK, O_RDONLY | O_NONBLOCK, 0);
 	int result = fd == -1 ? 0 : wait_for_turn(state, fd, true, wait, progress, user);
 
 	if (fd != -1)
@@ -89,7 +89,7 @@ int cd_state_await(struct cd_state *state, unsigned wait,
 
 bool cd_state_is_locked(const struct cd_state *state)
 {
-	int fd = cd_disk_open(state->directory, LOCK, O_RDONLY, 0);
+	int fd = cd_disk_open(state->directory, LOCK, O_RDONLY | O_NONBLOCK, 0);
 	bool locked = fd != -1 && try_lock(fd, true) == EAGAIN;
 
 	if (fd != -1)

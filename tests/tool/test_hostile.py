@@ -375,6 +375,16 @@ def test_own_configuration_is_distrusted(tool, root, schema, how, tmp_path):
     assert "root:" not in run.out
 
 
+def test_t20_a_lock_that_is_a_pipe(tool, root, material):
+    """Whoever looks whether it is held does not wait for the other end."""
+    tool("deploy", *material, "--default").expect(0)
+    (root / "var/lib/certdeploy/lock").unlink()
+    os.mkfifo(root / "var/lib/certdeploy/lock")
+    tool.timeout = 20
+    for command in ["recover"], ["deploy"], ["rollback"], ["prune"]:
+        assert tool(*command).status in (0, 1, 6), command
+
+
 # T7: keys are never readable by others
 
 OPENED = re.compile(r"\b(?:openat|open|creat)\(.*?\"(?P<path>[^\"]*)\".*O_CREAT.*, (?P<mode>0\d+)\) = \d+")
