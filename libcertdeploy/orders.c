@@ -51,16 +51,18 @@ static int recall_all(struct cd_plan *plan)
 	const char *const *names = NULL;
 	int result = cd_deployment_names(&names, &plan->inventory.host, plan->cd->settings.state);
 
-	if (result == 0 && names[0] == NULL)
-		result = cd_fail(
-			plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
-			_("no certificate was given (--cert, --key, --chain, or --name), and none is "
-			  "remembered"));
 	for (; result == 0 && *names != NULL; names++) {
 		result = recall(plan, *names);
 		if (result == 0)
 			last_order(plan)->yields = true;
+		else if (result == CERTDEPLOY_ENOTFOUND)
+			result = 0; /* taken away since its name was read */
 	}
+	if (result == 0 && plan->orders.count == 0)
+		result = cd_fail(
+			plan->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
+			_("no certificate was given (--cert, --key, --chain, or --name), and none is "
+			  "remembered"));
 	return result;
 }
 

@@ -385,6 +385,16 @@ def test_t20_a_lock_that_is_a_pipe(tool, root, material):
         assert tool(*command).status in (0, 1, 6), command
 
 
+def test_t20_a_deployment_that_leads_nowhere(tool, root, schema, material):
+    """It counts as taken away meanwhile: alone, nothing is remembered."""
+    tool("deploy", *material, "--default").expect(0)
+    remembered = root / "var/lib/certdeploy/deployments"
+    (remembered / "gone.test.json").symlink_to("nowhere")
+    assert not tool("deploy").expect(0).json["changed"]
+    (remembered / "www.example.test.json").unlink()
+    refused(tool, root, schema, "deploy", status=2, code="usage")
+
+
 # T7: keys are never readable by others
 
 OPENED = re.compile(r"\b(?:openat|open|creat)\(.*?\"(?P<path>[^\"]*)\".*O_CREAT.*, (?P<mode>0\d+)\) = \d+")
