@@ -420,6 +420,12 @@ static int refuse_shared(struct choosing *choosing, const struct certdeploy_endp
 	return 0;
 }
 
+/* What a server may listen on, and nobody connects to: nothing can be made to answer there alone. */
+static bool is_unspecified(const char *address)
+{
+	return same_address(address, "0.0.0.0") || same_address(address, "::");
+}
+
 static int by_address(struct choosing *choosing, const char *text)
 {
 	struct certdeploy_reading *reading = &choosing->chosen->seen->reading;
@@ -434,7 +440,7 @@ static int by_address(struct choosing *choosing, const char *text)
 		return cd_fail(choosing->problems, CERTDEPLOY_EUSAGE, "usage", NULL, 0,
 			       _("\"%s\" is not an IP address with or without a port"),
 			       cd_safe(&choosing->problems->arena, text));
-	if (adapter->answers_address != NULL)
+	if (adapter->answers_address != NULL && !is_unspecified(address))
 		return adapter->answers_address(reading, address, port, take, choosing);
 	for (size_t i = 0; result == 0 && i < count; i++) {
 		const struct certdeploy_endpoint *endpoint = all[i];

@@ -93,6 +93,12 @@ def test_t1_t3_names(tool, root, schema, material, option, value):
     refused(tool, root, schema, "deploy", *material, *target, option, value, status=2, code="usage")
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "[::]:993"])
+def test_an_address_that_nobody_connects_to(tool, root, schema, material, address):
+    """Dovecot would be given a block for it, which never answers."""
+    refused(tool, root, schema, "deploy", *material, "--service", "dovecot", "--address", address, code="no-endpoint")
+
+
 @pytest.mark.parametrize("path", ["/etc/x\ny", "/etc/x\ry", "/etc/\x1bx", "relative", "/etc/../x", "/etc/..", "/" + "x" * 4096])
 def test_t1_t3_paths(tool, root, schema, material, path):
     refused(tool, root, schema, "deploy", *material, "--all", "--install-fullchain", path, "--install-key", "/etc/k",
