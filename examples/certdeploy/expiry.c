@@ -109,14 +109,18 @@ static int status(const struct tool *tool, const struct certdeploy_result *resul
 	const char *name = NULL;
 	int state = result == NULL || status_of_library != 0 ? NAGIOS_UNKNOWN : nagios_state(result);
 	size_t count = 0;
-	int64_t first;
+	int64_t first = 0;
 
 	(void)tool;
+	if (state != NAGIOS_UNKNOWN)
+		first = earliest(result, &name, &count, &state);
+	/* Where no server was found, nobody may take it that all is well. */
+	if (count == 0 && state == NAGIOS_OK)
+		state = NAGIOS_UNKNOWN;
 	if (state == NAGIOS_UNKNOWN) {
 		print_nagios(state, nagios_reason(result, problem), NULL);
 		return state;
 	}
-	first = earliest(result, &name, &count, &state);
 	(void)snprintf(sentence, sizeof(sentence), _("%zu endpoints, the first expires %s (%.200s)"), count,
 		       first == 0 ? "-" : show_days(left, first), name == NULL ? "-" : name);
 	(void)snprintf(data, sizeof(data), "'days'=%lld;;;0 'endpoints'=%zu;;;0",

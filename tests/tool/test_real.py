@@ -409,6 +409,14 @@ def test_what_is_critical_lies_below_what_is_warned_of(tool, warn, crit, fits):
     assert ("above what is to be warned of" not in run.out) == fits == (run.status != 2)
 
 
+def test_a_plug_in_that_finds_nothing_knows_nothing(tool, tmp_path):
+    """Who watches a host where no server is found must not read that all is well."""
+    (tmp_path / "empty").mkdir()
+    tool.root = tmp_path / "empty"
+    run = tool.text("expiry", "--format", "nagios")
+    assert (run.status, run.out) == (3, "CERTDEPLOY UNKNOWN - nothing could be looked at\n")
+
+
 @pytest.mark.parametrize("command", ["expiry", "doctor"])
 def test_a_plug_in_says_why(tool, root, command):
     """Whoever is woken by a monitoring system has this one line."""
