@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Whatever fails on the way leads back: files to the byte, servers with the old certificate."""
 
+import os
 import re
 import shutil
 
@@ -60,7 +61,8 @@ def test_the_reload_fails(one, host, new):
 
 
 def test_the_reload_hangs(one, host, new):
-    hang = fake(host, "hang", "sleep 611 & sleep 612")
+    own = os.getpid()  # tests run side by side
+    hang = fake(host, "hang", f"sleep 611{own} & sleep 612{own}")
     host.write_config({one.name: {"reload": hang, "timeout": 6}})  # postfix check takes three sometimes
     scene = Scene(host)
     with Clock() as clock:
@@ -68,7 +70,7 @@ def test_the_reload_hangs(one, host, new):
     assert_back(scene, result)
     assert "reload-failed" in result.codes
     assert clock.seconds < 45
-    left = process.run(["pgrep", "-f", "^sleep 61[12]$"], check=False).stdout
+    left = process.run(["pgrep", "-f", f"^sleep 61[12]{own}$"], check=False).stdout
     assert left == "", "what the command started is ended with it"
 
 
