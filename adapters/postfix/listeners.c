@@ -93,8 +93,24 @@ static bool in_words(const char *word, const char *const *words)
 	return false;
 }
 
-static int tls_is_on(bool *out, struct postfix_model *model, const struct postfix_row *row,
-		     const char *prefix)
+/* What is not to be said in the answer to EHLO is not done, either. */
+static int keeps_back_starttls(bool *out, struct postfix_model *model, const struct postfix_row *row,
+			       const char *prefix)
+{
+	const char *name = certdeploy_format(model->reading, "%s_discard_ehlo_keywords", prefix);
+	const char *text, *const *words;
+	int result = name == NULL ? CERTDEPLOY_ENOMEM : postfix_value(&text, model, row, name);
+
+	*out = false;
+	if (result == 0)
+		result = postfix_split_list(&words, model->reading, text, false);
+	if (result == 0)
+		*out = in_words("starttls", words);
+	return result;
+}
+
+static int level_is_on(bool *out, struct postfix_model *model, const struct postfix_row *row,
+		       const char *prefix)
 {
 	static const char *const on[] = {"may", "encrypt", "secure", "verify", "fingerprint", NULL};
 	const char *level_name = certdeploy_format(model->reading, "%s_tls_security_level", prefix);
@@ -127,6 +143,18 @@ static int tls_is_on(bool *out, struct postfix_model *model, const struct postfi
 	if (result == 0)
 		result = postfix_flag(&enforce, model, row, enforce_name);
 	*out = use || enforce;
+	return result;
+}
+
+static int tls_is_on(bool *out, struct postfix_model *model, const struct postfix_row *row,
+		     const char *prefix)
+{
+	bool kept_back = false;
+	int result = level_is_on(out, model, row, prefix);
+
+	if (result == 0 && *out)
+		result = keeps_back_starttls(&kept_back, model, row, prefix);
+	*out = *out && !kept_back;
 	return result;
 }
 

@@ -35,6 +35,7 @@ static const char *const defaults[][2] = {
 	{"mail_name", "Postfix"},
 	{"mail_owner", "postfix"},
 	{"meta_directory", "/etc/postfix"},
+	{"postscreen_discard_ehlo_keywords", "$smtpd_discard_ehlo_keywords"},
 	{"postscreen_enforce_tls", "$smtpd_enforce_tls"},
 	{"postscreen_tls_security_level", "$smtpd_tls_security_level"},
 	{"postscreen_use_tls", "$smtpd_use_tls"},
@@ -127,10 +128,10 @@ void postfix_lookup(struct postfix_value *out, const struct postfix_model *model
 static bool is_empty_by_default(const char *name)
 {
 	static const char *const empty[] = {
-		"lmtp_tls_cert_file",    "lmtp_tls_dcert_file",      "lmtp_tls_eccert_file",
-		"smtp_tls_cert_file",    "smtp_tls_dcert_file",      "smtp_tls_eccert_file",
-		"smtpd_tls_cert_file",   "smtpd_tls_dcert_file",     "smtpd_tls_eccert_file",
-		"smtpd_tls_chain_files", "smtpd_tls_security_level",
+		"lmtp_tls_cert_file",          "lmtp_tls_dcert_file",   "lmtp_tls_eccert_file",
+		"smtp_tls_cert_file",          "smtp_tls_dcert_file",   "smtp_tls_eccert_file",
+		"smtpd_discard_ehlo_keywords", "smtpd_tls_cert_file",   "smtpd_tls_dcert_file",
+		"smtpd_tls_eccert_file",       "smtpd_tls_chain_files", "smtpd_tls_security_level",
 	};
 	bool found = false;
 

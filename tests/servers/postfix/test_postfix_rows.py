@@ -84,6 +84,8 @@ ROWS = [
     Row("an authority's file that is missing", PAIR + "smtpd_tls_CAfile = /nowhere\n", serves=NONE, status=6, code="not-found"),
     Row("use_tls", PAIR + "smtpd_use_tls = yes\n", change=("smtpd_tls_security_level", "our_level")),
     Row("none beats use_tls", PAIR + "smtpd_use_tls = yes\n", change=("smtpd_tls_security_level=may", "smtpd_tls_security_level=none"), serves=(False, True, True), after=(False, True, True)),
+    Row("STARTTLS is kept back", PAIR + "smtpd_discard_ehlo_keywords = silent-discard, STARTTLS\n", serves=WRAPPED, after=WRAPPED),
+    Row("STARTTLS is kept back by one", change=("smtpd_tls_security_level", "smtpd_discard_ehlo_keywords = ${{$service_name} == {{submission}} ? {starttls}}\nsmtpd_tls_security_level"), serves=(True, False, True), after=(True, False, True)),
     # chain files
     Row("chain files: key, certificate", "smtpd_tls_chain_files = {key}, {cert}\n"),
     Row("chain files: over several lines", "smtpd_tls_chain_files =\n\t{key}\n# c\n\t{cert}\n"),
@@ -196,7 +198,7 @@ def write(mail, row):
     text = row.main.format(**words) + main
     if row.change:
         assert row.change[0] in text
-        text = text.replace(*row.change)
+        text = text.replace(row.change[0], row.change[1].replace("{submission}", str(mail.submission)))
     with open(mail.config, "w", encoding="utf-8", errors="surrogateescape", newline="") as f:
         f.write(text)
     mail.master.write_text(master.rstrip("\n") + "\n" + row.master.format(**words))
