@@ -277,9 +277,14 @@ def live(oracle, pki):
             (dovecot.base / name).write_text(text)
             dovecot.paths[name.partition(".")[0].replace("#", " ").split()[-1]] = dovecot.base / name
         dovecot.paths["inline"] = " ".join((dovecot.base / "old.pem").read_text().split("\n")[:2])
-        dovecot.stock = dovecot.config.read_text()
+        dovecot.stock, dovecot.written = dovecot.config.read_text(), 0
         dovecot.start()
         yield dovecot
+
+
+def marker(live):
+    """Of the configuration at hand: a socket that Dovecot makes when it has taken it."""
+    return live.base / f"run/taken-{live.written}"
 
 
 def write(live, row):
@@ -287,6 +292,8 @@ def write(live, row):
     pair = (NEWER if live.oracle.v24 else OLD).format(**live.paths)
     assert live.stock.count(pair) == 1
     stock, text = live.stock.replace(pair, "@" if not row.last else ""), row.text.format(**live.paths)
+    live.written += 1
+    stock += f"service stats {{\n  unix_listener {marker(live).name} {{\n  }}\n}}\n"
     text = row.start + (stock + text if row.last else stock.replace("@", text))
     for path in [p for p in home.rglob("*") if p != live.config and p.is_file()]:
         path.unlink()
@@ -357,8 +364,10 @@ def all_rows():
 def test_row(oracle, live, ca, row):
     files, before = write(live, row), {}
     if oracle.accepts(live.config):
-        oracle.run("doveadm", "-c", live.inside(live.config), "reload")
         want = row.serves
+        oracle.run("doveadm", "-c", live.inside(live.config), "reload")
+        if want is not None:  # else a file may be missing, and it goes on with what it has
+            wait_for("the configuration to be read", marker(live).exists)
         if want is not None:
             wait_for("the configuration to be taken", lambda: (live.served("imaps") is not None) == want)
         # a server that says nothing at all takes minutes to look at
