@@ -402,6 +402,34 @@ static bool split_address(const char *text, char address[64], uint16_t *port)
 	return inet_pton(AF_INET, address, binary) == 1 || inet_pton(AF_INET6, address, binary) == 1;
 }
 
+/* Whether one of the addresses asked for is this endpoint's. */
+static bool is_asked_for(const struct choosing *choosing, const struct certdeploy_endpoint *endpoint)
+{
+	const char *const *text = choosing->target->addresses;
+	char address[64];
+	uint16_t port;
+
+	for (; endpoint->address != NULL && text != NULL && *text != NULL; text++)
+		if (split_address(*text, address, &port) && same_address(endpoint->address, address) &&
+		    (port == 0 || port == endpoint->port))
+			return true;
+	return false;
+}
+
+/* Whether what decides about an endpoint is the default of its listener. */
+static bool is_of_default(const struct choosing *choosing, const struct certdeploy_endpoint *endpoint)
+{
+	size_t count;
+	const struct certdeploy_endpoint *const *all =
+		certdeploy_endpoints(&choosing->chosen->seen->reading, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (all[i]->decider == endpoint->decider && all[i]->is_default &&
+		    strcmp(all[i]->listen, endpoint->listen) == 0)
+			return true;
+	return false;
+}
+
 static int refuse_shared(struct choosing *choosing, const struct certdeploy_endpoint *endpoint,
 			 const char *address)
 {
@@ -412,7 +440,9 @@ static int refuse_shared(struct choosing *choosing, const struct certdeploy_endp
 	for (size_t i = 0; i < count; i++) {
 		if (all[i]->decider != endpoint->decider || !all[i]->tls)
 			continue;
-		if (all[i]->address == NULL || !same_address(all[i]->address, address))
+		if (all[i]->address != NULL && same_address(all[i]->address, address))
+			continue;
+		if (!is_asked_for(choosing, all[i]) || !is_of_default(choosing, all[i]))
 			return cd_fail(choosing->problems, CERTDEPLOY_EREFUSED, "shared-lines",
 				       endpoint->file, endpoint->line,
 				       _("what answers on %s also answers on %s"), address, all[i]->listen);

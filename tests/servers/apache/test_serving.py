@@ -276,6 +276,20 @@ REQUESTS = {
         refused="shared-lines",
         listen="Listen 127.0.0.1:@port\nListen 127.0.0.2:@port\n",
     ),
+    "both addresses of a host that has two": Row(
+        A.replace("*:@port", "127.0.0.1:@port 127.0.0.2:@port") + B.replace("*:", "127.0.0.1:"),
+        {"a.test": "a", f"a.test@{SPECIAL}": "a", f"b.test@{SPECIAL}": "a", "b.test": "b"},
+        ("a.test", f"a.test@{SPECIAL}", f"b.test@{SPECIAL}"),
+        ("--address", "127.0.0.2", "--address", "127.0.0.1:@port"),
+        listen="Listen 127.0.0.1:@port\nListen 127.0.0.2:@port\n",
+    ),
+    "both addresses of a host that is the second on one": Row(
+        B.replace("*:", "127.0.0.1:") + host_of("@a\n").replace("*:@port", "127.0.0.1:@port 127.0.0.2:@port"),
+        {f"a.test@{SPECIAL}": "a", "a.test": "a", "b.test": "b"},
+        target=("--address", "127.0.0.2", "--address", "127.0.0.1"),
+        refused="shared-lines",
+        listen="Listen 127.0.0.1:@port\nListen 127.0.0.2:@port\n",
+    ),
     "an address of a listener on all": Row(
         host_of("@a\n"), target=("--address", "127.0.0.2"), refused=("no-endpoint", "<VirtualHost"), listen=ALL
     ),
