@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define REQUEST_LIMIT ((size_t)128 << 20)
@@ -90,9 +91,12 @@ static int await(int fd)
 {
 	struct pollfd waited = {.fd = fd, .events = POLLIN};
 	int patience = fd == STDIN_FILENO || isatty(fd) ? -1 : PATIENCE, ready;
+	struct stat status;
 
-	/* What is open for writing only says why when it is read. */
-	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY)
+	/* A file has it or, as some of the kernel's, says that it has not; one for writing only says so,
+	 * too. */
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY ||
+	    (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)))
 		return 0;
 	do
 		ready = poll(&waited, 1, patience);
