@@ -3,6 +3,7 @@
 #include "host/settings.h"
 
 #include "base/file.h"
+#include "base/hostname.h"
 #include "base/text.h"
 #include "host/reading.h"
 
@@ -127,6 +128,16 @@ static int read_values(const struct loading *loading, const config_setting_t *se
 	return 0;
 }
 
+/* No name service is asked where a certificate is to be proven. */
+static int read_address(const struct loading *loading, const config_setting_t *setting, const char **out)
+{
+	int result = read_string(loading, setting, out);
+
+	return result == 0 && !cd_is_address(*out)
+		       ? refuse(loading, setting, _("an IP address is expected"))
+		       : result;
+}
+
 static int read_probe(const struct loading *loading, const config_setting_t *group, struct cd_vector *to)
 {
 	struct cd_probe_setting *probe = cd_arena_alloc(loading->arena, sizeof(*probe));
@@ -144,7 +155,7 @@ static int read_probe(const struct loading *loading, const config_setting_t *gro
 		if (strcmp(name, "protocol") == 0)
 			result = read_string(loading, item, &probe->protocol);
 		else if (strcmp(name, "address") == 0)
-			result = read_string(loading, item, &probe->address);
+			result = read_address(loading, item, &probe->address);
 		else if (strcmp(name, "port") == 0)
 			result = read_number(loading, item, 1, 65535, &port);
 		else
@@ -166,6 +177,20 @@ static int read_probes(const struct loading *loading, const config_setting_t *se
 		return refuse(loading, setting, _("a list of groups is expected"));
 	for (int i = 0; result == 0 && i < config_setting_length(setting); i++)
 		result = read_probe(loading, config_setting_get_elem(setting, (unsigned)i), to);
+	return result;
+}
+
+/* What cannot be run is found here, and not when the files are in place. */
+static int read_value(const struct loading *loading, const config_setting_t *setting, struct cd_vector *to)
+{
+	static const char *const commands[] = {"test", "reload", "restart", "start",
+					       "stop", "status", NULL};
+	int result = read_values(loading, setting, to);
+	const struct cd_setting *value = result == 0 ? to->items[to->count - 1] : NULL;
+
+	if (value != NULL && cd_in_list(commands, value->key) && value->values[0] != NULL &&
+	    value->values[0][0] == '\0')
+		result = refuse(loading, setting, _("a program and its arguments are expected"));
 	return result;
 }
 
@@ -201,7 +226,7 @@ static int read_service(const struct loading *loading, const config_setting_t *g
 		else if (strcmp(name, "probe") == 0)
 			result = read_probes(loading, item, &service->probes);
 		else
-			result = read_values(loading, item, &service->values);
+			result = read_value(loading, item, &service->values);
 	}
 	if (result == 0 && service->adapter == NULL)
 		service->adapter = service->name;

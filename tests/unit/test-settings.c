@@ -124,6 +124,10 @@ static void test_mistakes_have_a_line(void **state)
 		{"services = (\n{ name = \"a b\"; adapter = \"apache\"; } );", 2},
 		{"services = ( { name = \"a\"; },\n{ name = \"a\"; } );", 2},
 		{"services = ( { name = \"a\";\n probe = ( { port = 70000; } ); } );", 2},
+		{"services = ( { name = \"a\"; probe = ( { protocol = \"https\"; port = 443;\n"
+		 "address = \"www\"; } ); } );",
+		 2},
+		{"services = ( { name = \"a\";\n test = [ \"\", \"x\" ]; } );", 2},
 		{"services = ( { name = \"a\";\n test = { a = 1; }; } );", 2},
 		{"services = ( { name = \"a\";\n version = 2.4; } );", 2},
 		{"keep = 1;\npermissions = 0.5;", 2},
