@@ -1155,6 +1155,20 @@ static void test_places_to_wait_that_have_gone(void **state)
 	}
 }
 
+/* Whoever waits for the run before is told where memory is short; without a run there is no moment. */
+static void test_waiting_for_the_run_before(void **state)
+{
+	struct host *host = *state;
+
+	assert_int_equal(mkdir(host_path(host, "var"), 0755), 0);
+	assert_int_equal(mkdir(host_path(host, "var/state"), 0700), 0);
+	assert_int_equal(cd_transaction_moment(&host->root, host->transaction.state_directory), 0);
+	short_of("malloc calloc realloc strdup strndup", 1, 1, ENOMEM);
+	assert_int_equal(cd_transaction_await(&host->transaction), CERTDEPLOY_ENOMEM);
+	assert_true(short_met());
+	assert_int_equal(cd_transaction_await(&host->transaction), 0);
+}
+
 /* A server that died before it was told anything is started again. */
 static void test_a_server_that_was_not_told(void **state)
 {
@@ -1208,6 +1222,7 @@ int main(void)
 		TEST(test_servers_can_be_left_alone),
 		TEST(test_attributes_with_any_name),
 		TEST(test_a_link_with_any_target),
+		TEST(test_waiting_for_the_run_before),
 		TEST(test_a_record_that_would_be_too_large),
 		TEST(test_something_else_in_the_place_of_the_record),
 		TEST(test_a_damaged_record),
