@@ -14,13 +14,60 @@
 
 typedef int use_function(void *user, const struct certdeploy_endpoint *endpoint);
 
-/* Does the endpoint bear the name? What is hidden at an address comes to light with the rest, or not at
- * all. */
-static bool bears(const struct certdeploy_endpoint *endpoint, const char *name)
+/* The endpoints by what they are asked for: a batch asks for thousands of names. */
+struct dovecot_served {
+	struct dovecot_table by_name;   /* name -> struct dovecot_vector */
+	struct dovecot_vector nameless; /* defaults */
+	struct dovecot_vector patterns; /* of names, with lines of their own */
+};
+
+static int add_served(struct dovecot_served *served, struct certdeploy_reading *reading,
+		      const struct certdeploy_endpoint *endpoint)
 {
 	const struct dovecot_place *place = endpoint->own;
+	void *item = (void *)(uintptr_t)endpoint;
+	struct dovecot_vector *named;
 
-	return !place->hidden && place->name != NULL && strcmp(place->name, name) == 0;
+	if (place->name == NULL)
+		return dovecot_vector_add(&served->nameless, reading, item);
+	if (place->own && strpbrk(place->name, "*?") != NULL &&
+	    dovecot_vector_add(&served->patterns, reading, item) != 0)
+		return CERTDEPLOY_ENOMEM;
+	named = dovecot_table_get(&served->by_name, place->name, strlen(place->name));
+	if (named == NULL) {
+		named = certdeploy_alloc(reading, sizeof(*named));
+		if (named == NULL || dovecot_table_put(&served->by_name, reading, place->name,
+						       strlen(place->name), named) != 0)
+			return CERTDEPLOY_ENOMEM;
+	}
+	return dovecot_vector_add(named, reading, item);
+}
+
+/* NULL: there is no memory for it. */
+static const struct dovecot_served *served_by(struct certdeploy_reading *reading)
+{
+	struct dovecot_model *model = certdeploy_model(reading);
+	size_t count;
+	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(reading, &count);
+	struct dovecot_served *served = model->served;
+
+	if (served != NULL)
+		return served;
+	served = certdeploy_alloc(reading, sizeof(*served));
+	for (size_t i = 0; served != NULL && i < count; i++)
+		if (add_served(served, reading, all[i]) != 0)
+			served = NULL;
+	model->served = served;
+	return served;
+}
+
+/* The endpoints that bear a name. */
+static const struct dovecot_vector *bearers(const struct dovecot_served *served, const char *name)
+{
+	static const struct dovecot_vector none = {0};
+	const struct dovecot_vector *found = dovecot_table_get(&served->by_name, name, strlen(name));
+
+	return found == NULL ? &none : found;
 }
 
 /* Does an address's block end the connections that ask for the name there, and there only? */
@@ -31,30 +78,38 @@ static bool ends_there(const struct certdeploy_endpoint *endpoint)
 	return place->effective.conflict[0] != NULL && place->context->local != NULL;
 }
 
+/* What is hidden at an address comes to light with the rest, or not at all. */
+static bool is_hidden(const struct certdeploy_endpoint *endpoint)
+{
+	return ((const struct dovecot_place *)endpoint->own)->hidden;
+}
+
 /*
  * Where the name is served, an address that ends those who ask for it is no reason not to renew it: nobody
  * is served anything there, before or after.
  */
-static int use_named(struct certdeploy_reading *reading, const char *name, use_function *use, void *user,
-		     bool *found)
+static int use_named(struct certdeploy_reading *reading, const struct dovecot_vector *named,
+		     use_function *use, void *user, bool *found)
 {
-	size_t count;
-	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(reading, &count);
 	const struct certdeploy_endpoint *left_out = NULL;
 	bool served = false;
 	int result = 0;
 
-	for (size_t i = 0; i < count; i++)
-		if (bears(endpoints[i], name))
-			served = served || (endpoints[i]->tls && endpoints[i]->untouchable == NULL);
-	for (size_t i = 0; i < count && result == 0; i++) {
-		if (!bears(endpoints[i], name))
+	for (size_t i = 0; i < named->count; i++) {
+		const struct certdeploy_endpoint *endpoint = named->items[i];
+
+		served = served || (!is_hidden(endpoint) && endpoint->tls && endpoint->untouchable == NULL);
+	}
+	for (size_t i = 0; i < named->count && result == 0; i++) {
+		const struct certdeploy_endpoint *endpoint = named->items[i];
+
+		if (is_hidden(endpoint))
 			continue;
 		*found = true;
-		if (served && ends_there(endpoints[i]))
-			left_out = endpoints[i];
+		if (served && ends_there(endpoint))
+			left_out = endpoint;
 		else
-			result = use(user, endpoints[i]);
+			result = use(user, endpoint);
 	}
 	if (result == 0 && left_out != NULL)
 		certdeploy_report(reading, CERTDEPLOY_WARNING, left_out->untouchable, left_out->file,
@@ -62,75 +117,66 @@ static int use_named(struct certdeploy_reading *reading, const char *name, use_f
 	return result;
 }
 
-static int use_default(struct certdeploy_reading *reading, use_function *use, void *user)
+static int use_default(const struct dovecot_served *served, use_function *use, void *user)
 {
-	size_t count;
-	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(reading, &count);
 	int result = 0;
 
-	for (size_t i = 0; i < count && result == 0; i++)
-		if (endpoints[i]->name == NULL)
-			result = use(user, endpoints[i]);
+	for (size_t i = 0; i < served->nameless.count && result == 0; i++)
+		result = use(user, served->nameless.items[i]);
 	return result;
 }
 
 /* A pattern's endpoint answers if its value is the one that a client asking for the name gets. */
-static int use_patterns(struct certdeploy_reading *reading, const char *name, use_function *use, void *user)
+static int use_patterns(const struct dovecot_model *model, const char *name, use_function *use, void *user)
 {
-	const struct dovecot_model *model = certdeploy_model(reading);
-	size_t count;
-	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(reading, &count);
+	const struct dovecot_vector *patterns = &model->served->patterns;
 	int result = 0;
 
-	for (size_t i = 0; i < count && result == 0; i++) {
-		const struct dovecot_place *place = endpoints[i]->own;
+	for (size_t i = 0; i < patterns->count && result == 0; i++) {
+		const struct certdeploy_endpoint *endpoint = patterns->items[i];
+		const struct dovecot_place *place = endpoint->own;
 		struct dovecot_effective effective;
 
-		if (place->name == NULL || strpbrk(place->name, "*?") == NULL || !place->own ||
-		    !dovecot_name_matches(place->name, name))
+		if (!dovecot_name_matches(place->name, name))
 			continue;
 		if (dovecot_effective(&effective, model, place->context, name) != 0)
 			return CERTDEPLOY_ENOMEM;
 		if (effective.values[DOVECOT_CERT] == place->effective.values[DOVECOT_CERT])
-			result = use(user, endpoints[i]);
+			result = use(user, endpoint);
 	}
 	return result;
 }
 
-/* Is there an endpoint of the name on the listener already? */
-static bool is_known(struct certdeploy_reading *reading, const char *name,
-		     const struct dovecot_place *place)
+/* Does one of them stand for the place's listener? */
+static bool is_known(const struct dovecot_vector *named, const struct dovecot_place *place)
 {
-	size_t count;
-	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(reading, &count);
+	for (size_t i = 0; i < named->count; i++) {
+		const struct certdeploy_endpoint *endpoint = named->items[i];
+		const struct dovecot_place *other = endpoint->own;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct dovecot_place *other = endpoints[i]->own;
-
-		if (other->listener == place->listener && other->context == place->context &&
-		    other->name != NULL && strcmp(other->name, name) == 0)
+		if (other->listener == place->listener && other->context == place->context)
 			return true;
 	}
 	return false;
 }
 
 /* A new endpoint for the name beside every default one that is not about one address only. */
-static int use_new(struct certdeploy_reading *reading, const char *name, bool found, use_function *use,
-		   void *user)
+static int use_new(struct dovecot_model *model, const char *name, use_function *use, void *user)
 {
-	struct dovecot_model *model = certdeploy_model(reading);
-	size_t count;
-	const struct certdeploy_endpoint *const *endpoints = certdeploy_endpoints(reading, &count);
+	const struct dovecot_vector *nameless = &model->served->nameless;
+	const struct dovecot_vector *named = bearers(model->served, name);
+	struct certdeploy_reading *reading = model->reading;
 	int result = 0;
 
-	for (size_t i = 0; i < count && result == 0; i++) {
-		const struct dovecot_place *place = endpoints[i]->own;
+	for (size_t i = 0; i < nameless->count && result == 0; i++) {
+		const struct certdeploy_endpoint *beside = nameless->items[i];
+		const struct dovecot_place *place = beside->own;
 		struct certdeploy_endpoint *endpoint;
 		struct dovecot_place *made;
 
-		if (place->name != NULL || !place->context->by_name ||
+		if (!place->context->by_name ||
 		    (place->context->local != NULL && place->listener->address == NULL) ||
-		    (found && is_known(reading, name, place)))
+		    is_known(named, place))
 			continue;
 		made = certdeploy_alloc(reading, sizeof(*made));
 		endpoint = certdeploy_alloc(reading, sizeof(*endpoint));
@@ -167,25 +213,25 @@ static const char *keep_name(struct certdeploy_reading *reading, const char *hos
 }
 
 /* Without a default certificate Dovecot starts no TLS at all, not for a name either. */
-static int check_default(struct certdeploy_reading *reading)
+static int check_default(const struct dovecot_model *model)
 {
-	size_t count;
-	const struct certdeploy_endpoint *const *all = certdeploy_endpoints(reading, &count);
+	const struct dovecot_vector *nameless = &model->served->nameless;
 	const struct certdeploy_endpoint *without = NULL;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct dovecot_place *place = all[i]->own;
+	for (size_t i = 0; i < nameless->count; i++) {
+		const struct certdeploy_endpoint *endpoint = nameless->items[i];
+		const struct dovecot_place *place = endpoint->own;
 		const struct dovecot_value *certificate = place->effective.values[DOVECOT_CERT];
 
-		if (all[i]->name != NULL || !all[i]->tls)
+		if (!endpoint->tls)
 			continue;
 		if (certificate != NULL && certificate->text[0] != '\0')
 			return 0;
-		without = all[i];
+		without = endpoint;
 	}
 	return without == NULL
 		       ? 0
-		       : certdeploy_refuse(reading, "tls-off", without->file, without->line,
+		       : certdeploy_refuse(model->reading, "tls-off", without->file, without->line,
 					   _("%s has no default certificate: without one Dovecot serves no "
 					     "name either"),
 					   without->listen);
@@ -194,24 +240,25 @@ static int check_default(struct certdeploy_reading *reading)
 int dovecot_answers(struct certdeploy_reading *reading, const char *hostname, bool create,
 		    int (*use)(void *user, const struct certdeploy_endpoint *endpoint), void *user)
 {
-	const struct dovecot_model *model = certdeploy_model(reading);
+	struct dovecot_model *model = certdeploy_model(reading);
 	const char *own = dovecot_setting(model, "hostname");
 	const char *name = keep_name(reading, hostname);
+	const struct dovecot_served *served = served_by(reading);
 	bool found = false;
 	int result;
 
-	if (name == NULL)
+	if (name == NULL || served == NULL)
 		return CERTDEPLOY_ENOMEM;
-	result = use_named(reading, name, use, user, &found);
+	result = use_named(reading, bearers(served, name), use, user, &found);
 	if (result != 0)
 		return result;
 	if (!found && own != NULL && strcasecmp(own, name) == 0)
-		return use_default(reading, use, user);
+		return use_default(served, use, user);
 	if (create) {
-		result = check_default(reading);
-		return result != 0 ? result : use_new(reading, name, found, use, user);
+		result = check_default(model);
+		return result != 0 ? result : use_new(model, name, use, user);
 	}
-	return found ? 0 : use_patterns(reading, name, use, user);
+	return found ? 0 : use_patterns(model, name, use, user);
 }
 
 /* ---- addresses ---- */

@@ -154,8 +154,9 @@ struct dovecot_model {
 	bool uncertain;                 /**< there is a certificate for a host name's address */
 	bool refers;                    /**< a value is made of what a certificate's or key's line says */
 	size_t order;
-	struct dovecot_names *names; /**< settings.c: filters by name */
-	struct dovecot_table asked;  /**< answers.c: names asked for */
+	struct dovecot_names *names;   /**< settings.c: filters by name */
+	struct dovecot_served *served; /**< answers.c: endpoints by name; NULL: none was asked for yet */
+	struct dovecot_table asked;    /**< answers.c: names asked for */
 };
 
 /** The last value of a setting of the root filter, or NULL. */

@@ -654,7 +654,7 @@ static int check_names(struct choosing *choosing)
 			bool strict = endpoint->name != NULL && !accepted && choosing->target->all;
 
 			if (name == NULL || cd_names_cover(choosing->target->names, name) ||
-			    is_chosen_by_name(chosen, endpoint))
+			    (endpoint->name == NULL && is_chosen_by_name(chosen, endpoint)))
 				continue;
 			cd_problem(choosing->problems, strict ? CERTDEPLOY_ERROR : CERTDEPLOY_WARNING,
 				   "name-mismatch", endpoint->file, endpoint->line,

@@ -41,25 +41,51 @@ def valgrind():
     return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}"]
 
 
+def ask(root, *arguments):
+    """Instructions of a command, and what it says."""
+    argv, own = command()
+    done = subprocess.run([*valgrind(), *argv, "--root", root, "--json", *arguments, "--service", "dovecot"],
+                          env={**CLEAN, **own}, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return int(re.search(r"refs:\s+([\d,]+)", done.stderr).group(1).replace(",", "")), done.stdout
+
+
+def configure(root, text):
+    (root / "etc/dovecot").mkdir(parents=True)
+    (root / "etc/dovecot/dovecot.conf").write_text(text)
+
+
+def is_linear(none, few, many):
+    """Eight times as many take eight times the instructions, with room for tables that grow; the square is 64."""
+    assert many - none < (TIMES + 2) * (few - none), (none, few, many)
+
+
 def count(base, shape, number):
     """Instructions and endpoints of listing so many."""
     begin, each, end, _ = shape
-    home = base / str(number) / "etc/dovecot"
-    home.mkdir(parents=True)
-    text = begin + "".join(map(each, range(number))) + end
-    (home / "dovecot.conf").write_text(text)
-    argv, own = command()
-    done = subprocess.run([*valgrind(), *argv, "--root", base / str(number), "--json", "list", "--service", "dovecot"],
-                          env={**CLEAN, **own}, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    counted = re.search(r"refs:\s+([\d,]+)", done.stderr)
-    return int(counted.group(1).replace(",", "")), done.stdout.count('"listen"')
+    root = base / str(number)
+    configure(root, begin + "".join(map(each, range(number))) + end)
+    instructions, told = ask(root, "list")
+    return instructions, told.count('"listen"')
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_growth(tmp_path, name):
-    """Eight times as many take eight times the instructions, with room for tables that grow; the square is 64."""
     shape = SHAPES[name]
     (none, before), (few, _), (many, after) = (count(tmp_path, shape, n) for n in (1, FEW, TIMES * FEW))
     assert after - before == shape[3] * (TIMES * FEW - 1)
-    assert many - none < (TIMES + 2) * (few - none), (none, few, many)
+    is_linear(none, few, many)
+
+
+def test_growth_of_names_that_are_asked_for(tmp_path, leaf):
+    """Each has a block of its own, which is found and edited."""
+    costs = []
+    for number in 1, FEW, TIMES * FEW:
+        root = tmp_path / str(number)
+        configure(root, DOVECOT + "".join(f"local_name n{i}.example.jp" + PAIR for i in range(number)))
+        names = [word for i in range(number) for word in ("--hostname", f"n{i}.example.jp")]
+        instructions, told = ask(root, "plan", "--fullchain", leaf.fullchain, "--key", leaf.key, *names,
+                                 "--accept", "name-mismatch", "--accept", "files-missing")
+        assert told.count('"listen"') == 2 * number
+        costs.append(instructions)
+    is_linear(*costs)
