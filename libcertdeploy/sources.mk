@@ -82,6 +82,7 @@ libcertdeploy_internal_la_SOURCES = \
 	libcertdeploy/change/document.c libcertdeploy/change/document.h \
 	libcertdeploy/change/edits.c libcertdeploy/change/edits.h \
 	libcertdeploy/change/entries.c \
+	libcertdeploy/change/foreign.c \
 	libcertdeploy/change/history.c libcertdeploy/change/history.h \
 	libcertdeploy/change/journal.c libcertdeploy/change/journal.h libcertdeploy/change/record.c \
 	libcertdeploy/change/lock.c \

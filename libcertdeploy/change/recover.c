@@ -103,42 +103,42 @@ static int put_old(struct cd_work *work, const struct cd_entry *entry, int direc
 	return error;
 }
 
-static void tell_foreign(struct cd_work *work, const struct cd_entry *entry, size_t *foreign)
+/* What is as the run made it goes back; anything else stays. */
+static int undo_there(struct cd_work *work, const struct cd_entry *entry, struct cd_foreign *foreign,
+		      int directory, const char *name)
 {
-	(*foreign)++;
-	cd_problem(work->problems, CERTDEPLOY_WARNING, "changed-since",
-		   cd_safe(&work->problems->arena, entry->path), 0,
-		   _("somebody has changed this since; it was left as it is"));
-}
-
-static int undo_one(struct cd_work *work, const struct cd_entry *entry, size_t *foreign)
-{
-	const char *name;
-	int directory = cd_disk_parent(&name, work->root, entry->path), error;
 	struct cd_identity identity;
 	struct cd_side now;
 	char *target = NULL;
+	bool keeps = false;
+	int error = cd_side_look(&now, &target, &identity, directory, name);
+	bool ours = error == 0 && (work->force || cd_side_same(&now, target, &entry->after));
+
+	if (error == 0 && !cd_side_same(&now, target, &entry->before)) {
+		if (ours)
+			error = cd_foreign_keeps(&keeps, foreign, work, entry);
+		if (ours && error == 0 && !keeps)
+			error = put_old(work, entry, directory, name);
+		if (!ours || error == ENOTEMPTY)
+			error = cd_foreign_add(foreign, work, entry, directory, name, now.kind);
+	}
+	free(target);
+	return error;
+}
+
+static int undo_one(struct cd_work *work, const struct cd_entry *entry, struct cd_foreign *foreign)
+{
+	const char *name;
+	int directory = cd_disk_parent(&name, work->root, entry->path), error;
 
 	if (directory == -1 && !cd_disk_is_gone(errno))
 		return errno;
-	if (directory == -1) {
-		/* Its directory never came, or somebody has taken it away. */
-		if (entry->before.kind != CD_SIDE_NOTHING)
-			tell_foreign(work, entry, foreign);
-		return 0;
-	}
-	error = cd_side_look(&now, &target, &identity, directory, name);
-	if (error == 0 && !cd_side_same(&now, target, &entry->before)) {
-		if (cd_side_same(&now, target, &entry->after) || work->force)
-			error = put_old(work, entry, directory, name);
-		else
-			tell_foreign(work, entry, foreign);
-		if (error == ENOTEMPTY) {
-			tell_foreign(work, entry, foreign);
-			error = 0;
-		}
-	}
-	free(target);
+	/* Its directory never came, or somebody has taken it away. */
+	if (directory == -1)
+		return entry->before.kind == CD_SIDE_NOTHING
+			       ? 0
+			       : cd_foreign_add(foreign, work, entry, -1, NULL, CD_SIDE_NOTHING);
+	error = undo_there(work, entry, foreign, directory, name);
 	(void)close(directory);
 	return error;
 }
@@ -149,17 +149,15 @@ static bool is_waiting(const struct cd_entry *entry)
 	return entry->waiting || (entry->inside && entry->top != NULL && entry->top->waiting);
 }
 
-static int undo_all(struct cd_work *work, size_t *foreign, const char **where)
+/* Of the new things, or of the others; a directory after what is in it. The first error. */
+static int undo_those(struct cd_work *work, bool new, struct cd_foreign *foreign, const char **where)
 {
-	int first = cd_stage_clean(work), error;
-	const char *path;
+	int first = 0, error;
 
-	*foreign = 0;
-	*where = NULL;
 	for (size_t i = work->journal.entries.count; i > 0; i--) {
 		const struct cd_entry *entry = work->journal.entries.items[i - 1];
 
-		if (is_waiting(entry))
+		if (is_waiting(entry) || (entry->before.kind == CD_SIDE_NOTHING) != new)
 			continue;
 		error = undo_one(work, entry, foreign);
 		if (error != 0 && first == 0) {
@@ -167,6 +165,23 @@ static int undo_all(struct cd_work *work, size_t *foreign, const char **where)
 			*where = entry->path;
 		}
 	}
+	return first;
+}
+
+/* New things go last, and only when the rest is as before: what still names them would find nothing. */
+static int undo_all(struct cd_work *work, size_t *count, const char **where)
+{
+	struct cd_foreign foreign = {0};
+	int cleaned = cd_stage_clean(work), first, error;
+	const char *path;
+
+	*where = NULL;
+	first = undo_those(work, false, &foreign, where);
+	if (first == 0)
+		first = undo_those(work, true, &foreign, where);
+	first = first != 0 ? first : cleaned;
+	*count = foreign.count;
+	cd_foreign_free(&foreign);
 	error = cd_stage_clean(work);
 	first = first != 0 ? first : error;
 	error = cd_flush_directories(work, &path);

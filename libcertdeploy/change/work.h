@@ -65,6 +65,22 @@ int cd_stage_clean_holders(struct cd_work *work);
  * NULL. */
 int cd_flush_directories(struct cd_work *work, const char **where);
 
+/* foreign.c: what somebody has changed since. */
+struct cd_foreign {
+	size_t count;
+	struct cd_buffer texts; /**< of such files */
+	bool unread;            /**< one cannot be read */
+	struct cd_vector kept;  /**< of struct cd_entry: new things that they name */
+	size_t looked;          /**< for them, with so many changed */
+};
+void cd_foreign_free(struct cd_foreign *foreign);
+/** Tell of one, of this kind now. Returns 0 or ENOMEM. */
+int cd_foreign_add(struct cd_foreign *foreign, struct cd_work *work, const struct cd_entry *entry,
+		   int directory, const char *name, enum cd_side_kind kind);
+/** Whether a new thing has to stay because what was changed names it; then that is told. 0 or ENOMEM. */
+int cd_foreign_keeps(bool *keeps, struct cd_foreign *foreign, struct cd_work *work,
+		     const struct cd_entry *entry);
+
 /* recover.c: the way back. */
 /** Put every entry back. 0, or CERTDEPLOY_EBROKEN, recorded; *foreign counts what others changed since. */
 int cd_undo(struct cd_work *work, size_t *foreign);

@@ -160,6 +160,23 @@ def test_what_somebody_changed_after_a_kill_stays(tool, root, material):
     assert not tool("recover").expect(0).json["changed"]
 
 
+def test_what_somebody_added_to_keeps_its_certificate(tool, root, material, leaf):
+    """The edit stays in the file, so its store does, and the next deployment goes on from there."""
+    done = tool("deploy", *material, "--name", "a", "--default").expect(0)
+    interrupt(root)
+    conf = root / "etc/dovecot/dovecot.conf"
+    conf.write_bytes(conf.read_bytes() + b"# mine\n")
+    edited = conf.read_bytes()
+    assert b"/etc/ssl/certdeploy/a/current/" in edited
+    done = tool("recover").expect(5, "changed-since")
+    assert [p["file"] for p in done.json["problems"] if p["code"] == "changed-since"][0] == "/etc/dovecot/dovecot.conf"
+    assert conf.read_bytes() == edited
+    assert {e["sha256"] for e in tool("list", "--service", "dovecot").expect(0).endpoints} == {leaf.sha256}
+    assert not tool("recover").expect(0).json["changed"]
+    tool("deploy", *material, "--name", "a", "--default").expect(0)
+    assert {e["sha256"] for e in tool("list").expect(0).endpoints} == {leaf.sha256} and conf.read_bytes() == edited
+
+
 def test_a_bad_one_of_a_batch(tool, root, leaf, pki, tmp_path):
     """It is reported and left out; with --all-or-nothing nothing is done."""
     stranger = pki.root("Old Root").leaf("old.example.test")

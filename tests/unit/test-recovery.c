@@ -603,6 +603,8 @@ static void test_a_pipe_in_the_place_of_a_file(void **state)
 	assert_int_equal(lstat(place, &status), 0);
 	assert_true(S_ISFIFO(status.st_mode));
 	assert_true(host_has(host, "etc/one.conf", "old one\n"));
+	/* Who knows what it will tell of. */
+	assert_true(host_has(host, "etc/store/key", "key"));
 }
 
 /* The files are as before all the same; what is left is a person's, and the next run has nothing to do. */
@@ -700,6 +702,52 @@ static void test_directories_that_have_gone_since(void **state)
 		assert_true(host_has(host, "etc/one.conf", "old one\n"));
 		if (strstr(commands[i], "mine") != NULL)
 			assert_true(host_has(host, strstr(commands[i], ">") + 1, "mine\n"));
+		assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
+	}
+}
+
+static bool stays(struct host *host, const char *path)
+{
+	for (size_t i = 0; i < host->problems.list.count; i++) {
+		const struct certdeploy_problem *problem = host->problems.list.items[i];
+
+		if (strcmp(problem->code, "changed-since") == 0 && strcmp(problem->file, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What it names, by our edit that is in it still, stays as well: a server that reads it would end else. */
+static void test_what_a_changed_file_names_stays(void **state)
+{
+	static const struct {
+		const char *before, *behind;
+		bool named;
+	} cases[] = {
+		{"mine\nkey = ", "/key\n", true}, {"key=\"", "/other\";", true}, {"", "\t", true},
+		{"directory ", "", true},         {"# ", ".bak", false},         {"# ", "-2/key", false},
+		{"# ", "2/key", false},           {"# ", "_/key\n", false},
+	};
+	struct host *host = *state;
+	int recovered;
+
+	interrupt(host);
+	in_host(host, "mkdir kept && cp -a etc var kept");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *store = host_path(host, "etc/store");
+		const char *text =
+			cd_arena_format(&host->texts, "%s%s%s", cases[i].before, store, cases[i].behind);
+
+		in_host(host, "rm -rf etc var && cp -a kept/etc kept/var .");
+		host_put(host, "etc/two.conf", text);
+		assert_int_equal(recover(host, &recovered, false), 0);
+		assert_int_equal(recovered, 3);
+		assert_true(host_has(host, "etc/one.conf", "old one\n"));
+		assert_true(host_has(host, "etc/two.conf", text));
+		assert_true(stays(host, host_path(host, "etc/two.conf")));
+		if (!host_has(host, "etc/store/key", cases[i].named ? "key" : NULL) ||
+		    stays(host, store) != cases[i].named)
+			fail_msg("%s", text);
 		assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
 	}
 }
@@ -891,6 +939,39 @@ static void test_whatever_fails_on_the_way_back(void **state)
 	keep(host);
 	for (size_t i = 0; i < sizeof(leftovers) / sizeof(leftovers[0]); i++)
 		fail_each(recover_once, host, &leftovers[i], i == 0 ? 4 : 1);
+}
+
+/* Whatever fails, what somebody has changed stays, and what it names. */
+static bool recover_changed_once(struct host *host, const void *data, size_t call, long at)
+{
+	const char *text = cd_arena_format(&host->texts, "mine: %s\n", host_path(host, "etc/store/key"));
+	int recovered;
+	bool met;
+
+	(void)data;
+	restore(host, ":");
+	host_put(host, "etc/conf.d/read", text);
+	host_begin(host, "recover");
+	host->read_below = NULL;
+	short_of(calls[call].names, at, 1, calls[call].fault);
+	(void)cd_transaction_recover(&recovered, &host->transaction, false);
+	met = short_met();
+	assert_int_equal(recover(host, &recovered, false), 0);
+	if (!host_has(host, "etc/conf.d/read", text) || !host_has(host, "etc/store/key", "key") ||
+	    !host_has(host, "etc/one.conf", "old one\n") || !leads_to(host, "etc/current", "old"))
+		fail_msg("%s, %ld, %s", calls[call].names, at, host_error(host));
+	assert_false(cd_transaction_is_interrupted(&host->root, host_path(host, "var/state")));
+	return met;
+}
+
+static void test_whatever_fails_beside_what_was_changed(void **state)
+{
+	struct host *host = *state;
+
+	furnish(host);
+	run_and_die(host, change_everything);
+	keep(host);
+	fail_each(recover_changed_once, host, NULL, 4);
 }
 
 /* All is new, or all is old; and what it could not clean up the next one does. */
@@ -1235,6 +1316,7 @@ int main(void)
 		TEST(test_a_state_that_others_can_change),
 		TEST(test_leftovers_from_before_it_began),
 		TEST(test_what_others_changed_since_stays),
+		TEST(test_what_a_changed_file_names_stays),
 		TEST(test_what_others_changed_since_can_be_overwritten),
 		TEST(test_a_pipe_in_the_place_of_a_file),
 		TEST(test_a_server_that_cannot_be_brought_back),
@@ -1242,6 +1324,7 @@ int main(void)
 		TEST(test_a_record_that_cannot_be_summed_up),
 		TEST(test_directories_that_have_gone_since),
 		TEST(test_whatever_fails_on_the_way_back),
+		TEST(test_whatever_fails_beside_what_was_changed),
 		TEST(test_whatever_fails_on_the_way_there),
 		TEST(test_each_of_a_kind_fails),
 		TEST(test_what_goes_by_itself),
