@@ -219,6 +219,9 @@ struct certdeploy_leaf {
 	bool self_signed;
 	bool client_auth;    /**< may be used by a TLS client (extended key usage absent or allows it) */
 	size_t certificates; /**< in the file */
+	size_t keys;         /**< private keys in the file */
+	/** SHA-256 of the certificates that stand behind further keys (Postfix's chain files); or NULL. */
+	const char *const *others;
 };
 
 /**
@@ -451,7 +454,8 @@ struct certdeploy_material {
 	struct certdeploy_paths paths; /**< what configurations name: stays the same at a renewal */
 	/** Where the same bytes lie when a build runs, before `current` is switched. */
 	struct certdeploy_paths building;
-	const char *chain_sha256; /**< of the chain's text, the same for the same chain; NULL: it has none */
+	const char
+		*chain_sha256; /**< of the chain's text, the same for the same chain; NULL: it has none */
 };
 
 /**

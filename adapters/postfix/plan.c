@@ -285,6 +285,26 @@ static int add_all(struct postfix_text *out, struct postfix_model *model, const 
 	return out->failed ? CERTDEPLOY_ENOMEM : result;
 }
 
+/* A file may hold a key and a certificate of each type: none may go unseen with the others. */
+static int check_types(struct postfix_model *model, const struct outcome *outcome,
+		       const struct postfix_pairs *pairs)
+{
+	for (size_t i = 0; i < outcome->used_count; i++) {
+		const struct postfix_pair *pair = outcome->used[i];
+		const struct certdeploy_pair *shown = &pairs->shown[pair - pairs->list];
+		/* The first key may stand in a file of its own. */
+		size_t keys = strcmp(pair->key, pair->certificate) == 0 ? 0 : 1;
+
+		keys += pair->leaf == NULL ? 0 : pair->leaf->keys;
+		if (!is_kept(outcome, pair) && keys > outcome->material_count)
+			return certdeploy_refuse(model->reading, "other-key-type", shown->file, shown->line,
+						 _("%s holds %zu keys with their certificates, of which "
+						   "not all are replaced"),
+						 pair->certificate, keys);
+	}
+	return 0;
+}
+
 int postfix_file_list(const char **out, struct postfix_model *model,
 		      const struct certdeploy_assignment *assignment, const struct postfix_pairs *pairs,
 		      const char *const *files, bool tight, bool building)
@@ -293,6 +313,8 @@ int postfix_file_list(const char **out, struct postfix_model *model,
 	struct outcome outcome;
 	int result = settle(&outcome, model, assignment, pairs);
 
+	if (result == 0 && !assignment->drop_other_types)
+		result = check_types(model, &outcome, pairs);
 	if (result == 0)
 		result = add_all(&text, model, &outcome, files, tight, building);
 	*out = text.bytes == NULL ? "" : text.bytes;

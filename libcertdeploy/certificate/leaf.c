@@ -37,14 +37,37 @@ static int describe(struct certdeploy_leaf *leaf, struct cd_arena *arena, const 
 	return leaf->sha256 == NULL ? CERTDEPLOY_ENOMEM : result;
 }
 
+/* Where a key was the last thing before it, a later certificate is no issuer of the first. */
+static int take_block(struct certdeploy_leaf *leaf, struct cd_arena *arena, struct cd_vector *others,
+		      const struct cd_block *block, bool *behind_key)
+{
+	bool other = *behind_key && leaf->certificates != 0;
+	const char *sha256;
+
+	if (cd_ends_with(block->label, "PRIVATE KEY")) {
+		leaf->keys++;
+		*behind_key = true;
+		return 0;
+	}
+	if (!cd_ends_with(block->label, "CERTIFICATE"))
+		return 0;
+	*behind_key = false;
+	if (leaf->certificates++ == 0)
+		return describe(leaf, arena, block->data.bytes, block->data.length);
+	sha256 = other ? cd_sha256_text(arena, block->data.bytes, block->data.length) : NULL;
+	return other && (sha256 == NULL || cd_vector_add(others, sha256) != 0) ? CERTDEPLOY_ENOMEM : 0;
+}
+
 int cd_leaf_parse(const struct certdeploy_leaf **out, struct cd_arena *arena, const char *bytes,
 		  size_t length)
 {
 	struct certdeploy_leaf *leaf = cd_arena_alloc(arena, sizeof(*leaf));
 	enum cd_armour_result outcome = CD_ARMOUR_BLOCK;
-	int result = CERTDEPLOY_EREFUSED;
+	struct cd_vector others = {0};
+	bool behind_key = false;
 	struct cd_armour armour;
 	struct cd_block block;
+	int result = 0;
 
 	*out = NULL;
 	if (leaf == NULL)
@@ -54,17 +77,28 @@ int cd_leaf_parse(const struct certdeploy_leaf **out, struct cd_arena *arena, co
 	cd_armour_open(&armour, bytes, length);
 	while (outcome != CD_ARMOUR_END && outcome != CD_ARMOUR_MEMORY) {
 		outcome = cd_armour_next(&armour, &block);
-		if (outcome == CD_ARMOUR_BLOCK && cd_ends_with(block.label, "CERTIFICATE") &&
-		    leaf->certificates++ == 0)
-			result = describe(leaf, arena, block.data.bytes, block.data.length);
+		if (outcome == CD_ARMOUR_BLOCK && result == 0)
+			result = take_block(leaf, arena, &others, &block, &behind_key);
 		cd_block_free(&block);
 	}
+	if (result == 0 && leaf->certificates == 0)
+		result = CERTDEPLOY_EREFUSED;
+	if (result == 0 && others.count != 0) {
+		leaf->others = cd_arena_list(arena, (const char *const *)others.items);
+		result = leaf->others == NULL ? CERTDEPLOY_ENOMEM : 0;
+	}
+	cd_vector_free(&others);
 	/* A list of usages that there was no memory for would mean that all are allowed. */
 	if (cd_was_short_of_memory() || outcome == CD_ARMOUR_MEMORY)
 		result = CERTDEPLOY_ENOMEM;
 	if (result == 0)
 		*out = leaf;
 	return result;
+}
+
+bool cd_leaf_is(const struct certdeploy_leaf *leaf, const char *sha256)
+{
+	return strcmp(leaf->sha256, sha256) == 0 || cd_in_list(leaf->others, sha256);
 }
 
 static const char *type_in_info(const struct cd_block *block)

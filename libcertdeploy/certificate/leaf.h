@@ -8,11 +8,14 @@
 #include <certdeploy-adapter.h>
 
 /**
- * Describe the first certificate of a PEM file. Keys in it are not looked at.
+ * Describe the first certificate of a PEM file. Keys in it are counted, not looked at.
  * Returns 0, CERTDEPLOY_EREFUSED (no certificate that can be read) or CERTDEPLOY_ENOMEM.
  */
 int cd_leaf_parse(const struct certdeploy_leaf **out, struct cd_arena *arena, const char *bytes,
 		  size_t length);
+
+/** Whether it is the certificate with this digest, or the file holds that one behind another key. */
+bool cd_leaf_is(const struct certdeploy_leaf *leaf, const char *sha256);
 
 /**
  * The type of the first private key in a PEM file, which is not decoded. Returns 0, CERTDEPLOY_EREFUSED (no

@@ -3,6 +3,7 @@
 #include "proof/proof.h"
 
 #include "base/text.h"
+#include "certificate/leaf.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -237,7 +238,7 @@ static bool is_in_files(const struct cd_proof_item *item, const char *sha256, bo
 		if (path == NULL || certdeploy_leaf(&leaf, reading, path) != 0)
 			*all = false;
 		else
-			found = found || strcmp(leaf->sha256, sha256) == 0;
+			found = found || cd_leaf_is(leaf, sha256);
 	}
 	return found;
 }

@@ -4,6 +4,7 @@
 
 #include "base/hostname.h"
 #include "base/text.h"
+#include "certificate/leaf.h"
 #include "host/managed.h"
 #include "host/target.h"
 
@@ -234,7 +235,7 @@ bool cd_sight_agrees(const struct cd_sight *sight)
 {
 	if (sight->probe == NULL || sight->leaf == NULL)
 		return true;
-	return strcmp(sight->leaf->sha256, sight->probe->sha256) == 0;
+	return cd_leaf_is(sight->leaf, sight->probe->sha256);
 }
 
 static int progress(void *user, size_t done, size_t total)

@@ -178,6 +178,37 @@ def test_dual_key_types(host, ca):
     assert mail.value("smtpd_tls_eccert_file") == ""
 
 
+@pytest.mark.parametrize("key_apart", [False, True], ids=["with the keys", "the first key apart"])
+def test_two_key_types_in_one_chain_file(host, ca, key_apart):
+    """A certificate of one type would take the other's place, too; both together may."""
+    mail = host.postfix()
+    rsa, ec = ca.leaf(NAME, key="rsa"), ca.leaf(NAME)
+    both = host.etc / "both.pem"
+    both.write_text(("" if key_apart else rsa.key_pem) + rsa.fullchain_pem + ec.key_pem + ec.fullchain_pem)
+    both.chmod(0o600)
+    mail.set(smtpd_tls_cert_file="", smtpd_tls_key_file="", smtpd_tls_chain_files=f"{rsa.key if key_apart else ''} {both}")
+    host.start()
+    new, newer = ca.leaf(NAME, key="rsa", again=1), ca.leaf(NAME, again=1)
+
+    def is_served(one, other):
+        for port, how in mail.endpoints():
+            assert wire.served(port, sigalgs=wire.RSA_ONLY, **how) == one.sha256
+            assert wire.served(port, sigalgs=wire.ECDSA_ONLY, **how) == (other.sha256 if other else None)
+
+    is_served(rsa, ec)
+    host.tool("verify").expect(0)
+    host.write_config()
+    before = host.configuration()
+    deploy(host, new).expect(6, "other-key-type")
+    assert host.configuration() == before
+    deploy(host, new, "--cert", newer.cert, "--key", newer.key, "--chain", newer.chain).expect(0)
+    is_served(new, newer)
+    host.tool("rollback").expect(0)
+    is_served(rsa, ec)
+    deploy(host, new, "--drop-other-types").expect(0)
+    is_served(new, None)
+
+
 def test_postscreen(host, one):
     mail = host.postfix()
     text = mail.master.read_text()
