@@ -311,6 +311,25 @@ static int set_entries(struct postfix_model *model, struct postfix_map *map, boo
 	return result;
 }
 
+/* A new source, in a folder that is there. */
+static int create_source(struct postfix_model *model, const struct postfix_map *map, const char *text)
+{
+	const char *slash = strrchr(map->path, '/');
+	const char *folder = certdeploy_copy(model->reading, map->path, (size_t)(slash - map->path));
+	struct postfix_value value;
+
+	if (folder == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (*folder == '\0' || certdeploy_file_type(model->reading, folder) != CERTDEPLOY_FILE_ABSENT)
+		return certdeploy_create(model->edits, model->reading, map->path, text, strlen(text), true);
+	postfix_lookup(&value, model, NULL, PARAMETER);
+	return certdeploy_refuse(model->reading, "not-found",
+				 value.line == NULL ? map->path
+						    : certdeploy_document_path(value.line->document),
+				 value.line == NULL ? 0 : postfix_line_number(value.line, value.span.start),
+				 _("there is no directory %s for the table of names"), folder);
+}
+
 static int add_new(struct postfix_model *model, struct postfix_map *map)
 {
 	const char *text;
@@ -322,7 +341,7 @@ static int add_new(struct postfix_model *model, struct postfix_map *map)
 	if (map->kind == POSTFIX_MAP_INLINE)
 		return postfix_insert_after(model, map->line, map->tail - 1, text);
 	if (map->lines.document == NULL)
-		return certdeploy_create(model->edits, model->reading, map->path, text, strlen(text), true);
+		return create_source(model, map, text);
 	(void)certdeploy_document_bytes(map->lines.document, &length);
 	return certdeploy_splice(model->edits, model->reading, map->lines.document, length, 0, text,
 				 strlen(text));

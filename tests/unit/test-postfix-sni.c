@@ -113,6 +113,7 @@ static void test_renewal_builds_the_index_anew(void **state)
 static void test_name_is_added(void **state)
 {
 	struct fixture fixture;
+	size_t line;
 
 	(void)state;
 	/* a domain's entry covers it, yet the name gets its own */
@@ -132,6 +133,13 @@ static void test_name_is_added(void **state)
 	assert_string_equal(edited(&fixture, OWN), "www.example.jp\t" COMBINED "\n");
 	assert_string_equal(edited(&fixture, MAIN), BASE "tls_server_sni_maps = hash:" OWN "\nx = y\n");
 	assert_string_equal(only_build(&fixture)->input, "www.example.jp\t" NEW "\n");
+	fixture_close(&fixture);
+	/* nor a place for it */
+	assert_int_equal(read_with_map(&fixture, BASE "tls_server_sni_maps = hash:/opt/none/sni\n", NULL),
+			 0);
+	assert_int_equal(plan_name(&fixture, "www.example.jp", rsa), CERTDEPLOY_EREFUSED);
+	assert_string_equal(problem(&fixture, &line), "not-found");
+	assert_int_equal(line, 5);
 	fixture_close(&fixture);
 	/* what cannot be seen into stays, and comes after */
 	assert_int_equal(
