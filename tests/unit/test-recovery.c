@@ -137,6 +137,7 @@ static int ask_while_it_runs(void *user)
 	host->proved++;
 	assert_int_equal(access(host_path(host, "var/state/journal"), F_OK), 0);
 	assert_false(cd_transaction_is_interrupted(&host->root, host->transaction.state_directory));
+	assert_int_equal(cd_transaction_moment(&host->root, host->transaction.state_directory), -1);
 	return 0;
 }
 
@@ -717,6 +718,50 @@ static bool stays(struct host *host, const char *path)
 	return false;
 }
 
+static bool leads_to(struct host *host, const char *name, const char *wanted)
+{
+	char target[16] = "";
+
+	return readlink(host_path(host, "%s", name), target, sizeof(target) - 1) > 0 &&
+	       strcmp(target, wanted) == 0;
+}
+
+/* By way of a link as well; and what has a name that only begins in the same way. */
+static void change_by_a_link(struct host *host)
+{
+	host_file(host, "etc/two.conf", "new two\n", NULL);
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/alias/store", NULL, NULL, false);
+	host_change(host, CD_CHANGE_FILE, "etc/alias/store/key", "key", NULL, true);
+	host_change(host, CD_CHANGE_DIRECTORY, "etc/alias/storehouse", NULL, NULL, false);
+}
+
+static void test_what_is_named_by_way_of_a_link_stays(void **state)
+{
+	struct host *host = *state;
+	int recovered;
+
+	in_host(host, "mkdir etc/real && ln -s real etc/alias");
+	run_and_die(host, change_by_a_link);
+	in_host(host, "mkdir kept && cp -a etc var kept");
+	for (int i = 0; i < 2; i++) {
+		const char *text = cd_arena_format(
+			&host->texts, "uses %s",
+			host_path(host, i == 0 ? "etc/alias/store/key" : "etc/real/store/key"));
+
+		in_host(host, "rm -rf etc var && cp -a kept/etc kept/var .");
+		host_put(host, "etc/two.conf", text);
+		assert_int_equal(recover(host, &recovered, false), 0);
+		assert_true(host_has(host, "etc/real/store/key", "key"));
+		assert_int_equal(access(host_path(host, "etc/real/storehouse"), F_OK), -1);
+	}
+	/* What a link in the place of the file leads to is nobody's to look into. */
+	in_host(host, "rm -rf etc var && cp -a kept/etc kept/var . && ln -sf one.conf etc/two.conf");
+	assert_int_equal(recover(host, &recovered, false), 0);
+	assert_true(leads_to(host, "etc/two.conf", "one.conf"));
+	assert_true(host_has(host, "etc/real/store/key", "key"));
+	assert_int_equal(access(host_path(host, "etc/real/storehouse"), F_OK), 0);
+}
+
 /* What it names, by our edit that is in it still, stays as well: a server that reads it would end else. */
 static void test_what_a_changed_file_names_stays(void **state)
 {
@@ -779,14 +824,6 @@ static void assert_a_key_is_private(struct host *host)
 
 	if (stat(host_path(host, "etc/store/key"), &status) == 0)
 		assert_int_equal(status.st_mode & 077, 0);
-}
-
-static bool leads_to(struct host *host, const char *name, const char *wanted)
-{
-	char target[16] = "";
-
-	return readlink(host_path(host, "%s", name), target, sizeof(target) - 1) > 0 &&
-	       strcmp(target, wanted) == 0;
 }
 
 static bool all_is_old(struct host *host)
@@ -972,6 +1009,9 @@ static void test_whatever_fails_beside_what_was_changed(void **state)
 	run_and_die(host, change_everything);
 	keep(host);
 	fail_each(recover_changed_once, host, NULL, 4);
+	/* Memory at each place. */
+	for (long at = 1; recover_changed_once(host, NULL, 0, at); at++)
+		assert_a_key_is_private(host);
 }
 
 /* All is new, or all is old; and what it could not clean up the next one does. */
@@ -1317,6 +1357,7 @@ int main(void)
 		TEST(test_leftovers_from_before_it_began),
 		TEST(test_what_others_changed_since_stays),
 		TEST(test_what_a_changed_file_names_stays),
+		TEST(test_what_is_named_by_way_of_a_link_stays),
 		TEST(test_what_others_changed_since_can_be_overwritten),
 		TEST(test_a_pipe_in_the_place_of_a_file),
 		TEST(test_a_server_that_cannot_be_brought_back),
