@@ -31,8 +31,9 @@ static int read_text(struct cd_foreign *foreign, int directory, const char *name
 
 	if (fd != -1)
 		(void)close(fd);
+	/* With its NUL: the end of one and the beginning of the next make no word. */
 	if (error == 0)
-		cd_buffer_add(&foreign->texts, bytes, length);
+		cd_buffer_add(&foreign->texts, bytes, length + 1);
 	else if (error != ENOMEM)
 		foreign->unread = true;
 	if (bytes != NULL)
