@@ -85,16 +85,14 @@ int open_given(const char *path)
 	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 
-/* A person takes time, and whoever has our standard input may end it; from elsewhere may never come more.
- */
+/* A person takes time, and may end standard input; from elsewhere nothing may ever come. */
 static int await(int fd)
 {
 	struct pollfd waited = {.fd = fd, .events = POLLIN};
 	int patience = fd == STDIN_FILENO || isatty(fd) ? -1 : PATIENCE, ready;
 	struct stat status;
 
-	/* A file has it or, as some of the kernel's, says that it has not; one for writing only says so,
-	 * too. */
+	/* A file has it, or says that it has not; what is open for writing only says so, too. */
 	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY ||
 	    (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)))
 		return 0;
