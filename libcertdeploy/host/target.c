@@ -264,7 +264,9 @@ static int by_hostname(struct choosing *choosing, const char *hostname)
 		result = by_equal_name(choosing, hostname);
 	if (adapter->answers == NULL || result != 0)
 		return result;
-	return adapter->answers(&choosing->chosen->seen->reading, hostname, true, take, choosing);
+	/* Nobody asks for an address by name (RFC 6066, 3): an entry made for it would never be found. */
+	return adapter->answers(&choosing->chosen->seen->reading, hostname, !cd_is_address(hostname), take,
+				choosing);
 }
 
 /* How alike two names are: length of the common end. */
@@ -335,6 +337,12 @@ static int nothing_there(struct choosing *choosing, const char *what)
 			_("%s has nothing of its own: what answers there answers on every address, and "
 			  "is chosen as the listener %s"),
 			what, on_every->listen);
+	if (cd_is_address(what) && cd_in_list(choosing->target->hostnames, what))
+		return cd_fail(
+			choosing->problems, CERTDEPLOY_EREFUSED, "no-endpoint", NULL, 0,
+			_("no server here bears the name %s: clients never ask for an address by name, "
+			  "what answers there is chosen with --address"),
+			what);
 	near = nearest_names(choosing, what);
 	what = cd_hostname_shown(&choosing->problems->arena, what);
 	if (near != NULL)

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from test_hostile import root  # noqa: F401
+from test_hostile import DOVECOT, root  # noqa: F401
 
 
 def chosen(run):
@@ -98,6 +98,18 @@ def test_an_address_is_a_name_that_a_certificate_can_have(tool, root):  # noqa: 
         tool("check", "--name", "www", "--hostname", address).expect(0)
         tool("plan", "--name", "www", "--hostname", address, "--service", "apache").expect(6, "no-endpoint")
     tool("check", "--name", "www", "--hostname", "2001:db8::2").expect(6, "name-mismatch")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_no_mail_server_gets_an_entry_for_an_address(tool, root, address):  # noqa: F811
+    """No client sends one as the name it asks for: the entry would never be found."""
+    tool("request", "--self-signed", "--san", address, "--name", "here").expect(0)
+    for command in ("plan", "deploy"):
+        refused = tool(command, "--name", "here", "--hostname", address).expect(6)
+        assert "--address" in refused.problem("no-endpoint")["message"]
+    named = f"local_name {address} {{\n  ssl_cert = </etc/old/cert.pem\n}}\n"
+    (root / "etc/dovecot/dovecot.conf").write_text(DOVECOT + named)
+    assert tool("plan", "--name", "here", "--hostname", address).expect(0).states["dovecot"] == "planned"
 
 
 def test_a_host_that_is_the_default_too_is_told_once(tool, root, pki):  # noqa: F811
