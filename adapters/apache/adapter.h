@@ -20,7 +20,8 @@
  * misdirected.c  names that would stop sharing a connection
  * pairs.c      what a virtual host is to serve; places.c: where that is written; edit.c: lines that
  *              are changed and added; write.c: a value in Apache's grammar
- * layouts.c    where distributions put things and how they control the server
+ * layouts.c    where distributions put things and how they control the server; sysconfig.c: what SUSE's
+ *              start script hands to the server
  *
  * Everything is made in the reading's memory and never freed singly.
  */
@@ -581,6 +582,8 @@ int apache_find(struct certdeploy_reading *reading, struct certdeploy_finder *fi
 int apache_command(struct certdeploy_reading *reading, enum certdeploy_action action,
 		   const char *const **argv);
 int apache_daemon(struct certdeploy_reading *reading, struct certdeploy_daemon *daemon);
+/** The file that SUSE's start script makes directives of for this configuration file; NULL: not SUSE's. */
+const char *apache_sysconfig_path(struct certdeploy_reading *reading, const char *config);
 /** The ServerRoot that the binary brings for this configuration file. */
 const char *apache_default_root(struct certdeploy_reading *reading, const char *config);
 

@@ -10,9 +10,9 @@ struct layout {
 	const char *config;
 	const char *marker; /* a file that tells it from a later one with the same configuration, or NULL */
 	const char *server_root;
-	const char *envvars;    /* shell file with the environment, a pattern, or NULL */
-	const char *flags;      /* shell file with -D flags, or NULL … */
-	const char *flags_name; /* … and the variable that holds them */
+	const char *envvars;       /* shell file with the environment, a pattern, or NULL */
+	const char *flags;         /* shell file with -D flags, or NULL … */
+	const char *flags_name[2]; /* … and the variables that may hold them */
 	const char *pid_file;
 	const char *service; /* of the init system */
 	const char *binaries[4];
@@ -21,13 +21,15 @@ struct layout {
 /* Names of definitions, without -D. */
 #define SUSE_FLAGS "APACHE_SERVER_FLAGS"
 
+static const char suse_script[] = "/usr/sbin/start_apache2";
+
 static const struct layout layouts[] = {
 	{"/etc/apache2/apache2.conf",
 	 NULL,
 	 "/etc/apache2",
 	 "/etc/apache2/envvars",
 	 NULL,
-	 NULL,
+	 {NULL},
 	 "/var/run/apache2/apache2.pid",
 	 "apache2",
 	 {"/usr/sbin/apache2", NULL}},
@@ -36,26 +38,26 @@ static const struct layout layouts[] = {
 	 "/etc/httpd",
 	 NULL,
 	 "/etc/sysconfig/httpd",
-	 "OPTIONS",
+	 {"OPTIONS"},
 	 "/run/httpd/httpd.pid",
 	 "httpd",
 	 {"/usr/sbin/httpd", "/usr/bin/httpd", NULL}},
-	/* Alpine, and in the same place SUSE. */
+	/* Alpine and Gentoo, and in the same place SUSE. */
 	{"/etc/apache2/httpd.conf",
 	 "/etc/conf.d/apache2",
 	 "/var/www",
 	 NULL,
 	 "/etc/conf.d/apache2",
-	 "HTTPD_OPTS",
+	 {"HTTPD_OPTS", "APACHE2_OPTS"},
 	 "/run/apache2/httpd.pid",
 	 "apache2",
-	 {"/usr/sbin/httpd", NULL}},
+	 {"/usr/sbin/httpd", "/usr/sbin/apache2", NULL}},
 	{"/etc/apache2/httpd.conf",
 	 NULL,
 	 "/usr",
 	 NULL,
 	 "/etc/sysconfig/apache2",
-	 SUSE_FLAGS,
+	 {SUSE_FLAGS},
 	 "/run/httpd.pid",
 	 "apache2",
 	 {"/usr/sbin/httpd-prefork", "/usr/sbin/httpd-event", "/usr/sbin/httpd", NULL}},
@@ -64,7 +66,7 @@ static const struct layout layouts[] = {
 	 "/usr/local",
 	 "/usr/local/etc/apache24/envvars.d/*.env",
 	 "/etc/rc.conf",
-	 "apache24_flags",
+	 {"apache24_flags"},
 	 "/var/run/httpd.pid",
 	 "apache24",
 	 {"/usr/local/sbin/httpd", NULL}},
@@ -129,8 +131,21 @@ static int take_flags(struct certdeploy_reading *reading, const char *text, bool
 	return 0;
 }
 
+static bool is_suse(const struct layout *layout)
+{
+	return layout->flags_name[0] != NULL && strcmp(layout->flags_name[0], SUSE_FLAGS) == 0;
+}
+
+const char *apache_sysconfig_path(struct certdeploy_reading *reading, const char *config)
+{
+	const struct layout *layout = layout_of(reading, config);
+
+	return layout != NULL && is_suse(layout) ? layout->flags : NULL;
+}
+
 static int find_flags(struct certdeploy_reading *reading, const struct layout *layout, const char **defines)
 {
+	const size_t names = sizeof(layout->flags_name) / sizeof(*layout->flags_name);
 	struct apache_variables *variables;
 	size_t count = 0;
 	int result;
@@ -141,9 +156,10 @@ static int find_flags(struct certdeploy_reading *reading, const struct layout *l
 	result = apache_variables_new(&variables, reading);
 	if (result == 0)
 		result = apache_read_envvars(variables, reading, layout->flags);
-	return result != 0 ? result
-			   : take_flags(reading, apache_environment_get(variables, layout->flags_name),
-					strcmp(layout->flags_name, SUSE_FLAGS) == 0, defines, &count);
+	for (size_t i = 0; result == 0 && i < names && layout->flags_name[i] != NULL; i++)
+		result = take_flags(reading, apache_environment_get(variables, layout->flags_name[i]),
+				    is_suse(layout), defines, &count);
+	return result;
 }
 
 static int found(struct certdeploy_reading *reading, struct certdeploy_finder *finder,
@@ -182,10 +198,13 @@ static int found(struct certdeploy_reading *reading, struct certdeploy_finder *f
 
 int apache_find(struct certdeploy_reading *reading, struct certdeploy_finder *finder)
 {
+	bool debian = certdeploy_file_type(reading, layouts[0].config) == CERTDEPLOY_FILE_REGULAR;
 	int result = 0;
 
+	/* Beside Debian's own file httpd.conf is what an old release left there, for it to include. */
 	for (size_t i = 0; result == 0 && i < sizeof(layouts) / sizeof(*layouts); i++)
 		if (layout_of(reading, layouts[i].config) == &layouts[i] &&
+		    (!debian || i == 0 || strcmp(layouts[i].service, layouts[0].service) != 0) &&
 		    certdeploy_file_type(reading, layouts[i].config) == CERTDEPLOY_FILE_REGULAR)
 			result = found(reading, finder, &layouts[i]);
 	return result;
@@ -239,6 +258,21 @@ static int by_binary(struct certdeploy_reading *reading, const char *binary, con
 	return list[2] == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
+/* SUSE's start script, which makes the directives that the server is handed anew: -t, or -k WORD. */
+static int by_script(struct certdeploy_reading *reading, const char *option, const char *word,
+		     const char *const **argv)
+{
+	const char **list = certdeploy_alloc(reading, 4 * sizeof(*list));
+
+	if (list == NULL)
+		return CERTDEPLOY_ENOMEM;
+	list[0] = suse_script;
+	list[1] = option;
+	list[2] = word;
+	*argv = list;
+	return 0;
+}
+
 static int by_init(struct certdeploy_reading *reading, const struct layout *layout, const char *word,
 		   const char *const **argv)
 {
@@ -275,6 +309,7 @@ int apache_command(struct certdeploy_reading *reading, enum certdeploy_action ac
 	const struct apache_model *model = certdeploy_model(reading);
 	const struct layout *layout = layout_of(reading, model->config);
 	const char *binary = binary_of(reading, layout);
+	const char *word = action == CERTDEPLOY_ACTION_RELOAD ? "graceful" : words[action];
 	int result = 0;
 
 	*argv = NULL;
@@ -284,10 +319,9 @@ int apache_command(struct certdeploy_reading *reading, enum certdeploy_action ac
 		result = by_init(reading, layout, words[action], argv);
 	if (result != 0 || *argv != NULL || binary == NULL)
 		return result;
-	if (action == CERTDEPLOY_ACTION_TEST)
-		return by_binary(reading, binary, "-t", NULL, argv);
-	return by_binary(reading, binary, "-k",
-			 action == CERTDEPLOY_ACTION_RELOAD ? "graceful" : words[action], argv);
+	if (layout != NULL && is_suse(layout) && is_there(reading, suse_script))
+		return by_script(reading, word == NULL ? "-t" : "-k", word, argv);
+	return by_binary(reading, binary, word == NULL ? "-t" : "-k", word, argv);
 }
 
 /* What virtual hosts have that nothing reaches: httpd loads it with all the rest. */

@@ -235,6 +235,7 @@ int apache_read(struct certdeploy_reading *reading)
 	int result = before == NULL ? APACHE_READ_ALL : apache_amend(reading, before);
 	struct apache_model *model;
 	struct apache_reader reader = {.reading = reading};
+	struct apache_sysconfig *sysconfig;
 
 	if (result != APACHE_READ_ALL)
 		return result;
@@ -250,7 +251,11 @@ int apache_read(struct certdeploy_reading *reading)
 	if (result == 0)
 		result = apache_remember_include(model, model->config);
 	if (result == 0)
+		result = apache_sysconfig_begin(&sysconfig, &reader);
+	if (result == 0)
 		result = apache_read_file(&reader, model->config);
+	if (result == 0)
+		result = apache_sysconfig_end(sysconfig);
 	if (result == 0)
 		result = apache_resolve_refs(model, &model->main);
 	for (struct apache_host *host = model->hosts; result == 0 && host != NULL; host = host->next)

@@ -90,6 +90,15 @@ int apache_do_managed(struct apache_reader *reader, const struct apache_line *li
 int apache_do_managed_file(struct apache_reader *reader, const struct apache_line *line, size_t at,
 			   bool key);
 
+/* ---- sysconfig.c ---- */
+
+struct apache_sysconfig;
+
+/** What stands before the configuration file; *out NULL: nothing is handed over. */
+int apache_sysconfig_begin(struct apache_sysconfig **out, struct apache_reader *reader);
+/** What stands behind it. */
+int apache_sysconfig_end(const struct apache_sysconfig *sysconfig);
+
 /* ---- sections.c ---- */
 
 /** Whether the line is the closing tag of the condition around. */

@@ -28,6 +28,7 @@ libcertdeploy_internal_la_SOURCES += \
 	adapters/apache/seen.c \
 	adapters/apache/shell.c adapters/apache/shell.h \
 	adapters/apache/slots.c \
+	adapters/apache/sysconfig.c \
 	adapters/apache/variables.c \
 	adapters/apache/words.c \
 	adapters/apache/write.c

@@ -7,7 +7,7 @@ from apache.row import Row, Stage, check, check_refused, deploy
 from apache.test_lines import B, host_of
 
 from harness import tree, wire
-from harness.tool import OK
+from harness.tool import OK, REFUSED
 
 pytestmark = pytest.mark.needs("apache")
 
@@ -202,6 +202,13 @@ TREES = {
         {"etc/conf.d/apache2": 'HTTPD="/usr/sbin/httpd"\nHTTPD_OPTS="-D SSL"\n', "usr/sbin/httpd": "", "var/www/x": ""},
         "ServerRoot /var/www\n<IfDefine SSL>\nIncludeOptional /etc/apache2/conf.d/*.conf\n</IfDefine>\n",
     ),
+    "gentoo": (
+        "etc/apache2/httpd.conf",
+        "etc/apache2/vhosts.d",
+        {"etc/conf.d/apache2": 'APACHE2_OPTS="-D DEFAULT_VHOST -D INFO -D SSL"\n', "usr/sbin/apache2": ""},
+        'ServerRoot "/usr/lib64/apache2"\n<IfDefine SSL>\nLoadModule ssl_module modules/mod_ssl.so\n</IfDefine>\n'
+        "<IfModule ssl_module>\nIncludeOptional /etc/apache2/vhosts.d/*.conf\n</IfModule>\n",
+    ),
     "freebsd": (
         "usr/local/etc/apache24/httpd.conf",
         "usr/local/etc/apache24/Includes",
@@ -238,6 +245,63 @@ def test_a_tree_is_found_by_itself(name, ca, tmp_path):
     assert tree.diff(before, tree.snapshot(tmp_path), tree.UNTOUCHED) == []
     tool("deploy", *material(leaf), "--hostname", "a.test", "--name", "x").expect(OK)
     assert "certdeploy/x/current/" in site.read_text() and "/old" not in site.read_text()
+
+
+HOST = (
+    "<VirtualHost {0}>\nServerName {1}\nSSLEngine on\nSSLCertificateFile /o.pem\nSSLCertificateKeyFile /o.key\n"
+    "</VirtualHost>\n"
+)
+OF_MODULES = "<IfDefine !SYSCONFIG>\nInclude /etc/apache2/loadmodule.conf\n</IfDefine>\n"
+OF_SSL = "<IfDefine SSL>\n<IfDefine !NOSSL>\n<IfModule mod_ssl.c>\n{0}</IfModule>\n</IfDefine>\n</IfDefine>\n"
+OF_PREFORK = "<IfModule prefork.c>\nLoadModule ssl_module /usr/lib64/apache2-prefork/mod_ssl.so\n</IfModule>\n"
+SYSCONFIG = 'APACHE_MODULES="mod_alias {0}rewrite"\nAPACHE_SERVERNAME="web.test"\nAPACHE_CONF_INCLUDE_FILES="local.conf none.conf"\n'
+
+
+@pytest.mark.parametrize(
+    ("modules", "flags", "names"),
+    [
+        ("ssl ", "SSL", {"a.test", "b.test", "c.test", "web.test"}),
+        ("", "SSL", set()),  # those of loadmodule.conf count only where there are none of its own
+        ("ssl ", "-DSTATUS", set()),
+    ],
+)
+def test_what_suse_hands_to_its_server(tmp_path, modules, flags, names):
+    """Of /etc/sysconfig/apache2: modules, the main server's name, further files; see start_apache2."""
+    from harness.tool import Tool
+
+    unnamed = HOST.format("*:443", "x").replace("ServerName x\n", "")
+    sysconfig = f'{SYSCONFIG.format(modules)}APACHE_CONF_INCLUDE_DIRS="/etc/apache2/more/*.conf /gone/*.conf"\n'
+    for path, text in {
+        "httpd.conf": f"{OF_MODULES}Include /etc/apache2/listen.conf\nIncludeOptional /etc/apache2/vhosts.d/*.conf\n",
+        "loadmodule.conf": OF_PREFORK,
+        "listen.conf": f"Listen 80\n{OF_SSL.format('Listen 443' + chr(10))}",
+        "vhosts.d/a.conf": f"{HOST.format('_default_:443', 'a.test')}{unnamed}",
+        "vhosts.d/vhost-ssl.template": "nonsense\n",
+        "local.conf": HOST.format("*:443", "b.test"),
+        "more/c.conf": HOST.format("*:443", "c.test"),
+        "../sysconfig/apache2": f'{sysconfig}APACHE_SERVER_FLAGS="{flags}"\n',
+    }.items():
+        (tmp_path / "etc/apache2" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "etc/apache2" / path).write_text(text)
+    tool = Tool(root=tmp_path)
+    assert {e["name"] for e in tool("list").expect(OK).endpoints if e["name"]} == names
+    (tmp_path / "etc/sysconfig/apache2").write_text(f'APACHE_SERVER_FLAGS="SSL"\nAPACHE_MODULES="$(cat list)"\n')
+    problem = tool("list").expect(REFUSED).problem("config-not-understood")
+    assert (problem["file"], problem["line"]) == ("/etc/sysconfig/apache2", 2)
+    # without a file of its own the server is started as it stands
+    (tmp_path / "etc/sysconfig/apache2").unlink()
+    (tmp_path / "etc/apache2/listen.conf").write_text("<IfModule mod_ssl.c>\nListen 443\n</IfModule>\n")
+    assert {"a.test"} == {e["name"] for e in tool("list").expect(OK).endpoints} - {None, "bogus_host_without_reverse_dns"}
+
+
+def test_what_an_old_release_of_debian_left_is_no_server(tmp_path):
+    from harness.tool import Tool
+
+    (tmp_path / "etc/apache2").mkdir(parents=True)
+    (tmp_path / "etc/apache2/httpd.conf").write_text(f"Listen 443\n{HOST.format('*:443', 'b.test')}")
+    (tmp_path / "etc/apache2/apache2.conf").write_text(f"Include httpd.conf\n{HOST.format('*:443', 'a.test')}")
+    endpoints = Tool(root=tmp_path)("list").expect(OK).endpoints
+    assert [e["name"] for e in endpoints] == [None, "b.test", "a.test"]
 
 
 def test_host_names_as_addresses_in_a_tree(tmp_path):
