@@ -322,8 +322,9 @@ int certdeploy_glob(const char *const **paths, struct certdeploy_reading *readin
 
 const char *certdeploy_join(struct certdeploy_reading *reading, const char *directory, const char *path)
 {
+	/* A directory that is relative, as a configuration may have it, counts from the top. */
 	char *joined = path[0] == '/' ? certdeploy_copy(reading, path, strlen(path))
-				      : certdeploy_format(reading, "%s/%s", directory, path);
+				      : certdeploy_format(reading, "/%s/%s", directory, path);
 	char *out;
 
 	if (joined == NULL)

@@ -677,6 +677,20 @@ def test_t21_configurations(tool, root, schema, material, case):
     assert (root / CONF).read_text() == INSIDE[case]
 
 
+@pytest.mark.parametrize("service, file, text", [
+    ("postfix", "etc/postfix/main.cf", POSTFIX.replace("/etc/old", "etc/old") + "queue_directory = a/long/way/down\n"),
+    ("apache", "etc/apache2/apache2.conf", APACHE.replace("/etc/old", "old") +
+     "IncludeOptional a/long/way/down/*.conf\n"),
+], ids=["postfix", "apache"])
+def test_t21_directories_that_are_relative(tool, root, service, file, text, tmp_path):
+    (root / file).write_text(text)
+    (tmp_path / "c.conf").write_text(
+        'services = ( { name = "apache"; config = "/etc/apache2/apache2.conf"; server_root = "etc/apache2"; },\n'
+        '{ name = "postfix"; } );\n')
+    tool.config = tmp_path / "c.conf"
+    assert tool("list", "--service", service).expect(0).endpoints
+
+
 def test_t21_other_bytes_are_kept(tool, root, material):
     """CRLF, NUL, 8 bit, no last newline, a line of a megabyte: only the values change."""
     text = (DOVECOT.replace("\n", "\r\n") + "x = a\0b\xff" + "y" * (1 << 20) + "\r\nz = \\").encode("latin-1")
