@@ -180,18 +180,22 @@ static int read_probes(const struct loading *loading, const config_setting_t *se
 	return result;
 }
 
-/* What cannot be run is found here, and not when the files are in place. */
+/* What cannot be run or found is told here, and not when the files are in place. */
 static int read_value(const struct loading *loading, const config_setting_t *setting, struct cd_vector *to)
 {
 	static const char *const commands[] = {"test", "reload", "restart", "start",
 					       "stop", "status", NULL};
+	static const char *const paths[] = {"config", "pid_file", NULL};
 	int result = read_values(loading, setting, to);
 	const struct cd_setting *value = result == 0 ? to->items[to->count - 1] : NULL;
 
-	if (value != NULL && cd_in_list(commands, value->key) && value->values[0] != NULL &&
-	    value->values[0][0] == '\0')
-		result = refuse(loading, setting, _("a program and its arguments are expected"));
-	return result;
+	if (value == NULL || value->values[0] == NULL)
+		return result;
+	if (cd_in_list(commands, value->key) && value->values[0][0] == '\0')
+		return refuse(loading, setting, _("a program and its arguments are expected"));
+	if (cd_in_list(paths, value->key) && value->values[0][0] != '/')
+		return refuse(loading, setting, _("an absolute path is expected"));
+	return 0;
 }
 
 static bool is_word(const char *name)

@@ -128,6 +128,8 @@ static void test_mistakes_have_a_line(void **state)
 		 "address = \"www\"; } ); } );",
 		 2},
 		{"services = ( { name = \"a\";\n test = [ \"\", \"x\" ]; } );", 2},
+		{"services = ( { name = \"a\";\n config = \"etc/main.cf\"; } );", 2},
+		{"services = ( { name = \"a\";\n pid_file = \"\"; } );", 2},
 		{"services = ( { name = \"a\";\n test = { a = 1; }; } );", 2},
 		{"services = ( { name = \"a\";\n version = 2.4; } );", 2},
 		{"keep = 1;\npermissions = 0.5;", 2},
