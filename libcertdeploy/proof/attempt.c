@@ -258,6 +258,7 @@ static int ended_without_tls(struct cd_attempt *attempt)
 	char text[sizeof(attempt->probe->detail)];
 	const char *line = NULL;
 
+	attempt->probe->turned_away = dialogue->turned_away;
 	if (dialogue->answered)
 		line = cd_printable(&arena, dialogue->line, dialogue->length, 100);
 	(void)snprintf(text, sizeof(text), line == NULL || line[0] == '\0' ? "%s" : "%s: %s", dialogue->why,

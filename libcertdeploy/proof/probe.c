@@ -21,7 +21,8 @@
 #define PARALLEL 64
 #define MOST_PARALLEL 1024
 #define SECONDS 15
-#define SINGLE_MS 5000
+/** Postfix's postscreen lets a stranger wait for 6 seconds. */
+#define SINGLE_MS 10000
 /** How long a caller that may cancel waits at most to be asked. */
 #define PROGRESS_MS 200
 
@@ -272,6 +273,7 @@ static int set_up(struct round *round, struct cd_probe *probes, size_t count)
 		probe->not_before = probe->not_after = 0;
 		probe->chain_length = 0;
 		probe->unheard = false;
+		probe->turned_away = false;
 		probe->detail[0] = '\0';
 		round->all[i].probe = probe;
 		enqueue(round, &round->all[i]);

@@ -37,6 +37,7 @@ struct cd_probe {
 	int64_t not_after;
 	unsigned chain_length; /**< certificates sent, with the leaf */
 	bool unheard;          /**< nobody took the connection */
+	bool turned_away;      /**< it was taken, but clients like us are not let in */
 	char detail[160];      /**< why not, in a few words; not translated, harmless to print */
 };
 
@@ -52,7 +53,7 @@ const char *cd_probe_code(const struct cd_probe *probe);
 struct cd_probing {
 	unsigned parallel;                                      /**< handshakes at once; 0: 64 */
 	unsigned seconds;                                       /**< for all together; 0: 15 */
-	unsigned single_ms;                                     /**< for one attempt; 0: 5000 */
+	unsigned single_ms;                                     /**< for one attempt; 0: 10000 */
 	int (*progress)(void *user, size_t done, size_t total); /**< other than 0 cancels; or NULL */
 	void *user;
 };

@@ -271,8 +271,12 @@ int cd_proof_before(struct cd_proof *proof)
 		memcpy(item->before, looking.probes[i].sha256, sizeof(item->before));
 		memcpy(item->after, looking.probes[i].sha256, sizeof(item->after));
 		item->after_until = looking.probes[i].not_after;
-		/* One that is slow to answer must be seen afterwards, and is waited for. */
-		item->expected = looking.probes[i].state != CD_PROBE_REFUSED && !looking.probes[i].unheard;
+		/*
+		 * One that is slow to answer must be seen afterwards, and is waited for; one that turns
+		 * clients like us away does so afterwards, too.
+		 */
+		item->expected = looking.probes[i].state != CD_PROBE_REFUSED &&
+				 !looking.probes[i].unheard && !looking.probes[i].turned_away;
 		item->silent = is_slow(&looking.probes[i]);
 		item->verified = item->want != NULL && strcmp(item->want, item->before) == 0;
 		item->renewed = is_renewed(item);

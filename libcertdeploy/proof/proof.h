@@ -16,7 +16,7 @@ struct cd_proof_item {
 	const char *address;
 	uint16_t port;
 	bool configured;  /**< the settings name this port: it must answer */
-	bool expected;    /**< something answered there before */
+	bool expected;    /**< something answered there before, and let us in */
 	const char *name; /**< SNI to send */
 	bool silent;      /**< it took the connection before, and said nothing */
 	bool stuck;       /**< it was there before, and by now says nothing, or still the same */

@@ -28,6 +28,12 @@ static enum cd_dialogue_turn no(struct cd_dialogue *dialogue, const char *why, b
 	return CD_DIALOGUE_NO;
 }
 
+static enum cd_dialogue_turn turned_away(struct cd_dialogue *dialogue)
+{
+	dialogue->turned_away = true;
+	return no(dialogue, "it refuses the connection", true);
+}
+
 static bool is_word(const char *line, const char *word)
 {
 	size_t length = strlen(word);
@@ -84,18 +90,22 @@ static enum cd_dialogue_turn hear_reply(struct cd_dialogue *dialogue)
 	case CD_DIALOGUE_GREETING:
 		if (ftp && code >= 100 && code < 200)
 			return CD_DIALOGUE_LISTEN; /* "120 Service ready in 1 minute" */
-		if (code != 220)
+		/* "421 too many connections": the next one may be let in. */
+		if (code == 421)
 			return no(dialogue, "it refuses the connection", true);
+		if (code != 220)
+			return turned_away(dialogue);
 		if (ftp)
 			return say(dialogue, CD_DIALOGUE_STARTTLS, "AUTH TLS\r\n");
 		return say(dialogue, CD_DIALOGUE_CAPABILITIES,
 			   dialogue->start == CERTDEPLOY_START_LMTP ? "LHLO [127.0.0.1]\r\n"
 								    : "EHLO [127.0.0.1]\r\n");
 	case CD_DIALOGUE_CAPABILITIES:
-		if (code != 250)
-			return no(dialogue, "it refuses the greeting", true);
-		return dialogue->offered ? say(dialogue, CD_DIALOGUE_STARTTLS, "STARTTLS\r\n")
-					 : no(dialogue, not_offered, false);
+		/* Where Postfix does not like the name (smtpd_helo_restrictions), it takes STARTTLS all the
+		 * same. */
+		return code != 250 || dialogue->offered
+			       ? say(dialogue, CD_DIALOGUE_STARTTLS, "STARTTLS\r\n")
+			       : no(dialogue, not_offered, false);
 	default:
 		return code == (ftp ? 234U : 220U) ? CD_DIALOGUE_TLS
 						   : no(dialogue, "it refuses STARTTLS", true);
@@ -108,7 +118,7 @@ static enum cd_dialogue_turn hear_imap(struct cd_dialogue *dialogue)
 	const char *line = dialogue->line;
 
 	if (is_word(line, "* BYE"))
-		return no(dialogue, "it refuses the connection", true);
+		return turned_away(dialogue);
 	switch (dialogue->step) {
 	case CD_DIALOGUE_GREETING:
 		return is_word(line, "* OK") ? say(dialogue, CD_DIALOGUE_CAPABILITIES, "a CAPABILITY\r\n")
@@ -135,8 +145,7 @@ static enum cd_dialogue_turn hear_pop3(struct cd_dialogue *dialogue)
 
 	switch (dialogue->step) {
 	case CD_DIALOGUE_GREETING:
-		return good ? say(dialogue, CD_DIALOGUE_CAPABILITIES, "CAPA\r\n")
-			    : no(dialogue, "it refuses the connection", true);
+		return good ? say(dialogue, CD_DIALOGUE_CAPABILITIES, "CAPA\r\n") : turned_away(dialogue);
 	case CD_DIALOGUE_CAPABILITIES:
 		if (!dialogue->listing) {
 			dialogue->listing = good;

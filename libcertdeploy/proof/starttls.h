@@ -30,6 +30,7 @@ struct cd_dialogue {
 	const char *say;                 /**< what to send next, with its line ending */
 	const char *why;                 /**< why not, not translated */
 	bool answered;                   /**< the reason is what the server says in `line` */
+	bool turned_away;                /**< it lets no client like us in */
 	bool offered;                    /**< TLS was among the capabilities */
 	bool listing;                    /**< POP3: inside a list */
 	unsigned code;                   /**< of the reply whose further lines are awaited; 0: none */

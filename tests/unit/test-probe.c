@@ -435,6 +435,9 @@ static const char *const smtp[] = {"220-mx.example.jp says\r\n220 mx.example.jp 
 static const char *const smtp_without[] = {"220 mx ESMTP\r\n", "250-mx\r\n250 NOSTARTTLS\r\n", NULL};
 static const char *const smtp_454[] = {"220 mx\r\n", "250-mx\r\n250 STARTTLS\r\n",
 				       "454 4.7.0 TLS not available \033[31mdue\r\n", NULL};
+static const char *const smtp_unliked[] = {"220 mx\r\n", "554-5.7.1 no\r\n554 no\r\n", "220 go\r\n", TLS,
+					   NULL};
+static const char *const smtp_421[] = {"421 4.7.0 too many\r\n", NULL};
 static const char *const smtp_554[] = {"554 5.7.1 no service\r\n", NULL};
 static const char *const smtp_bare[] = {"220\n", "250 STARTTLS\n", "220\n", TLS, NULL};
 static const char *const lmtp[] = {"220 lmtp\r\n", "250-lmtp\r\n250-STARTTLS\r\n250 PIPELINING\r\n",
@@ -469,6 +472,8 @@ static const struct {
 	{CERTDEPLOY_START_SMTP, smtp_bare, NULL},
 	{CERTDEPLOY_START_SMTP, smtp_without, "it does not offer STARTTLS"},
 	{CERTDEPLOY_START_SMTP, smtp_454, "it refuses STARTTLS: 454 4.7.0 TLS not available \\x1b[31mdue"},
+	{CERTDEPLOY_START_SMTP, smtp_unliked, NULL},
+	{CERTDEPLOY_START_SMTP, smtp_421, "it refuses the connection: 421 4.7.0 too many"},
 	{CERTDEPLOY_START_SMTP, smtp_554, "it refuses the connection: 554 5.7.1 no service"},
 	{CERTDEPLOY_START_SMTP, imap,
 	 "it does not speak the protocol: * OK [CAPABILITY IMAP4rev1 STARTTLS] ready {5}"},
@@ -502,6 +507,9 @@ static void test_dialogues(void **state)
 		} else {
 			assert_string_equal(probe.detail, dialogues[i].detail);
 			assert_int_equal(probe.state, CD_PROBE_NO_STARTTLS);
+			/* "Too many" lets the next one in. */
+			assert_int_equal(probe.turned_away, dialogues[i].script == smtp_554 ||
+								    dialogues[i].script == imap_bye);
 		}
 		stop(&server);
 	}

@@ -225,6 +225,63 @@ def test_postscreen(host, one):
     assert wire.served(mail.smtp, starttls="smtp") == one.sha256
 
 
+def test_postscreen_lets_strangers_wait(host, one):
+    """For longer than a patient client waits elsewhere: 6 seconds, each time where nothing is remembered."""
+    mail = host.postfix()
+    text = mail.master.read_text()
+    line = next(n for n in text.splitlines() if n.startswith(f"{mail.smtp} "))
+    rows = f"{mail.smtp} inet n - n - 1 postscreen\nsmtpd pass - - n - - smtpd\ntlsproxy unix - - n - 0 tlsproxy\n"
+    mail.master.write_text(text.replace(line, rows + "dnsblog unix - - n - 0 dnsblog"))
+    mail.set(postscreen_access_list="", postscreen_cache_map="")
+    host.start()
+    result = deploy(host, one).expect(0)
+    assert {"not-listening", "no-starttls"}.isdisjoint(result.codes), result
+    assert served(mail) == [one.sha256] * 3
+
+
+AWAY = ["reject", "reject_unknown_client_hostname", "permit_mynetworks, reject"]
+
+
+@pytest.mark.parametrize("rule", AWAY)
+def test_turned_away(host, one, rule):
+    """A port that lets no client of this host in cannot be proven, before as after: that is said."""
+    mail = host.postfix()
+    host.start()
+    line = next(n for n in mail.master.read_text().splitlines() if n.startswith(f"{mail.smtp} "))
+    options = f"  -o smtpd_delay_reject=no\n  -o mynetworks=10.0.0.0/8\n  -o {{ smtpd_client_restrictions = {rule} }}"
+    mail.master.write_text(mail.master.read_text().replace(line, f"{line}\n{options}"))
+    mail.cool()
+    mail.reload()
+    assert served(mail) == [None, host.old.sha256, host.old.sha256]
+    result = deploy(host, one).expect(0)
+    assert result.problem("no-starttls")["severity"] == "warning", result
+    assert served(mail) == [None, one.sha256, one.sha256]
+    host.tool("rollback").expect(0)
+    assert served(mail) == [None, host.old.sha256, host.old.sha256]
+
+
+def test_turned_away_afterwards(host, one):
+    """It let us in before: what it serves now is not known."""
+    mail = host.postfix()
+    host.start()
+    away = f"s/^{mail.smtp} .*/& -o smtpd_delay_reject=no -o smtpd_client_restrictions=reject/"
+    script = f"""sed -i 's/ -o smtpd_delay.*//' {mail.master}
+grep -q {host.store} {mail.config} && sed -i '{away}' {mail.master}
+exec {mail.program("postfix")} -c {mail.home} reload"""
+    host.write_config({"postfix": {"reload": fake(host, "away", script), "timeout": 4}}, watch=0)
+    deploy(host, one).expect(4, "no-starttls")
+
+
+def test_a_name_that_is_not_liked(host, one):
+    """STARTTLS is taken all the same."""
+    mail = host.postfix()
+    mail.set(smtpd_delay_reject="no", smtpd_helo_required="yes", smtpd_helo_restrictions="reject")
+    host.start()
+    result = deploy(host, one).expect(0)
+    assert "no-starttls" not in result.codes, result
+    assert served(mail) == [one.sha256] * 3
+
+
 def test_references_and_clients(host, one):
     mail = host.postfix()
     mail.set(our_pair=host.old_cert, smtpd_tls_cert_file="$our_pair", smtp_tls_cert_file="$smtpd_tls_cert_file")
