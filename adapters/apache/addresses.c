@@ -9,6 +9,8 @@
 #include "hash.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,6 +176,25 @@ int apache_add_address(struct apache_model *model, struct apache_host *host, con
 	return append(model, &host->addresses, &address) == NULL ? CERTDEPLOY_ENOMEM : 0;
 }
 
+/*
+ * A Listen without an address opens both families. On a host that has no address of IPv6, or only ::1,
+ * APR leaves it out.
+ */
+static bool opens_ipv6(struct certdeploy_reading *reading)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_ADDRCONFIG};
+	struct addrinfo *found;
+	bool any = false;
+
+	/* The port makes no difference. */
+	if (!certdeploy_is_live(reading) || getaddrinfo(NULL, "443", &hints, &found) != 0)
+		return true;
+	for (const struct addrinfo *one = found; one != NULL; one = one->ai_next)
+		any = any || one->ai_family == AF_INET6;
+	freeaddrinfo(found);
+	return any;
+}
+
 int apache_add_listener(struct apache_model *model, const char *text, const char *protocol,
 			const char *file, size_t line)
 {
@@ -186,7 +207,12 @@ int apache_add_listener(struct apache_model *model, const char *text, const char
 		return certdeploy_refuse(model->reading, "config-syntax", file, line,
 					 _("the address \"%s\" of this Listen is not valid"), text);
 	any.port = (uint16_t)port;
-	if (name == NULL || strcmp(name, "*") == 0 || apache_parse_ip(&any, name))
+	if (name == NULL || strcmp(name, "*") == 0) {
+		any.zero = !opens_ipv6(model->reading);
+		any.zero_family = any.zero ? APACHE_IPV4 : 0;
+		name = NULL;
+	}
+	if (name == NULL || apache_parse_ip(&any, name))
 		result = append(model, &addresses, &any) == NULL ? CERTDEPLOY_ENOMEM : 0;
 	else
 		result = add_named(model, &addresses, name, any.port);
@@ -394,7 +420,8 @@ static int add_reach(struct apache_model *model, struct apache_reach **list, con
 static int reach_any(struct apache_model *model, struct apache_reach **out, const struct apache_set *set,
 		     const struct apache_address *listener)
 {
-	static const char *const candidates[] = {"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4", "::1"};
+	static const char *const candidates[] = {"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4", "::1",
+						 "127.0.0.5", "127.0.0.6", "127.0.0.7", "127.0.0.8"};
 	struct apache_address address = {0};
 	bool first = listener->zero_family != APACHE_IPV6;
 

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Address sets, names, TLS or not, pairs and chains: what a client gets, and what an edit makes of it."""
 
+import json
+import subprocess
+
 import pytest
 from apache.plain import MODULES, Plain, leaf_of
 from apache.row import Row, Stage, check, check_refused, deploy
 from apache.test_lines import AB, KEY, NEW, B, host_of
 from apache.test_reading import PAIR, A
 
+from harness.process import run, wait_for
 from harness.scene import material
 from harness.tool import OK
 
@@ -375,3 +379,51 @@ def test_behind_a_proxy(host, pki, ca, where):
     assert leaf_of(web.port, "a.test", proxied=not excepted) == stage.new[0].sha256
     assert leaf_of(web.port, "b.test", proxied=not excepted) == stage.sha("b")
     assert all(e["verified"] for e in host.tool("verify").expect(OK).endpoints if e["name"] == "a.test")
+
+
+NETWORK = "ip link set lo up && ip addr add 10.9.9.9/8 dev lo && echo up && exec sleep 600"
+WITHOUT_IPV6 = {
+    "a set of ::1": (A + B.replace("*:", "[::1]:"), "Listen @port\n"),
+    "https on 0.0.0.0": (A.replace("*:", "0.0.0.0:").replace("SSLEngine on\n", "") + B, "Listen *:@port https\n"),
+    "all but one have sets": (
+        B.replace("*:", "127.0.0.1:@port 127.0.0.2:@port 127.0.0.3:@port 127.0.0.4:") + A,
+        "Listen @port\n",
+    ),
+}
+
+
+@pytest.fixture
+def without_ipv6():
+    """The start of a command in a network that has an address of IPv4, and of IPv6 only ::1."""
+    started = subprocess.Popen(["unshare", "--net", "sh", "-c", NETWORK], stdout=subprocess.PIPE, text=True)
+    if started.stdout.readline() != "up\n":
+        started.wait()
+        pytest.skip("a network of its own cannot be made here")
+    yield ["nsenter", "--net", "--target", str(started.pid)]
+    started.kill()
+    started.wait()
+
+
+@pytest.mark.parametrize("case", WITHOUT_IPV6)
+def test_a_host_without_ipv6(host, pki, ca, without_ipv6, case):
+    """httpd leaves ::1 out of a Listen for all addresses there: so does the listing, and the proof."""
+    site, listen = WITHOUT_IPV6[case]
+    web = Plain(host)
+    stage = Stage(web, pki, ca, Row(site, listen=listen))
+    stage.write()
+    run([*without_ipv6, web.ctl, "start"])
+    wait_for("httpd to run", lambda: web.running and "resuming normal operations" in web.log_text())
+
+    def within(*args):
+        argv, env = host.tool.argv(*args)
+        return json.loads(run([*without_ipv6, *argv], env=env, check=False).stdout)
+
+    def served(address):
+        argv = ["openssl", "s_client", "-connect", f"{address}:{web.port}", "-servername", "a.test"]
+        return "BEGIN CERTIFICATE" in run([*without_ipv6, *argv], check=False).stdout
+
+    assert served("10.9.9.9") and not served("[::1]")
+    assert not [e for s in within("list")["services"] for e in s["endpoints"] if e["listen"].startswith("[::1]")]
+    done = within("deploy", *material(stage.new[0]), "--hostname", "a.test", "--accept", "name-mismatch")
+    assert done["exit"] == OK and {p["severity"] for p in done["problems"]} <= {"notice"}, done
+    assert all(e["verified"] for s in done["services"] for e in s["endpoints"])
