@@ -296,6 +296,8 @@ struct apache_address {
 
 struct apache_listener {
 	struct apache_listener *next;
+	struct apache_listener *next_here;   /**< on the same address and port */
+	struct apache_listener *next_single; /**< on a single address of the same port */
 	struct apache_address address;
 	bool https;
 };
@@ -306,9 +308,9 @@ struct apache_proxied;
 
 /** A numeric address; false when it is none. */
 bool apache_parse_ip(struct apache_address *address, const char *text);
-/** Parse one address of <VirtualHost>; adds nothing when it does not resolve. */
-int apache_add_address(struct apache_model *model, struct apache_host *host, const char *text,
-		       uint16_t default_port);
+/** Parse one address of <VirtualHost> and put it at the end of its list; nothing if it does not resolve. */
+int apache_add_address(struct apache_model *model, const struct apache_host *host,
+		       struct apache_address ***end, const char *text);
 /** Listen ADDRESS:PORT [PROTOCOL] */
 int apache_add_listener(struct apache_model *model, const char *text, const char *protocol,
 			const char *file, size_t line);
@@ -450,12 +452,8 @@ struct apache_include {
 	const char *pattern; /**< absolute */
 };
 
-/** A domain that mod_md manages; also a host name that stands for an address. */
-struct apache_managed {
-	struct apache_managed *next;
-	const char *domain;
-	const struct apache_md *md; /**< whose domain it is */
-};
+/** A domain that mod_md manages. */
+struct apache_managed;
 
 struct apache_model {
 	struct certdeploy_reading *reading;
@@ -478,12 +476,15 @@ struct apache_model {
 	struct apache_listener *listeners;
 	struct apache_listener *last_listener;
 	struct apache_include *includes;
-	struct apache_managed *managed;
-	struct apache_managed *named;
+	struct apache_managed *managed; /**< the latest first */
+	struct apache_managed *by_domain;
+	struct apache_seen named; /**< in the place of addresses, in lower case */
 	struct apache_set *sets;
 	struct apache_sets *by_address;
-	uint32_t state; /**< counts what was read so far that may change how the rest is read */
-	bool amending;  /**< over edits, from the model before them: see amend.c */
+	uint32_t state;      /**< counts what was read so far that may change how the rest is read */
+	bool only_ipv4;      /**< a Listen for all addresses opens no IPv6 on this host … */
+	bool knows_families; /**< … which has been looked up */
+	bool amending;       /**< over edits, from the model before them: see amend.c */
 	struct apache_proxied *proxied;
 	uint8_t sni_policy;   /**< enum apache_sni_policy */
 	bool asks_program;    /**< SSLPassPhraseDialog names one */

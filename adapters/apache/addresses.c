@@ -22,13 +22,61 @@ struct address_key {
 	uint8_t family;
 };
 
+/* What stands at an address and port: the hosts, and who listens. */
 struct apache_sets {
 	struct address_key key;
-	struct apache_set set;
+	struct apache_set set; /* without a host: there is none */
+	struct apache_listener *listeners;
+	struct apache_listener *last;
+	struct apache_listener *singles; /* of all addresses: who listens on a single one, on this port */
+	struct apache_listener *last_single;
 	UT_hash_handle hh;
 };
 
 static const uint8_t no_address[16];
+
+/* ---- what stands at an address ---- */
+
+static struct address_key key_of(const struct apache_address *address, uint16_t port)
+{
+	struct address_key key;
+
+	/* Holes between members count in the comparison of keys. */
+	memset(&key, 0, sizeof(key));
+	memcpy(key.ip, address->ip, sizeof(key.ip));
+	key.family = address->family;
+	key.port = port;
+	key.name = address->name;
+	return key;
+}
+
+HASH_FUNCTION_BEGIN
+
+static struct apache_sets *find(const struct apache_model *model, const struct address_key *key)
+{
+	struct apache_sets *found;
+
+	HASH_FIND(hh, model->by_address, key, sizeof(*key), found);
+	return found;
+}
+
+/* The entry of the key, a new one if need be; NULL when memory is short. */
+static struct apache_sets *add(struct apache_model *model, const struct address_key *key)
+{
+	struct certdeploy_reading *reading = model->reading;
+	struct apache_sets *entry = find(model, key);
+
+	if (entry != NULL)
+		return entry;
+	entry = certdeploy_alloc(reading, sizeof(*entry));
+	if (entry == NULL)
+		return NULL;
+	entry->key = *key;
+	HASH_ADD(hh, model->by_address, key, sizeof(*key), entry);
+	return entry->hh.tbl == NULL ? NULL : entry;
+}
+
+HASH_FUNCTION_END
 
 /* ---- parsing ---- */
 
@@ -89,39 +137,40 @@ bool apache_parse_ip(struct apache_address *address, const char *text)
 	return true;
 }
 
-static struct apache_address *append(struct apache_model *model, struct apache_address **list,
-				     const struct apache_address *address)
+static int append(struct apache_model *model, struct apache_address ***end,
+		  const struct apache_address *address)
 {
 	struct apache_address *copy = certdeploy_alloc(model->reading, sizeof(*copy));
 
 	if (copy == NULL)
-		return NULL;
-	while (*list != NULL)
-		list = &(*list)->next;
+		return CERTDEPLOY_ENOMEM;
 	*copy = *address;
 	copy->next = NULL;
-	*list = copy;
-	return copy;
+	**end = copy;
+	*end = &copy->next;
+	return 0;
 }
 
 /* One string for all that are the same but for case: sets compare them by place. */
 static const char *intern(struct apache_model *model, const char *name)
 {
-	struct apache_managed *known;
+	size_t length = strlen(name);
+	char *lower = certdeploy_copy(model->reading, name, length);
+	const char *known;
 
-	for (known = model->named; known != NULL; known = known->next)
-		if (apache_same_caseless(known->domain, name))
-			return known->domain;
-	known = certdeploy_alloc(model->reading, sizeof(*known));
-	if (known == NULL)
+	if (lower == NULL)
 		return NULL;
-	*known = (struct apache_managed){.next = model->named, .domain = name};
-	model->named = known;
-	return name;
+	for (char *at = lower; *at != '\0'; at++)
+		if (*at >= 'A' && *at <= 'Z')
+			*at = (char)(*at + ('a' - 'A'));
+	known = apache_seen_find(&model->named, lower, length);
+	if (known == NULL && apache_seen_add(model->reading, &model->named, lower, length) == 0)
+		known = lower;
+	return known;
 }
 
 /* A host name in the place of an address: httpd ignores it where it does not resolve. */
-static int add_named(struct apache_model *model, struct apache_address **list, const char *name,
+static int add_named(struct apache_model *model, struct apache_address ***end, const char *name,
 		     uint16_t port)
 {
 	struct apache_address address = {.name = name, .port = port, .family = APACHE_NAMED};
@@ -136,7 +185,7 @@ static int add_named(struct apache_model *model, struct apache_address **list, c
 	for (; result == 0 && *found != NULL; found++) {
 		struct apache_address one = {.port = port};
 
-		if (apache_parse_ip(&one, *found) && append(model, list, &one) == NULL)
+		if (apache_parse_ip(&one, *found) && append(model, end, &one) != 0)
 			result = CERTDEPLOY_ENOMEM;
 	}
 	if (result != CERTDEPLOY_ENOTFOUND)
@@ -145,11 +194,11 @@ static int add_named(struct apache_model *model, struct apache_address **list, c
 	if (certdeploy_is_live(model->reading))
 		return 0;
 	address.name = intern(model, name);
-	return address.name == NULL || append(model, list, &address) == NULL ? CERTDEPLOY_ENOMEM : 0;
+	return address.name == NULL ? CERTDEPLOY_ENOMEM : append(model, end, &address);
 }
 
-int apache_add_address(struct apache_model *model, struct apache_host *host, const char *text,
-		       uint16_t default_port)
+int apache_add_address(struct apache_model *model, const struct apache_host *host,
+		       struct apache_address ***end, const char *text)
 {
 	struct apache_address address = {.family = APACHE_ANY};
 	size_t length = strlen(text);
@@ -169,36 +218,82 @@ int apache_add_address(struct apache_model *model, struct apache_host *host, con
 		return certdeploy_refuse(model->reading, "config-syntax",
 					 host->use != NULL ? host->use->file : host->file->path, host->line,
 					 _("the address \"%s\" of this <VirtualHost> is not valid"), text);
-	address.port = (uint16_t)(port != 0 || any_port ? port : default_port);
+	address.port = (uint16_t)(port != 0 || any_port ? port : model->main_port);
 	if (strcmp(name, "*") != 0 && !apache_same_caseless(name, "_default_") &&
 	    !apache_parse_ip(&address, name))
-		return add_named(model, &host->addresses, name, address.port);
-	return append(model, &host->addresses, &address) == NULL ? CERTDEPLOY_ENOMEM : 0;
+		return add_named(model, end, name, address.port);
+	return append(model, end, &address);
+}
+
+/* Known by its address, and one on a single address by its port as well. */
+static int index_listener(struct apache_model *model, struct apache_listener *listener)
+{
+	static const struct apache_address any = {.family = APACHE_ANY};
+	const struct apache_address *address = &listener->address;
+	const struct address_key own = key_of(address, address->port), wide = key_of(&any, address->port);
+	struct apache_sets *here = add(model, &own), *all = here == NULL ? NULL : add(model, &wide);
+
+	if (all == NULL)
+		return CERTDEPLOY_ENOMEM;
+	/* The same once more says nothing new. */
+	if (here->last != NULL && address->family != APACHE_ANY)
+		return 0;
+	if (here->last == NULL)
+		here->listeners = listener;
+	else
+		here->last->next_here = listener;
+	here->last = listener;
+	if (here == all)
+		return 0;
+	if (all->last_single == NULL)
+		all->singles = listener;
+	else
+		all->last_single->next_single = listener;
+	all->last_single = listener;
+	return 0;
+}
+
+static int add_listener(struct apache_model *model, const struct apache_address *address, bool https)
+{
+	struct apache_listener *listener = certdeploy_alloc(model->reading, sizeof(*listener));
+
+	if (listener == NULL)
+		return CERTDEPLOY_ENOMEM;
+	listener->address = *address;
+	listener->https = https;
+	if (model->last_listener == NULL)
+		model->listeners = listener;
+	else
+		model->last_listener->next = listener;
+	model->last_listener = listener;
+	return index_listener(model, listener);
 }
 
 /*
  * A Listen without an address opens both families. On a host that has no address of IPv6, or only ::1,
  * APR leaves it out.
  */
-static bool opens_ipv6(struct certdeploy_reading *reading)
+static bool opens_ipv6(struct apache_model *model)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_ADDRCONFIG};
-	struct addrinfo *found;
-	bool any = false;
+	struct addrinfo *found = NULL;
 
 	/* The port makes no difference. */
-	if (!certdeploy_is_live(reading) || getaddrinfo(NULL, "443", &hints, &found) != 0)
-		return true;
-	for (const struct addrinfo *one = found; one != NULL; one = one->ai_next)
-		any = any || one->ai_family == AF_INET6;
-	freeaddrinfo(found);
-	return any;
+	if (!model->knows_families && certdeploy_is_live(model->reading) &&
+	    getaddrinfo(NULL, "443", &hints, &found) == 0) {
+		model->only_ipv4 = true;
+		for (const struct addrinfo *one = found; one != NULL; one = one->ai_next)
+			model->only_ipv4 = model->only_ipv4 && one->ai_family != AF_INET6;
+		freeaddrinfo(found);
+	}
+	model->knows_families = true;
+	return !model->only_ipv4;
 }
 
 int apache_add_listener(struct apache_model *model, const char *text, const char *protocol,
 			const char *file, size_t line)
 {
-	struct apache_address *addresses = NULL, any = {.family = APACHE_ANY};
+	struct apache_address *addresses = NULL, **end = &addresses, any = {.family = APACHE_ANY};
 	unsigned port;
 	char *name;
 	int result = 0;
@@ -208,27 +303,18 @@ int apache_add_listener(struct apache_model *model, const char *text, const char
 					 _("the address \"%s\" of this Listen is not valid"), text);
 	any.port = (uint16_t)port;
 	if (name == NULL || strcmp(name, "*") == 0) {
-		any.zero = !opens_ipv6(model->reading);
+		any.zero = !opens_ipv6(model);
 		any.zero_family = any.zero ? APACHE_IPV4 : 0;
 		name = NULL;
 	}
 	if (name == NULL || apache_parse_ip(&any, name))
-		result = append(model, &addresses, &any) == NULL ? CERTDEPLOY_ENOMEM : 0;
+		result = append(model, &end, &any);
 	else
-		result = add_named(model, &addresses, name, any.port);
-	for (; result == 0 && addresses != NULL; addresses = addresses->next) {
-		struct apache_listener *listener = certdeploy_alloc(model->reading, sizeof(*listener));
-
-		if (listener == NULL)
-			return CERTDEPLOY_ENOMEM;
-		listener->address = *addresses;
-		listener->https = protocol == NULL ? port == 443 : apache_same_caseless(protocol, "https");
-		if (model->last_listener == NULL)
-			model->listeners = listener;
-		else
-			model->last_listener->next = listener;
-		model->last_listener = listener;
-	}
+		result = add_named(model, &end, name, any.port);
+	for (; result == 0 && addresses != NULL; addresses = addresses->next)
+		result = add_listener(model, addresses,
+				      protocol == NULL ? port == 443
+						       : apache_same_caseless(protocol, "https"));
 	return result;
 }
 
@@ -249,86 +335,43 @@ char *apache_address_text(struct certdeploy_reading *reading, const struct apach
 
 /* ---- comparing with Listen ---- */
 
-static bool same_ip(const struct apache_address *one, const struct apache_address *other)
-{
-	return one->family == other->family && memcmp(one->ip, other->ip, sizeof(one->ip)) == 0 &&
-	       (one->family != APACHE_NAMED || apache_same_caseless(one->name, other->name));
-}
-
 /*
- * apr_sockaddr_equal(): "*" is both 0.0.0.0 and [::]; "Listen 443" is bound to [::].
+ * apr_sockaddr_equal(), for two of one key: "*" is both 0.0.0.0 and [::]; "Listen 443" is bound to [::].
  */
 static bool equals_listener(const struct apache_address *address, const struct apache_address *listener)
 {
 	uint8_t bound = listener->zero ? listener->zero_family : APACHE_IPV6;
 
-	if (!same_ip(address, listener))
-		return false;
 	return address->family != APACHE_ANY || !address->zero || address->zero_family == bound;
 }
 
 bool apache_host_listens_https(const struct apache_model *model, const struct apache_host *host)
 {
 	for (const struct apache_address *address = host->addresses; address != NULL;
-	     address = address->next)
-		for (const struct apache_listener *listener = model->listeners; listener != NULL;
-		     listener = listener->next)
-			if (listener->address.port == address->port &&
-			    equals_listener(address, &listener->address))
+	     address = address->next) {
+		const struct address_key key = key_of(address, address->port);
+		const struct apache_sets *here = find(model, &key);
+
+		for (const struct apache_listener *listener = here == NULL ? NULL : here->listeners;
+		     listener != NULL; listener = listener->next_here)
+			if (equals_listener(address, &listener->address))
 				return listener->https;
+	}
 	return false;
 }
 
 /* ---- sets ---- */
 
-static struct address_key key_of(const struct apache_address *address, uint16_t port)
-{
-	struct address_key key;
-
-	/* Holes between members count in the comparison of keys. */
-	memset(&key, 0, sizeof(key));
-	memcpy(key.ip, address->ip, sizeof(key.ip));
-	key.family = address->family;
-	key.port = port;
-	key.name = address->name;
-	return key;
-}
-
-HASH_FUNCTION_BEGIN
-
-static struct apache_sets *find(const struct apache_model *model, const struct address_key *key)
-{
-	struct apache_sets *found;
-
-	HASH_FIND(hh, model->by_address, key, sizeof(*key), found);
-	return found;
-}
-
-static struct apache_sets *add(struct apache_model *model, const struct address_key *key)
-{
-	struct certdeploy_reading *reading = model->reading;
-	struct apache_sets *entry = certdeploy_alloc(reading, sizeof(*entry));
-
-	if (entry == NULL)
-		return NULL;
-	entry->key = *key;
-	HASH_ADD(hh, model->by_address, key, sizeof(*key), entry);
-	return entry->hh.tbl == NULL ? NULL : entry;
-}
-
-HASH_FUNCTION_END
-
 static int join_set(struct apache_model *model, struct apache_set ***last,
 		    const struct apache_address *address, struct apache_host *host)
 {
 	struct address_key key = key_of(address, address->port);
-	struct apache_sets *entry = find(model, &key);
+	struct apache_sets *entry = add(model, &key);
 	struct apache_member *member;
 
-	if (entry == NULL) {
-		entry = add(model, &key);
-		if (entry == NULL)
-			return CERTDEPLOY_ENOMEM;
+	if (entry == NULL)
+		return CERTDEPLOY_ENOMEM;
+	if (entry->set.first == NULL) {
 		entry->set.address = address;
 		entry->set.listen = apache_address_text(model->reading, address);
 		if (entry->set.listen == NULL)
@@ -371,7 +414,7 @@ static const struct apache_set *set_at(const struct apache_model *model,
 	struct address_key key = key_of(address, port);
 	const struct apache_sets *entry = find(model, &key);
 
-	return entry == NULL ? NULL : &entry->set;
+	return entry == NULL || entry->set.first == NULL ? NULL : &entry->set;
 }
 
 /* What answers a connection to this address, on this port. */
@@ -393,32 +436,62 @@ static const struct apache_set *answering(const struct apache_model *model,
 	return set;
 }
 
-static int add_reach(struct apache_model *model, struct apache_reach **list, const char *address,
-		     const struct apache_address *listener)
+struct reaching {
+	struct apache_model *model;
+	const struct apache_set *set; /* NULL: the main server */
+	struct apache_reach *list;
+	struct apache_reach **end;
+	struct apache_reach
+		*singles; /* of a set on one port, the first by a listener on a single address */
+	bool unknown;     /* an address that cannot be connected to is in the list */
+};
+
+static int put_reach(struct reaching *reaching, const struct apache_reach *reach)
 {
-	struct apache_reach *reach;
-	uint16_t port = listener->port;
-	bool first = true;
+	struct apache_reach *copy = certdeploy_alloc(reaching->model->reading, sizeof(*copy));
 
-	for (; *list != NULL; list = &(*list)->next) {
-		const char *other = (*list)->address;
-
-		first = first && (*list)->port != port;
-		if ((*list)->port == port &&
-		    (address == NULL || other == NULL ? address == other : strcmp(address, other) == 0))
-			return 0;
-	}
-	reach = certdeploy_alloc(model->reading, sizeof(*reach));
-	if (reach == NULL)
+	if (copy == NULL)
 		return CERTDEPLOY_ENOMEM;
-	*reach = (struct apache_reach){NULL, address, port, first, listener->family == APACHE_ANY};
-	*list = reach;
+	*copy = *reach;
+	*reaching->end = copy;
+	reaching->end = &copy->next;
 	return 0;
 }
 
+/* Of listeners on single addresses no two are the same. */
+static int add_reach(struct reaching *reaching, const char *address, const struct apache_address *listener)
+{
+	struct apache_reach added = {NULL, address, listener->port, reaching->singles == NULL,
+				     listener->family == APACHE_ANY};
+	struct apache_reach **place = reaching->end;
+	bool one_port = reaching->set != NULL && reaching->set->address->port != 0;
+	int result;
+
+	for (const struct apache_reach *other = reaching->list; other != NULL && other != reaching->singles;
+	     other = other->next) {
+		added.first = added.first && other->port != added.port;
+		if (other->port == added.port &&
+		    (address == NULL || other->address == NULL ? address == other->address
+							       : strcmp(address, other->address) == 0))
+			return 0;
+	}
+	result = put_reach(reaching, &added);
+	if (result == 0 && reaching->singles == NULL && one_port && !added.any)
+		reaching->singles = *place;
+	return result;
+}
+
+/* A name that could not be resolved cannot be connected to. */
+static int add_unknown(struct reaching *reaching)
+{
+	bool known = reaching->unknown;
+
+	reaching->unknown = true;
+	return known ? 0 : put_reach(reaching, &(struct apache_reach){.first = true});
+}
+
 /* An address of its own for a listener on all of them, so that no other set answers there. */
-static int reach_any(struct apache_model *model, struct apache_reach **out, const struct apache_set *set,
-		     const struct apache_address *listener)
+static int reach_any(struct reaching *reaching, const struct apache_address *listener)
 {
 	static const char *const candidates[] = {"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4", "::1",
 						 "127.0.0.5", "127.0.0.6", "127.0.0.7", "127.0.0.8"};
@@ -429,22 +502,23 @@ static int reach_any(struct apache_model *model, struct apache_reach **out, cons
 		(void)apache_parse_ip(&address, candidates[i]);
 		if (listener->zero && address.family != listener->zero_family)
 			continue;
-		if (answering(model, &address, listener->port) != set) {
+		if (answering(reaching->model, &address, listener->port) != reaching->set) {
 			first = false;
 			continue;
 		}
-		return add_reach(model, out, first && !listener->zero ? NULL : candidates[i], listener);
+		return add_reach(reaching, first && !listener->zero ? NULL : candidates[i], listener);
 	}
 	return 0;
 }
 
-static int reach_one(struct apache_model *model, struct apache_reach **out, const struct apache_set *set,
-		     const struct apache_address *listener)
+static int reach_one(struct reaching *reaching, const struct apache_address *listener)
 {
+	struct apache_model *model = reaching->model;
+	const struct apache_set *set = reaching->set;
 	char *text, *colon;
 
 	if (listener->family == APACHE_ANY && (set == NULL || set->address->family == APACHE_ANY))
-		return reach_any(model, out, set, listener);
+		return reach_any(reaching, listener);
 	if (listener->family == APACHE_ANY) {
 		struct apache_address address = *set->address;
 
@@ -467,28 +541,56 @@ static int reach_one(struct apache_model *model, struct apache_reach **out, cons
 		colon[-1] = '\0';
 		text++;
 	}
-	/* A name that could not be resolved cannot be connected to. */
 	if ((set != NULL && set->address->family == APACHE_NAMED) || listener->family == APACHE_NAMED)
-		return add_reach(model, out, NULL, &(struct apache_address){.family = APACHE_NAMED});
-	return add_reach(model, out, text, listener);
+		return add_unknown(reaching);
+	return add_reach(reaching, text, listener);
+}
+
+/* Of all listeners. One on all addresses first: it is what most configurations mean. */
+static int reach_by_all(struct reaching *reaching)
+{
+	int result = 0;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (const struct apache_listener *listener = reaching->model->listeners;
+		     result == 0 && listener != NULL; listener = listener->next)
+			if ((listener->address.family == APACHE_ANY) == (pass == 0))
+				result = reach_one(reaching, &listener->address);
+	return result;
+}
+
+/* The same of a set on one port: of those that may lead to it. */
+static int reach_by_port(struct reaching *reaching)
+{
+	static const struct apache_address any = {.family = APACHE_ANY};
+	const struct apache_address *address = reaching->set->address;
+	const struct address_key own = key_of(address, address->port), wide = key_of(&any, address->port);
+	const struct apache_sets *here = find(reaching->model, &own), *all = find(reaching->model, &wide);
+	const struct apache_listener *listener = all == NULL ? NULL : all->listeners;
+	int result = 0;
+
+	for (; result == 0 && listener != NULL; listener = listener->next_here)
+		result = reach_one(reaching, &listener->address);
+	if (here == all) {
+		listener = all == NULL ? NULL : all->singles;
+		for (; result == 0 && listener != NULL; listener = listener->next_single)
+			result = reach_one(reaching, &listener->address);
+	} else {
+		listener = here == NULL ? NULL : here->listeners;
+		for (; result == 0 && listener != NULL; listener = listener->next_here)
+			result = reach_one(reaching, &listener->address);
+	}
+	return result;
 }
 
 int apache_set_reach(struct apache_reach **out, struct apache_model *model, const struct apache_set *set)
 {
-	int result = 0;
+	struct reaching reaching = {.model = model, .set = set};
+	int result;
 
-	*out = NULL;
-	/* A listener on all addresses first: it is what most configurations mean. */
-	for (int pass = 0; pass < 2; pass++)
-		for (const struct apache_listener *listener = model->listeners;
-		     result == 0 && listener != NULL; listener = listener->next) {
-			const struct apache_address *address = &listener->address;
-
-			if ((address->family == APACHE_ANY) != (pass == 0))
-				continue;
-			if (set != NULL && set->address->port != 0 && set->address->port != address->port)
-				continue;
-			result = reach_one(model, out, set, address);
-		}
+	reaching.end = &reaching.list;
+	result =
+		set != NULL && set->address->port != 0 ? reach_by_port(&reaching) : reach_by_all(&reaching);
+	*out = reaching.list;
 	return result;
 }

@@ -5,6 +5,7 @@
  * It hands its files to mod_ssl when all is read, behind those that the virtual host has: of one key type
  * they win. It has files where MDCertificateFile names them, or once a certificate was issued.
  */
+#include "hash.h"
 #include "read.h"
 
 #include <string.h>
@@ -24,6 +25,56 @@ struct apache_md {
 	struct apache_managed_file *keys;
 };
 
+struct apache_managed {
+	struct apache_managed *next;
+	const char *domain;
+	const struct apache_md *md; /* whose domain it is */
+	uint32_t order;
+	UT_hash_handle hh;
+};
+
+/* ---- domains ---- */
+
+HASH_FUNCTION_BEGIN
+
+static struct apache_managed *find(const struct apache_model *model, const char *domain, size_t length)
+{
+	struct apache_managed *found;
+
+	HASH_FIND(hh, model->by_domain, domain, length, found);
+	return found;
+}
+
+/* The later line of two for one domain is the one that counts. */
+static int put(struct apache_model *model, struct apache_managed *managed, const char *key)
+{
+	struct certdeploy_reading *reading = model->reading;
+	struct apache_managed *earlier = find(model, key, strlen(key));
+
+	managed->next = model->managed;
+	managed->order = model->managed == NULL ? 0 : model->managed->order + 1;
+	model->managed = managed;
+	if (earlier != NULL)
+		HASH_DELETE(hh, model->by_domain, earlier);
+	HASH_ADD_KEYPTR(hh, model->by_domain, key, strlen(key), managed);
+	return managed->hh.tbl == NULL ? CERTDEPLOY_ENOMEM : 0;
+}
+
+HASH_FUNCTION_END
+
+/* Behind an asterisk, which may come to stand before any dot of it. */
+static char *in_lower_case(struct certdeploy_reading *reading, const char *text, size_t length)
+{
+	char *lower = certdeploy_alloc(reading, length + 2);
+
+	if (lower == NULL)
+		return NULL;
+	*lower++ = '*';
+	for (size_t i = 0; i < length; i++)
+		lower[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + ('a' - 'A') : text[i]);
+	return lower;
+}
+
 /* ---- reading ---- */
 
 /* Domains of an MDomain, of an opening <MDomain … >, or of an MDMember in such a section. */
@@ -39,7 +90,7 @@ int apache_do_managed(struct apache_reader *reader, const struct apache_line *li
 	part.length = end;
 	while (apache_next_word(&part, &at, &word)) {
 		struct apache_managed *managed = certdeploy_alloc(reader->reading, sizeof(*managed));
-		const char *domain = apache_word_value(reader->reading, &part, &word);
+		const char *domain = apache_word_value(reader->reading, &part, &word), *key;
 
 		if (managed == NULL || domain == NULL)
 			return CERTDEPLOY_ENOMEM;
@@ -47,8 +98,11 @@ int apache_do_managed(struct apache_reader *reader, const struct apache_line *li
 			continue;
 		if (md->name == NULL)
 			md->name = domain;
-		*managed = (struct apache_managed){reader->model->managed, domain, md};
-		reader->model->managed = managed;
+		managed->domain = domain;
+		managed->md = md;
+		key = in_lower_case(reader->reading, domain, strlen(domain));
+		if (key == NULL || put(reader->model, managed, key) != 0)
+			return CERTDEPLOY_ENOMEM;
 	}
 	reader->last_md = md;
 	return 0;
@@ -75,33 +129,43 @@ int apache_do_managed_file(struct apache_reader *reader, const struct apache_lin
 
 /* ---- which host ---- */
 
-static bool is_in_domain(const struct apache_name *name, const char *domain)
+static void take_later(const struct apache_managed **best, const struct apache_managed *found)
 {
-	size_t length = strlen(domain);
-	const char *dot;
-
-	if (name->length == length && apache_compare_caseless(name->text, domain, length) == 0)
-		return true;
-	if (name->pattern)
-		return apache_alias_matches(name->text, domain);
-	if (domain[0] != '*' || domain[1] != '.')
-		return false;
-	dot = memchr(name->text, '.', name->length);
-	return dot != NULL && (size_t)(name->text + name->length - dot) == length - 1 &&
-	       apache_compare_caseless(dot, domain + 1, length - 1) == 0;
+	if (found != NULL && (*best == NULL || found->order > (*best)->order))
+		*best = found;
 }
 
-static const struct apache_md *md_of(const struct apache_model *model, const struct apache_host *host)
+/* The latest line about a domain that the name is, or is in. */
+static int look_for(const struct apache_managed **best, const struct apache_model *model,
+		    const struct apache_name *name)
 {
-	for (const struct apache_managed *managed = model->managed; managed != NULL;
-	     managed = managed->next) {
-		if (host->server_name != NULL && is_in_domain(host->server_name, managed->domain))
-			return managed->md;
-		for (const struct apache_name *name = host->aliases; name != NULL; name = name->next)
-			if (is_in_domain(name, managed->domain))
-				return managed->md;
+	char *lower = in_lower_case(model->reading, name->text, name->length), *dot;
+
+	if (lower == NULL)
+		return CERTDEPLOY_ENOMEM;
+	take_later(best, find(model, lower, name->length));
+	dot = memchr(lower, '.', name->length);
+	if (dot != NULL && !name->pattern) {
+		dot[-1] = '*';
+		take_later(best, find(model, dot - 1, (size_t)(lower + name->length - dot) + 1));
 	}
-	return NULL;
+	for (const struct apache_managed *managed = name->pattern ? model->managed : NULL;
+	     managed != NULL && (*best == NULL || managed->order > (*best)->order); managed = managed->next)
+		if (apache_alias_matches(name->text, managed->domain))
+			*best = managed;
+	return 0;
+}
+
+static int md_of(const struct apache_md **md, const struct apache_model *model,
+		 const struct apache_host *host)
+{
+	const struct apache_managed *best = NULL;
+	int result = host->server_name == NULL ? 0 : look_for(&best, model, host->server_name);
+
+	for (const struct apache_name *name = host->aliases; result == 0 && name != NULL; name = name->next)
+		result = look_for(&best, model, name);
+	*md = best == NULL ? NULL : best->md;
+	return result;
 }
 
 /* Whether its store holds a certificate: pubcert.pem, or pubcert.TYPE.pem. */
@@ -154,13 +218,13 @@ static int add_pairs(struct apache_model *model, struct apache_host *host, const
 
 int apache_manage_host(struct apache_model *model, struct apache_host *host)
 {
-	const struct apache_md *md = host == &model->main ? NULL : md_of(model, host);
-	int result = 0;
+	const struct apache_md *md = NULL;
+	int result = host == &model->main ? 0 : md_of(&md, model, host);
 
 	host->overruled = false;
 	host->managed = md != NULL && host->counts[APACHE_CERTIFICATE] == 0;
-	if (md == NULL || !host->tls)
-		return 0;
+	if (result != 0 || md == NULL || !host->tls)
+		return result;
 	if (md->certificates != NULL)
 		host->overruled = true;
 	else

@@ -305,6 +305,7 @@ static int open_host(struct apache_reader *reader, const struct apache_line *lin
 	const char *close = memrchr(line->text + at, '>', line->length - at);
 	struct apache_model *model = reader->model;
 	struct apache_line part = *line;
+	struct apache_address **end;
 	struct apache_host *host;
 	struct apache_word word;
 	int result;
@@ -325,12 +326,12 @@ static int open_host(struct apache_reader *reader, const struct apache_line *lin
 	host->opening = apache_place_of(line);
 	host->line = (uint32_t)apache_line_number(line);
 	host->order = model->host_count++;
+	end = &host->addresses;
 	part.length = (size_t)(close - line->text);
 	while (apache_next_word(&part, &at, &word)) {
 		const char *text = apache_word_value(reader->reading, &part, &word);
 
-		result = text == NULL ? CERTDEPLOY_ENOMEM
-				      : apache_add_address(model, host, text, model->main_port);
+		result = text == NULL ? CERTDEPLOY_ENOMEM : apache_add_address(model, host, &end, text);
 		if (result != 0)
 			return result;
 	}
