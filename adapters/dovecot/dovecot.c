@@ -194,7 +194,7 @@ static bool reads(struct certdeploy_reading *reading, const char *path)
 		const struct dovecot_include *include = model->includes.items[i];
 		const char *const *patterns;
 
-		if (dovecot_braces(&patterns, reading, include->pattern) != 0)
+		if (dovecot_braces(&patterns, reading, include) != 0)
 			return true;
 		for (; *patterns != NULL; patterns++) {
 			const char *plain = certdeploy_join(reading, "/", *patterns);

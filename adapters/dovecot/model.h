@@ -27,6 +27,7 @@ struct dovecot_comparison;
 struct dovecot_input {
 	const struct certdeploy_document *document;
 	const char *path;               /**< as Dovecot opens it */
+	const char *plain;              /**< the path without ".." */
 	const char *directory;          /**< path up to and with its last slash */
 	bool at_top;                    /**< no section was open when it began … */
 	bool ends_at_top;               /**< … and none when it ended */
@@ -125,6 +126,7 @@ struct dovecot_listener_section {
 struct dovecot_include {
 	const struct dovecot_input *input;
 	const char *pattern;
+	size_t line;
 	struct dovecot_span span;
 };
 
@@ -170,7 +172,8 @@ int dovecot_read_files(struct dovecot_model *model);
 /** Make the model and the endpoints over edits of those before. */
 int dovecot_amend(struct certdeploy_reading *reading, const struct certdeploy_reading *before);
 
-/** Expand {a,b} as glob(3) with GLOB_BRACE does: a NULL-terminated list. */
-int dovecot_braces(const char *const **patterns, struct certdeploy_reading *reading, const char *pattern);
+/** The include's pattern with {a,b} expanded as glob(3) with GLOB_BRACE does: a NULL-terminated list. */
+int dovecot_braces(const char *const **patterns, struct certdeploy_reading *reading,
+		   const struct dovecot_include *include);
 
 #endif

@@ -56,8 +56,15 @@ static const char *brace_start(const char *pattern)
 	return NULL;
 }
 
+static int refuse_pattern(struct certdeploy_reading *reading, const struct dovecot_include *include,
+			  const char *why)
+{
+	return certdeploy_refuse(reading, "config-not-understood", include->input->path, include->line,
+				 "%s", why);
+}
+
 static int expand_braces(struct dovecot_vector *out, struct certdeploy_reading *reading,
-			 const char *pattern)
+			 const struct dovecot_include *include, const char *pattern)
 {
 	const char *start = brace_start(pattern), *word, *end = start;
 	int result;
@@ -77,25 +84,25 @@ static int expand_braces(struct dovecot_vector *out, struct certdeploy_reading *
 		if (joined == NULL)
 			return CERTDEPLOY_ENOMEM;
 		if (out->count > BRACES_LIMIT)
-			return certdeploy_refuse(reading, "config-not-understood", NULL, 0,
-						 _("an include pattern stands for too many files"));
-		result = expand_braces(out, reading, joined);
+			return refuse_pattern(reading, include,
+					      _("an include pattern stands for too many files"));
+		result = expand_braces(out, reading, include, joined);
 		if (result != 0)
 			return result;
 	}
 	return 0;
 }
 
-int dovecot_braces(const char *const **patterns, struct certdeploy_reading *reading, const char *pattern)
+int dovecot_braces(const char *const **patterns, struct certdeploy_reading *reading,
+		   const struct dovecot_include *include)
 {
 	struct dovecot_vector out = {0};
 	const char **list;
 	int result;
 
-	if (strlen(pattern) > 4096)
-		return certdeploy_refuse(reading, "config-not-understood", NULL, 0,
-					 _("the include pattern is too long"));
-	result = expand_braces(&out, reading, pattern);
+	if (strlen(include->pattern) > 4096)
+		return refuse_pattern(reading, include, _("the include pattern is too long"));
+	result = expand_braces(&out, reading, include, include->pattern);
 	if (result != 0)
 		return result;
 	list = certdeploy_alloc(reading, (out.count + 1) * sizeof(*list));
@@ -129,6 +136,7 @@ static int push_input(struct dovecot_reader *reader, const struct certdeploy_doc
 					 _("the files included are too many or too large"));
 	input->document = document;
 	input->path = path;
+	input->plain = certdeploy_join(reading, "/", path);
 	input->directory = certdeploy_copy(reading, path, (size_t)(slash - path) + 1);
 	input->previous = reader->input;
 	input->depth = reader->input == NULL ? 0 : reader->input->depth + 1;
@@ -138,11 +146,35 @@ static int push_input(struct dovecot_reader *reader, const struct certdeploy_doc
 		earlier->repeated = input->repeated = true;
 	else if (dovecot_table_put(&model->documents, reading, (const char *)key, sizeof(*key), input) != 0)
 		return CERTDEPLOY_ENOMEM;
-	if (input->directory == NULL || dovecot_vector_add(&model->inputs, reading, input) != 0)
+	if (input->plain == NULL || input->directory == NULL ||
+	    dovecot_vector_add(&model->inputs, reading, input) != 0)
 		return CERTDEPLOY_ENOMEM;
 	dovecot_lines_open(&input->lines, reading, document, model->v24);
 	reader->input = input;
 	return 0;
+}
+
+/* A file is changed under the name that it was read by first: the plain one, where both mean the same. */
+static int read_include(const struct certdeploy_document **document, struct certdeploy_reading *reading,
+			const char *path, const char *plain)
+{
+	int result = 0;
+
+	if (strstr(path, "/../") != NULL && certdeploy_file_type(reading, plain) == CERTDEPLOY_FILE_REGULAR)
+		result = certdeploy_read(document, reading, plain);
+	return result == 0 ? certdeploy_read(document, reading, path) : result;
+}
+
+/* Is it being read, or waits to be? Dovecot follows other ways to the same file until they are too long. */
+static bool is_open(const struct dovecot_reader *reader, const struct certdeploy_document *document,
+		    const char *path, const char *plain)
+{
+	const struct dovecot_input *open = reader->input;
+
+	while (open != NULL && strcmp(open->path, path) != 0 &&
+	       (open->document != document || strcmp(open->plain, plain) != 0))
+		open = open->previous;
+	return open != NULL;
 }
 
 /* Open one file of an include. Several are pushed before the first is read, in reverse order. */
@@ -150,32 +182,34 @@ static int include_file(struct dovecot_reader *reader, const struct dovecot_inpu
 			const struct dovecot_line *line, const char *path)
 {
 	struct certdeploy_reading *reading = reader->model->reading;
+	const char *plain = certdeploy_join(reading, "/", path);
 	const struct certdeploy_document *document;
 	int result;
 
-	for (const struct dovecot_input *open = reader->input; open != NULL; open = open->previous)
-		if (strcmp(open->path, path) == 0)
-			return certdeploy_refuse(reading, "config-syntax", from->path, line->number,
-						 _("%s is included while it is being read"), path);
+	if (plain == NULL)
+		return CERTDEPLOY_ENOMEM;
 	/* Dovecot opens a folder like a file, finds that it cannot be read, and goes on. */
 	if (certdeploy_file_type(reading, path) == CERTDEPLOY_FILE_DIRECTORY)
 		return 0;
-	result = certdeploy_read(&document, reading, path);
+	result = read_include(&document, reading, path, plain);
 	if (result == CERTDEPLOY_ENOTFOUND) {
 		if (line->type == DOVECOT_LINE_INCLUDE_TRY)
 			return 0;
 		return certdeploy_refuse(reading, "config-syntax", from->path, line->number,
 					 _("the included file %s is not there"), path);
 	}
+	if (result == 0 && is_open(reader, document, path, plain))
+		return certdeploy_refuse(reading, "config-syntax", from->path, line->number,
+					 _("%s is included while it is being read"), path);
 	return result == 0 ? push_input(reader, document, path) : result;
 }
 
 /* The pattern's files, in order; *count 0: none. */
 static int include_paths(struct dovecot_vector *out, struct certdeploy_reading *reading,
-			 const char *pattern)
+			 const struct dovecot_include *include)
 {
 	const char *const *patterns, *const *paths;
-	int result = dovecot_braces(&patterns, reading, pattern);
+	int result = dovecot_braces(&patterns, reading, include);
 
 	for (; result == 0 && *patterns != NULL; patterns++) {
 		result = certdeploy_glob(&paths, reading, *patterns);
@@ -197,13 +231,14 @@ static int include(struct dovecot_reader *reader, const struct dovecot_line *lin
 		return CERTDEPLOY_ENOMEM;
 	record->input = from;
 	record->pattern = dovecot_resolve(reader, line->value);
+	record->line = line->number;
 	record->span = line->value_span;
 	if (record->pattern == NULL || dovecot_vector_add(&reader->model->includes, reading, record) != 0 ||
 	    dovecot_vector_add(&from->includes, reading, record) != 0)
 		return CERTDEPLOY_ENOMEM;
 	if (reader->section != NULL && reader->section->block != NULL)
 		reader->section->block->simple = false;
-	result = include_paths(&paths, reading, record->pattern);
+	result = include_paths(&paths, reading, record);
 	if (result != 0)
 		return result;
 	if (paths.count == 0 && line->type == DOVECOT_LINE_INCLUDE)
