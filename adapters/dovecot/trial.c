@@ -65,6 +65,14 @@ static bool is_of_the_name(const struct dovecot_place *place, const struct dovec
 	return place->name != NULL && name != NULL && strcmp(name, place->name) == 0;
 }
 
+/* The same for an address: its own block for a protocol. */
+static bool is_of_the_address(const struct dovecot_place *place, const struct dovecot_value *winner)
+{
+	return place->name == NULL && dovecot_filter_has_protocol(winner->filter) &&
+	       dovecot_filter_name(winner->filter) == NULL &&
+	       dovecot_same_net(dovecot_filter_local(winner->filter), place->context->local);
+}
+
 /* Who wins where the trial's filter does not, and does Dovecot end such connections? */
 struct outcome {
 	const struct dovecot_value *winner;
@@ -87,7 +95,8 @@ static const struct dovecot_value *find_winner(const struct dovecot_place *place
 		const struct dovecot_value *value = effective->values[slot];
 
 		if (trial->filter.values[slot] == &tried && value != &tried && value != NULL &&
-		    (slot < DOVECOT_ALT_CERT || value->text[0] != '\0') && !is_of_the_name(place, value))
+		    (slot < DOVECOT_ALT_CERT || value->text[0] != '\0') && !is_of_the_name(place, value) &&
+		    !is_of_the_address(place, value))
 			return value;
 	}
 	return NULL;

@@ -94,6 +94,20 @@ def test_an_address(live, ca):
     assert not live.deploy(new, "--address", "127.0.0.2").expect().json["changed"]
 
 
+def test_an_address_by_protocols(oracle, ca):
+    """As Virtualmin writes it; a protocol without a block of its own there gets the lines of the address."""
+    own = "".join(block(oracle.version, f"protocol {p}", "here") for p in ("imap", "pop3"))
+    with Live(oracle, PAIR[oracle.version] % "old" + "local 127.0.0.2 {{\n" + own + "}}\n") as dovecot:
+        dovecot.start()
+        old, here, there, new = dovecot.known["old"][1], dovecot.known["here"][1], {"address": "127.0.0.2"}, ca.leaf("a.test")
+        assert [dovecot.served(p, **there) for p in ("imaps", "pop3", "submission", "sieve")] == [here, here, old, old]
+        ports = set(dovecot.ports) - {"lmtp"}
+        assert proven(dovecot.deploy(new, "--address", "127.0.0.2"), dovecot) == ports
+        assert {dovecot.served(p, **there) for p in ports} == {new.sha256}
+        assert {dovecot.served(p) for p in dovecot.ports} == {old}
+        assert not dovecot.deploy(new, "--address", "127.0.0.2").expect().json["changed"]
+
+
 @pytest.mark.parametrize("live", [[("local_name known.test", "name")]], indirect=True)
 def test_an_address_beside_a_name(live, ca, oracle):
     """2.4: before the name, which keeps its own there too. 2.3 would end those connections: refused."""
