@@ -74,15 +74,23 @@ static bool protocol_on(const struct dovecot_model *model, const char *protocol,
 	return has_word(words, secure);
 }
 
+/* In 2.4 what the service, or the whole, says of all its listeners counts where one says nothing. */
 static int listener_setting(const char **value, const struct dovecot_model *model,
 			    const struct dovecot_listener *listener, const char *key)
 {
 	const char *path = certdeploy_format(model->reading, "service/%s/inet_listener/%s/%s",
 					     listener->service, listener->name, key);
 
-	if (path == NULL)
+	const char *wide =
+		certdeploy_format(model->reading, "service/%s/inet_listener_%s", listener->service, key);
+
+	if (path == NULL || wide == NULL)
 		return CERTDEPLOY_ENOMEM;
 	*value = dovecot_setting(model, path);
+	if (*value == NULL && model->v24)
+		*value = dovecot_setting(model, wide);
+	if (*value == NULL && model->v24)
+		*value = dovecot_setting(model, strrchr(wide, '/') + 1);
 	return 0;
 }
 

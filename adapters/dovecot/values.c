@@ -295,16 +295,26 @@ static int toggle(struct dovecot_reader *reader, struct dovecot_setting *setting
 	return key == NULL ? CERTDEPLOY_ENOMEM : result;
 }
 
+/* A setting's name as it is meant in the section: `inet_listener_port` of a listener is its `port` (2.4).
+ */
+static const char *short_key(const struct dovecot_section *section, const char *key)
+{
+	bool listener = section != NULL && section->named && section->path != NULL &&
+			strstr(section->path, "/inet_listener/") != NULL;
+
+	return listener && strncmp(key, "inet_listener_", 14) == 0 ? key + 14 : key;
+}
+
 static int store_setting(struct dovecot_reader *reader, const struct dovecot_line *line)
 {
 	struct dovecot_model *model = reader->model;
 	const struct dovecot_section *section = reader->section;
 	struct dovecot_setting *setting = certdeploy_alloc(model->reading, sizeof(*setting));
 	const char *list = section == NULL ? NULL : section->list;
-	const char *path = list != NULL
-				   ? list
-				   : certdeploy_format(model->reading, "%s%s",
-						       section == NULL ? "" : section->path, line->key);
+	const char *path = list != NULL ? list
+					: certdeploy_format(model->reading, "%s%s",
+							    section == NULL ? "" : section->path,
+							    short_key(section, line->key));
 	int result = 0;
 
 	if (setting == NULL || path == NULL)

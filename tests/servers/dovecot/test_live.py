@@ -312,6 +312,34 @@ def test_names_that_more_memory_carries(oracle, ca):
         assert (dovecot.served("imaps", "a.test"), dovecot.served("imaps")) == (new.sha256, dovecot.known["old"][1])
 
 
+LONG_NAMES = """service imap-login {
+  inet_listener extra {
+    inet_listener_port = %d
+  }
+}
+service pop3-login {
+  inet_listener_ssl = yes
+}
+"""
+
+
+@pytest.mark.parametrize("oracle", ["2.4"], indirect=True)
+def test_listeners_by_long_names(oracle, ca):
+    """2.4 takes them for a listener, and for all of a service, or of all services."""
+    port = wire.free_port()
+    with Live(oracle, PAIR["2.4"] % "old") as dovecot:
+        with open(dovecot.config, "a", encoding="utf-8") as f:
+            f.write("inet_listener_ssl = no\n" + LONG_NAMES % port)
+        dovecot.start()
+        assert wire.served(port, starttls="imap") == wire.served(dovecot.ports["pop3"]) == dovecot.known["old"][1]
+        new = ca.leaf("a.test")
+        done = dovecot.deploy(new, "--default").expect()
+        shown = {e["listen"]: (e["protocol"], e["verified"]) for e in done.endpoints}
+        assert (shown[f"extra/{port}"], shown[f"pop3/{dovecot.ports['pop3']}"]) == (("imap", True), ("pop3s", True))
+        assert wire.served(port, starttls="imap") == wire.served(dovecot.ports["pop3"]) == new.sha256
+    wire.give_back(port)
+
+
 class Six(Live):
     listen = "*, [::1]"
 
