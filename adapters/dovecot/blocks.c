@@ -16,6 +16,7 @@ static struct dovecot_section *new_section(struct dovecot_reader *reader, const 
 	section->block = outer == NULL ? NULL : outer->block;
 	section->opaque = outer != NULL && outer->opaque;
 	section->named = outer != NULL && outer->named;
+	section->group = outer == NULL ? NULL : outer->group;
 	section->path = outer == NULL ? "" : outer->path;
 	section->file = reader->input->path;
 	section->line = line->number;
@@ -123,19 +124,27 @@ static int begin_group(struct dovecot_reader *reader, struct dovecot_section *se
 
 	if (group == NULL)
 		return CERTDEPLOY_ENOMEM;
-	/* A filter of its own that matches nothing: its slots tell whether the group matters. */
-	group->filter = certdeploy_alloc(reading, sizeof(*group->filter));
+	/* A filter of its own that matches nothing. */
+	section->filter = certdeploy_alloc(reading, sizeof(*section->filter));
 	group->label = certdeploy_copy(reading, line->key, strlen(line->key));
 	group->name = certdeploy_copy(reading, line->value, strlen(line->value));
 	group->file = section->file;
 	group->line = section->line;
-	if (group->filter == NULL || group->label == NULL || group->name == NULL)
+	if (section->filter == NULL || group->label == NULL || group->name == NULL)
 		return CERTDEPLOY_ENOMEM;
-	group->filter->unknown = true;
-	section->filter = group->filter;
+	section->filter->unknown = true;
+	section->group = group;
 	section->named = true;
 	section->path = NULL;
 	return dovecot_vector_add(&reader->groups, reading, group);
+}
+
+void dovecot_note_group(const struct dovecot_section *section, const char *key)
+{
+	if (section != NULL && section->group != NULL &&
+	    (dovecot_same_word(key, "listen") || dovecot_same_word(key, "protocols") ||
+	     strncmp(key, "inet_listener", 13) == 0))
+		section->group->matters = true;
 }
 
 int dovecot_begin(struct dovecot_reader *reader, const struct dovecot_line *line)
@@ -149,6 +158,7 @@ int dovecot_begin(struct dovecot_reader *reader, const struct dovecot_line *line
 		return CERTDEPLOY_ENOMEM;
 	if (section->block != NULL && !nested_tls)
 		section->block->simple = false;
+	dovecot_note_group(section, line->key);
 	if (line->type == DOVECOT_LINE_GROUP) {
 		result = begin_group(reader, section, line);
 	} else if (dovecot_is_filter(line->key)) {
@@ -208,21 +218,17 @@ static const char *key_of(struct certdeploy_reading *reading, const struct dovec
 	return dovecot_joined(reading, group->label, "\n", group->name, NULL);
 }
 
-/* The groups that set something about TLS. */
+/* The groups that say something about TLS, or about what listens. */
 static int collect_groups(struct dovecot_table *out, const struct dovecot_reader *reader)
 {
 	struct certdeploy_reading *reading = reader->model->reading;
 
 	for (size_t i = 0; i < reader->groups.count; i++) {
 		struct dovecot_group *group = reader->groups.items[i];
-		bool matters = false;
-		const char *key;
+		const char *key = group->matters ? key_of(reading, group) : "";
 
-		for (size_t slot = 0; slot < DOVECOT_SLOTS; slot++)
-			matters = matters || group->filter->values[slot] != NULL;
-		if (!matters)
+		if (!group->matters)
 			continue;
-		key = key_of(reading, group);
 		if (key == NULL || dovecot_table_put(out, reading, key, strlen(key), group) != 0)
 			return CERTDEPLOY_ENOMEM;
 	}
@@ -243,8 +249,9 @@ static int check_groups(const struct dovecot_reader *reader)
 		if (key == NULL)
 			return CERTDEPLOY_ENOMEM;
 		if (dovecot_table_get(&groups, key, strlen(key)) != NULL)
-			return certdeploy_refuse(reading, "config-not-understood", use->file, use->line,
-						 _("TLS settings come from the group %s"), use->name);
+			return certdeploy_refuse(
+				reading, "config-not-understood", use->file, use->line,
+				_("settings of TLS or of listeners come from the group %s"), use->name);
 	}
 	return 0;
 }

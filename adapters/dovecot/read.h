@@ -23,6 +23,7 @@ struct dovecot_section {
 	bool named;                  /**< 2.4: a section in which no filter may be opened */
 	const char *path; /**< of its settings, ending in "/"; "" at the top; NULL: of no interest */
 	const char *list; /**< 2.4: the setting whose words are set in it (`protocols {`), or NULL */
+	struct dovecot_group *group; /**< 2.4: the group that it stands in, or NULL */
 	const char *file;
 	size_t line;
 };
@@ -31,7 +32,7 @@ struct dovecot_section {
 struct dovecot_group {
 	const char *label;
 	const char *name;
-	struct dovecot_filter *filter;
+	bool matters; /**< says something about TLS or about what listens */
 	const char *file;
 	size_t line;
 };
@@ -62,6 +63,8 @@ int dovecot_make_filter(struct dovecot_filter **out, struct dovecot_reader *read
 /* ---- blocks.c, values.c, read.c ---- */
 
 int dovecot_blocks_open(struct dovecot_reader *reader);
+/** Say that the group around matters, if the setting or section is about what listens. */
+void dovecot_note_group(const struct dovecot_section *section, const char *key);
 int dovecot_begin(struct dovecot_reader *reader, const struct dovecot_line *line);
 int dovecot_end(struct dovecot_reader *reader, const struct dovecot_line *line);
 int dovecot_assign(struct dovecot_reader *reader, const struct dovecot_line *line);

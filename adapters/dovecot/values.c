@@ -218,6 +218,8 @@ static int assign_slot(struct dovecot_reader *reader, const struct dovecot_line 
 	if (result != 0)
 		return result;
 	value->filter->values[slot] = value;
+	if (section != NULL && section->group != NULL)
+		section->group->matters = true;
 	if (value->block != NULL)
 		value->block->last = value;
 	if (slot == DOVECOT_SSL && note_other(reader, line) != 0)
@@ -415,6 +417,7 @@ int dovecot_assign(struct dovecot_reader *reader, const struct dovecot_line *lin
 	}
 	if (note_file(reader, line) != 0 || note_other(reader, line) != 0)
 		return CERTDEPLOY_ENOMEM;
+	dovecot_note_group(section, line->key);
 	if (model->v24 && line->key[0] == '@')
 		return use_group(reader, line);
 	if (section != NULL && section->path == NULL)
