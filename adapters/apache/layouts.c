@@ -14,7 +14,7 @@ struct layout {
 	const char *flags;         /* shell file with -D flags, or NULL … */
 	const char *flags_name[2]; /* … and the variables that may hold them */
 	const char *pid_file;
-	const char *service; /* of the init system */
+	const char *service; /* of the init system; NULL: the binary controls itself */
 	const char *binaries[4];
 };
 
@@ -70,6 +70,33 @@ static const struct layout layouts[] = {
 	 "/var/run/httpd.pid",
 	 "apache24",
 	 {"/usr/local/sbin/httpd", NULL}},
+	/* As httpd's own sources install it, and its container. */
+	{.config = "/usr/local/apache2/conf/httpd.conf",
+	 .server_root = "/usr/local/apache2",
+	 .envvars = "/usr/local/apache2/bin/envvars",
+	 .pid_file = "/usr/local/apache2/logs/httpd.pid",
+	 .binaries = {"/usr/local/apache2/bin/httpd"}},
+	{.config = "/opt/bitnami/apache/conf/httpd.conf",
+	 .server_root = "/opt/bitnami/apache",
+	 .pid_file = "/opt/bitnami/apache/var/run/httpd.pid",
+	 .binaries = {"/opt/bitnami/apache/bin/httpd"}},
+	/* cPanel, CWP, aaPanel. */
+	{.config = "/etc/apache2/conf/httpd.conf",
+	 .server_root = "/etc/apache2",
+	 .flags = "/etc/sysconfig/httpd",
+	 .flags_name = {"OPTIONS"},
+	 .pid_file = "/run/apache2/httpd.pid",
+	 .service = "httpd",
+	 .binaries = {"/usr/sbin/httpd"}},
+	{.config = "/usr/local/apache/conf/httpd.conf",
+	 .server_root = "/usr/local/apache",
+	 .pid_file = "/usr/local/apache/logs/httpd.pid",
+	 .service = "httpd",
+	 .binaries = {"/usr/local/apache/bin/httpd"}},
+	{.config = "/www/server/apache/conf/httpd.conf",
+	 .server_root = "/www/server/apache",
+	 .pid_file = "/www/server/apache/logs/httpd.pid",
+	 .binaries = {"/www/server/apache/bin/httpd"}},
 };
 
 static const struct layout *layout_of(struct certdeploy_reading *reading, const char *config)
@@ -196,6 +223,15 @@ static int found(struct certdeploy_reading *reading, struct certdeploy_finder *f
 	return certdeploy_found(finder, settings);
 }
 
+/* Whether the configuration files of both stand in one directory. */
+static bool is_beside(const struct layout *one, const struct layout *other)
+{
+	size_t length = (size_t)(strrchr(one->config, '/') - one->config) + 1;
+
+	return strncmp(one->config, other->config, length) == 0 &&
+	       strchr(other->config + length, '/') == NULL;
+}
+
 int apache_find(struct certdeploy_reading *reading, struct certdeploy_finder *finder)
 {
 	bool debian = certdeploy_file_type(reading, layouts[0].config) == CERTDEPLOY_FILE_REGULAR;
@@ -204,7 +240,7 @@ int apache_find(struct certdeploy_reading *reading, struct certdeploy_finder *fi
 	/* Beside Debian's own file httpd.conf is what an old release left there, for it to include. */
 	for (size_t i = 0; result == 0 && i < sizeof(layouts) / sizeof(*layouts); i++)
 		if (layout_of(reading, layouts[i].config) == &layouts[i] &&
-		    (!debian || i == 0 || strcmp(layouts[i].service, layouts[0].service) != 0) &&
+		    (!debian || i == 0 || !is_beside(&layouts[i], &layouts[0])) &&
 		    certdeploy_file_type(reading, layouts[i].config) == CERTDEPLOY_FILE_REGULAR)
 			result = found(reading, finder, &layouts[i]);
 	return result;
@@ -280,6 +316,8 @@ static int by_init(struct certdeploy_reading *reading, const struct layout *layo
 
 	if (list == NULL)
 		return CERTDEPLOY_ENOMEM;
+	if (layout->service == NULL)
+		return 0;
 	if (is_there(reading, "/run/systemd/system")) {
 		list[0] = "systemctl";
 		list[1] = word;

@@ -218,6 +218,16 @@ TREES = {
         },
         'ServerRoot "/usr/local"\n<IfDefine SSL>\nInclude etc/apache24/${SITES}/*.conf\n</IfDefine>\n',
     ),
+    "its own sources": (
+        "usr/local/apache2/conf/httpd.conf",
+        "usr/local/apache2/conf/extra",
+        {"usr/local/apache2/bin/envvars": 'LD_LIBRARY_PATH="/usr/local/apache2/lib:$LD_LIBRARY_PATH"\nexport LD_LIBRARY_PATH\n'},
+        "Include conf/extra/*.conf\n",
+    ),
+    "bitnami": ("opt/bitnami/apache/conf/httpd.conf", "opt/bitnami/apache/conf/vhosts", {}, "IncludeOptional conf/vhosts/*.conf\n"),
+    "cwp": ("usr/local/apache/conf/httpd.conf", "usr/local/apache/conf.d", {}, "IncludeOptional conf.d/*.conf\n"),
+    "cpanel": ("etc/apache2/conf/httpd.conf", "etc/apache2/conf.d", {}, "IncludeOptional conf.d/*.conf\n"),
+    "aapanel": ("www/server/apache/conf/httpd.conf", "www/server/apache/conf/extra", {}, "Include conf/extra/*.conf\n"),
 }
 
 
