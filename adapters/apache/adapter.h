@@ -463,7 +463,6 @@ struct apache_model {
 	struct apache_version version;
 	const char *config;
 	const char *server_root;
-	const char *runtime_dir;
 	const char *pid_file;
 	const char *md_store; /**< MDStoreDir, or NULL */
 	struct apache_file *config_file;

@@ -330,7 +330,6 @@ static int do_unproxied(struct apache_reader *reader, const struct apache_line *
 
 enum directive {
 	DEFINE,
-	DEFAULT_RUNTIME_DIR,
 	INCLUDE,
 	INCLUDE_OPTIONAL,
 	LISTEN,
@@ -367,7 +366,6 @@ static const struct {
 	bool reading; /* acts while lines are read, in any section */
 } directives[] = {
 	[DEFINE] = {"Define", 6, true},
-	[DEFAULT_RUNTIME_DIR] = {"DefaultRuntimeDir", 17, true},
 	[INCLUDE] = {"Include", 7, true},
 	[INCLUDE_OPTIONAL] = {"IncludeOptional", 15, true},
 	[LISTEN] = {"Listen", 6, false},
@@ -455,7 +453,6 @@ static int check_doubt(struct apache_reader *reader, const struct apache_line *l
 	size_t end = at;
 
 	switch (directive) {
-	case DEFAULT_RUNTIME_DIR:
 	case PID_FILE:
 	case SSL_CERTIFICATE_CHAIN_FILE:
 	case SSL_CERTIFICATE_FILE:
@@ -516,8 +513,6 @@ static int do_any(struct apache_reader *reader, const struct apache_line *line, 
 	case DEFINE:
 	case UNDEFINE:
 		return do_define(reader, line, at, directive == DEFINE);
-	case DEFAULT_RUNTIME_DIR:
-		return do_path(reader, line, at, &model->runtime_dir);
 	case INCLUDE:
 	case INCLUDE_OPTIONAL:
 		return apache_do_include(reader, line, at, directive == INCLUDE_OPTIONAL);

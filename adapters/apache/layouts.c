@@ -390,16 +390,14 @@ int apache_daemon(struct certdeploy_reading *reading, struct certdeploy_daemon *
 					       "httpd-worker", "httpd-event", NULL};
 	struct apache_model *model = certdeploy_model(reading);
 	const struct layout *layout = layout_of(reading, model->config);
-	const char *runtime = model->runtime_dir;
 	const char *pid_file = model->pid_file;
 
 	if (pid_file == NULL)
 		pid_file = apache_compiled_in(reading, "DEFAULT_PIDLOG");
 	if (pid_file == NULL)
 		pid_file = layout != NULL ? layout->pid_file : "logs/httpd.pid";
-	/* Relative to DefaultRuntimeDir, which is relative to ServerRoot. */
-	runtime = certdeploy_join(reading, model->server_root, runtime == NULL ? "logs" : runtime);
-	daemon->pid_file = runtime == NULL ? NULL : certdeploy_join(reading, runtime, pid_file);
+	/* Of 2.4 it is relative to ServerRoot, whatever DefaultRuntimeDir says. */
+	daemon->pid_file = certdeploy_join(reading, model->server_root, pid_file);
 	daemon->programs = programs;
 	daemon->ends_on_bad_pair = true;
 	daemon->asks_program = model->asks_program;

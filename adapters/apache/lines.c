@@ -31,7 +31,7 @@ static bool may_tell(const char *name)
 	char second = name[1];
 
 	switch (lower(name[0])) {
-	case 'd': /* Define, DefaultRuntimeDir */
+	case 'd': /* Define */
 		return lower(second) == 'e';
 	case 'i': /* Include */
 		return lower(second) == 'n';

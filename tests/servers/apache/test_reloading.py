@@ -328,3 +328,19 @@ def test_a_directory_that_an_ordinary_user_may_not_enter(host, pki, ca):
     behind.chmod(0o700)
     os.kill(stage.web.pid(), signal.SIGUSR1)
     wait_for("httpd to end", lambda: not stage.web.running)
+
+
+@pytest.mark.parametrize("where", ["own.pid", "run/own.pid"])
+def test_where_a_relative_pid_file_is(host, pki, ca, where):
+    """Below ServerRoot: DefaultRuntimeDir is for other files."""
+    web = Plain(host)
+    site = f"DefaultRuntimeDir run\nPidFile {where}\n"
+    stage = Stage(web, pki, ca, Row(site + host_of("@a\n") + B))
+    stage.write()
+    (web.home / "run/run").mkdir(parents=True)
+    web.pidfile = web.home / where
+    web.write_ctl()
+    web.start()
+    assert host.tool("discover").expect(OK).service("apache")["running"] is True
+    assert deploy(stage).expect(OK).states == {"apache": "verified"}
+    assert stage.ask("a.test") == stage.new[0].sha256 and stage.ask("b.test") == stage.sha("b")
