@@ -32,6 +32,12 @@ static int ask_passphrase(char *passphrase, struct certdeploy_result *result)
 			       _("a PKCS#12 is encrypted, and no passphrase was given"));
 	}
 	passphrase[length] = '\0';
+	/* PKCS#12 would take what stands before it, which may be one letter of UTF-16. */
+	if (strlen(passphrase) != (size_t)length) {
+		OPENSSL_cleanse(passphrase, PASSPHRASE_LIMIT);
+		return cd_fail(&result->problems, CERTDEPLOY_EREFUSED, "wrong-passphrase", NULL, 0,
+			       _("the passphrase of a PKCS#12 cannot hold a NUL"));
+	}
 	return 0;
 }
 

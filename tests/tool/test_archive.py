@@ -161,6 +161,15 @@ def test_archives_that_are_refused(full, there, ca, word, tmp_path):
     assert not (there.root / STORE).exists()
 
 
+@pytest.mark.parametrize("what", ["own.example.test", "--all"])
+def test_a_passphrase_is_not_cut_at_a_nul(full, tmp_path, what):
+    """A file of a text editor in UTF-16 begins with one letter and a NUL."""
+    (tmp_path / "wide").write_bytes("C4nary\n".encode("utf-16-le"))
+    full("export", what, "--passphrase-file", tmp_path / "wide", "--out", tmp_path / "out").expect(
+        REFUSED, "wrong-passphrase")
+    assert not (tmp_path / "out").exists()
+
+
 def test_two_key_types_are_one_export(full, word, tmp_path):
     """One file has both; it was the first alone, and an error for the second."""
     bundle = tmp_path / "www.p12"
