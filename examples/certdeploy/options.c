@@ -396,12 +396,21 @@ static int take_help(struct tool *tool, char *const *words, size_t count)
 	return tool->command == NULL ? unknown_command(tool, words[0]) : 0;
 }
 
-/* A mistake in the options must not hide that the answer is wanted as JSON. */
-static void look_for_json(struct tool *tool, int argc, char **argv)
+/* A mistake in the options must not hide how the answer is wanted: by a program, or a monitoring system. */
+static void look_for_format(struct tool *tool, int argc, char **argv)
 {
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "--json") == 0)
+	static const char option[] = "--format";
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		const char *format = strcmp(argv[i], option) == 0 && i + 1 < argc ? argv[i + 1] : "";
+
+		if (strncmp(argv[i], option, strlen(option)) == 0 && argv[i][strlen(option)] == '=')
+			format = argv[i] + sizeof(option);
+		if (strcmp(argv[i], "--json") == 0 || strcmp(format, "json") == 0)
 			tool->json = true;
+		else if (strcmp(format, "nagios") == 0)
+			tool->format = FORMAT_NAGIOS;
+	}
 }
 
 int parse_options(struct tool *tool, int argc, char **argv)
@@ -409,7 +418,7 @@ int parse_options(struct tool *tool, int argc, char **argv)
 	int result, at;
 
 	prepare_terminal(tool, NULL);
-	look_for_json(tool, argc, argv);
+	look_for_format(tool, argc, argv);
 	result = read_options(tool, argc, argv, true);
 	at = optind;
 	if (result != 0 || tool->show == SHOW_VERSION)

@@ -443,6 +443,12 @@ def test_a_plug_in_says_why(tool, root, command):
         return run.status, run.out.split(" | ")[0].strip()
 
     assert line("--bogus") == (3, "CERTDEPLOY UNKNOWN - there is no option --bogus")
+    for form in (["--format", "nagios"], ["--format=nagios"]):  # behind the mistake
+        run = tool.text(command, "--bogus", *form)
+        assert (run.status, run.out) == (3, "CERTDEPLOY UNKNOWN - there is no option --bogus\n")
+    for form in (["--format", "json"], ["--format=json"]):
+        assert json.loads(tool.text(command, "--bogus", *form).out)["exit"] == 2
+    assert tool(command, "--format", "nagios", "--bogus").expect(2)  # --json has its own status
     assert line("--service", "nope")[1].endswith(' - there is no service named "nope" on this host')
     (root / "etc/dovecot/old.pem").unlink()
     status, said = line()
