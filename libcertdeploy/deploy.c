@@ -117,6 +117,7 @@ static const char *path_of(const struct cd_plan *plan, const struct cd_change *c
 	return edit == NULL || edit->real == NULL ? change->path : edit->real;
 }
 
+/* As the deployment reports them, which says nothing of directories that it makes. */
 static int report_planned_files(struct certdeploy_result *result, const struct cd_plan *plan)
 {
 	static const char *const words[] = {"edited", "replaced", "created", "removed"};
@@ -130,7 +131,9 @@ static int report_planned_files(struct certdeploy_result *result, const struct c
 			      : change->before.exists          ? 0
 							       : 2;
 
-		code = cd_report_file(result, path_of(plan, change), words[word], NULL, change->service);
+		if (change->kind != CD_CHANGE_DIRECTORY)
+			code = cd_report_file(result, path_of(plan, change), words[word], NULL,
+					      change->service);
 	}
 	return code;
 }

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a target given on the command line means, on a tree with all three servers: list shows what deploy takes."""
 
+import re
 import shutil
 
 import pytest
 
-from test_hostile import DOVECOT, root  # noqa: F401
+from test_hostile import DOVECOT, material, root  # noqa: F401
 
 
 def chosen(run):
@@ -66,6 +67,16 @@ def test_what_both_readings_of_a_configuration_find_is_told_once(plan, root):  #
     assert "planned" in run.states.values()
     told = [(p["code"], p["message"], p["file"], p["line"]) for p in run.problems]
     assert any(code == "config-not-understood" for code, *_ in told) and len(told) == len(set(told)), run
+
+
+@pytest.mark.parametrize("how", ["--all", "--default", "--install-only", "--no-remember"])
+def test_a_plan_lists_the_files_that_a_deployment_lists(tool, root, material, how):  # noqa: F811
+    def listed(command):
+        run = tool(command, *material, how, "--accept", "name-mismatch").expect(0)
+        return {(re.sub(r"\d{8}T\d{6}Z", "", f["path"]), f["change"], f["service"]) for f in run.json["files"]}
+
+    planned = listed("plan")
+    assert planned and listed("deploy") == planned
 
 
 def test_nothing_is_said_of_a_reload_where_there_is_none(plan):
