@@ -6,6 +6,7 @@ bin_PROGRAMS += examples/certdeploy/certdeploy
 examples_certdeploy_certdeploy_SOURCES = examples/certdeploy/main.c $(tool_sources)
 tool_sources = examples/certdeploy/tool.h examples/certdeploy/request.h \
 	examples/certdeploy/adapters.c \
+	examples/certdeploy/apply.c \
 	examples/certdeploy/batch.c \
 	examples/certdeploy/check.c \
 	examples/certdeploy/columns.c \
@@ -17,6 +18,7 @@ tool_sources = examples/certdeploy/tool.h examples/certdeploy/request.h \
 	examples/certdeploy/environment.c \
 	examples/certdeploy/expiry.c \
 	examples/certdeploy/export.c \
+	examples/certdeploy/given.c \
 	examples/certdeploy/help.c \
 	examples/certdeploy/history.c \
 	examples/certdeploy/import.c \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* request.h - what request.c and batch.c share: JSON into settings */
+/* request.h - what given.c, request.c, batch.c and apply.c share: JSON into settings */
 #ifndef REQUEST_H
 #define REQUEST_H
 
@@ -11,6 +11,8 @@
 int open_given(const char *path);
 /** Read a descriptor to its end, into memory that the caller wipes and frees. 0 or an errno. */
 int read_all(char **out, size_t *length, int fd, size_t limit);
+/** The same for the first line, and not a byte behind it. */
+int read_line(char **out, size_t *length, int fd, size_t limit);
 /** Record that a file could not be read; returns the code that fits the errno. */
 int lone_failure(struct tool *tool, int error, const char *file);
 /** Parse; wipes and frees the bytes. The caller releases *out, which may be NULL. */

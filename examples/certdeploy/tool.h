@@ -264,6 +264,9 @@ void complete_words(struct tool *tool, char *const *words, size_t count);
 
 /** Read the JSON object on standard input into settings. 0, CERTDEPLOY_EUSAGE, CERTDEPLOY_ENOMEM. */
 int read_json_request(struct tool *tool);
+
+/* ---- apply.c ---- */
+
 /** Hand the settings to the library. 0 or the library's code (certdeploy_error() says why). */
 int apply_settings(struct tool *tool, struct certdeploy_request *request);
 /** The library's passphrase callback; user is the tool. */
