@@ -372,6 +372,8 @@ struct certdeploy_endpoint {
 	 * say. There is another one of the name that those lines decide: by a name that one is chosen.
 	 */
 	bool hidden;
+	/** Its server ends these connections, for its settings contradict each other: nothing is served. */
+	bool ended;
 };
 
 /** Add an endpoint to the reading; the structure is copied, what it points to is not. Since 0.1. */

@@ -161,6 +161,7 @@ static int forbid(struct certdeploy_endpoint *endpoint, const struct dovecot_mod
 
 	if (conflict[0] != NULL) {
 		endpoint->untouchable = "conflicting-filters";
+		endpoint->ended = true;
 		endpoint->note =
 			certdeploy_format(model->reading,
 					  _("two filters set %s for the same connections, and Dovecot ends "

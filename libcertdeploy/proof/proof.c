@@ -93,11 +93,7 @@ static int leave_out(struct cd_proof *proof, const struct cd_planned *planned,
 /* Its server ends these connections, before as after: the plan has said so, and nothing is to be seen. */
 static bool is_ended(const struct cd_planned_endpoint *endpoint)
 {
-	const char *after = endpoint->after->untouchable;
-	const char *before = endpoint->before == NULL ? NULL : endpoint->before->untouchable;
-
-	return after != NULL && before != NULL && strcmp(after, "conflicting-filters") == 0 &&
-	       strcmp(before, after) == 0;
+	return endpoint->after->ended && endpoint->before != NULL && endpoint->before->ended;
 }
 
 static int add_places(struct cd_proof *proof, const struct cd_planned *planned,

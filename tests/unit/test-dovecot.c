@@ -302,6 +302,7 @@ static void test_conflicts(void **state)
 			 0);
 	one = find_endpoint(&fixture.reading, "imaps/993", "mail.example.jp");
 	assert_string_equal(one->untouchable, "conflicting-filters");
+	assert_true(one->ended);
 	assert_int_equal(one->line, 4);
 	assert_null(find_endpoint(&fixture.reading, "pop3s/995", "mail.example.jp")->untouchable);
 	assert_string_equal(served(&fixture, &fixture.reading, "imap/143", NULL), "/i");
