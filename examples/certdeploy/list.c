@@ -2,17 +2,14 @@
 /* list.c - every endpoint, its certificate and the line that decides it */
 #include "tool.h"
 
-#include <string.h>
-
 #define LIVE_COLUMNS 7
 
 static const char *served(const struct certdeploy_endpoint_report *endpoint)
 {
 	if (endpoint->served_sha256 == NULL)
 		return "-";
-	return endpoint->sha256 != NULL && strcmp(endpoint->served_sha256, endpoint->sha256) == 0
-		       ? _("same")
-		       : _("other");
+	/* A file may hold certificates of several types, of which the report has one. */
+	return endpoint->verified ? _("same") : _("other");
 }
 
 static void add_row(struct table *table, const struct certdeploy_service_report *service,

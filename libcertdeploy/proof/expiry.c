@@ -146,7 +146,8 @@ static int judge_sight(struct judging *judging, const struct cd_sight *sight)
 	}
 	if (result == 0 && probe != NULL && probe->sha256[0] != '\0') {
 		one = judge(&judging->terms, probe->not_before, probe->not_after);
-		if (!cd_sight_agrees(sight) || sight->leaf == NULL)
+		/* Or the other one of a file that holds certificates of two types. */
+		if (sight->leaf == NULL || strcmp(sight->leaf->sha256, probe->sha256) != 0)
 			result = tell_once(judging, sight, one, probe->sha256, probe->not_after, true);
 		worst = worst == UNKNOWN || one > worst ? one : worst;
 	}

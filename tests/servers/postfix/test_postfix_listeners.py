@@ -197,6 +197,8 @@ def test_two_key_types_in_one_chain_file(host, ca, key_apart):
 
     is_served(rsa, ec)
     host.tool("verify").expect(0)
+    live = host.tool.text("list", "--live").out
+    assert "same" in live and "other" not in live
     host.write_config()
     before = host.configuration()
     deploy(host, new).expect(6, "other-key-type")
