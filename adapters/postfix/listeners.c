@@ -56,7 +56,7 @@ static const char *canonical(struct postfix_model *model, const struct postfix_r
 		return certdeploy_format(model->reading, "%s/%s", row->name, row->type);
 	if (postfix_host_port(model->reading, row->name, &host, &port) != 0)
 		return NULL;
-	number = postfix_port(port);
+	number = postfix_port(port, model->known_ports);
 	if (number == 0)
 		return certdeploy_format(model->reading, "%s/inet", row->name);
 	return certdeploy_format(model->reading, "[%s]:%u/inet", host == NULL ? "" : host, number);
@@ -250,7 +250,7 @@ static int add_endpoint(struct postfix_model *model, struct postfix_row *listene
 	endpoint.listen = strcmp(server->type, "pass") == 0
 				  ? certdeploy_format(model->reading, "%s/pass", server->name)
 				  : certdeploy_format(model->reading, "%s/inet", listener->name);
-	endpoint.port = postfix_port(port);
+	endpoint.port = postfix_port(port, model->known_ports);
 	endpoint.protocol = endpoint.port == 587 || strcmp(port, "submission") == 0 ? "submission" : "smtp";
 	endpoint.start = wrapper ? CERTDEPLOY_START_IMPLICIT : CERTDEPLOY_START_SMTP;
 	if (wrapper)
@@ -332,6 +332,9 @@ int postfix_listeners_read(struct postfix_model *model)
 {
 	int result = disable_rows(model);
 
+	model->known_ports = "";
+	if (result == 0 && model->release >= 306)
+		result = postfix_value(&model->known_ports, model, NULL, "known_tcp_ports");
 	if (result == 0)
 		result = drop_replaced_rows(model);
 	for (size_t i = 0; result == 0 && i < model->master.count; i++) {

@@ -276,12 +276,46 @@ struct postfix_row *postfix_master_row(const struct postfix_master *master, cons
 	return NULL;
 }
 
-uint16_t postfix_port(const char *text)
+/* Whether the text in [*at, end) up to a "=" is this word, with blanks around it; *at goes on behind it. */
+static bool next_is(const char **at, const char *end, const char *word)
+{
+	const char *start = *at, *stop = memchr(start, '=', (size_t)(end - start));
+
+	if (stop == NULL)
+		stop = end;
+	*at = stop == end ? end : stop + 1;
+	while (start < stop && postfix_space(*start))
+		start++;
+	while (stop > start && postfix_space(stop[-1]))
+		stop--;
+	return (size_t)(stop - start) == strlen(word) && memcmp(start, word, strlen(word)) == 0;
+}
+
+/* The port that "name = name = port, …" has for a name; 0: none. */
+static uint16_t known_port(const char *known, const char *name)
+{
+	while (*known != '\0') {
+		const char *end = known + strcspn(known, ","), *at = known;
+		bool found = false;
+
+		while (at < end) {
+			unsigned long number = strtoul(at, NULL, 10);
+
+			if (found && memchr(at, '=', (size_t)(end - at)) == NULL)
+				return number <= UINT16_MAX ? (uint16_t)number : 0;
+			found = next_is(&at, end, name) || found;
+		}
+		known = *end == '\0' ? end : end + 1;
+	}
+	return 0;
+}
+
+uint16_t postfix_port(const char *text, const char *known)
 {
 	static const struct {
 		const char *name;
 		uint16_t port;
-	} known[] = {{"smtp", 25},   {"mail", 25}, {"smtps", 465},      {"submissions", 465},
+	} usual[] = {{"smtp", 25},   {"mail", 25}, {"smtps", 465},      {"submissions", 465},
 		     {"ssmtp", 465}, {"urd", 465}, {"submission", 587}, {"msa", 587}};
 	char buffer[4096], *end;
 	struct servent entry, *found = NULL;
@@ -291,9 +325,12 @@ uint16_t postfix_port(const char *text)
 		number = strtoul(text, &end, 10);
 		return *end == '\0' && number <= UINT16_MAX ? (uint16_t)number : 0;
 	}
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strcmp(text, known[i].name) == 0)
-			return known[i].port;
+	number = known_port(known, text);
+	if (number != 0)
+		return (uint16_t)number;
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+		if (strcmp(text, usual[i].name) == 0)
+			return usual[i].port;
 	if (getservbyname_r(text, "tcp", &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL)
 		return 0;
 	number = (unsigned long)found->s_port & 0xffffUL;

@@ -133,8 +133,8 @@ const struct postfix_option *postfix_row_option(const struct postfix_row *row, c
 /** First row of this name and type that is in force, or NULL. */
 struct postfix_row *postfix_master_row(const struct postfix_master *master, const char *name,
 				       const char *type);
-/** Port by number or name; 0: not known. */
-uint16_t postfix_port(const char *text);
+/** Port by number or name; 0: not known. known: the value of known_tcp_ports, which is asked first. */
+uint16_t postfix_port(const char *text, const char *known);
 /** "host:port" → host (NULL: all addresses) and port as text. */
 int postfix_host_port(struct certdeploy_reading *reading, const char *text, const char **host,
 		      const char **port);
@@ -249,6 +249,7 @@ struct postfix_model {
 	unsigned release;          /**< 307 for 3.7 */
 	const char *hostname;      /**< myhostname */
 	const char *queue_directory;
+	const char *known_ports; /**< known_tcp_ports where it is set, else "" */
 	struct postfix_main main;
 	struct postfix_master master;
 	struct postfix_source smtpd;    /**< main.cf's smtpd_tls_ parameters */

@@ -284,6 +284,21 @@ def test_a_name_that_is_not_liked(host, one):
     assert served(mail) == [one.sha256] * 3
 
 
+def test_ports_that_postfix_knows(host, one):
+    """Names of its own, before those of /etc/services."""
+    mail, port = host.postfix(), host.port()
+    mail.set(known_tcp_ports=f"lmtp=24, smtp=25,ours\t= smtps = {port} , x=")
+    mail.add_service("ours inet n - n - - smtpd", "smtpd_tls_wrappermode=yes", f"smtpd_tls_cert_file={host.old.combined}", "smtpd_tls_key_file=$smtpd_tls_cert_file")
+    mail.add_service("127.0.0.2:smtps inet n - n - - smtpd", "smtpd_tls_wrappermode=yes")
+    mail.cool()
+    host.start()
+    deploy(host, one).expect(0)
+    assert served(mail) == [one.sha256] * 3
+    assert wire.served(port) == wire.served(port, address="127.0.0.2") == one.sha256
+    found = host.tool("list", "--live").endpoints
+    assert [e["served_sha256"] for e in found if e["listen"] in ("ours/inet", "127.0.0.2:smtps/inet")] == [one.sha256] * 2, found
+
+
 def test_references_and_clients(host, one):
     mail = host.postfix()
     mail.set(our_pair=host.old_cert, smtpd_tls_cert_file="$our_pair", smtp_tls_cert_file="$smtpd_tls_cert_file")
