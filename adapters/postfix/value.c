@@ -140,6 +140,17 @@ static bool is_empty_by_default(const char *name)
 	return found;
 }
 
+/* What smtpd reads after the names of its certificates, by which time no default is known to it. */
+static bool is_read_later(const char *name)
+{
+	static const char *const groups[] = {"smtpd_tls_", "tls_", "smtp_", "lmtp_", "postscreen_"};
+	bool found = false;
+
+	for (size_t i = 0; !found && i < sizeof(groups) / sizeof(groups[0]); i++)
+		found = strncmp(name, groups[i], strlen(groups[i])) == 0;
+	return found;
+}
+
 /* A parameter that main.cf does not set: perhaps one of Postfix's own that is not in the table. */
 static int unset(const char **out, struct expansion *x, const char *name)
 {
@@ -149,7 +160,7 @@ static int unset(const char **out, struct expansion *x, const char *name)
 
 	if (key == NULL)
 		return CERTDEPLOY_ENOMEM;
-	known = is_empty_by_default(key) ? "" : postfix_table_get(&model->unset, key);
+	known = is_empty_by_default(key) || is_read_later(key) ? "" : postfix_table_get(&model->unset, key);
 	if (known == NULL && certdeploy_is_live(model->reading))
 		known = postfix_ask(model->reading, model->directory, key);
 	else if (known == NULL)
@@ -302,8 +313,7 @@ static int named(const char **out, struct expansion *x, char **at)
 	*end = '\0';
 	postfix_lookup(&value, x->model, x->row, start);
 	*out = value.raw;
-	/* A test asks whether it is set at all. */
-	if (value.raw == NULL && *next == '\0')
+	if (value.raw == NULL)
 		result = unset(out, x, start);
 	*end = kept;
 	*at = next;

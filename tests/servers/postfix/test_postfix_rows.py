@@ -118,6 +118,8 @@ ROWS = [
     Row("the domain of a name of two words", "smtpd_tls_cert_file = $config_directory/$mydomain.pem\n", change=(f"myhostname = {NAME}", "myhostname = mail.test"), options=("--default",)),
     Row("the domain of a row that goes by another name", "smtpd_tls_cert_file = $config_directory/$mydomain.pem\n", smtps="  -o myhostname=mx.other.test\n", options=("--default",)),
     Row("a default of Postfix's that nobody sets", "smtpd_tls_cert_file = $config_directory/${{{{$smtpd_tls_loglevel}} == {{0}} ? {{nowhere}} : {{pair}}}}.pem\n", change=("\nsmtpd_relay", "\nsmtpd_tls_loglevel = 1\nsmtpd_relay")),
+    Row("a default that smtpd knows by then", "smtpd_tls_cert_file = ${{ smtpd_hard_error_limit ? {{{cert}}} : {{/nowhere}} }}\nsmtpd_tls_key_file = ${{smtpd_hard_error_limit?{key}}}\n"),
+    Row("a default that smtpd reads later", "smtpd_tls_cert_file = ${{smtpd_tls_loglevel?{{/nowhere}}:{{{cert}}}}}\nsmtpd_tls_key_file = ${{{{$smtpd_tls_loglevel}} == {{}} ? {{{key}}} : {{/nowhere}}}}\n"),
     Row("what only an option sets", "smtpd_tls_cert_file = ${{ours?{{$ours}}:{{{cert}}}}}\nsmtpd_tls_key_file = ${{ours?{{{otherkey}}}:{{{key}}}}}\n", smtps="  -o ours={other}\n"),
     Row("an option by way of one that follows", smtps="  -o smtpd_tls_cert_file=$our_dir/pair.pem\n  -o smtpd_tls_key_file=$smtpd_tls_cert_file\n  -o our_dir=$config_directory\n", options=("--default",)),
     Row("under stress, which it is not", "smtpd_tls_cert_file = ${{stress?{{/nowhere}}:{{{cert}}}}}\nsmtpd_tls_key_file = {key}\n"),
