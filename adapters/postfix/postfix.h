@@ -243,6 +243,7 @@ struct postfix_gathered {
 struct postfix_model {
 	struct certdeploy_reading *reading;
 	const char *directory; /**< config_directory */
+	const char *copy;      /**< the same for postconf in a rehearsal; NULL: not known */
 	const char *main_path;
 	const char *version;
 	const char *database_type; /**< default_database_type as compiled in */

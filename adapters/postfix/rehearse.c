@@ -112,6 +112,19 @@ static void find(struct finding *out, const struct postfix_model *model, const c
 	}
 }
 
+/* The value as postconf prints it, to whom $config_directory is that of the copy. */
+static int expand_in_copy(const char **out, struct postfix_model *model, const struct finding *found)
+{
+	const char *directory = model->directory;
+	int result;
+
+	if (model->copy != NULL)
+		model->directory = model->copy;
+	result = postfix_expand(out, model, found->row, found->raw, found->file, found->line);
+	model->directory = directory;
+	return result;
+}
+
 static int judge_one(struct certdeploy_reading *reading, const char *printed, const char *before,
 		     const char *after, bool expanded)
 {
@@ -125,7 +138,7 @@ static int judge_one(struct certdeploy_reading *reading, const char *printed, co
 	find(&found, model, printed);
 	ours = found.raw;
 	if (expanded && ours != NULL)
-		result = postfix_expand(&ours, model, found.row, ours, found.file, found.line);
+		result = expand_in_copy(&ours, model, &found);
 	if (result != 0)
 		return result;
 	/* A default that this adapter does not know may follow what was meant to change. */
@@ -167,6 +180,7 @@ static int judge_names(struct certdeploy_reading *reading, char *names, const st
 static int judge_values(struct certdeploy_reading *reading, const char *before, const char *after,
 			bool expanded)
 {
+	struct postfix_model *model = certdeploy_model(reading);
 	struct postfix_table old = {0}, new = {0};
 	char *copies[4];
 	int result;
@@ -181,6 +195,8 @@ static int judge_values(struct certdeploy_reading *reading, const char *before, 
 	result = index_values(&old, reading, copies[0]);
 	if (result == 0)
 		result = index_values(&new, reading, copies[2]);
+	if (result == 0 && expanded && postfix_table_get(&new, "config_directory") != NULL)
+		model->copy = postfix_table_get(&new, "config_directory");
 	if (result == 0)
 		result = judge_names(reading, copies[1], &old, &new, expanded);
 	return result == 0 ? judge_names(reading, copies[3], &old, &new, expanded) : result;

@@ -172,6 +172,7 @@ OTHER_TABLES = [
     "unionmap:{{ texthash:{text} }}",
     "pipemap:{{ texthash:{text}, inline:{{ x=/nowhere }} }}",
     "$ours,regexp:{regexp}",
+    "regexp:$config_directory/regexp",
     "unknown:{text}",
     "randmap:{{ {both} }}",
 ]
