@@ -117,14 +117,14 @@ int apache_do_managed_file(struct apache_reader *reader, const struct apache_lin
 
 	if (result != 0 || words.count == 0)
 		return result;
-	file->path = certdeploy_join(reader->reading, reader->model->server_root, words.values[0]);
+	file->path = words.values[0];
 	file->file = apache_line_file(line);
 	file->line = apache_line_number(line);
 	last = key ? &reader->md->keys : &reader->md->certificates;
 	while (*last != NULL)
 		last = &(*last)->next;
 	*last = file;
-	return file->path == NULL ? CERTDEPLOY_ENOMEM : 0;
+	return 0;
 }
 
 /* ---- which host ---- */
@@ -206,10 +206,17 @@ static int add_pairs(struct apache_model *model, struct apache_host *host, const
 	host->pairs = pairs;
 	pairs += host->pair_count;
 	for (const struct apache_managed_file *file = md->certificates; file != NULL; file = file->next) {
-		*pairs++ = (struct certdeploy_pair){.certificate = file->path,
-						    .key = key != NULL ? key->path : file->path,
-						    .file = file->file,
-						    .line = file->line};
+		const char *own = key != NULL ? key->path : file->path;
+
+		/* Relative to the ServerRoot that is in force at the end. */
+		*pairs = (struct certdeploy_pair){
+			.certificate = certdeploy_join(model->reading, model->server_root, file->path),
+			.key = certdeploy_join(model->reading, model->server_root, own),
+			.file = file->file,
+			.line = file->line};
+		if (pairs->certificate == NULL || pairs->key == NULL)
+			return CERTDEPLOY_ENOMEM;
+		pairs++;
 		key = key == NULL ? NULL : key->next;
 	}
 	host->pair_count = (uint16_t)count;

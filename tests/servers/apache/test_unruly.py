@@ -626,6 +626,11 @@ MANAGED = {
     "files for mod_md before those of the main server": Row(
         MD + f"@m\n<MDomain a.test>\n{C_OF_MD}</MDomain>\n" + host_of("") + B, {"a.test": "c", "b.test": "b"}, **LEFT
     ),
+    "files for mod_md, and a ServerRoot behind": Row(
+        MD + "<MDomain a.test>\nMDCertificateFile certs/c.pem\nMDCertificateKeyFile private/c.key\n</MDomain>\nServerRoot @etc/ssl\n"
+        + host_of("") + B,
+        {"a.test": "c", "b.test": "b"}, **LEFT,
+    ),
     "a member for mod_md": Row(
         MD + f"<MDomain a.test>\nMDMember d.test\n{C_OF_MD}</MDomain>\n" + host_of("") + host_of("", "d.test") + B,
         {"a.test": "c", "d.test": "c"}, target=("--hostname", "d.test"), **LEFT,
