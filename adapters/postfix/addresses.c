@@ -64,6 +64,16 @@ static bool in_list(const char *const *list, const char *word)
 	return false;
 }
 
+/* "[::1]" without its brackets. */
+static const char *bare_host(struct postfix_model *model, const char *word)
+{
+	size_t length = strlen(word);
+
+	if (length < 2 || word[0] != '[' || word[length - 1] != ']')
+		return word;
+	return certdeploy_copy(model->reading, word + 1, length - 2);
+}
+
 /* inet_interfaces as addresses. One whose address is not known makes it all addresses. */
 static int interfaces(const char *const **out, struct postfix_model *model)
 {
@@ -88,14 +98,17 @@ static int interfaces(const char *const **out, struct postfix_model *model)
 		return CERTDEPLOY_ENOMEM;
 	count = 0;
 	for (; result == 0 && *words != NULL; words++) {
-		const char *address = NULL;
+		const char *address = NULL, *host = bare_host(model, *words);
 		bool six;
+
+		if (host == NULL)
+			return CERTDEPLOY_ENOMEM;
 
 		if (strcasecmp(*words, "loopback-only") == 0)
 			address = in_list(protocols, "ipv4") || in_list(protocols, "all") ? "127.0.0.1"
 											  : "::1";
 		else if (strcasecmp(*words, "all") != 0)
-			result = host_address(&address, model, (*words)[0] == '[' ? *words + 1 : *words);
+			result = host_address(&address, model, host);
 		all = all || address == NULL;
 		six = address != NULL && strchr(address, ':') != NULL;
 		if (address != NULL &&

@@ -284,6 +284,15 @@ def test_a_name_that_is_not_liked(host, one):
     assert served(mail) == [one.sha256] * 3
 
 
+def test_interfaces_in_brackets(host, one):
+    mail = host.postfix()
+    mail.set(inet_interfaces="127.0.0.1, [::1]", inet_protocols="all")
+    host.start()
+    deploy(host, one, "--address", "127.0.0.1", "--address", "::1").expect(0)
+    assert wire.served(mail.smtp, starttls="smtp", address="[::1]") == one.sha256
+    assert {e["served_sha256"] for e in host.tool("list", "--live").endpoints if e["listen"] == f"{mail.smtp}/inet"} == {one.sha256}
+
+
 def test_ports_that_postfix_knows(host, one):
     """Names of its own, before those of /etc/services."""
     mail, port = host.postfix(), host.port()
