@@ -433,6 +433,12 @@ struct certdeploy_endpoint_report {
 	int64_t not_before; /**< of that leaf; 0: unknown */
 	/** certdeploy_expiry(): "good", "warning", "critical", "expired", "unknown"; else NULL. */
 	const char *expiry;
+	/**
+	 * The same endpoint with its certificate of another key type, which its clients get as well, and so
+	 * on; NULL: none, or not asked (by what changes something). What is served, verified and left of
+	 * its life is each certificate's own.
+	 */
+	const struct certdeploy_endpoint_report *also;
 };
 
 /** Since 0.1. */

@@ -62,11 +62,33 @@ struct certdeploy_service_report *cd_report_service(struct certdeploy_result *re
 	return add(result, &result->services, report) == 0 ? report : NULL;
 }
 
+/* The file, the key and the line of one of its certificates. */
+static void report_pair(struct certdeploy_result *result, struct certdeploy_endpoint_report *report,
+			const struct certdeploy_pair *pair)
+{
+	report->certificate = keep(result, pair->certificate);
+	report->key = keep(result, pair->key);
+	if (pair->file != NULL) {
+		report->file = keep(result, pair->file);
+		report->line = pair->line;
+	}
+}
+
+static void report_leaf(struct certdeploy_result *result, struct certdeploy_endpoint_report *report,
+			const struct certdeploy_leaf *leaf)
+{
+	report->sha256 = keep(result, leaf->sha256);
+	report->key_type = keep(result, leaf->key_type);
+	report->not_before = leaf->not_before;
+	report->not_after = leaf->not_after;
+}
+
 struct certdeploy_endpoint_report *cd_report_endpoint(struct certdeploy_result *result,
 						      const struct certdeploy_endpoint *endpoint,
 						      struct certdeploy_reading *leaf_of)
 {
 	struct certdeploy_endpoint_report *report = make(result, sizeof(*report));
+	const struct certdeploy_pair *pair = NULL;
 	const struct certdeploy_leaf *leaf = NULL;
 
 	if (report == NULL)
@@ -83,23 +105,32 @@ struct certdeploy_endpoint_report *cd_report_endpoint(struct certdeploy_result *
 					    ? NULL
 					    : cd_catalogue_text(result->cd->catalogue, endpoint->note));
 	if (endpoint->pair_count > 0) {
-		const struct certdeploy_pair *pair = &endpoint->pairs[endpoint->pair_count - 1];
+		pair = &endpoint->pairs[endpoint->pair_count - 1];
+		report_pair(result, report, pair);
+	}
+	if (leaf_of != NULL && pair != NULL && pair->certificate != NULL)
+		(void)certdeploy_leaf(&leaf, leaf_of, pair->certificate);
+	if (leaf != NULL)
+		report_leaf(result, report, leaf);
+	return report;
+}
 
-		report->certificate = keep(result, pair->certificate);
-		report->key = keep(result, pair->key);
-		if (pair->file != NULL) {
-			report->file = keep(result, pair->file);
-			report->line = pair->line;
-		}
-		if (leaf_of != NULL && pair->certificate != NULL)
-			(void)certdeploy_leaf(&leaf, leaf_of, pair->certificate);
-	}
-	if (leaf != NULL) {
-		report->sha256 = keep(result, leaf->sha256);
-		report->key_type = keep(result, leaf->key_type);
-		report->not_before = leaf->not_before;
-		report->not_after = leaf->not_after;
-	}
+struct certdeploy_endpoint_report *cd_report_also(struct certdeploy_result *result,
+						  struct certdeploy_endpoint_report *endpoint,
+						  const struct certdeploy_pair *pair,
+						  const struct certdeploy_leaf *leaf)
+{
+	struct certdeploy_endpoint_report *report = make(result, sizeof(*report));
+
+	if (report == NULL)
+		return NULL;
+	*report = *endpoint;
+	report->sha256 = report->key_type = NULL;
+	report->not_before = report->not_after = 0;
+	report_pair(result, report, pair);
+	if (leaf != NULL)
+		report_leaf(result, report, leaf);
+	endpoint->also = report;
 	return report;
 }
 

@@ -15,6 +15,12 @@ struct certdeploy_endpoint_report *cd_report_endpoint(struct certdeploy_result *
 						      const struct certdeploy_endpoint *endpoint,
 						      struct certdeploy_reading *leaf_of);
 
+/** The same endpoint with a further certificate: comes first of those that it has `also`. leaf: or NULL. */
+struct certdeploy_endpoint_report *cd_report_also(struct certdeploy_result *result,
+						  struct certdeploy_endpoint_report *endpoint,
+						  const struct certdeploy_pair *pair,
+						  const struct certdeploy_leaf *leaf);
+
 /** A text that lives as long as the result; NULL stays NULL. */
 const char *cd_report_text(struct certdeploy_result *result, const char *text);
 

@@ -40,8 +40,9 @@ static void print_text(const struct tool *tool, const struct certdeploy_result *
 	table_add(&table, "%s", _("STATE"));
 	for (size_t i = 0; (service = certdeploy_result_service(result, i)) != NULL; i++)
 		for (size_t j = 0; service->endpoints[j] != NULL; j++)
-			if (service->endpoints[j]->tls)
-				add_row(&table, tool, service, service->endpoints[j]);
+			for (const struct certdeploy_endpoint_report *one = service->endpoints[j];
+			     one != NULL && one->tls; one = one->also)
+				add_row(&table, tool, service, one);
 	table_print(&table, tool);
 	table_free(&table);
 }
@@ -60,29 +61,34 @@ static void print(const struct tool *tool, const struct certdeploy_result *resul
 	}
 }
 
-/* Until when everything is good: the earlier of what is configured and what is served. */
+/* Of one certificate: the earlier of what is configured and what is served; 0: not known. */
+static int64_t good_until(const struct certdeploy_endpoint_report *endpoint)
+{
+	int64_t until = endpoint->not_after, served = endpoint->served_not_after;
+
+	return served != 0 && (until == 0 || served < until) ? served : until;
+}
+
+/* Until when everything is good. */
 static int64_t earliest(const struct certdeploy_result *result, const char **name, size_t *count,
 			int *state)
 {
 	const struct certdeploy_service_report *service;
+	const struct certdeploy_endpoint_report *one;
 	int64_t first = 0;
 
 	for (size_t i = 0; (service = certdeploy_result_service(result, i)) != NULL; i++)
 		for (size_t j = 0; service->endpoints[j] != NULL; j++) {
-			const struct certdeploy_endpoint_report *endpoint = service->endpoints[j];
-			int64_t until = endpoint->not_after;
+			*count += service->endpoints[j]->tls ? 1 : 0;
+			for (one = service->endpoints[j]; one != NULL && one->tls; one = one->also) {
+				int64_t until = good_until(one);
 
-			if (!endpoint->tls)
-				continue;
-			if (endpoint->served_not_after != 0 &&
-			    (until == 0 || endpoint->served_not_after < until))
-				until = endpoint->served_not_after;
-			++*count;
-			if (endpoint->expiry != NULL && strcmp(endpoint->expiry, "unknown") == 0)
-				*state = *state == NAGIOS_OK ? NAGIOS_UNKNOWN : *state;
-			if (until != 0 && (first == 0 || until < first)) {
+				if (one->expiry != NULL && strcmp(one->expiry, "unknown") == 0)
+					*state = *state == NAGIOS_OK ? NAGIOS_UNKNOWN : *state;
+				if (until == 0 || (first != 0 && until >= first))
+					continue;
 				first = until;
-				*name = endpoint->name == NULL ? endpoint->listen : endpoint->name;
+				*name = one->name == NULL ? one->listen : one->name;
 			}
 		}
 	return first;

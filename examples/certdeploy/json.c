@@ -93,10 +93,34 @@ static json_t *certificate_object(const struct certdeploy_certificate_report *re
 		(int)report->waiting);
 }
 
+/* The certificates of other key types beside an endpoint's own. */
+static json_t *also_list(const struct certdeploy_endpoint_report *endpoint)
+{
+	json_t *list = json_array();
+
+	for (const struct certdeploy_endpoint_report *one = endpoint->also; list != NULL && one != NULL;
+	     one = one->also) {
+		json_t *object = json_pack(
+			"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "file",
+			text(one->file), "line", number_or_null(one->line), "certificate",
+			text(one->certificate), "key", text(one->key), "sha256", text(one->sha256),
+			"key_type", text(one->key_type), "not_before", moment(one->not_before), "not_after",
+			moment(one->not_after), "served_sha256", text(one->served_sha256),
+			"served_not_after", moment(one->served_not_after), "verified", one->verified,
+			"expiry", text(one->expiry));
+
+		if (json_array_append_new(list, object) != 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	}
+	return list;
+}
+
 static json_t *endpoint_object(const struct certdeploy_endpoint_report *report)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, "
-			 "s:b, s:o, s:o, s:o}",
+			 "s:b, s:o, s:o, s:o, s:o}",
 			 "name", text(report->name), "listen", text(report->listen), "protocol",
 			 text(report->protocol), "file", text(report->file), "line",
 			 number_or_null(report->line), "certificate", text(report->certificate), "key",
@@ -106,7 +130,7 @@ static json_t *endpoint_object(const struct certdeploy_endpoint_report *report)
 			 "default", report->is_default, "tls", report->tls, "inherited", report->inherited,
 			 "targeted", report->targeted, "verified", report->verified, "note",
 			 text(report->note), "not_before", moment(report->not_before), "expiry",
-			 text(report->expiry));
+			 text(report->expiry), "also", also_list(report));
 }
 
 static json_t *service_object(const struct certdeploy_service_report *report)

@@ -8,7 +8,7 @@ static const char *served(const struct certdeploy_endpoint_report *endpoint)
 {
 	if (endpoint->served_sha256 == NULL)
 		return "-";
-	/* A file may hold certificates of several types, of which the report has one. */
+	/* A file may hold certificates of several types, of which the report has the first. */
 	return endpoint->verified ? _("same") : _("other");
 }
 
@@ -66,7 +66,9 @@ void print_endpoint_table(const struct tool *tool, const struct certdeploy_resul
 	table_add(&table, "%s", _("CONFIGURED IN"));
 	for (size_t i = 0; (service = certdeploy_result_service(result, i)) != NULL; i++)
 		for (size_t j = 0; service->endpoints != NULL && service->endpoints[j] != NULL; j++)
-			add_row(&table, service, service->endpoints[j]);
+			for (const struct certdeploy_endpoint_report *one = service->endpoints[j];
+			     one != NULL; one = one->also)
+				add_row(&table, service, one);
 	table_print(&table, tool);
 	table_free(&table);
 }

@@ -119,10 +119,12 @@ static void put_family(const struct certdeploy_result *result, const char *metri
 	(void)printf("# HELP %s %s\n# TYPE %s gauge\n", metric, help, metric);
 	for (size_t i = 0; (service = certdeploy_result_service(result, i)) != NULL; i++)
 		for (size_t j = 0; service->endpoints[j] != NULL; j++) {
+			const struct certdeploy_endpoint_report *one = service->endpoints[j];
 			long long value = 0;
 
-			if (service->endpoints[j]->tls && get(service->endpoints[j], &value))
-				put_metric(metric, service, service->endpoints[j], value);
+			for (; one != NULL && one->tls; one = one->also)
+				if (get(one, &value))
+					put_metric(metric, service, one, value);
 		}
 }
 
@@ -210,8 +212,9 @@ void print_html(const struct tool *tool, const struct certdeploy_result *result)
 	(void)fputs("</tr>\n", stdout);
 	for (size_t i = 0; (service = certdeploy_result_service(result, i)) != NULL; i++)
 		for (size_t j = 0; service->endpoints[j] != NULL; j++)
-			if (service->endpoints[j]->tls)
-				put_row(service, service->endpoints[j]);
+			for (const struct certdeploy_endpoint_report *one = service->endpoints[j];
+			     one != NULL && one->tls; one = one->also)
+				put_row(service, one);
 	(void)fputs("</table>\n<ul>\n", stdout);
 	for (size_t i = 0; (problem = certdeploy_result_problem(result, i)) != NULL; i++) {
 		put_cell("li", problem->message);

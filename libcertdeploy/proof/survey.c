@@ -145,11 +145,27 @@ static bool is_hidden(const struct cd_sight *pairs, size_t count, size_t which)
 	return false;
 }
 
+/* One certificate of an endpoint in all its places, with a report of its own. */
+static int add_pair(struct cd_survey *survey, struct cd_sight *like, const char *key_type, bool last)
+{
+	size_t from = survey->sights.count;
+	int result;
+
+	if (!last)
+		like->report = cd_report_also(survey->result, like->report, like->pair, like->leaf);
+	if (like->report == NULL)
+		return CERTDEPLOY_ENOMEM;
+	result = add_places(survey, like, key_type);
+	if (result == 0)
+		((struct cd_sight *)survey->sights.items[from])->first = true;
+	return result;
+}
+
 static int add_endpoint(struct cd_survey *survey, struct cd_seen *seen,
 			const struct certdeploy_endpoint *endpoint,
 			struct certdeploy_endpoint_report *report)
 {
-	size_t count = endpoint->pair_count, in_force = 0, from = survey->sights.count;
+	size_t count = endpoint->pair_count, in_force = 0;
 	struct cd_sight none = {.seen = seen, .endpoint = endpoint, .report = report};
 	struct cd_sight *pairs = cd_arena_array(&survey->arena, count + 1, sizeof(*pairs));
 	int result = 0;
@@ -170,14 +186,11 @@ static int add_endpoint(struct cd_survey *survey, struct cd_seen *seen,
 		in_force += is_hidden(pairs, count, i) ? 0 : 1;
 	for (size_t i = 0; result == 0 && i < count; i++)
 		if (!is_hidden(pairs, count, i))
-			result = add_places(survey, &pairs[i],
-					    in_force > 1 && pairs[i].leaf != NULL ? pairs[i].leaf->key_type
-										  : NULL);
-	if (result == 0 && count == 0)
-		result = add_places(survey, &none, NULL);
-	if (result == 0)
-		((struct cd_sight *)survey->sights.items[from])->first = true;
-	return result;
+			result = add_pair(survey, &pairs[i],
+					  in_force > 1 && pairs[i].leaf != NULL ? pairs[i].leaf->key_type
+										: NULL,
+					  i + 1 == count);
+	return result == 0 && count == 0 ? add_pair(survey, &none, NULL, true) : result;
 }
 
 static int add_service(struct cd_survey *survey, struct cd_seen *seen, const struct choice *choice)

@@ -18,10 +18,10 @@ struct cd_sight {
 	const char *key_type;               /**< to be asked for; NULL: any */
 	const char *address;
 	uint16_t port;
-	bool first;                                /**< of its endpoint */
+	bool first;                                /**< of its report */
 	bool silent;                               /**< nothing was served there before */
 	struct cd_probe *probe;                    /**< what was found; NULL: not looked at */
-	struct certdeploy_endpoint_report *report; /**< of the endpoint */
+	struct certdeploy_endpoint_report *report; /**< of the endpoint with this certificate */
 };
 
 struct cd_survey {

@@ -47,6 +47,20 @@ def test_the_pair_of_its_own_type_is_replaced(host, pki, ca):
     assert deploy(stage).expect(OK).json["changed"] is False
 
 
+def test_both_types_are_listed_with_what_is_served(host, pki, ca):
+    stage = Dual(Plain(host), pki, ca, Row(host_of(BOTH) + B, key="rsa"))
+    for run in host.tool("list", "--live").expect(OK), host.tool("expiry").expect(OK):
+        own = next(one for one in run.endpoints if one["name"] == "a.test")
+        (also,) = own["also"]
+        assert (own["key_type"], own["sha256"], own["served_sha256"]) == ("ecdsa", *[stage.ecdsa.sha256] * 2)
+        assert (also["key_type"], also["sha256"], also["served_sha256"]) == ("rsa", *[stage.rsa.sha256] * 2)
+        assert (own["verified"], also["verified"], own["line"] - also["line"]) == (True, True, 2)
+        assert next(one for one in run.endpoints if one["name"] == "b.test")["also"] == []
+    told = host.tool.text("list", "--hostname", "a.test").expect(OK).out.splitlines()
+    assert [line.rpartition(":")[2] for line in told[1:] if " a.test " in line] == [
+        str(own["line"]), str(also["line"])], told
+
+
 def test_a_last_line_that_ends_in_a_backslash_stays(host, pki, ca):
     """The backslash is part of the name, as long as no newline follows it."""
     before = "SSLCertificateFile @r.both\nSSLCertificateFile @e.odd"
