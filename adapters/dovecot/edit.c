@@ -76,7 +76,7 @@ static int choose(struct dovecot_wish wishes[2], struct dovecot_editor *editor,
 		  const struct dovecot_effective *effective, const struct certdeploy_assignment *assignment)
 {
 	const struct certdeploy_material *const *materials = assignment->materials;
-	const struct dovecot_value *alt = effective->values[DOVECOT_ALT_CERT];
+	const struct dovecot_value *alt = effective->values[DOVECOT_ALT_CERT], *kept = alt;
 	const struct certdeploy_leaf *leaf, *other;
 	size_t keep;
 
@@ -103,12 +103,12 @@ static int choose(struct dovecot_wish wishes[2], struct dovecot_editor *editor,
 	}
 	keep = !same_type(leaf, materials[0]) && same_type(other, materials[0]) ? 0 : 1;
 	wishes[1 - keep].material = materials[0];
+	/* There may be a second pair without a first. */
+	if (keep == 0 && effective->values[DOVECOT_CERT] != NULL)
+		kept = effective->values[DOVECOT_CERT];
 	if (same_type(keep == 0 ? leaf : other, materials[0]) ||
 	    !still_good(keep == 0 ? leaf : other, materials[0]))
-		return certdeploy_refuse(editor->reading, "other-key-type",
-					 keep == 0 ? effective->values[DOVECOT_CERT]->input->path
-						   : alt->input->path,
-					 keep == 0 ? effective->values[DOVECOT_CERT]->line : alt->line,
+		return certdeploy_refuse(editor->reading, "other-key-type", kept->input->path, kept->line,
 					 _("the second certificate does not fit to the new one"));
 	return 0;
 }

@@ -243,3 +243,11 @@ def test_an_instance_of_debian_calls_its_files_by_where_it_lies(tool, tmp_path):
                     ' modules = [ "ssl" ]; } );\n')
     found = {(e["certificate"], e["key"]) for e in tool("-c", conf, "list").expect(0).endpoints}
     assert found == {("/run/apache2-two/www.pem", "/run/apache2-two/${APACHE_CONFDIR}.key")}
+
+
+def test_a_second_pair_without_a_first(plan, root, leaf):  # noqa: F811
+    """Dovecot would not start with that, and needs not be understood further; it ended the tool."""
+    shutil.copy(leaf.fullchain, root / "etc/old/alt.pem")
+    (root / "etc/dovecot/dovecot.conf").write_text("protocols = imap\nssl_alt_cert = </etc/old/alt.pem\n")
+    run = plan("--service", "dovecot", "--default").expect(6, "other-key-type")
+    assert run.problem("other-key-type")["line"] == 2
