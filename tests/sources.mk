@@ -124,7 +124,7 @@ tests_tool_certdeploy_fake_CPPFLAGS = -include $(top_builddir)/config.h -I$(top_
 	-DCD_LOCALEDIR='"$(abs_builddir)/tests/tool/locale"'
 tests_tool_certdeploy_fake_LDADD = $(JANSSON_LIBS) $(OPENSSL_LIBS) $(LIBINTL)
 EXTRA_DIST += tests/tool/asn1.py tests/tool/conftest.py tests/tool/test_archive.py tests/tool/test_certificates.py tests/tool/test_completion.py \
-	tests/tool/test_growth.py tests/tool/test_hook.py tests/tool/test_hostile.py tests/tool/test_json.py tests/tool/test_manual.py tests/tool/test_output.py \
+	tests/tool/test_growth.py tests/tool/test_hook.py tests/tool/test_hostile.py tests/tool/test_json.py tests/tool/test_manual.py tests/tool/test_mutated.py tests/tool/test_output.py \
 	tests/tool/test_perl.py tests/tool/test_problems.py tests/tool/test_process.py tests/tool/test_real.py tests/tool/test_store.py tests/tool/test_targets.py \
 	tests/tool/test_translation.py tests/tool/test_usage.py
 
