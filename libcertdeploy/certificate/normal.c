@@ -26,12 +26,13 @@ static const struct form forms[] = {
 	{"\x06\x03\x2b\x65\x70", 5, 32, false},                                             /* Ed25519 */
 };
 
-/* The next element is one of this kind, its length written as short as can be. */
+/* The next element is one of this kind, in one piece, its length written as short as can be. */
 static bool take(struct cd_der *der, int tag, struct cd_der *inside)
 {
 	const unsigned char *start = der->at;
+	bool holds_others = tag == V_ASN1_SEQUENCE || tag >> 8 == V_ASN1_CONTEXT_SPECIFIC;
 
-	if (cd_der_next(der, inside) != tag)
+	if (cd_der_next(der, inside) != tag || ((*start & V_ASN1_CONSTRUCTED) != 0) != holds_others)
 		return false;
 	return inside->at - start == (inside->left < 0x80 ? 2 : inside->left < 0x100 ? 3 : 4);
 }

@@ -420,6 +420,26 @@ static void test_a_normal_key_is_what_openssl_writes(void **state)
 	}
 }
 
+/* BER allows a text of octets in several pieces, which OpenSSL reads: by chance a number looks so. */
+static void test_a_key_in_pieces_is_not_normal(void **state)
+{
+	static const size_t octets[] = {27, 34};
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(issue_key("ec:P-256"));
+	unsigned char *der = NULL;
+	int length = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(octets) / sizeof(octets[0]); i++) {
+		assert_int_equal(der[octets[i]], V_ASN1_OCTET_STRING);
+		assert_true(cd_key_is_normal(der, (size_t)length));
+		der[octets[i]] |= V_ASN1_CONSTRUCTED;
+		assert_false(cd_key_is_normal(der, (size_t)length));
+		der[octets[i]] = V_ASN1_OCTET_STRING;
+	}
+	OPENSSL_free(der);
+	PKCS8_PRIV_KEY_INFO_free(info);
+}
+
 /* The stored key of a PKCS#8 that says more than the key. */
 static void test_what_is_no_part_of_a_key_is_not_stored(void **state)
 {
@@ -1041,6 +1061,7 @@ int main(void)
 		cmocka_unit_test(test_the_type_of_a_key_is_seen),
 		cmocka_unit_test(test_whose_an_installed_key_is),
 		cmocka_unit_test(test_a_normal_key_is_what_openssl_writes),
+		cmocka_unit_test(test_a_key_in_pieces_is_not_normal),
 		cmocka_unit_test(test_what_is_no_part_of_a_key_is_not_stored),
 		cmocka_unit_test(test_a_key_whose_halves_do_not_belong_together),
 		cmocka_unit_test(test_an_rsa_key_with_the_factors_of_another),
