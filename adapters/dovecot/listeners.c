@@ -80,7 +80,6 @@ static int listener_setting(const char **value, const struct dovecot_model *mode
 {
 	const char *path = certdeploy_format(model->reading, "service/%s/inet_listener/%s/%s",
 					     listener->service, listener->name, key);
-
 	const char *wide =
 		certdeploy_format(model->reading, "service/%s/inet_listener_%s", listener->service, key);
 

@@ -297,8 +297,7 @@ static int toggle(struct dovecot_reader *reader, struct dovecot_setting *setting
 	return key == NULL ? CERTDEPLOY_ENOMEM : result;
 }
 
-/* A setting's name as it is meant in the section: `inet_listener_port` of a listener is its `port` (2.4).
- */
+/* A setting's name as the section means it: `inet_listener_port` of a listener is its `port` (2.4). */
 static const char *short_key(const struct dovecot_section *section, const char *key)
 {
 	bool listener = section != NULL && section->named && section->path != NULL &&

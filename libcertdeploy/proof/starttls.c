@@ -101,7 +101,7 @@ static enum cd_dialogue_turn hear_reply(struct cd_dialogue *dialogue)
 			   dialogue->start == CERTDEPLOY_START_LMTP ? "LHLO [127.0.0.1]\r\n"
 								    : "EHLO [127.0.0.1]\r\n");
 	case CD_DIALOGUE_CAPABILITIES:
-		/* Where Postfix does not like the name (smtpd_helo_restrictions), it takes STARTTLS all the
+		/* A name that smtpd_helo_restrictions do not like is no end: STARTTLS is taken all the
 		 * same. */
 		return code != 250 || dialogue->offered
 			       ? say(dialogue, CD_DIALOGUE_STARTTLS, "STARTTLS\r\n")

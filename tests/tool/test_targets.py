@@ -246,7 +246,7 @@ def test_an_instance_of_debian_calls_its_files_by_where_it_lies(tool, tmp_path):
 
 
 def test_a_second_pair_without_a_first(plan, root, leaf):  # noqa: F811
-    """Dovecot would not start with that, and needs not be understood further; it ended the tool."""
+    """Dovecot would not start with that, and needs not be understood further than to its line."""
     shutil.copy(leaf.fullchain, root / "etc/old/alt.pem")
     (root / "etc/dovecot/dovecot.conf").write_text("protocols = imap\nssl_alt_cert = </etc/old/alt.pem\n")
     run = plan("--service", "dovecot", "--default").expect(6, "other-key-type")
